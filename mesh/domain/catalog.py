@@ -1,0 +1,106 @@
+"""What the configuration says, as values: clusters, services, channels, policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from mesh.domain.commands import Command, Target
+from mesh.domain.errors import NotFound
+from mesh.domain.gates import Limits
+from mesh.domain.matching import closest
+from mesh.domain.policy import Policy
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One Kubernetes cluster and its metrics."""
+
+    name: str
+    context: str = ""
+    """Context of the kubeconfig; empty means its current one, or in-cluster."""
+    namespace: str = "default"
+    """Namespace used when neither the command nor the service names one."""
+    prometheus_url: str = ""
+    """Base URL; empty means no metrics, so every gate is unknown."""
+    mesh: str = "istio"
+    """`istio` or `linkerd`: whose metrics speak for HTTPRoutes."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What is known of one service beyond what its route says."""
+
+    name: str
+    cluster: str = ""
+    namespace: str = ""
+    stable: str = ""
+    canary: str = ""
+    route: str = ""
+    """`Kind/name` or `Kind/name/rule` of the route to use when several carry weights; empty means it must be clear."""
+    mesh: str = ""
+    """Overrides the cluster's."""
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Slack channel ids."""
+
+    audit: str = ""
+    """Gets one line for each change; empty for none."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The whole configuration."""
+
+    clusters: tuple[Cluster, ...] = (Cluster("default"),)
+    services: tuple[Service, ...] = ()
+    channels: Channels = field(default_factory=Channels)
+    policy: Policy = field(default_factory=Policy)
+
+    def target(self, command: Command) -> Target:
+        """Complete the command's target from the configuration.
+
+        Raises NotFound for a cluster that is not configured.
+        """
+        entry = self.service(Target(command.cluster, command.namespace, command.service))
+        cluster = self.cluster(command.cluster or entry.cluster)
+        namespace = command.namespace or (entry.namespace if entry.cluster in ("", cluster.name) else "")
+        return Target(cluster.name, namespace or cluster.namespace, command.service)
+
+    def cluster(self, name: str) -> Cluster:
+        """Return the cluster of that name, the first one for an empty name; raise NotFound with the names there are."""
+        if not name:
+            return self.clusters[0]
+        for cluster in self.clusters:
+            if cluster.name == name:
+                return cluster
+        names = tuple(cluster.name for cluster in self.clusters)
+        near = closest(name, names)
+        hint = f"Did you mean {near}?" if near else f"There is {', '.join(names)}."
+        raise NotFound(f"No cluster is called {name!r}.", hint=hint, choices=names)
+
+    def service(self, target: Target) -> Service:
+        """Return what is configured for the target, or an entry of defaults: a service needs no entry to be read."""
+        for entry in self.services:
+            if (
+                entry.name == target.service
+                and _agrees(entry.cluster, target.cluster)
+                and _agrees(entry.namespace, target.namespace)
+            ):
+                return entry
+        return Service(target.service)
+
+    def mesh(self, target: Target) -> str:
+        """Return whose metrics speak for the target: `istio` or `linkerd`."""
+        return self.service(target).mesh or self.cluster(target.cluster).mesh
+
+    def with_policy(self, policy: Policy) -> Catalog:
+        """Return the same catalog under another policy."""
+        return replace(self, policy=policy)
+
+
+def _agrees(configured: str, asked: str) -> bool:
+    """Two names agree when they are equal or one of them is silent."""
+    return not configured or not asked or configured == asked

@@ -1,0 +1,42 @@
+"""The error tree. Its type decides what happens next: a reply, a retry, or a bug report."""
+
+from __future__ import annotations
+
+
+class MeshbotError(Exception):
+    """Anything meshbot tells a person about: one sentence that says what is wrong, and what to do next."""
+
+    def __init__(self, message: str, *, hint: str = "", choices: tuple[str, ...] = ()) -> None:
+        """Say `message`; `hint` is the next step; `choices` are commands or names that would have been clear."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.choices = choices
+
+
+class Refused(MeshbotError):
+    """The person can fix it: a mistyped word, a missing right, an unclear route, a gate that did not pass."""
+
+
+class Denied(Refused):
+    """Policy does not let this person do this."""
+
+
+class NotFound(Refused):
+    """A service, arm or operation of that name is not known."""
+
+
+class Held(Refused):
+    """A gate is *unknown*: nothing is wrong with the request, but nothing proves that it is safe."""
+
+
+class Unavailable(MeshbotError):
+    """A part we need (Redis, the API server, Slack) did not answer; trying later may help."""
+
+
+class Conflict(MeshbotError):
+    """Somebody else changed the object between our read and our patch; nothing was written."""
+
+
+class LostLease(MeshbotError):
+    """Another worker holds the route now; whatever this one still wants to write is refused."""

@@ -1,0 +1,156 @@
+"""The operation: the unit of everything. A record that changes by `replace()`, along one table of transitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from mesh.domain.commands import Command, Target
+from mesh.domain.gates import GateResult
+from mesh.domain.plans import Plan
+from mesh.domain.policy import Actor
+
+
+class State(StrEnum):
+    """Where an operation stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.RUNNING, State.REFUSED, State.FAILED, State.EXPIRED}),
+    State.RUNNING: frozenset({State.RUNNING, State.SUCCEEDED, State.REFUSED, State.FAILED}),
+    State.SUCCEEDED: frozenset(),
+    State.REFUSED: frozenset(),
+    State.FAILED: frozenset(),
+    State.EXPIRED: frozenset(),
+}
+
+
+class Step(StrEnum):
+    """What can happen to an operation: the vocabulary of the audit log and of the card's story."""
+
+    QUEUED = "queued"
+    CHECKING = "checking"
+    RESUMED = "resumed"
+    PATCHING = "patching"
+    """Written before the patch is sent, with the plan; always followed by one of the next five."""
+    PATCHED = "patched"
+    VERIFIED = "verified"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNCHANGED = "unchanged"
+    """Nothing to do: the weights already were as asked, or it was a dry run or a reading."""
+    EXPIRED = "expired"
+    DENIED = "denied"
+    """Turned away by policy before there was an operation."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened."""
+
+    step: Step
+    at: float
+    """Unix time in seconds."""
+    text: str = ""
+    """One sentence for people, without a final stop; may hold a person's own words."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a request came from and where answers go."""
+
+    way: str
+    """`slash`, `mention`, `button` or `cli`."""
+    channel: str = ""
+    thread: str = ""
+    """Timestamp of the parent message; empty outside a thread."""
+    response_url: str = ""
+    """Slack's address for five answers within 30 minutes; a bearer secret, never logged."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """The one Slack message of an operation."""
+
+    channel: str
+    ts: str
+
+
+@dataclass(frozen=True)
+class ArmStatus:
+    """One arm as `status` and the card show it."""
+
+    name: str
+    role: str
+    """`stable`, `canary` or empty."""
+    weight: int | None
+    share: float
+    ready: int | None = None
+    """Ready endpoints; None when they could not be counted."""
+
+
+@dataclass(frozen=True)
+class RouteStatus:
+    """What `status` found in one route."""
+
+    label: str
+    arms: tuple[ArmStatus, ...]
+    warnings: tuple[str, ...] = ()
+    last_operation: str = ""
+    """Id of the operation stamped on the object."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One request on its way to an outcome."""
+
+    id: str
+    command: Command
+    target: Target
+    actor: Actor
+    origin: Origin
+    created_at: float
+    """Unix time in seconds."""
+    state: State = State.QUEUED
+    plan: Plan | None = None
+    gates: tuple[GateResult, ...] = ()
+    statuses: tuple[RouteStatus, ...] = ()
+    story: tuple[Event, ...] = ()
+    outcome: str = ""
+    """The end in one sentence for people."""
+    hint: str = ""
+    """What to do next, after a refusal or failure."""
+    choices: tuple[str, ...] = ()
+    """Commands that would have been clear."""
+    card: Card | None = None
+    deadline: float = 0.0
+    """Unix time after which a queued operation expires instead of surprising people; 0 for never."""
+    revision: int = 0
+    """Count of writes to the store."""
+
+    @property
+    def done(self) -> bool:
+        """True when nothing more will happen."""
+        return not TRANSITIONS[self.state]
+
+    @property
+    def urgent(self) -> bool:
+        """True for what must overtake everything else: traffic going back to stable, and undo."""
+        return self.command.verb in ("rollback", "undo")
+
+    def went(self, step: Step) -> bool:
+        """Tell whether this step is in the story."""
+        return any(event.step is step for event in self.story)
+
+    def move(self, state: State, event: Event, **changes: object) -> Operation:
+        """Return the operation in `state` with `event` told; ValueError for a transition that is not in the table."""
+        if state not in TRANSITIONS[self.state]:
+            raise ValueError(f"operation {self.id} cannot go from {self.state} to {state}")
+        return replace(self, state=state, story=(*self.story, event), **changes)  # type: ignore[arg-type]  # replace() checks the names

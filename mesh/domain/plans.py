@@ -1,0 +1,171 @@
+"""A plan: which weights change, from what to what, as one exact JSON patch. Pure, and the heart of the product."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from mesh.domain.routes import Arm, Route
+
+
+@dataclass(frozen=True)
+class PatchOp:
+    """One operation of RFC 6902."""
+
+    op: Literal["test", "replace", "add", "remove"]
+    path: str
+    value: Any = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the operation as the API server wants it (`remove` has no value)."""
+        return {"op": self.op, "path": self.path} | ({} if self.op == "remove" else {"value": self.value})
+
+
+@dataclass(frozen=True)
+class ArmChange:
+    """One arm, before and after."""
+
+    name: str
+    before: int | None
+    """The integer in the object before; None when the key was absent."""
+    after: int | None
+    share_before: float
+    """Per cent, 0 to 100."""
+    share_after: float
+
+    @property
+    def rises(self) -> bool:
+        """True when the arm's share grows."""
+        return self.share_after > self.share_before + 1e-9
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be written, to which object, at which version of it."""
+
+    kind: str
+    group: str
+    version: str
+    plural: str
+    namespace: str
+    name: str
+    rule: str
+    uid: str
+    resource_version: str
+    arms: tuple[ArmChange, ...]
+    patch: tuple[PatchOp, ...]
+    """Empty when the weights already are as asked."""
+    stable: str = ""
+    """Name of the stable arm, empty when it is not known."""
+    canary: str = ""
+    judged: tuple[str, ...] = ()
+    """Arms that rise from a share above 0: gates must pass."""
+    exposed: tuple[str, ...] = ()
+    """Arms that rise from 0: ready endpoints must exist."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """True when there is something to patch."""
+        return bool(self.patch)
+
+    @property
+    def label(self) -> str:
+        """Name of the route for people."""
+        return " ".join(filter(None, (f"{self.kind} {self.namespace}/{self.name}", self.rule)))
+
+    @property
+    def intent(self) -> str:
+        """SHA-256 over what a person agreed to: object and weights, not the version it was read at."""
+        agreed = [self.uid, self.kind, self.namespace, self.name, self.rule, [asdict(arm) for arm in self.arms]]
+        return hashlib.sha256(json.dumps(agreed, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which arm is stable and which is canary; empty where nobody said and the shape does not tell."""
+
+    stable: str = ""
+    canary: str = ""
+
+
+def plan(
+    route: Route, wanted: dict[str, int | None], roles: Roles, *, stamps: dict[str, str], warnings: tuple[str, ...] = ()
+) -> Plan:
+    """Plan the change of `route` to the `wanted` weights (arm name to integer; None removes the key again).
+
+    Arms that are not named keep their weight. `stamps` are the annotations written in the same patch.
+    """
+    after = {arm.name: wanted.get(arm.name, arm.weight) for arm in route.arms}
+    arms = _changes(route, after)
+    differs = any(change.before != change.after for change in arms)
+    rising = [change for change in arms if change.rises and change.name != roles.stable]
+    return Plan(
+        **_identity(route),
+        arms=arms,
+        patch=_patch(route, after, stamps) if differs else (),
+        stable=roles.stable,
+        canary=roles.canary,
+        judged=tuple(change.name for change in rising if change.share_before > 0),
+        exposed=tuple(change.name for change in rising if change.share_before == 0),
+        warnings=route.warnings + warnings,
+    )
+
+
+def _identity(route: Route) -> dict[str, str]:
+    names = ("kind", "group", "version", "plural", "namespace", "name", "rule", "uid", "resource_version")
+    return {name: getattr(route, name) for name in names}
+
+
+def _changes(route: Route, after: dict[str, int | None]) -> tuple[ArmChange, ...]:
+    effective = {arm.name: _effective(arm, after[arm.name]) for arm in route.arms}
+    total = sum(effective.values())
+    return tuple(
+        ArmChange(
+            arm.name,
+            arm.weight,
+            after[arm.name],
+            route.share(arm),
+            100.0 * effective[arm.name] / total if total else 0.0,
+        )
+        for arm in route.arms
+    )
+
+
+def _effective(arm: Arm, weight: int | None) -> int:
+    if weight is not None:
+        return weight
+    return arm.effective if arm.weight is None else 0
+
+
+def _patch(route: Route, after: dict[str, int | None], stamps: dict[str, str]) -> tuple[PatchOp, ...]:
+    """Return tests for all that was read, then the writes: only weight leaves and our own annotations."""
+    tests = [PatchOp("test", "/metadata/resourceVersion", route.resource_version)]
+    writes = []
+    for arm in route.arms:
+        tests += [PatchOp("test", path, value) for path, value in arm.identity]
+        if arm.weight is not None:
+            tests.append(PatchOp("test", arm.pointer, arm.weight))
+        if after[arm.name] != arm.weight:
+            writes.append(_write(arm, after[arm.name]))
+    return tuple(tests + writes + _stamp(route, stamps))
+
+
+def _write(arm: Arm, weight: int | None) -> PatchOp:
+    if weight is None:
+        return PatchOp("remove", arm.pointer)
+    # `replace` of an absent key is an error of RFC 6902; `add` of an absent key is what is meant.
+    return PatchOp("add" if arm.weight is None else "replace", arm.pointer, weight)
+
+
+def _stamp(route: Route, stamps: dict[str, str]) -> list[PatchOp]:
+    if route.annotations is None:
+        return [PatchOp("add", "/metadata/annotations", dict(stamps))]
+    return [PatchOp("add", f"/metadata/annotations/{_escaped(key)}", value) for key, value in stamps.items()]
+
+
+def _escaped(key: str) -> str:
+    """Escape one token of a JSON pointer (RFC 6901, section 3)."""
+    return key.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,135 @@
+"""What the verbs need of the world. Adapters live in `store`, `chat` and `workers`; each has an in-memory twin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mesh.domain.audit import AuditEntry
+from mesh.domain.commands import Target
+from mesh.domain.gates import Reading
+from mesh.domain.operations import Operation
+from mesh.domain.plans import Plan
+from mesh.domain.policy import Actor
+from mesh.domain.routes import Arm, Route
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a received request."""
+
+    operation: Operation
+    created: bool
+    """False when the same delivery, or the same wish still under way, had made this operation before."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to work on one route for a while. `token` grows with each lease ever given (a fencing token)."""
+
+    key: str
+    token: int
+
+
+class Operations(Protocol):
+    """The durable memory of operations, with their audit log (one atomic write for both)."""
+
+    def receive(self, operation: Operation, *, dedupe: str, intent: str, facts: dict[str, Any]) -> Receipt:
+        """Write a new operation, its dedupe and intent keys, first audit entry and due time, all or nothing; enqueue it.
+
+        A known `dedupe` key, or an `intent` whose operation is not done, gives that operation back. Raises Unavailable
+        within a second when the store does not answer: then nothing was written.
+        """
+
+    def get(self, operation_id: str) -> Operation:
+        """Return the operation; raise NotFound."""
+
+    def commit(
+        self, operation: Operation, entries: Sequence[dict[str, Any]] = (), *, lease: Lease | None = None
+    ) -> Operation:
+        """Write the operation and append audit entries, all or nothing; returns it with the next revision.
+
+        Raises LostLease when `lease` is given and no longer current, Conflict when the stored revision is another.
+        """
+
+    def audit(self, facts: dict[str, Any]) -> AuditEntry:
+        """Append one audit entry that belongs to no operation (a denial)."""
+
+    def recent(self, *, target: Target | None = None, channel: str = "", count: int = 10) -> list[Operation]:
+        """Return the newest changing operations of a service or of a channel, newest first."""
+
+    def later(self, operation_id: str, *, seconds: float) -> None:
+        """Let the clock hand this operation to a worker again after `seconds`."""
+
+
+class AuditLog(Protocol):
+    """Reading the audit log."""
+
+    def entries(self) -> Iterator[AuditEntry]:
+        """Yield every entry, oldest first."""
+
+    def head(self) -> tuple[int, str]:
+        """Return (count of entries, hash of the last one)."""
+
+
+class Locks(Protocol):
+    """One worker at a time on one route."""
+
+    def hold(self, key: str, *, wait_s: float) -> AbstractContextManager[Lease | None]:
+        """Hold the lock in a `with` block, renewed in the background; None when somebody else has it after `wait_s`."""
+
+
+class Cluster(Protocol):
+    """One mesh, through its API server."""
+
+    def routes(self, target: Target) -> list[Route]:
+        """Return every route that names the service, weighted or not; raise Unavailable."""
+
+    def services(self, target: Target) -> list[str]:
+        """Return the names of services that routes of the namespace name, for "did you mean"."""
+
+    def reread(self, plan: Plan, target: Target) -> Route | None:
+        """Read the planned route again; None when it is gone."""
+
+    def patch(self, plan: Plan, target: Target) -> Route:
+        """Send the plan's patch and return the route as the server answered.
+
+        Raises Conflict when a test failed or the object changed (nothing written), Unavailable when the answer is
+        unknown or the server is away, Refused when the server does not accept the object.
+        """
+
+    def ready(self, arm: Arm, target: Target) -> int:
+        """Return how many ready endpoints serve the arm."""
+
+
+class Metrics(Protocol):
+    """Measured truth about one arm."""
+
+    def read(self, arm: Arm, target: Target, *, window_s: int) -> Reading:
+        """Read one arm over the last `window_s` seconds. Never raises: what went wrong is the reading's `problem`."""
+
+
+class Cards(Protocol):
+    """Telling people."""
+
+    def show(self, operation: Operation) -> Operation:
+        """Post the operation's card, or edit the one it has; returns it with the card's place. Never raises."""
+
+    def announce(self, operation: Operation, entry: str) -> None:
+        """Put one line about a finished change into the audit channel. `entry` is the audit entry's number and hash."""
+
+
+class Directory(Protocol):
+    """Who belongs to which usergroup."""
+
+    def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
+        """Return those of the `named` usergroups the actor is in; raise Unavailable when that cannot be known."""
+
+
+class Time(Protocol):
+    """The wall clock."""
+
+    def now(self) -> float:
+        """Return Unix time in seconds."""
