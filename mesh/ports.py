@@ -37,7 +37,7 @@ class Operations(Protocol):
     """The durable memory of operations, with their audit log (one atomic write for both)."""
 
     def receive(self, operation: Operation, *, dedupe: str, intent: str, facts: dict[str, Any]) -> Receipt:
-        """Write a new operation, its dedupe and intent keys, first audit entry and due time, all or nothing; enqueue it.
+        """Write a new operation, its keys, first audit entry and due time, all or nothing; then enqueue it.
 
         A known `dedupe` key, or an `intent` whose operation is not done, gives that operation back. Raises Unavailable
         within a second when the store does not answer: then nothing was written.

@@ -17,7 +17,7 @@ class AuditEntry:
     """One line of the log, exactly as it is kept."""
 
     body: str
-    """Canonical JSON: keys sorted, no spaces; holds `seq`, `at`, `step`, `actor`, `operation` and the step's own facts."""
+    """Canonical JSON: keys sorted, no spaces; holds `seq`, `at`, `step`, `actor`, `operation` and more by step."""
     hash: str
     """Lower-case hexadecimal SHA-256 of the previous entry's hash followed by `body`."""
 

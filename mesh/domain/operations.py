@@ -39,9 +39,13 @@ class Step(StrEnum):
     CHECKING = "checking"
     RESUMED = "resumed"
     PATCHING = "patching"
-    """Written before the patch is sent, with the plan; always followed by one of the next five."""
+    """Written before the patch is sent, with the plan; always followed by what came of it."""
     PATCHED = "patched"
     VERIFIED = "verified"
+    CONFLICT = "conflict"
+    """Somebody else changed the object first, nothing was written; it is planned again."""
+    FORCED = "forced"
+    """A gate did not pass and the person went ahead with a reason."""
     REFUSED = "refused"
     FAILED = "failed"
     UNCHANGED = "unchanged"
@@ -132,6 +136,8 @@ class Operation:
     card: Card | None = None
     deadline: float = 0.0
     """Unix time after which a queued operation expires instead of surprising people; 0 for never."""
+    reported: bool = False
+    """True once people were told the end; until then the clock brings a finished operation back to be told."""
     revision: int = 0
     """Count of writes to the store."""
 
@@ -139,6 +145,11 @@ class Operation:
     def done(self) -> bool:
         """True when nothing more will happen."""
         return not TRANSITIONS[self.state]
+
+    @property
+    def settled(self) -> bool:
+        """True when it is done and told: no worker needs to see it again."""
+        return self.done and self.reported
 
     @property
     def urgent(self) -> bool:

@@ -54,6 +54,8 @@ class Plan:
     rule: str
     uid: str
     resource_version: str
+    generation: int
+    """The object's generation when it was read: unchanged means that nobody touched its spec since."""
     arms: tuple[ArmChange, ...]
     patch: tuple[PatchOp, ...]
     """Empty when the weights already are as asked."""
@@ -75,6 +77,16 @@ class Plan:
     def label(self) -> str:
         """Name of the route for people."""
         return " ".join(filter(None, (f"{self.kind} {self.namespace}/{self.name}", self.rule)))
+
+    @property
+    def weights(self) -> dict[str, int | None]:
+        """The weights this plan leaves behind, by arm."""
+        return {arm.name: arm.after for arm in self.arms}
+
+    @property
+    def former(self) -> dict[str, int | None]:
+        """The weights this plan found, by arm: what `undo` restores."""
+        return {arm.name: arm.before for arm in self.arms}
 
     @property
     def intent(self) -> str:
@@ -104,6 +116,7 @@ def plan(
     rising = [change for change in arms if change.rises and change.name != roles.stable]
     return Plan(
         **_identity(route),
+        generation=route.generation,
         arms=arms,
         patch=_patch(route, after, stamps) if differs else (),
         stable=roles.stable,

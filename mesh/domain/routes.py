@@ -74,6 +74,11 @@ class Route:
         """Share of the traffic that `arm` gets now, in per cent; 0 when every weight is 0."""
         return 100.0 * arm.effective / self.total if self.total else 0.0
 
+    @property
+    def weights(self) -> dict[str, int | None]:
+        """The integers in the object, by arm."""
+        return {arm.name: arm.weight for arm in self.arms}
+
     def annotation(self, key: str) -> str:
         """Value of one annotation, empty when absent."""
         return dict(self.annotations or ()).get(key, "")

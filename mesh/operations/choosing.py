@@ -1,0 +1,150 @@
+"""Which route, and which of its arms is stable and which canary. Never index 0, never a silent guess."""
+
+from __future__ import annotations
+
+from mesh.domain.catalog import Service
+from mesh.domain.commands import Command, Target
+from mesh.domain.errors import NotFound, Refused
+from mesh.domain.matching import closest
+from mesh.domain.plans import Plan, Roles
+from mesh.domain.routes import STAMP_CANARY, STAMP_STABLE, Route
+from mesh.ports import Cluster
+
+
+def choose(cluster: Cluster, target: Target, service: Service) -> Route:
+    """Return the one weighted route of the target.
+
+    Raises NotFound when no route names the service, Refused when none carries weights or when several do.
+    """
+    routes = cluster.routes(target)
+    if not routes:
+        raise _unknown(cluster, target)
+    weighted = [route for route in routes if len(route.arms) > 1 and is_chosen(route, service.route)]
+    if len(weighted) == 1:
+        return weighted[0]
+    if weighted:
+        raise Refused(
+            f"{len(weighted)} routes of {target.service} carry weights, and nothing says which one is meant.",
+            hint=f"Name one in the configuration, for example services.{target.service}.route: {key(weighted[0])}",
+            choices=tuple(key(route) for route in weighted),
+        )
+    raise _unweighted(routes, target, service)
+
+
+def key(route: Route) -> str:
+    """Return how the configuration names a route: `Kind/name` or `Kind/name/rule`."""
+    return "/".join(filter(None, (route.kind, route.name, route.rule)))
+
+
+def is_chosen(route: Route, configured: str) -> bool:
+    """Tell whether the configuration's `route` means this one; an empty setting means any."""
+    return not configured or configured in (key(route), f"{route.kind}/{route.name}")
+
+
+def roles(route: Route, service: Service) -> Roles:
+    """Say which arm is stable and which canary: by configuration, then by our annotation, then by the shape.
+
+    The shape tells only where there are two arms of different share: the smaller one is the canary.
+    """
+    for said in (Roles(service.stable, service.canary), stamped(route)):
+        found = _among(route, said, target_service=service.name)
+        if found.stable or found.canary:
+            return found
+    if len(route.arms) != 2 or route.arms[0].effective == route.arms[1].effective:
+        return Roles()
+    canary, stable = sorted(route.arms, key=lambda arm: arm.effective)
+    return Roles(stable=stable.name, canary=canary.name)
+
+
+def stamped(route: Route) -> Roles:
+    """Return the roles that our last patch wrote on the object."""
+    return Roles(route.annotation(STAMP_STABLE), route.annotation(STAMP_CANARY))
+
+
+def is_settled(route: Route, service: Service, found: Roles) -> bool:
+    """Tell whether a canary known by annotation only already has everything: who is canary next is then unclear."""
+    if service.canary or service.stable or not found.canary:
+        return False
+    shares = {arm.name: route.share(arm) for arm in route.arms}
+    return found.canary == stamped(route).canary and shares[found.canary] == 100
+
+
+def promoted_roles(route: Route, service: Service, command: Command) -> Roles:
+    """Return the roles for `promote`, where a version that is typed out is the canary; raise Refused when unclear."""
+    known = roles(route, service)
+    if command.version:
+        return _typed(route, service, command, known)
+    if not known.canary:
+        raise Refused(
+            f"Nothing says which arm of {command.service} is the canary.",
+            hint="Name the version.",
+            choices=_version_choices(route, command),
+        )
+    if is_settled(route, service, known):
+        raise Refused(
+            f"{known.canary} already has all traffic of {command.service}; which version is next is unclear.",
+            hint="Name the version, or roll back.",
+            choices=(*_version_choices(route, command), f"/mesh rollback {command.service}"),
+        )
+    return known
+
+
+def again(cluster: Cluster, plan: Plan, target: Target) -> Route:
+    """Return the route that an earlier plan changed; raise NotFound when it is gone."""
+    route = cluster.reread(plan, target)
+    if route is None:
+        raise NotFound(f"{plan.label} is gone.", hint=f"See /mesh status {target.service}.")
+    return route
+
+
+def _typed(route: Route, service: Service, command: Command, known: Roles) -> Roles:
+    canary = route.find(command.version, command.service).name
+    others = [arm.name for arm in route.arms if arm.name != canary]
+    if canary == known.stable and service.stable:
+        raise Refused(
+            f"{canary} is the stable arm of {command.service} in the configuration.",
+            hint="Roll back to it, or write the weights by name.",
+            choices=(f"/mesh rollback {command.service}", f"/mesh set {command.service} {canary}=…"),
+        )
+    stable = others[0] if len(others) == 1 else known.stable
+    return Roles(stable="" if stable == canary else stable, canary=canary)
+
+
+def _version_choices(route: Route, command: Command) -> tuple[str, ...]:
+    return tuple(f"/mesh promote {command.service} {arm.name} {command.share:g}" for arm in route.arms)
+
+
+def _among(route: Route, said: Roles, *, target_service: str) -> Roles:
+    """Return the said roles as names of this route's arms; a name that is not there counts as unsaid."""
+    stable, canary = (_name_of(route, version, target_service) for version in (said.stable, said.canary))
+    names = [arm.name for arm in route.arms]
+    if len(names) == 2 and bool(stable) != bool(canary):
+        other = next(name for name in names if name not in (stable, canary))
+        return Roles(stable or other, canary or other)
+    return Roles(stable, canary)
+
+
+def _name_of(route: Route, version: str, service: str) -> str:
+    try:
+        return route.find(version, service).name if version else ""
+    except NotFound:
+        return ""
+
+
+def _unknown(cluster: Cluster, target: Target) -> NotFound:
+    names = tuple(cluster.services(target))
+    near = closest(target.service, names)
+    message = f"No route names the service {target.service} in {target.cluster}/{target.namespace}."
+    if near:
+        return NotFound(message, hint=f"Did you mean {near}?", choices=(near,))
+    hint = f"Routes there name {', '.join(names)}." if names else "There are no routes there; try another -n namespace."
+    return NotFound(message, hint=hint, choices=names)
+
+
+def _unweighted(routes: list[Route], target: Target, service: Service) -> Refused:
+    if service.route and not any(is_chosen(route, service.route) for route in routes):
+        message = f"The configuration names {service.route} for {target.service}, and there is no such route."
+        return Refused(message, hint="Mend services.<name>.route.", choices=tuple(key(route) for route in routes))
+    labels = ", ".join(route.label for route in routes)
+    message = f"{labels} sends everything to one destination, so there is no weight to move."
+    return Refused(message, hint="Add a second destination with weight 0 to the route first.")

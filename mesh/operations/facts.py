@@ -1,0 +1,54 @@
+"""What the audit log keeps of each step: values that are plain JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from mesh.domain.commands import Command, Target
+from mesh.domain.gates import GateResult
+from mesh.domain.grammar import format_command
+from mesh.domain.operations import Event, Operation, Origin, Step
+from mesh.domain.plans import Plan
+from mesh.domain.policy import Actor
+
+
+def of_event(operation: Operation, event: Event, **more: Any) -> dict[str, Any]:
+    """Return the facts of one step of an operation."""
+    return {
+        "at": event.at,
+        "step": str(event.step),
+        "operation": operation.id,
+        **_who(operation.actor, operation.origin),
+        **_what(operation.command, operation.target),
+        "text": event.text,
+        **more,
+    }
+
+
+def of_denial(actor: Actor, origin: Origin, command: Command, target: Target, event: Event) -> dict[str, Any]:
+    """Return the facts of a request that policy turned away."""
+    facts = {"at": event.at, "step": str(Step.DENIED), "operation": "", "text": event.text}
+    return {**facts, **_who(actor, origin), **_what(command, target)}
+
+
+def of_plan(plan: Plan, gates: tuple[GateResult, ...]) -> dict[str, Any]:
+    """Return what is about to be written and on what evidence."""
+    return {
+        "route": plan.label,
+        "uid": plan.uid,
+        "resource_version": plan.resource_version,
+        "before": plan.former,
+        "after": plan.weights,
+        "patch": [op.as_json() for op in plan.patch],
+        "plan": plan.intent,
+        "gates": [asdict(result) for result in gates],
+    }
+
+
+def _who(actor: Actor, origin: Origin) -> dict[str, Any]:
+    return {"actor": actor.user, "team": actor.team, "way": origin.way, "channel": origin.channel}
+
+
+def _what(command: Command, target: Target) -> dict[str, Any]:
+    return {"command": format_command(command), "target": str(target), "reason": command.reason}

@@ -1,0 +1,101 @@
+"""From a changing command to a plan, against the route as it is now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from mesh.domain.catalog import Catalog, Service
+from mesh.domain.commands import Verb
+from mesh.domain.errors import Refused
+from mesh.domain.operations import Operation, State
+from mesh.domain.plans import Plan, Roles, plan
+from mesh.domain.routes import STAMP_ACTOR, STAMP_CANARY, STAMP_OPERATION, STAMP_PREVIOUS, STAMP_STABLE, Route
+from mesh.domain.shares import all_to, promoted
+from mesh.operations.choosing import again, choose, is_settled, promoted_roles, roles
+from mesh.ports import Cluster, Operations
+
+Wanted = dict[str, int | None]
+
+
+def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operations: Operations) -> tuple[Plan, Route]:
+    """Plan a changing operation and return the plan with the route it was made for.
+
+    Raises Refused or NotFound when the request is unclear, Unavailable when unreadable.
+    """
+    if operation.command.verb is Verb.UNDO:
+        return _undo(operation, cluster, operations)
+    service = catalog.service(operation.target)
+    route = choose(cluster, operation.target, service)
+    found, wanted = _WANTED[operation.command.verb](route, service, operation)
+    return plan(route, wanted, found, stamps=_stamps(operation, route, found)), route
+
+
+def _promote(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
+    command = operation.command
+    found = promoted_roles(route, service, command)
+    arm = route.find(found.canary, command.service)
+    return found, {**promoted(route, arm, command.share or 0.0, stable=found.stable)}
+
+
+def _set(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
+    command = operation.command
+    found = roles(route, service)
+    wanted: Wanted = {route.find(version, command.service).name: weight for version, weight in command.weights}
+    if len(wanted) < len(command.weights):
+        raise Refused("Two of these versions are the same arm.", hint="Name each arm once.")
+    after = [wanted.get(arm.name, arm.effective) for arm in route.arms]
+    if not any(after):
+        raise Refused("All weights would be 0, and then nothing is served.", hint="Give one arm a weight above 0.")
+    # A settled canary is the new stable to some people and not to others: then every rising arm is judged.
+    return (Roles() if is_settled(route, service, found) else found), wanted
+
+
+def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
+    found = roles(route, service)
+    if not found.stable:
+        name = operation.command.service
+        choices = tuple(f"/mesh promote {name} {arm.name} 100" for arm in route.arms)
+        raise Refused(f"Nothing says which arm of {name} is stable.", hint="Send everything to one:", choices=choices)
+    return found, {**all_to(route, found.stable)}
+
+
+_WANTED: dict[Verb, Callable[[Route, Service, Operation], tuple[Roles, Wanted]]] = {
+    Verb.PROMOTE: _promote,
+    Verb.SET: _set,
+    Verb.ROLLBACK: _rollback,
+}
+
+
+def _undo(operation: Operation, cluster: Cluster, operations: Operations) -> tuple[Plan, Route]:
+    former = operations.get(operation.command.operation)
+    if former.plan is None or former.state is not State.SUCCEEDED or not former.plan.changes:
+        raise Refused(f"{former.id} changed nothing, so there is nothing to undo.", hint=_history_hint(former))
+    route = again(cluster, former.plan, operation.target)
+    if route.weights != former.plan.weights:
+        raise Refused(
+            f"The weights changed since {former.id}: it left {_shown(former.plan.weights)}, now it is "
+            f"{_shown(route.weights)}.",
+            hint="Undo the newer change first, or write the weights with /mesh set.",
+        )
+    found = Roles(former.plan.stable, former.plan.canary)
+    return plan(route, former.plan.former, found, stamps=_stamps(operation, route, found)), route
+
+
+def _history_hint(former: Operation) -> str:
+    return f"See /mesh history {former.target.service}."
+
+
+def _shown(weights: Wanted) -> str:
+    return ", ".join(f"{name} {'absent' if weight is None else weight}" for name, weight in weights.items())
+
+
+def _stamps(operation: Operation, route: Route, found: Roles) -> dict[str, str]:
+    """Return the annotations written with the weights: who and what, and enough to go back without our store."""
+    stamps = {
+        STAMP_OPERATION: operation.id,
+        STAMP_ACTOR: operation.actor.user,
+        STAMP_PREVIOUS: json.dumps(route.weights, separators=(",", ":")),
+    }
+    said = {STAMP_STABLE: found.stable, STAMP_CANARY: found.canary}
+    return stamps | {name: value for name, value in said.items() if value}

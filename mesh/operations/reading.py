@@ -1,0 +1,114 @@
+"""Operations that only read: status, gates and dry runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mesh.domain.catalog import Catalog, Service
+from mesh.domain.commands import Target, Verb
+from mesh.domain.errors import MeshbotError
+from mesh.domain.gates import Verdict, overall
+from mesh.domain.operations import ArmStatus, Operation, RouteStatus
+from mesh.domain.routes import STAMP_OPERATION, Arm, Route
+from mesh.operations.choosing import choose, roles
+from mesh.operations.judging import judge_arm, judge_plan
+from mesh.operations.planning import make_plan
+from mesh.ports import Cluster, Metrics, Operations
+
+
+def read(
+    operation: Operation, *, catalog: Catalog, operations: Operations, sources: tuple[Cluster, Metrics]
+) -> Operation:
+    """Return the operation with what it asked for filled in; raises what planning and choosing raise."""
+    if operation.command.verb is Verb.STATUS:
+        return _status(operation, catalog, sources[0])
+    if operation.command.verb is Verb.GATES:
+        return _gates(operation, catalog, sources)
+    return _dry_run(operation, catalog, operations, sources)
+
+
+def _status(operation: Operation, catalog: Catalog, cluster: Cluster) -> Operation:
+    target = operation.target
+    if not target.service:
+        return _overview(operation, catalog, cluster)
+    routes = cluster.routes(target)
+    if not routes:
+        choose(cluster, target, catalog.service(target))  # raises, with the names there are
+    statuses = tuple(route_status(route, target, catalog.service(target), cluster) for route in routes)
+    return replace(operation, statuses=statuses, outcome=_weights_in_words(statuses))
+
+
+def _overview(operation: Operation, catalog: Catalog, cluster: Cluster) -> Operation:
+    """Status without a service: every service of the namespace that has weights."""
+    target = operation.target
+    statuses = []
+    for name in cluster.services(target):
+        one = replace(target, service=name)
+        weighted = (route for route in cluster.routes(one) if len(route.arms) > 1)
+        statuses += [route_status(route, one, catalog.service(one), cluster) for route in weighted]
+    found = tuple(statuses)
+    return replace(operation, statuses=found, outcome=_weights_in_words(found))
+
+
+def route_status(route: Route, target: Target, service: Service, cluster: Cluster) -> RouteStatus:
+    """Describe one route: each arm's role, weight, share and ready endpoints."""
+    found = roles(route, service)
+    names = {found.stable: "stable", found.canary: "canary"}
+    arms = tuple(
+        ArmStatus(arm.name, names.get(arm.name, ""), arm.weight, route.share(arm), _ready(arm, target, cluster))
+        for arm in route.arms
+    )
+    return RouteStatus(route.label, arms, route.warnings, route.annotation(STAMP_OPERATION))
+
+
+def _ready(arm: Arm, target: Target, cluster: Cluster) -> int | None:
+    try:
+        return cluster.ready(arm, target)
+    except MeshbotError:
+        return None
+
+
+def _gates(operation: Operation, catalog: Catalog, sources: tuple[Cluster, Metrics]) -> Operation:
+    target = operation.target
+    service = catalog.service(target)
+    route = choose(sources[0], target, service)
+    found = roles(route, service)
+    rows = {arm.name: judge_arm(arm, target, catalog=catalog, metrics=sources[1]) for arm in route.arms}
+    judged = rows[found.canary] if found.canary else tuple(row for arm in rows.values() for row in arm)
+    verdict = overall(judged)
+    return replace(
+        operation,
+        statuses=(route_status(route, target, service, sources[0]),),
+        gates=tuple(row for arm in rows.values() for row in arm),
+        outcome=f"{found.canary or 'All arms'}: {_VERDICT_WORDS[verdict]}",
+    )
+
+
+_VERDICT_WORDS = {
+    Verdict.PASS: "the gates pass, the share may rise",
+    Verdict.FAIL: "a gate fails, the share may not rise",
+    Verdict.UNKNOWN: "the gates cannot decide, so the share may not rise",
+}
+
+
+def _dry_run(
+    operation: Operation, catalog: Catalog, operations: Operations, sources: tuple[Cluster, Metrics]
+) -> Operation:
+    plan, route = make_plan(operation, catalog, sources[0], operations)
+    rows = judge_plan(plan, route, operation.target, catalog=catalog, sources=sources)
+    verdict = overall(rows) if rows else Verdict.PASS
+    would = {
+        Verdict.PASS: "It would go ahead now",
+        Verdict.FAIL: "It would be refused now: a gate fails",
+        Verdict.UNKNOWN: "It would be refused now: the gates cannot decide",
+    }[verdict]
+    return replace(
+        operation, plan=plan, gates=rows, outcome=would if plan.changes else "The weights already are as asked"
+    )
+
+
+def _weights_in_words(statuses: tuple[RouteStatus, ...]) -> str:
+    if not statuses:
+        return "No route here carries weights"
+    lines = (", ".join(f"{arm.name} {arm.share:.4g} %" for arm in status.arms) for status in statuses)
+    return "; ".join(lines)

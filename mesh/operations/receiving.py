@@ -1,0 +1,136 @@
+"""Hearing a request: complete it, authorise it, write it down; all that must happen before the acknowledgement."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+
+from mesh.domain.catalog import Catalog
+from mesh.domain.commands import ANSWERED_BY_BOT, Command, Target, Verb
+from mesh.domain.errors import Denied, NotFound, Unavailable
+from mesh.domain.grammar import format_command
+from mesh.domain.operations import Event, Operation, Origin, State, Step
+from mesh.domain.policy import Actor, Decision, Role, decide, is_member, named_groups
+from mesh.operations import facts
+from mesh.ports import Directory, Operations, Receipt, Time
+
+PATIENCE_S = 120.0
+"""A change still queued after this long expires: nobody wants their promotion to happen out of the blue later."""
+
+_ID_ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"  # no 0/o, 1/i/l: people read ids to each other
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What receiving needs."""
+
+    catalog: Catalog
+    operations: Operations
+    directory: Directory
+    time: Time
+
+
+@dataclass(frozen=True)
+class Whoami:
+    """What meshbot knows of one person."""
+
+    actor: Actor
+    groups: frozenset[str]
+    """The usergroups that the policy names and the person is in."""
+    roles: tuple[Role, ...]
+
+
+def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedupe: str) -> Receipt:
+    """Authorise the command and write one durable operation for it; a repeated delivery gives the first one back.
+
+    `dedupe` names the delivery (Slack's trigger id, event id or action). Raises Denied, NotFound, and Unavailable when
+    the store did not answer: then nothing was written.
+    """
+    if command.verb in ANSWERED_BY_BOT:
+        raise ValueError(f"{command.verb} makes no operation")
+    command = _completed(desk, command, origin)
+    target = desk.catalog.target(command)
+    _authorised(desk, command, actor, origin, target)
+    operation = _new(desk, command, actor, origin, target)
+    intent = f"{actor.user} {target} {format_command(command)}"
+    return desk.operations.receive(
+        operation, dedupe=dedupe, intent=intent, facts=facts.of_event(operation, operation.story[0])
+    )
+
+
+def decision(catalog: Catalog, directory: Directory, command: Command, actor: Actor, target: Target) -> Decision:
+    """Decide by policy; Slack is asked about usergroups only when the person's own id does not settle it.
+
+    When Slack cannot say who is in a group, nobody is: the answer is no, with the reason.
+    """
+    verb = command.verb if command.changes_traffic else Verb.STATUS
+    by_id = decide(catalog.policy, actor, frozenset(), verb, target)
+    groups = named_groups(catalog.policy)
+    if by_id.allowed or not groups:
+        return by_id
+    try:
+        return decide(catalog.policy, actor, directory.groups(actor, groups), verb, target)
+    except Unavailable as error:
+        return replace(by_id, why=f"{by_id.why}, and your usergroups could not be read: {error.message}")
+
+
+def history(desk: Desk, command: Command) -> list[Operation]:
+    """Return the latest changes of a service, newest first."""
+    return desk.operations.recent(target=desk.catalog.target(command))
+
+
+def whoami(desk: Desk, actor: Actor) -> Whoami:
+    """Return the person's groups and roles; raise Unavailable when Slack does not say who is in which group."""
+    groups = desk.directory.groups(actor, named_groups(desk.catalog.policy))
+    mine = tuple(role for role in desk.catalog.policy.roles if is_member(role, actor, groups))
+    return Whoami(actor, groups, mine)
+
+
+def _completed(desk: Desk, command: Command, origin: Origin) -> Command:
+    """Let `undo` name the operation and its service, whichever of them was typed."""
+    if command.verb is not Verb.UNDO:
+        return command
+    former = desk.operations.get(command.operation) if command.operation else _last_change(desk, command, origin)
+    where = former.target
+    return replace(
+        command, operation=former.id, service=where.service, namespace=where.namespace, cluster=where.cluster
+    )
+
+
+def _last_change(desk: Desk, command: Command, origin: Origin) -> Operation:
+    if command.service:
+        found = desk.operations.recent(target=desk.catalog.target(command))
+    else:
+        found = desk.operations.recent(channel=origin.channel)
+    for operation in found:
+        if operation.state is State.SUCCEEDED and operation.plan and operation.plan.changes:
+            return operation
+    where = f"of {command.service}" if command.service else "from this channel"
+    raise NotFound(f"There is no change {where} to undo.", hint="Name the operation: /mesh undo op-…")
+
+
+def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> None:
+    verdict = decision(desk.catalog, desk.directory, command, actor, target)
+    if verdict.allowed:
+        return
+    event = Event(Step.DENIED, desk.time.now(), verdict.why)
+    desk.operations.audit(facts.of_denial(actor, origin, command, target, event))
+    raise Denied(
+        f"You may not {command.verb} {target.service}: {verdict.why}.",
+        hint="An administrator grants rights in the policy; /mesh whoami shows yours.",
+    )
+
+
+def _new(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Operation:
+    now = desk.time.now()
+    name = "op-" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
+    return Operation(
+        id=name,
+        command=command,
+        target=target,
+        actor=actor,
+        origin=origin,
+        created_at=now,
+        story=(Event(Step.QUEUED, now),),
+        deadline=now + PATIENCE_S,
+    )
