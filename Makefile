@@ -1,0 +1,27 @@
+# One word per chore. Each installs what it needs; the second run starts at once.
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+.PHONY: help
+help: ## This list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+.PHONY: setup
+setup: ## Install what the other words need
+	@tools/setup
+
+.PHONY: demo
+demo: setup ## The whole world on this machine; ARGS='--run "/mesh status api"' prints a transcript instead of a page
+	@$(BIN)/meshbot demo $(ARGS)
+
+.PHONY: test
+test: ## All tests: real Redis, real Prometheus, real browser
+	@tools/setup --browser
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: check
+check: setup ## Linters, types, import contracts
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports

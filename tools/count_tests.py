@@ -1,0 +1,36 @@
+"""Says how many tests of which kind there are, by room and by the real parts they use."""
+
+from __future__ import annotations
+
+import collections
+from pathlib import Path
+
+import pytest
+
+MARKS = ("redis", "prometheus", "world", "browser")
+
+
+class Counter:
+    """Counts what pytest collects."""
+
+    def __init__(self) -> None:
+        self.rooms: collections.Counter[str] = collections.Counter()
+        self.marks: collections.Counter[str] = collections.Counter()
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Count one collection."""
+        for item in items:
+            self.rooms[item.path.relative_to(Path("tests").resolve()).parts[0].removesuffix(".py")] += 1
+            self.marks.update(mark for mark in MARKS if item.get_closest_marker(mark))
+
+
+def main() -> None:
+    """Collect quietly and print the counts."""
+    counter = Counter()
+    pytest.main(["--collect-only", "-qq", "--no-header", "--no-summary"], plugins=[counter])
+    print("Tests by room: " + ", ".join(f"{room} {count}" for room, count in sorted(counter.rooms.items())))  # noqa: T201 - a report
+    print("Tests that need: " + ", ".join(f"{mark} {counter.marks[mark]}" for mark in MARKS))  # noqa: T201 - a report
+
+
+if __name__ == "__main__":
+    main()
