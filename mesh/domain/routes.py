@@ -36,6 +36,8 @@ class Arm:
     """Namespace of that Service."""
     subset: str = ""
     """Istio subset, empty when the whole Service is the destination."""
+    version: str = ""
+    """Version label of the pods behind a subset, as their metrics carry it; empty when nothing says it."""
 
 
 @dataclass(frozen=True)

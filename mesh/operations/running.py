@@ -181,12 +181,13 @@ class _Run:
 
     def _settle_patch(self, plan: Plan, route: Route | None) -> bool:
         """Return True when the recorded patch arrived, False when it did not; raise Refused when nobody can know."""
-        if route is not None and route.uid == plan.uid and route.generation == plan.generation:
-            return False
         if route is not None and route.annotation(STAMP_OPERATION) == self.operation.id:
             self._tell(State.RUNNING, Step.PATCHED, "found on the object")
             self._verify(plan, route)
             return True
+        # The API server counts the generation up with every change of the spec, and weights are spec.
+        if route is not None and (route.uid, route.generation) == (plan.uid, plan.generation):
+            return False
         now = "it is gone" if route is None else f"now it is {_shown(route)}"
         raise Refused(
             f"{plan.label} was changed by somebody else while this operation was interrupted; {now}.",

@@ -1,0 +1,179 @@
+"""`meshbot demo`: the whole world on this machine, with a page to type in, or with commands to run and a transcript."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from mesh.domain.operations import Operation, State
+from playground.parts import World
+from playground.slack.world import default_world
+from store.connection import patient
+from store.operations import RedisOperations
+
+OPERATION_ID = re.compile(r"\bop-[a-z0-9]{10}\b")
+PATIENCE_S = 40.0
+"""Longest wait for one command: a gate window, a worker's restart and some."""
+FIRST_SAMPLES = 8
+"""Scrapes, one a second, until the demo's gates have enough requests to decide."""
+
+
+@click.command()
+@click.option("--run", "commands", multiple=True, metavar="COMMAND", help="Run this command and print what people see.")
+@click.option("--as", "person", default="jin", show_default=True, help="Who types the commands of --run.")
+@click.option("--channel", default="prod", show_default=True, help="Where the commands of --run are typed.")
+@click.option("--port", default=8080, show_default=True, help="Port of the page, on 127.0.0.1.")
+def main(commands: tuple[str, ...], person: str, channel: str, port: int) -> None:
+    """Run meshbot against a stand-in Slack and cluster, with a real Redis and Prometheus and simulated traffic.
+
+    With --run: print the transcript and the final weights; the exit status is 1 when a command did not do what it says.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    with tempfile.TemporaryDirectory(prefix="meshbot-demo-") as directory:
+        page_port = 0 if commands else port
+        try:
+            with World(Path(directory), page_port=page_port, tell=_starting if not commands else _silent) as world:
+                if not commands:
+                    _serve(world)
+                elif not _run_all(world, commands, person, channel):
+                    sys.exit(1)
+        except KeyboardInterrupt:
+            click.echo("\nStopped; nothing is left running.")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a signal handler
+    raise KeyboardInterrupt
+
+
+def _starting(line: str) -> None:
+    click.echo(f"  {line}")
+
+
+def _silent(line: str) -> None:
+    if "not installed" in line:
+        click.echo(line)
+
+
+# --- with a page -----------------------------------------------------------------------------------------------------
+
+
+def _serve(world: World) -> None:
+    click.echo(f"\nOpen {world.slack_url} and type /mesh promote api 50. Ctrl-C ends everything.")
+    if world.prometheus is None:
+        click.echo("There is no Prometheus here, so every gate will answer: unknown.")
+    while True:
+        ended = [child for child in world.children.values() if not child.running]
+        if ended:
+            raise click.ClickException(f"{ended[0].name} ended unexpectedly:\n{ended[0].log_tail()}")
+        time.sleep(0.5)
+
+
+# --- with commands ---------------------------------------------------------------------------------------------------
+
+
+def _run_all(world: World, commands: tuple[str, ...], person: str, channel: str) -> bool:
+    """Run each command, print the transcript and the final weights; False when one did not do what it says."""
+    user, place = _ids(person, channel)
+    _await_metrics(world)
+    watcher = _Watcher(world)
+    done = [watcher.run(command, user, place, label=f"{person} in #{channel}") for command in commands]
+    click.echo("Final weights")
+    for service, weights in world.weights().items():
+        click.echo(f"  {service:<10} " + "  ".join(f"{arm}={weight}" for arm, weight in weights.items()))
+    return all(done)
+
+
+def _ids(person: str, channel: str) -> tuple[str, str]:
+    slack = default_world()
+    users = {someone.name: someone.id for someone in slack.people}
+    channels = {place.name: place.id for place in slack.channels}
+    if person not in users:
+        raise click.BadParameter(f"nobody is called {person}; there is {', '.join(users)}", param_hint="--as")
+    if channel not in channels:
+        raise click.BadParameter(f"no channel #{channel}; there is {', '.join(channels)}", param_hint="--channel")
+    return users[person], channels[channel]
+
+
+def _await_metrics(world: World) -> None:
+    """Wait for the first scrapes: before them every gate is unknown, which is right but not what a demo is for."""
+    if world.prometheus is not None:
+        world.prometheus.wait_until_scraped("sidecars")
+        time.sleep(FIRST_SAMPLES)
+
+
+class _Watcher:
+    """Types commands and prints whatever became visible because of them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._operations = RedisOperations(patient(world.redis.url), _SystemTime(), enqueue=_nothing)
+        self._seen = len(world.slack.transcript())
+
+    def run(self, command: str, user: str, channel: str, *, label: str) -> bool:
+        """Type one command and wait for its end; True when it did what it says."""
+        click.echo(f"> {label}: {command}")
+        answered = len(self._world.slack.deliveries())
+        self._world.slack.send(user, channel, command)
+        _until(lambda: self._answered(answered), "Slack got no answer")
+        operation = self._operation()
+        self._print()
+        return operation is None or self._kept(operation)
+
+    def _answered(self, before: int) -> bool:
+        deliveries = self._world.slack.deliveries()
+        return len(deliveries) > before and bool(deliveries[-1]["attempts"])
+
+    def _operation(self) -> Operation | None:
+        """Return the operation that the answer names, once it is settled; None where a command makes none."""
+        texts = [self._world.slack.render_text(message) for message in self._world.slack.transcript()[self._seen :]]
+        found = OPERATION_ID.search("\n".join(texts))
+        if found is None:
+            return None
+        _until(lambda: self._operations.get(found[0]).settled, f"{found[0]} did not end")
+        return self._operations.get(found[0])
+
+    def _print(self) -> None:
+        messages = self._world.slack.transcript()
+        for message in messages[self._seen :]:
+            click.echo(_indented(self._world.slack.render_text(message)) + "\n")
+        self._seen = len(messages)
+
+    def _kept(self, operation: Operation) -> bool:
+        """Hold the operation's word against the cluster."""
+        if operation.state is not State.SUCCEEDED:
+            return False
+        if operation.plan is None or not operation.command.changes_traffic:
+            return True
+        wanted = {name: weight for name, weight in operation.plan.weights.items() if weight is not None}
+        return _until(lambda: self._world.weights()[operation.target.service] == wanted, "the cluster disagrees")
+
+
+class _SystemTime:
+    def now(self) -> float:
+        """Return Unix time in seconds."""
+        return time.time()
+
+
+def _nothing(operation_id: str, *, urgent: bool, attempt: int) -> None:
+    """Enqueue nothing: the demo only reads."""
+
+
+def _until(true: Callable[[], bool], complaint: str) -> bool:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        if time.monotonic() > deadline:
+            raise click.ClickException(f"{complaint} within {PATIENCE_S:.0f} s")
+        time.sleep(0.05)
+    return True
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

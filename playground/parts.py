@@ -1,0 +1,191 @@
+"""Every part of the playground, started in order and stopped in reverse: the same for `meshbot demo` and for tests."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from playground.cluster.kubeconfig import kubeconfig_text
+from playground.processes import Child
+from playground.servers import PrometheusMissing, PrometheusServer, RedisServer
+from playground.serving import free_port
+from playground.slack.driver import SlackDriver
+from playground.slack.world import default_world
+
+HERE = Path(__file__).parent
+OBJECTS = HERE / "world/cluster.yaml"
+CONFIGURATION = HERE / "world/meshbot.yaml"
+
+COMPLETIONS = (
+    ("/mesh status api", "weights, shares and ready pods"),
+    ("/mesh promote api 50", "canary to 50 %, if the gates pass"),
+    ("/mesh plan promote api 50", "what would change"),
+    ("/mesh gates api", "judge now, with numbers"),
+    ("/mesh rollback api", "everything back to stable"),
+    ("/mesh undo", "the last change of this channel, back"),
+    ("/mesh set api v1=70 v2=30", "write these weights"),
+    ("/mesh history api", "the latest changes"),
+    ("/mesh whoami", "your rights"),
+    ("/mesh help", "every command"),
+    ("/mesh promote checkout 25", "VirtualService with header match, mirror and retries"),
+    ("/mesh promote web 50", "TrafficSplit of Linkerd"),
+    ("/mesh promote search 10", "HTTPRoute, first exposure"),
+)
+
+
+def _nobody(line: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass
+class World:
+    """A whole world in one directory. `with World(directory) as world:` it runs; afterwards nothing is left running.
+
+    `page_port` 0 takes a free port. `tell` is given one line for each part that starts.
+    """
+
+    directory: Path
+    page_port: int = 0
+    objects: Path = OBJECTS
+    configuration: Path = CONFIGURATION
+    workers: bool = True
+    """False leaves out worker and clock: a test starts its own."""
+    tell: Callable[[str], None] = _nobody
+    redis: RedisServer = field(init=False)
+    prometheus: PrometheusServer | None = field(init=False, default=None)
+    children: dict[str, Child] = field(init=False, default_factory=dict)
+    cluster_url: str = field(init=False, default="")
+    traffic_url: str = field(init=False, default="")
+    slack_url: str = field(init=False, default="")
+    slack: SlackDriver = field(init=False)
+    _stack: ExitStack = field(init=False, default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self._stack.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of bot, worker and clock: exactly what production sets, with this world's addresses."""
+        slack = default_world().bot
+        return {
+            "SLACK_BOT_TOKEN": slack.bot_token,
+            "SLACK_SIGNING_SECRET": slack.signing_secret,
+            "SLACK_APP_TOKEN": slack.app_token,
+            "SLACK_API_URL": f"{self.slack_url}/api/",
+            "REDIS_URL": self.redis.url,
+            "KUBECONFIG": str(self.directory / "kubeconfig"),
+            "PROMETHEUS_URL": self.prometheus.url if self.prometheus else "",
+            "MESHBOT_CONFIG": str(self.configuration),
+        }
+
+    def start_meshbot(self, name: str, *arguments: str) -> Child:
+        """Start one more process of the product, as production would: `start_meshbot("worker2", "worker")`."""
+        argv = [sys.executable, "-m", "meshbot", *(arguments or (name,))]
+        child = Child(name, argv, self.environment, self.directory / f"{name}.log")
+        self.children[name] = self._stack.enter_context(child)
+        return child
+
+    def weights(self) -> dict[str, dict[str, int]]:
+        """Return the live weights of every service, read from the cluster: service -> arm -> weight."""
+        services: list[dict[str, Any]] = self.traffic_state()["services"]
+        return {entry["service"]: {arm["name"]: arm["weight"] for arm in entry["arms"]} for entry in services}
+
+    def traffic_state(self) -> dict[str, Any]:
+        """Return what the simulated sidecars see and do."""
+        return _get(f"{self.traffic_url}/state")
+
+    def break_arm(self, service: str, version: str, *, errors: float = 0.0, latency_ms: int = 0) -> None:
+        """Make an arm fail a share of its requests (0 to 1) or answer later (milliseconds)."""
+        body = {"namespace": "mesh-demo", "service": service, "version": version}
+        _post(f"{self.traffic_url}/break", {**body, "errors": errors, "latency_ms": latency_ms})
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        traffic_port, bot_port = free_port(), free_port()
+        self.redis = self._stack.enter_context(RedisServer(self.directory / "redis"))
+        self.tell(f"redis         {self.redis.url}")
+        self._start_prometheus(traffic_port)
+        self.cluster_url = self._stand_in("cluster", "--port", str(free_port()), "--load", str(self.objects))
+        (self.directory / "kubeconfig").write_text(kubeconfig_text(self.cluster_url))
+        metrics = ("--prometheus-url", self.prometheus.url) if self.prometheus else ()
+        self.traffic_url = self._stand_in(
+            "traffic", "--port", str(traffic_port), "--cluster-url", self.cluster_url, *metrics
+        )
+        self.slack_url = self._start_slack(bot_port)
+        self.slack = SlackDriver(self.slack_url)
+        self._start_product(bot_port)
+
+    def _start_prometheus(self, traffic_port: int) -> None:
+        try:
+            server = PrometheusServer(self.directory / "prometheus", {"sidecars": f"127.0.0.1:{traffic_port}"})
+        except PrometheusMissing as missing:
+            self.tell(f"prometheus    {missing}")
+            return
+        self.prometheus = self._stack.enter_context(server)
+        self.tell(f"prometheus    {self.prometheus.url}")
+
+    def _start_slack(self, bot_port: int) -> str:
+        completions = self.directory / "completions.json"
+        completions.write_text(json.dumps([{"insert": insert, "hint": hint} for insert, hint in COMPLETIONS]))
+        return self._stand_in(
+            "slack",
+            *("--port", str(self.page_port or free_port())),
+            *("--request-url", f"http://127.0.0.1:{bot_port}/slack/events"),
+            *("--traffic-url", self.traffic_url),
+            *("--completions", str(completions)),
+        )
+
+    def _start_product(self, bot_port: int) -> None:
+        bot = self.start_meshbot("bot", "bot", "--port", str(bot_port))
+        if self.workers:
+            self.start_meshbot("worker")
+            self.start_meshbot("clock")
+        bot.wait_ready(lambda: _is_ready(f"http://127.0.0.1:{bot_port}/readyz"), 20)
+        self.tell("meshbot       bot, worker and clock")
+
+    def _stand_in(self, name: str, *arguments: str) -> str:
+        """Start `python -m playground.<name>` and return the address it says it listens on."""
+        argv = [sys.executable, "-m", f"playground.{name}", *arguments]
+        child = self._stack.enter_context(Child(name, argv, log_path=self.directory / f"{name}.log"))
+        self.children[name] = child
+        url = child.wait_ready_line(20)
+        self.tell(f"{name:<13} {url}")
+        return url
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _get(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def _post(url: str, body: dict[str, object]) -> None:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=5):
+        pass

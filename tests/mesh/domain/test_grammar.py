@@ -1,0 +1,148 @@
+"""The grammar: what people type, and what they meant."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesh.domain.commands import CHANGING, Command, Verb
+from mesh.domain.errors import Refused
+from mesh.domain.grammar import VERBS, format_command, parse
+
+PROMOTE = Command(verb=Verb.PROMOTE, service="api", share=50.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "promote api 50",
+        "/mesh promote api 50",
+        "<@U0MESHBOT> promote api 50",
+        "<@U0MESHBOT|mesh> promote api 50",
+        "PROMOTE API 50%",
+        "promote api 50 %",
+        "promote\u00a0api\u00a050\u202f%",
+        "promote api ５０％",
+        "\u200bpromote api\u200d 50",
+        "promote   api\t50.0",
+    ],
+)
+def test_what_people_type_means_the_same(text: str) -> None:
+    """Case, spaces of every kind, wide digits and a trailing per cent sign do not matter."""
+    assert parse(text) == PROMOTE
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('promote api 50 --reason "hotfix 4412"', "hotfix 4412"),
+        ("promote api 50 --reason “hotfix 4412”", "hotfix 4412"),
+        ("promote api 50 —reason “it’s urgent”", "it's urgent"),
+        ("promote api 50 --reason=fast", "fast"),
+        ("promote api --reason it's 50", "it's"),
+        ("--reason 'a \"b\"' promote api 50", 'a "b"'),
+    ],
+)
+def test_reasons_survive_typographic_quotes(text: str, reason: str) -> None:
+    """Quotes and dashes that a phone put in are read as the plain ones; options may stand anywhere."""
+    assert parse(text).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ("promoet api 50", "promoet", "Did you mean promote?"),
+        ("promote api 50 --forec", "--forec", "Did you mean --force?"),
+        ("promote api", "needs more words", "/mesh promote <service>"),
+        ("promote api v2 50 60", "does not understand '60'", "Usage"),
+        ("promote api 101", "not a share", "0 to 100"),
+        ("promote api v2=50", "v2=50", "0 to 100"),
+        ("promote api nan", "not a share", "0 to 100"),
+        ("promote api -5", "Unknown option -5", "Options are"),
+        ("set api v1", "needs more words|not <version>=<weight>", "set <service>"),
+        ("set api v1=1 v1=2", "named twice", "once"),
+        ("set api v1=-1 v2=3", "not <version>", "v1=70"),
+        ("promote api;rm 50", "not a service name", "letters"),
+        ("promote $(id) 50", "not a service name", "letters"),
+        ("promote аpi 50", "not a service name", "letters"),
+        ("promote api 50 --reason", "needs a value", "hotfix"),
+        ("promote api 50 --force", "needs a reason", "--reason"),
+        ("promote api 50 -n a -n b", "given twice", "once"),
+        ("promote api 50 --dry-run=yes", "takes no value", "just"),
+        ('promote api 50 --reason "open', "quote is not closed", "--reason"),
+        ("plan status api", "nothing to plan", "/mesh status"),
+        ("plan", "needs a changing command", "plan promote"),
+        ("status api --dry-run", "means nothing", "Leave it out"),
+        ("promote api\x07 50", "control character", "again"),
+        ("x" * 2000, "characters", "Shorten"),
+    ],
+)
+def test_what_is_not_understood_is_answered(text: str, said: str, hint: str) -> None:
+    """Each mistake is named, and the answer says how it is written."""
+    with pytest.raises(Refused, match=said) as caught:
+        parse(text)
+    assert hint in caught.value.hint
+
+
+def test_nothing_at_all_is_a_call_for_help() -> None:
+    """`/mesh` alone shows the help."""
+    assert parse("").verb is parse("/mesh").verb is Verb.HELP
+
+
+def test_plan_is_a_dry_run_of_what_follows() -> None:
+    """`plan promote …` and `promote … --dry-run` are one and the same, and change no traffic."""
+    assert parse("plan promote api 50") == parse("promote api 50 --dry-run")
+    assert not parse("plan rollback api").changes_traffic
+
+
+def test_undo_takes_an_operation_or_a_service() -> None:
+    """An operation id is told from a service name by its form."""
+    assert parse("undo op-k3v9x2m4ta").operation == "op-k3v9x2m4ta"
+    assert parse("undo api").service == "api"
+
+
+def test_every_example_of_the_help_is_accepted() -> None:
+    """Help never teaches what the grammar refuses."""
+    assert set(VERBS) == set(Verb)
+    for verb, text in ((verb, example) for verb, entry in VERBS.items() for example in entry.examples):
+        parsed = parse(text)
+        assert parsed.verb is verb or (verb is Verb.PLAN and parsed.dry_run)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    """No text makes the parser fail in another way than by refusing."""
+    try:
+        parse(text)
+    except Refused as error:
+        assert error.message
+
+
+names = st.from_regex(r"[a-z][a-z0-9]{0,10}", fullmatch=True).filter(lambda name: not name.startswith("op"))
+reasons = st.text(st.characters(categories=["Ll", "Lu", "Nd", "Zs"], include_characters="'\"&<>|;$`\\"), max_size=40)
+
+
+@given(
+    st.sampled_from(sorted(CHANGING)),
+    names,
+    names,
+    st.integers(0, 400),
+    reasons.map(lambda text: " ".join(text.split())),
+)
+def test_a_command_survives_being_written_and_read(
+    verb: Verb, service: str, version: str, four: int, reason: str
+) -> None:
+    """parse(format_command(parse(x))) is parse(x): buttons, cards and the audit log speak the same language."""
+    words = {
+        Verb.PROMOTE: f"promote {service} {version} {four / 4:g}",
+        Verb.SET: f"set {service} {version}={four} other={four}",
+        Verb.ROLLBACK: f"rollback {service}",
+        Verb.UNDO: f"undo {service}",
+    }[verb]
+
+    text = words + (f" --force --reason {shlex.quote(reason)}" if reason else "")
+    first = parse(text)
+    assert parse(format_command(first)) == first

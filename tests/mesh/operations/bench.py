@@ -1,0 +1,137 @@
+"""A bench for the verbs: every port in memory, one call from typed text to the end of the operation."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+from chat.memory import FixedDirectory, RecordedCards
+from mesh.domain.audit import AuditEntry
+from mesh.domain.catalog import Catalog, Cluster, Service
+from mesh.domain.gates import Reading
+from mesh.domain.grammar import parse
+from mesh.domain.operations import Operation, Origin
+from mesh.domain.policy import Actor, Policy, Role
+from mesh.operations.receiving import Desk, receive
+from mesh.operations.running import Stage, run
+from store.memory import MemoryAuditLog, MemoryLocks, MemoryOperations
+from tests.builders import JIN, healthy
+from workers.memory import MemoryCluster, MemoryMetrics
+
+HOST = "api.mesh-demo.svc.cluster.local"
+POLICY = Policy(
+    (Role("sre", users=(JIN.user,), verbs=("*",)), Role("team", usergroups=("S0TEAM",), verbs=("promote",)))
+)
+
+
+class SetTime:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self) -> None:
+        self.at = 1_000_000.0
+
+    def now(self) -> float:
+        """Return the time that was set."""
+        return self.at
+
+
+def virtual_service(v1: int = 90, v2: int = 10, *, name: str = "api-vs", host: str = HOST) -> dict[str, Any]:
+    """The seed's VirtualService: one host, two weighted subsets."""
+    arms = [{"destination": {"host": host, "subset": arm}, "weight": w} for arm, w in (("v1", v1), ("v2", v2))]
+    return {
+        "apiVersion": "networking.istio.io/v1beta1",
+        "kind": "VirtualService",
+        "metadata": {"name": name, "namespace": "mesh-demo"},
+        "spec": {"hosts": [host], "http": [{"route": arms}]},
+    }
+
+
+def surroundings(*, ready: bool = True) -> list[dict[str, Any]]:
+    """The subsets, the Service and one pod of v2."""
+    subsets = [{"name": version, "labels": {"version": version}} for version in ("v1", "v2")]
+    condition = {"type": "Ready", "status": "True" if ready else "False"}
+    return [
+        _object("networking.istio.io/v1beta1", "DestinationRule", "api", spec={"host": HOST, "subsets": subsets}),
+        _object("v1", "Service", "api", spec={"selector": {"app": "api"}}),
+        _object(
+            "v1",
+            "Pod",
+            "api-v2-x",
+            labels={"app": "api", "version": "v2"},
+            spec={},
+            status={"phase": "Running", "podIP": "10.0.0.2", "conditions": [condition]},
+        ),
+    ]
+
+
+def _object(version: str, kind: str, name: str, *, labels: dict[str, str] | None = None, **rest: Any) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "mesh-demo", "labels": labels or {}}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, **rest}
+
+
+@dataclass
+class Bench:
+    """Everything in memory; change any part, then `do("promote api 50")`."""
+
+    objects: list[dict[str, Any]] = field(default_factory=lambda: [virtual_service(), *surroundings()])
+    services: tuple[Service, ...] = ()
+    policy: Policy = POLICY
+    readings: dict[str, Reading] = field(default_factory=lambda: {"v1": healthy(), "v2": healthy()})
+    members: dict[str, set[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Wire the ports."""
+        self.time = SetTime()
+        self.cluster = MemoryCluster(copy.deepcopy(self.objects))
+        self.metrics = MemoryMetrics(self.readings)
+        self.log = MemoryAuditLog()
+        self.locks = MemoryLocks()
+        self.operations = MemoryOperations(self.time, log=self.log, locks=self.locks)
+        self.cards = RecordedCards()
+        self.directory = FixedDirectory(self.members)
+        self.deliveries = itertools.count()
+
+    @property
+    def catalog(self) -> Catalog:
+        """The configuration as it is now."""
+        return Catalog((Cluster("demo", namespace="mesh-demo"),), self.services, policy=self.policy)
+
+    @property
+    def desk(self) -> Desk:
+        """What the bot has."""
+        return Desk(self.catalog, self.operations, self.directory, self.time)
+
+    @property
+    def stage(self) -> Stage:
+        """What a worker has."""
+        parts = {
+            name: getattr(self, name) for name in ("catalog", "operations", "locks", "cluster", "metrics", "cards")
+        }
+        return Stage(**parts, auditlog=self.log, directory=self.directory, time=self.time)
+
+    def ask(self, text: str, actor: Actor = JIN, *, delivery: str = "", channel: str = "C0PROD") -> Operation:
+        """Receive a command; each call is a delivery of its own unless it is named."""
+        dedupe = delivery or f"delivery-{next(self.deliveries)}"
+        return receive(self.desk, parse(text), actor, Origin("slash", channel), dedupe=dedupe).operation
+
+    def do(self, text: str, actor: Actor = JIN) -> Operation:
+        """Receive a command and run it to its end."""
+        return run(self.ask(text, actor).id, self.stage)
+
+    def route_object(self, name: str = "api-vs") -> dict[str, Any]:
+        """The VirtualService as it is now."""
+        return self.cluster.client._held["VirtualService", "mesh-demo", name]
+
+    def weights(self, name: str = "api-vs") -> list[int]:
+        """Its weights as they are now."""
+        return [arm["weight"] for arm in self.route_object(name)["spec"]["http"][-1]["route"]]
+
+    def audit_steps(self, operation: Operation) -> list[str]:
+        """The steps on record of one operation."""
+        return [entry["step"] for entry in self.audit() if entry["operation"] == operation.id]
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Every audit entry as a mapping."""
+        return [AuditEntry(entry.body, entry.hash).facts for entry in self.log.entries()]
