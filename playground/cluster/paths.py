@@ -1,0 +1,69 @@
+"""Reads request paths: /api/v1/… and /apis/GROUP/VERSION/… into what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from playground.cluster.kinds import Kind
+from playground.cluster.metadata import Ref
+from playground.cluster.statuses import no_such_path
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a resource path names."""
+
+    kind: Kind
+    """Its row in the table."""
+    version: str
+    """The API version spoken, without the group."""
+    namespace: str
+    """"" for all namespaces, or for a kind without."""
+    name: str
+    """"" for the collection."""
+    status: bool
+    """True for the /status subresource."""
+
+    @property
+    def ref(self) -> Ref:
+        """The object named."""
+        return Ref(self.kind, self.namespace, self.name)
+
+
+def parse(kinds: Sequence[Kind], raw_path: str) -> Target:
+    """Return the target of a percent-encoded path; ApiError 404 when it names nothing served here."""
+    parts = [unquote(part) for part in raw_path.split("/") if part]
+    if parts[:1] == ["api"] and len(parts) > 2:
+        return _target(kinds, ("", parts[1]), parts[2:])
+    if parts[:1] == ["apis"] and len(parts) > 3:
+        return _target(kinds, (parts[1], parts[2]), parts[3:])
+    raise no_such_path()
+
+
+def _target(kinds: Sequence[Kind], group_version: tuple[str, str], rest: list[str]) -> Target:
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 2 and rest[2] != "status":
+        namespace, rest = rest[1], rest[2:]
+    plural, name, subresource, *more = [*rest, "", ""][: max(3, len(rest))]
+    kind = _find(kinds, group_version, plural)
+    if more or not _sensible(kind, namespace, name, subresource=subresource):
+        raise no_such_path()
+    return Target(kind, group_version[1], namespace, name, subresource == "status")
+
+
+def _find(kinds: Sequence[Kind], group_version: tuple[str, str], plural: str) -> Kind:
+    group, version = group_version
+    for kind in kinds:
+        if (kind.group, kind.plural) == (group, plural) and version in kind.versions:
+            return kind
+    raise no_such_path()
+
+
+def _sensible(kind: Kind, namespace: str, name: str, *, subresource: str) -> bool:
+    if subresource and not (subresource == "status" and kind.status):
+        return False
+    if kind.namespaced:
+        return bool(namespace) or not name
+    return not namespace
