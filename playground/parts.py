@@ -56,6 +56,8 @@ class World:
     page_port: int = 0
     objects: Path = OBJECTS
     configuration: Path = CONFIGURATION
+    profile: Path | None = None
+    """What traffic there is; None for the demo's."""
     workers: bool = True
     """False leaves out worker and clock: a test starts its own."""
     tell: Callable[[str], None] = _nobody
@@ -65,6 +67,8 @@ class World:
     cluster_url: str = field(init=False, default="")
     traffic_url: str = field(init=False, default="")
     slack_url: str = field(init=False, default="")
+    bot_url: str = field(init=False, default="")
+    """Where Slack delivers: the bot's `/slack/events`."""
     slack: SlackDriver = field(init=False)
     _stack: ExitStack = field(init=False, default_factory=ExitStack)
 
@@ -120,16 +124,18 @@ class World:
     def _start(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         traffic_port, bot_port = free_port(), free_port()
+        self.bot_url = f"http://127.0.0.1:{bot_port}/slack/events"
         self.redis = self._stack.enter_context(RedisServer(self.directory / "redis"))
         self.tell(f"redis         {self.redis.url}")
         self._start_prometheus(traffic_port)
         self.cluster_url = self._stand_in("cluster", "--port", str(free_port()), "--load", str(self.objects))
         (self.directory / "kubeconfig").write_text(kubeconfig_text(self.cluster_url))
         metrics = ("--prometheus-url", self.prometheus.url) if self.prometheus else ()
+        profile = ("--profile", str(self.profile)) if self.profile else ()
         self.traffic_url = self._stand_in(
-            "traffic", "--port", str(traffic_port), "--cluster-url", self.cluster_url, *metrics
+            "traffic", "--port", str(traffic_port), "--cluster-url", self.cluster_url, *metrics, *profile
         )
-        self.slack_url = self._start_slack(bot_port)
+        self.slack_url = self._start_slack()
         self.slack = SlackDriver(self.slack_url)
         self._start_product(bot_port)
 
@@ -142,13 +148,13 @@ class World:
         self.prometheus = self._stack.enter_context(server)
         self.tell(f"prometheus    {self.prometheus.url}")
 
-    def _start_slack(self, bot_port: int) -> str:
+    def _start_slack(self) -> str:
         completions = self.directory / "completions.json"
         completions.write_text(json.dumps([{"insert": insert, "hint": hint} for insert, hint in COMPLETIONS]))
         return self._stand_in(
             "slack",
             *("--port", str(self.page_port or free_port())),
-            *("--request-url", f"http://127.0.0.1:{bot_port}/slack/events"),
+            *("--request-url", self.bot_url),
             *("--traffic-url", self.traffic_url),
             *("--completions", str(completions)),
         )

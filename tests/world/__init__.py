@@ -1,0 +1,1 @@
+"""The whole playground with real processes: the main job, end to end."""

@@ -1,0 +1,253 @@
+"""What the tests of the whole world share: objects, talking to the stand-ins, waiting, killing."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import yaml
+
+from mesh.domain.operations import Operation
+from playground.parts import OBJECTS, World
+from playground.slack.world import default_world
+from store.connection import patient
+from store.operations import RedisOperations
+from workers.wiring import SystemTime
+
+EXAMPLES = Path(__file__).parents[2] / "manifests/examples"
+ROUTING = {"VirtualService", "DestinationRule", "TrafficSplit", "HTTPRoute"}
+JIN, ANA, LEE = "U0JIN", "U0ANA", "U0LEE"
+PROD = "C0PROD"
+CONFIGURATION = """
+clusters: {demo: {namespace: mesh-demo, mesh: MESH}}
+channels: {audit: C0AUDIT}
+services:
+  api: {stable: STABLE, gates: {window: 15s, requests_min: 30, success_min: 99, p99_max_ms: 500}}
+policy:
+  roles:
+    sre: {usergroups: [S0SRE], may: "*"}
+    api-owners: {usergroups: [S0APIOWN], may: [promote], services: [api]}
+"""
+PATHS = {
+    "VirtualService": "/apis/networking.istio.io/v1beta1/namespaces/mesh-demo/virtualservices",
+    "TrafficSplit": "/apis/split.smi-spec.io/v1alpha2/namespaces/mesh-demo/trafficsplits",
+    "HTTPRoute": "/apis/gateway.networking.k8s.io/v1/namespaces/mesh-demo/httproutes",
+}
+
+
+def make_world(directory: Path, *, mesh: str) -> World:
+    """Return a world, not yet started, with traffic for the one service `api` of a mesh."""
+    directory.mkdir(parents=True, exist_ok=True)
+    config = directory / "meshbot.yaml"
+    config.write_text(CONFIGURATION.replace("MESH", mesh).replace("STABLE", "v1"))
+    profile = directory / "profile.yaml"
+    profile.write_text(f"services: [{{namespace: mesh-demo, service: api, mesh: {mesh}, rps: 150}}]\n")
+    objects = directory / "objects.yaml"
+    objects.write_text(surroundings())
+    return World(directory, objects=objects, configuration=config, profile=profile)
+
+
+def surroundings(*examples: str) -> str:
+    """The demo's workloads without its routes, and the named example files as they are."""
+    workloads = [doc for doc in yaml.safe_load_all(OBJECTS.read_text()) if doc and doc["kind"] not in ROUTING]
+    return yaml.safe_dump_all(workloads) + "".join(f"\n---\n{(EXAMPLES / name).read_text()}" for name in examples)
+
+
+@dataclass
+class Town:
+    """A running world, and what a test does in it."""
+
+    world: World
+
+    def __post_init__(self) -> None:
+        """Open the store, to read only."""
+        self.operations = RedisOperations(patient(self.world.redis.url), SystemTime(), enqueue=_nothing)
+
+    def reset(self, *examples: str) -> None:
+        """Let the cluster hold the workloads and these example files, nothing else."""
+        call("POST", f"{self.world.cluster_url}/_playground/reset", surroundings(*examples).encode())
+        weighted = ("VirtualService", "TrafficSplit", "HTTPRoute")
+        until(lambda: any(self.objects(kind) for kind in weighted), "the cluster was not reset")
+
+    def objects(self, kind: str) -> list[dict[str, Any]]:
+        """All objects of a routing kind."""
+        items: list[dict[str, Any]] = call("GET", self.world.cluster_url + PATHS[kind])["items"]
+        return items
+
+    def object(self, kind: str, name: str) -> dict[str, Any]:
+        """One object as the API server has it."""
+        found: dict[str, Any] = call("GET", f"{self.world.cluster_url}{PATHS[kind]}/{name}")
+        return found
+
+    def cluster_trouble(self, **trouble: Any) -> None:
+        """Make the next matching API request fail."""
+        call("POST", f"{self.world.cluster_url}/_playground/trouble", json.dumps(trouble).encode())
+
+    def await_gates(self, canary: str) -> None:
+        """Wait until the canary's traffic is enough to be judged, and good: errors of an earlier test are forgotten."""
+        assert self.world.prometheus is not None
+        self.world.prometheus.wait_until_scraped("sidecars")
+        until(lambda: self._requests(canary) > 60, "the canary had no traffic", timeout_s=40)
+        bad = ('response_code=~"5.*"', 'classification="failure"')
+        until(lambda: self._requests(canary, *bad) < 0.5, "the canary did not recover", timeout_s=40)
+
+    def _requests(self, canary: str, *only: str) -> float:
+        """Requests of the canary's workload in the gates' window, by whichever mesh reports them."""
+        selectors = (f'destination_workload=~".*{canary}"', f'deployment=~".*{canary}"')
+        families = zip(("istio_requests_total", "response_total"), selectors, only or ("", ""), strict=True)
+        query = " or ".join(f"sum(increase({name}{{{who},{what}}}[15s]))" for name, who, what in families)
+        assert self.world.prometheus is not None
+        found = call("GET", f"{self.world.prometheus.url}/api/v1/query?{urlencode({'query': query})}")
+        return max((float(sample["value"][1]) for sample in found["data"]["result"]), default=0.0)
+
+    def answer(self, text: str, user: str = JIN, channel: str = PROD) -> str:
+        """Type a command and return what the person is answered."""
+        before = len(self.world.slack.deliveries())
+        self.world.slack.send(user, channel, text)
+        until(lambda: _answered(self.world.slack.deliveries(), before), f"{text} was not answered")
+        return str(self.world.slack.deliveries()[before]["response_body"])
+
+    def ask(self, text: str, user: str = JIN) -> str:
+        """Type a command and return the id of its operation."""
+        found = re.search(r"op-[a-z0-9]{10}", answer := self.answer(text, user))
+        assert found, answer
+        return found[0]
+
+    def do(self, text: str, user: str = JIN) -> Operation:
+        """Type a command and return its operation once people were told the end."""
+        return self.settled(self.ask(text, user))
+
+    def settled(self, operation_id: str, timeout_s: float = 30) -> Operation:
+        """Wait for the end of an operation."""
+        until(lambda: self.operations.get(operation_id).settled, f"{operation_id} did not end", timeout_s=timeout_s)
+        return self.operations.get(operation_id)
+
+    def await_step(self, operation_id: str, step: str) -> None:
+        """Wait until the operation's story has the step."""
+        until(lambda: any(e.step == step for e in self.operations.get(operation_id).story), f"no {step}")
+
+    def card(self, operation: Operation) -> str:
+        """The operation's card as a person reads it now."""
+        assert operation.card
+        place = operation.card
+        message = self.world.slack.wait_for(lambda m: (m["channel"], m["ts"]) == (place.channel, place.ts))
+        return self.world.slack.render_text(message)
+
+    def kill_worker(self, name: str = "worker") -> None:
+        """`kill -9` of the worker with everything it started, at once."""
+        pid = self.world.children[name].pid
+        for victim in (pid, *descendants(pid)):
+            kill(victim)
+
+
+def bare(obj: dict[str, Any]) -> dict[str, Any]:
+    """The object without what every write changes: version, generation, field owners and our own annotations."""
+    metadata = {k: v for k, v in obj["metadata"].items() if k not in ("resourceVersion", "generation", "managedFields")}
+    theirs = {k: v for k, v in metadata.pop("annotations", {}).items() if not k.startswith("meshbot.dev/")}
+    return {**obj, "metadata": {**metadata, **({"annotations": theirs} if theirs else {})}}
+
+
+def with_weights(obj: dict[str, Any], weights: dict[str, int]) -> dict[str, Any]:
+    """The same object, the weights of the named arms replaced wherever a weight stands beside that arm."""
+    text = json.dumps(obj)
+    changed: dict[str, Any] = json.loads(text)
+    for arm in _leaves(changed):
+        name = arm.get("service") or arm.get("name") or arm.get("destination", {}).get("subset")
+        if name in weights:
+            arm["weight"] = weights[name]
+    return changed
+
+
+def _leaves(value: Any) -> Iterable[dict[str, Any]]:
+    if isinstance(value, dict):
+        if "weight" in value:
+            yield value
+        for inner in value.values():
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+
+
+def signed(body: bytes, *, secret: str = "", at: float | None = None) -> dict[str, str]:
+    """Headers as Slack signs a request (v0)."""
+    stamp = str(int(time.time() if at is None else at))
+    key = (secret or default_world().bot.signing_secret).encode()
+    digest = hmac.new(key, b"v0:" + stamp.encode() + b":" + body, hashlib.sha256).hexdigest()
+    return {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": f"v0={digest}",
+    }
+
+
+def slash(text: str, *, user: str = JIN, trigger: str = "13345224609.738474920.8088930838d88f008e0") -> bytes:
+    """The body of a slash command."""
+    fields = {"command": "/mesh", "text": text, "user_id": user, "team_id": "T0MESH", "channel_id": PROD}
+    more = {"trigger_id": trigger, "api_app_id": "A0MESH", "response_url": "", "user_name": "x", "channel_name": "prod"}
+    return urlencode({**fields, **more}).encode()
+
+
+def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+    """POST and return status and body, whatever the status."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def call(method: str, url: str, body: bytes | None = None) -> Any:
+    """One JSON call."""
+    with urllib.request.urlopen(urllib.request.Request(url, body, method=method), timeout=10) as answer:
+        return json.load(answer)
+
+
+def until(true: Callable[[], bool], complaint: str, *, timeout_s: float = 20) -> None:
+    """Wait until something is true; AssertionError with the complaint when it never is."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.05)
+
+
+def descendants(pid: int) -> list[int]:
+    """Every process below `pid`."""
+    children = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and _parent(path) == pid]
+    return children + [below for child in children for below in descendants(child)]
+
+
+def kill(pid: int) -> None:
+    """SIGKILL one process, which may be gone already."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _parent(path: Path) -> int:
+    try:
+        return int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+    except (OSError, IndexError):
+        return -1
+
+
+def _answered(deliveries: list[dict[str, Any]], before: int) -> bool:
+    return len(deliveries) > before and bool(deliveries[before]["attempts"])
+
+
+def _nothing(operation_id: str, *, urgent: bool, attempt: int) -> None:
+    """Enqueue nothing: tests only read the store."""
