@@ -1,0 +1,1 @@
+"""The shipped manifests hold what the code needs, nothing more."""

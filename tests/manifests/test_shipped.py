@@ -1,0 +1,35 @@
+"""The shipped manifests say what the code does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workers.cluster.rights import RIGHTS
+
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+
+
+def load(name: str) -> list[dict[str, Any]]:
+    """Every document of one manifest."""
+    return [doc for doc in yaml.safe_load_all((MANIFESTS / name).read_text()) if doc]
+
+
+def test_the_role_grants_exactly_what_the_workers_ask() -> None:
+    """One right too few breaks a command, one too many is a hole."""
+    role = next(doc for doc in load("rbac.yaml") if doc["kind"] == "ClusterRole")
+    granted = {(rule["apiGroups"][0], rule["resources"][0], tuple(rule["verbs"])) for rule in role["rules"]}
+    assert granted == set(RIGHTS)
+
+
+def test_the_slack_app_escapes_and_delivers_to_one_path() -> None:
+    """Names typed into a command arrive as ids, and all three kinds of delivery go where the bot listens."""
+    app = load("slack-app.yaml")[0]
+    command = app["features"]["slash_commands"][0]
+    assert command["should_escape"] is True
+    settings = app["settings"]
+    addresses = (command, settings["event_subscriptions"], settings["interactivity"])
+    assert {(part.get("url") or part["request_url"]).split("/", 3)[3] for part in addresses} == {"slack/events"}
+    assert not {"channels:history", "chat:write.public"} & set(app["oauth_config"]["scopes"]["bot"])
