@@ -1,0 +1,173 @@
+"""The only module that touches the `kubernetes` package: raw paths in, parsed JSON or meshbot's errors out."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import urllib3
+from kubernetes import config
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
+
+from mesh.domain.errors import Refused, Unavailable
+from workers.cluster.faults import Asked, fault, not_json, unreachable
+from workers.cluster.resources import Resource
+from workers.cluster.routing import Object
+from workers.cluster.served import Served, discover
+
+CONNECT_S = 2.0
+READ_S = 5.0
+MANAGER = "meshbot"
+"""The field manager of our writes, as `kubectl get --show-managed-fields` shows it."""
+JSON_PATCH = "application/json-patch+json"
+
+
+class KubernetesClient:
+    """One cluster's API server.
+
+    Connections are made at the first request of each process, so one client may be built before a fork. Nothing is
+    retried here: an answer is waited for at most 2 s (connecting) plus 5 s (reading).
+    """
+
+    def __init__(self, cluster: str, *, kubeconfig: str = "", context: str = "") -> None:
+        """Name the cluster; without `kubeconfig` (a path) the pod's own service account is used."""
+        self.cluster = cluster
+        self._kubeconfig = kubeconfig
+        self._context = context
+        self._api: tuple[int, ApiClient] | None = None
+
+    def discover(self) -> Served:
+        """Ask which versions the cluster serves; raise Unavailable."""
+        return discover(lambda path: self._send(Asked(self.cluster, "get"), "GET", path))
+
+    def objects(self, resource: Resource, namespace: str, *, labels: str = "") -> list[Object] | None:
+        """Return the objects of a namespace, those that carry `labels` ("a=b,c=d"); None when the kind is not served.
+
+        Raises Refused without the right to, Unavailable.
+        """
+        asked = _asked(self.cluster, "list", resource, namespace)
+        query = {"labelSelector": labels} if labels else {}
+        answer = self._send(asked, "GET", resource.path(namespace), query=query)
+        if answer is None:
+            return None
+        # Items of built-in lists carry neither; readers may rely on both.
+        typed = {"apiVersion": resource.api_version, "kind": resource.kind}
+        return [{**typed, **item} for item in answer.get("items") or []]
+
+    def read(self, resource: Resource, namespace: str, name: str) -> Object | None:
+        """Return one object; None when there is none. Raises Refused without the right to, Unavailable."""
+        asked = _asked(self.cluster, "get", resource, namespace, name)
+        return self._send(asked, "GET", resource.path(namespace, name))
+
+    def patch(self, resource: Resource, namespace: str, name: str, operations: list[dict[str, Any]]) -> Object | None:
+        """Send a JSON patch and return the object as it is now; None when there is none to patch.
+
+        Raises Conflict (nothing written), Refused (nothing written), UnknownOutcome or Unavailable.
+        """
+        asked = _asked(self.cluster, "patch", resource, namespace, name)
+        path = resource.path(namespace, name)
+        return self._send(asked, "PATCH", path, query={"fieldManager": MANAGER}, body=operations)
+
+    def _send(
+        self,
+        asked: Asked,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: list[dict[str, Any]] | None = None,
+    ) -> Object | None:
+        status, data = self._exchange(asked, (method, path, query or {}, body))
+        if status == 404 and not _is_stranger(data):
+            return None
+        try:
+            answer = json.loads(data)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise fault(asked, status, {}) if status >= 400 and status != 404 else not_json(asked)
+        if not 200 <= status < 300:
+            raise fault(asked, status, answer)
+        return answer
+
+    def _exchange(
+        self, asked: Asked, request: tuple[str, str, dict[str, str], list[dict[str, Any]] | None]
+    ) -> tuple[int, bytes]:
+        method, path, query, body = request
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            # Without it the client sends a merge patch, which would replace whole lists of routes.
+            headers["Content-Type"] = JSON_PATCH
+        sent = False
+        try:
+            api = self._connected()
+            serialized = api.param_serialize(
+                method, path, query_params=list(query.items()), header_params=headers, body=body,
+                auth_settings=["BearerToken"],
+            )  # fmt: skip
+            sent = True
+            response = api.call_api(*serialized, _request_timeout=(CONNECT_S, READ_S))
+            return response.status, response.read()  # type: ignore[no-untyped-call]  # the package types half of itself
+        except (ApiException, ConfigException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise unreachable(asked, _why(error), sent=sent and not _is_unconnected(error)) from error
+
+    def _connected(self) -> ApiClient:
+        """Return this process's client: sockets of a parent process must not be shared."""
+        if self._api is None or self._api[0] != os.getpid():
+            self._api = (os.getpid(), self._build())
+        return self._api[1]
+
+    def _build(self) -> ApiClient:
+        settings = Configuration()
+        settings.retries = False
+        try:
+            if self._kubeconfig:
+                config.load_kube_config(  # type: ignore[no-untyped-call]  # as above
+                    self._kubeconfig, context=self._context or None, client_configuration=settings, persist_config=False
+                )
+            else:
+                config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]  # as above
+        except ConfigException as error:
+            raise Unavailable(
+                f"Cluster {self.cluster} cannot be reached: {error}",
+                hint="Check the kubeconfig's path and context, or the pod's service account.",
+            ) from error
+        api = ApiClient(settings)
+        api.user_agent = MANAGER
+        return api
+
+
+def _asked(cluster: str, verb: str, resource: Resource, namespace: str, name: str | None = None) -> Asked:
+    """Describe a request; raise Refused for an empty name, with which the URL would mean something else."""
+    if not namespace:
+        raise Refused(
+            f"No namespace is named for {resource.plural} of cluster {cluster}.", hint="Add `-n <namespace>`."
+        )
+    if name is not None and name in ("", ".", ".."):
+        raise Refused(f"{name!r} is not the name of a {resource.kind}.", hint="Name the object.")
+    return Asked(cluster, verb, resource.group, resource.plural, namespace, name or "")
+
+
+def _is_stranger(data: bytes) -> bool:
+    """Tell a 404 of something that is no API server (a proxy's page) from the API server's own."""
+    return data.lstrip()[:1] == b"<"
+
+
+def _is_unconnected(error: Exception) -> bool:
+    """Tell whether no connection came about, so that the server cannot have seen the request."""
+    return isinstance(error, urllib3.exceptions.ConnectTimeoutError)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, urllib3.exceptions.ConnectTimeoutError) and not isinstance(
+        error, urllib3.exceptions.NewConnectionError
+    ):
+        return f"no connection within {CONNECT_S:g} s"
+    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+        return f"no answer within {READ_S:g} s"
+    if isinstance(error, urllib3.exceptions.NewConnectionError | ConnectionRefusedError):
+        return "the connection was refused"
+    return str(getattr(error, "reason", "") or error).splitlines()[-1]

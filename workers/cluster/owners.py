@@ -1,0 +1,44 @@
+"""Who else writes an object: rollout controllers and Git. Said as warnings, with the exception to add."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ARGO_CD = (
+    "Argo CD keeps this object and may put the old weights back: add `ignoreDifferences` for "
+    "`.spec.http[].route[].weight` (or this API's weights) with `RespectIgnoreDifferences=true` to its Application."
+)
+_FLUX = (
+    "Flux keeps this object and will put the old weights back: annotate it with "
+    "`kustomize.toolkit.fluxcd.io/reconcile: disabled` while meshbot moves its weights."
+)
+_HELM = "Helm keeps this object: the next `helm upgrade` may put the weights of the chart back."
+
+
+def owner_warnings(obj: dict[str, Any]) -> tuple[str, ...]:
+    """Return one warning for each other writer that the object's metadata gives away."""
+    metadata = obj["metadata"]
+    marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
+    return (*_controllers(metadata, marks), *_keepers(marks))
+
+
+def _controllers(metadata: dict[str, Any], marks: dict[str, str]) -> list[str]:
+    groups = {str(owner.get("apiVersion", "")).split("/")[0] for owner in metadata.get("ownerReferences") or []}
+    found = []
+    if "flagger.app" in groups or any(key.split("/")[0].endswith("flagger.app") for key in marks):
+        found.append("Flagger owns this object and rewrites its weights: change its Canary instead.")
+    if "argoproj.io" in groups or "rollouts.argoproj.io/managed-by-rollouts" in marks:
+        found.append("Argo Rollouts owns this object and rewrites its weights: change its Rollout instead.")
+    return found
+
+
+def _keepers(marks: dict[str, str]) -> list[str]:
+    found = []
+    if any(key.startswith("argocd.argoproj.io/") for key in marks):
+        found.append(_ARGO_CD)
+    if any(key.split("/")[0] in ("kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io") for key in marks):
+        if marks.get("kustomize.toolkit.fluxcd.io/reconcile") != "disabled":
+            found.append(_FLUX)
+    elif marks.get("app.kubernetes.io/managed-by") == "Helm":
+        found.append(_HELM)
+    return found
