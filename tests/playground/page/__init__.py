@@ -1,0 +1,1 @@
+"""Browser tests of the playground page, against a small fixture server."""
