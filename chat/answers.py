@@ -1,0 +1,161 @@
+"""What only the asking person sees, within the acknowledgement: help, history, rights, receipts and errors. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chat.blocks import Block, Message, context, header, message, section
+from chat.cards import change_in_short, choice_lines
+from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, join, shorten, user
+from chat.phrases import sign, was_forced, was_written
+from chat.tables import shares
+from mesh.domain.commands import CHANGING, Verb
+from mesh.domain.errors import Denied, Held, MeshbotError, Refused, Unavailable
+from mesh.domain.grammar import VERBS
+from mesh.domain.matching import closest
+from mesh.domain.operations import Operation
+from mesh.domain.policy import Role
+from mesh.operations.receiving import Whoami
+from mesh.ports import Receipt
+
+_OPTIONS = (
+    ("--reason “why”", "kept with the change, shown on the card"),
+    ("--dry-run", "show the plan and the gates, change nothing"),
+    ("--force", "go ahead although a gate does not pass; needs --reason"),
+    ("--namespace name, -n", "another namespace than the configured one"),
+    ("--cluster name, -c", "another cluster"),
+)
+_MOST_ROLES = 20
+
+
+def help_answer(topic: str | None = None) -> Message:
+    """Explain every verb, or the one named by `topic`; an unknown topic is answered with all of them."""
+    verb = _verb(topic) if topic else None
+    if verb:
+        return _one_verb(verb)
+    near = closest(topic, [str(known) for known in VERBS]) if topic else ""
+    unknown = [_unknown_topic(topic, near)] if topic else []
+    reading = [known for known in VERBS if known not in CHANGING]
+    changing = [known for known in VERBS if known in CHANGING]
+    options = join("\n", [bold(esc("Options")), *(_pair(option, what) for option, what in _OPTIONS)])
+    footer = context([join(" ", [esc("More on one verb:"), code("/mesh help promote")])])
+    text = esc("What meshbot understands: " + ", ".join(VERBS) + ".")
+    blocks = [header("What you can ask"), *unknown, _verbs("Reading", reading), _verbs("Changing traffic", changing)]
+    return message(text, [*blocks, section(options), footer])
+
+
+def history_answer(operations: Sequence[Operation]) -> Message:
+    """List changes, newest first: when, what, who, from what to what, how it ended."""
+    if not operations:
+        return _short("No change is on record here.", "meshbot only knows changes that were made through it.")
+    lines = [_past(operation) for operation in operations[:20]]
+    count = len(operations)
+    text = esc(f"The latest {count} changes." if count > 1 else "The latest change.")
+    return message(text, [header("Latest changes"), *(section(line) for line in lines)])
+
+
+def whoami_answer(whoami: Whoami) -> Message:
+    """Say who somebody is to meshbot, and what they may change."""
+    person = join(" ", [esc("You are"), user(whoami.actor.user), code(whoami.actor.user)])
+    groups = join(" ", [code(group) for group in sorted(whoami.groups)]) or esc("none that the policy names")
+    roles = [_role(role) for role in whoami.roles[:_MOST_ROLES]]
+    if not roles:
+        roles = [esc("You hold no role: you may read everything and change nothing. An administrator grants roles.")]
+    hidden = len(whoami.roles) - _MOST_ROLES
+    more = [esc(f"… and {hidden} more roles")] if hidden > 0 else []
+    lines = [person, join(" ", [esc("Usergroups:"), groups]), *roles, *more]
+    names = ", ".join(role.name for role in whoami.roles) or "none"
+    return message(join(" ", [esc("You are"), user(whoami.actor.user), esc(f"with roles: {names}.")]), _sections(lines))
+
+
+def accepted_answer(receipt: Receipt) -> Message:
+    """Say that a request was written down, or which operation it repeats."""
+    operation = receipt.operation
+    if receipt.created:
+        line = join(" ", [esc("Queued as"), code(operation.id) + esc("."), esc("Watch the card.")])
+    else:
+        became = sign(operation).word.lower()
+        how = "was already done" if operation.done else "is already under way"
+        line = join(" ", [esc(f"That {how} as"), code(operation.id), esc(f"({became}).")])
+    return message(line, [section(line)])
+
+
+def error_answer(error: MeshbotError) -> Message:
+    """Say what is wrong, why, and what to do next; short."""
+    emoji, word = next((sign for kind, sign in _ERRORS if isinstance(error, kind)), (":x:", "Failed"))
+    first = join(" ", [esc(emoji), bold(esc(f"{word}.")), esc(shorten(error.message, 900))])
+    lines = [first, esc(shorten(error.hint, 600)), *choice_lines(error.choices)]
+    text = join(" ", [esc(f"{word}."), esc(shorten(error.message, 900)), esc(shorten(error.hint, 600))])
+    return message(text, [section(join("\n", lines))])
+
+
+def late_answer() -> Message:
+    """Say that a request came too late to be acted upon."""
+    return _short("That took too long to reach me, so nothing was done.", "Please repeat it.")
+
+
+_ERRORS: tuple[tuple[type[MeshbotError], tuple[str, str]], ...] = (
+    (Denied, (":no_entry:", "Not allowed")),
+    (Held, (":warning:", "Unknown")),
+    (Refused, (":no_entry:", "Refused")),
+    (Unavailable, (":warning:", "Not available")),
+)
+"""The first that fits, so the more special kinds stand first."""
+
+
+def _verb(topic: str) -> Verb | None:
+    return next((verb for verb in VERBS if verb == topic.lower()), None)
+
+
+def _one_verb(verb: Verb) -> Message:
+    found = VERBS[verb]
+    kind = "Changes traffic." if verb in CHANGING else "Only reads."
+    lines = [code(f"/mesh {found.usage}"), esc(f"{found.summary}. {kind}"), bold(esc("For example"))]
+    lines += [code(f"/mesh {example}") for example in found.examples]
+    text = join(" ", [code(f"/mesh {found.usage}") + esc(":"), esc(f"{found.summary}.")])
+    return message(text, [header(f"Help: {verb}"), section(join("\n", lines))])
+
+
+def _unknown_topic(topic: str | None, near: str) -> Block:
+    mean = join(" ", [esc("Did you mean"), code(f"/mesh help {near}") + esc("?")]) if near else Markup("")
+    return section(join(" ", [esc("There is no verb"), code(shorten(topic or "", 60)) + esc("."), mean]))
+
+
+def _verbs(title: str, verbs: Iterable[Verb]) -> Block:
+    lines = [_pair(f"/mesh {VERBS[verb].usage}", VERBS[verb].summary) for verb in verbs]
+    return section(join("\n", [bold(esc(title)), *lines]))
+
+
+def _pair(written: str, meaning: str) -> Markup:
+    return join(" ", [code(written), esc(meaning)])
+
+
+def _past(operation: Operation) -> Markup:
+    found = sign(operation)
+    head = join(" ", [esc(found.emoji), bold(esc(found.word)), esc(change_in_short(operation))])
+    forced = bold(esc(":rotating_light: FORCED")) if was_forced(operation) else Markup("")
+    when = date(operation.created_at, shown=DAY_AND_TIME)
+    weights = Markup("")
+    if operation.plan and was_written(operation):
+        arms = operation.plan.arms[:6]
+        weights = esc(f"{shares(arms, before=True)} -> {shares(arms, before=False)}")
+    reason = code(shorten(operation.command.reason, 120))
+    return join(" · ", [head, forced, weights, when, user(operation.actor.user), reason, code(operation.id)])
+
+
+def _role(role: Role) -> Markup:
+    verbs = "every change" if "*" in role.verbs else ", ".join(role.verbs) or "nothing"
+    where = [("services", role.services), ("namespaces", role.namespaces), ("clusters", role.clusters)]
+    limits = [f"{what} {', '.join(names)}" for what, names in where if names != ("*",)]
+    scope = "; ".join(limits) or "everywhere"
+    return join(" ", [esc("•"), bold(esc(shorten(role.name, 80))), esc(shorten(f"allows {verbs}: {scope}", 400))])
+
+
+def _sections(lines: Sequence[Markup]) -> list[Block]:
+    """Spread lines over sections so that none is cut."""
+    return [section(join("\n", lines[start : start + 6])) for start in range(0, len(lines), 6)]
+
+
+def _short(what: str, then: str) -> Message:
+    line = join(" ", [esc(what), esc(then)])
+    return message(line, [section(line)])

@@ -1,0 +1,211 @@
+"""The card: the one Slack message of an operation, drawn wholly from its record each time. Pure.
+
+One glance answers: what happens to which service, is it safe, who did it, what can I press. The order never changes:
+verb and target, where, weights, gates, warnings, force, outcome, people and times, buttons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chat.blocks import Block, Message, Plain, actions, context, header, message, section
+from chat.buttons import buttons
+from chat.escape import Markup, bold, code, date, esc, fence, join, shorten, user
+from chat.phrases import is_change, is_plan, is_unsure, patch_is_open, phrase, sign, title, was_forced, was_written
+from chat.tables import Moved, gates_table, route_table, weights_table
+from mesh.domain.commands import Verb
+from mesh.domain.gates import Verdict, overall
+from mesh.domain.operations import Operation, State, Step
+from mesh.domain.plans import PatchOp, Plan
+
+MOST_ROUTES = 12
+MOST_WARNINGS = 6
+MOST_CHOICES = 8
+MOST_TIMES = 8
+MOST_PATCHES = 20
+_SENTENCE = 600
+"""Characters of one foreign sentence (an outcome, a warning): the card must stay one glance."""
+
+
+def card(operation: Operation) -> Message:
+    """Draw the card of an operation in whatever state it is."""
+    return message(sentence(operation), list(_blocks(operation)))
+
+
+def sentence(operation: Operation) -> Markup:
+    """Return the card as full sentences, for notifications and screen readers."""
+    headline, word, target = title(operation), sign(operation).word, operation.target
+    state = "" if headline.startswith(word) else f" {word}."
+    what = esc(f"{headline} in {target.cluster} / {target.namespace}.{state}")
+    forced = esc("FORCED.") if was_forced(operation) else Markup("")
+    asked = join(" ", [esc("Asked by"), user(operation.actor.user)]) + esc(".")
+    return join(" ", [what, forced, esc(_stopped(operation.outcome)), asked])
+
+
+def _blocks(operation: Operation) -> Iterator[Block]:
+    yield header(title(operation))
+    yield context([_where(operation)])
+    if operation.plan and operation.command.verb is not Verb.GATES:
+        yield section(join("\n", [_caption(operation), weights_table(operation.plan, _moved(operation))]))
+    yield from (section(route_table(route)) for route in operation.statuses[:MOST_ROUTES])
+    if operation.gates:
+        yield section(gates_table(operation.gates))
+    if operation.plan and is_plan(operation) and operation.plan.patch:
+        yield section(_patch(operation.plan))
+    yield from _asides(operation)
+    yield from _ending(operation)
+    yield context([join(" ", [esc("Asked by"), user(operation.actor.user), esc(_way(operation))]), _reason(operation)])
+    yield context([_times(operation)])
+    if pressable := buttons(operation):
+        yield actions(pressable)
+
+
+def _where(operation: Operation) -> Markup:
+    """Return sign, place and route on one line."""
+    found, target = sign(operation), operation.target
+    state = join(" ", [esc(found.emoji), bold(esc(found.word))])
+    label = operation.plan.label if operation.plan else ""
+    forced = esc(":rotating_light: ") + bold(esc("FORCED")) if was_forced(operation) else Markup("")
+    return join(" · ", [state, forced, esc(f"{target.cluster} / {target.namespace}"), esc(label)])
+
+
+def _moved(operation: Operation) -> Moved:
+    if is_plan(operation):
+        return Moved.IMAGINED
+    if was_written(operation):
+        return Moved.DONE
+    if is_unsure(operation):
+        return Moved.UNSURE
+    return Moved.NEVER if operation.state in (State.REFUSED, State.EXPIRED, State.FAILED) else Moved.NOT_YET
+
+
+def _caption(operation: Operation) -> Markup:
+    """Say it where the bars are a memory and not what the route has now."""
+    if operation.done and patch_is_open(operation):
+        return esc("As it was read before the patch was sent:")
+    if operation.state is State.FAILED and was_written(operation):
+        return esc("As this change wrote it:")
+    return Markup("")
+
+
+def _patch(plan: Plan) -> Markup:
+    """Return the writes of the plan, and the hash of what a person agrees to."""
+    writes = [op for op in plan.patch if op.op != "test"]
+    rows = [_write(op) for op in writes[:MOST_PATCHES]]
+    more = [f"… and {len(writes) - MOST_PATCHES} more"] if len(writes) > MOST_PATCHES else []
+    heading = join(" ", [bold(esc("Patch")), esc("of plan"), code(plan.intent[:12])])
+    return join("\n", [heading, fence(rows + more)])
+
+
+def _write(op: PatchOp) -> str:
+    value = "" if op.op == "remove" else f" = {op.value}"
+    return shorten(f"{op.op} {op.path}{value}", 120)
+
+
+def _asides(operation: Operation) -> Iterator[Block]:
+    """Yield warnings, and the force that nobody may overlook."""
+    warnings = _warnings(operation)
+    lines = [join(" ", [esc(":warning: Warning:"), esc(_stopped(text))]) for text in warnings[:MOST_WARNINGS]]
+    if hidden := warnings[MOST_WARNINGS:]:
+        lines.append(esc(f"… and {len(hidden)} more warnings"))
+    if lines:
+        yield section(join("\n", lines))
+    if operation.command.force:
+        yield section(_forced(operation))
+
+
+def _warnings(operation: Operation) -> list[str]:
+    planned = operation.plan.warnings if operation.plan else ()
+    several = len(operation.statuses) > 1
+    read = [f"{r.label}: {text}" if several else text for r in operation.statuses for text in r.warnings]
+    hidden = len(operation.statuses) - MOST_ROUTES
+    more = [f"{hidden} more routes are not shown; ask for one service, like /mesh status api"] if hidden > 0 else []
+    return list(dict.fromkeys([*more, *planned, *read]))
+
+
+def _forced(operation: Operation) -> Markup:
+    """Say loudly that gates were overruled, or may be; and plainly when that turned out to be needless."""
+    if operation.done and not was_forced(operation):
+        return join(" ", [code("--force"), esc("was given, but no gate had to be overruled.")])
+    what = "past the gates by" if was_forced(operation) else "if a gate does not pass, as asked by"
+    loud = join(" ", [esc(":rotating_light:"), bold(esc("FORCED")), esc(what), user(operation.actor.user)])
+    # A code span, so that nothing in the person's own words can look like ours.
+    return join(" ", [loud + esc(". Reason:"), code(shorten(operation.command.reason, 300)) or esc("none given.")])
+
+
+def _ending(operation: Operation) -> Iterator[Block]:
+    """Yield the outcome, what to do next, and the commands that do it."""
+    lines = [_outcome(operation), esc(_stopped(operation.hint))]
+    look = (f"/mesh status {operation.target.service}",) if is_unsure(operation) else ()
+    lines += choice_lines(look + operation.choices)
+    if filled := join("\n", lines):
+        yield section(filled)
+    last = [route.last_operation for route in operation.statuses if route.last_operation]
+    if last:
+        found = join(", ", [code(identity) for identity in dict.fromkeys(last[:MOST_ROUTES])])
+        yield context([join(" ", [esc("Last changed by"), found])])
+
+
+def _outcome(operation: Operation) -> Markup:
+    """Return the end in one sentence, unless the tables above have just said it."""
+    said = esc(_stopped(operation.outcome))
+    if not said or _is_said_above(operation):
+        return Markup("")
+    if operation.state is State.SUCCEEDED and operation.went(Step.VERIFIED):
+        return join(" ", [esc("Read back after the patch:"), said])
+    return bold(said)
+
+
+def _is_said_above(operation: Operation) -> bool:
+    """Tell whether a status table shows it, or the reasons below the gates are all that the outcome holds."""
+    if operation.command.verb is Verb.STATUS and operation.statuses:
+        return True
+    verdict = overall(operation.gates)
+    if operation.state is not State.REFUSED or not operation.gates or verdict is Verdict.PASS:
+        return False
+    return all(gate.why in operation.outcome for gate in operation.gates if gate.verdict is verdict)
+
+
+def choice_lines(choices: tuple[str, ...]) -> list[Markup]:
+    """Return commands or names to choose from, as code, one line each."""
+    lines = [join(" ", [esc("•"), code(_typed(choice))]) for choice in choices[:MOST_CHOICES]]
+    hidden = len(choices) - MOST_CHOICES
+    return lines + ([esc(f"… and {hidden} more")] if hidden > 0 else [])
+
+
+def _typed(choice: str) -> str:
+    """Return a command as it is typed; a name stays a name."""
+    words = choice.split()
+    return f"/mesh {choice}" if len(words) > 1 and words[0] in tuple(Verb) else choice
+
+
+def _reason(operation: Operation) -> Plain:
+    reason = operation.command.reason
+    return Plain(f"“{shorten(reason, 300)}”" if reason else "")
+
+
+def _way(operation: Operation) -> str:
+    return {"button": "with a button", "cli": "on the command line"}.get(operation.origin.way, "")
+
+
+def _times(operation: Operation) -> Markup:
+    """Return when each step happened, in the reader's zone, and the operation's id."""
+    story = operation.story
+    kept = story if len(story) <= MOST_TIMES else (story[0], *story[-(MOST_TIMES - 1) :])
+    steps = [join(" ", [date(event.at), esc(_step(event.step))]) for event in kept]
+    return join(" · ", [*steps, code(operation.id)])
+
+
+def _step(step: Step) -> str:
+    return "done" if step is Step.UNCHANGED else str(step)
+
+
+def _stopped(text: str) -> str:
+    """Return a sentence with its final stop, and not longer than a sentence should be."""
+    said = shorten(text.strip(), _SENTENCE)
+    return said if not said or said[-1] in ".!?:…" else f"{said}."
+
+
+def change_in_short(operation: Operation) -> str:
+    """Return `promote api to v2 50 %`, with `(dry run)` where nothing was meant to change. Plain text."""
+    return phrase(operation).wish + (" (dry run)" if not is_change(operation) and is_plan(operation) else "")

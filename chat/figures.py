@@ -1,0 +1,77 @@
+"""Numbers, bars and columns as people read them: units beside every number, rounding that never flatters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+
+from chat.escape import clean
+
+CELLS = 20
+"""Cells of a bar: one for each 5 %."""
+
+
+def percent(share: float) -> str:
+    """Return a share (0 to 100) as `50 %`, `49.6 %`; what is not quite nothing or all says so: `<0.1 %`, `>99.9 %`."""
+    if not math.isfinite(share):
+        return "? %"
+    if 0 < share < 0.05:
+        return "<0.1 %"
+    if 99.95 <= share < 100:
+        return ">99.9 %"
+    return f"{number(share, places=1)} %"
+
+
+def number(value: float, *, places: int = 0, rounding: str = ROUND_HALF_EVEN) -> str:
+    """Return a number with at most `places` decimals and spaces between thousands: `12 431`."""
+    if not math.isfinite(value) or abs(value) >= 1e15:
+        return f"{value:.3g}"
+    step = Decimal(1).scaleb(-places)
+    text = f"{Decimal(str(value)).quantize(step, rounding):,f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace(",", " ")
+
+
+def no_better(value: float, unit: str) -> str:
+    """Return a measured value, rounded towards its limit: 98.999 % is not shown as 99 %, nor 500.04 ms as 500 ms."""
+    if unit == "%":
+        return f"{number(value, places=2, rounding=ROUND_FLOOR)} %"
+    if unit == "ms":
+        return f"{number(value, places=1, rounding=ROUND_CEILING)} ms"
+    return counted(value, unit)
+
+
+def counted(value: float, unit: str) -> str:
+    """Return `1 pod`, `3 pods`, `12 431 requests`; counts are rounded down."""
+    whole = number(value, rounding=ROUND_FLOOR)
+    return f"{whole} {unit.removesuffix('s') if whole == '1' else unit}"
+
+
+def bar(share: float) -> str:
+    """Draw a share (0 to 100) in 20 cells; a share that is not 0 shows a cell, one that is not 100 leaves one."""
+    filled = round(share / 100 * CELLS) if math.isfinite(share) else 0
+    if 0 < share < 100:
+        filled = min(max(filled, 1), CELLS - 1)
+    filled = min(max(filled, 0), CELLS)
+    return "█" * filled + "░" * (CELLS - filled)
+
+
+def short_name(name: str, most: int = 28) -> str:
+    """Shorten a long name in its middle: versions differ at the end."""
+    plain = clean(name)
+    if len(plain) <= most:
+        return plain
+    tail = most // 2
+    return f"{plain[: most - tail - 1]}…{plain[-tail:]}"
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
+    """Pad cells so that columns align, two spaces apart; those in `right` are flushed right, empty ones left out."""
+    if not rows:
+        return []
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+
+    def cell(text: str, index: int) -> str:
+        return text.rjust(widths[index]) if index in right else text.ljust(widths[index])
+
+    return ["  ".join(cell(text, i) for i, text in enumerate(row) if widths[i]).rstrip() for row in rows]

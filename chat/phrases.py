@@ -1,0 +1,203 @@
+"""What an operation is called: while it runs, when it is done, and when it did not happen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chat.escape import clean
+from chat.figures import percent
+from mesh.domain.commands import CHANGING, Verb
+from mesh.domain.gates import GateResult, Verdict, overall
+from mesh.domain.operations import Operation, State, Step
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """One wish in three moods. Plain text."""
+
+    doing: str
+    """`Promoting api to v2 50 %`."""
+    did: str
+    """`Promoted api: v2 at 50 %`."""
+    wish: str
+    """`promote api to v2 50 %`."""
+
+
+@dataclass(frozen=True)
+class Sign:
+    """An emoji and the word that always stands beside it."""
+
+    emoji: str
+    word: str
+
+
+def phrase(operation: Operation) -> Phrase:
+    """Say what was asked for."""
+    return _PHRASES[operation.command.verb](operation)
+
+
+def is_plan(operation: Operation) -> bool:
+    """Tell a dry run of a changing command."""
+    return operation.command.dry_run and operation.command.verb in CHANGING
+
+
+def is_change(operation: Operation) -> bool:
+    """Tell an operation that may move traffic."""
+    return operation.command.changes_traffic
+
+
+def title(operation: Operation) -> str:
+    """Return the headline: what is happening, or what became of it. Plain text."""
+    said = phrase(operation)
+    aside = " (dry run)" if is_plan(operation) else ""
+    if operation.state in _UNDONE:
+        return f"{_UNDONE[operation.state]}: {said.wish}{aside}"
+    if is_plan(operation):
+        return f"Plan: {said.wish}"
+    if operation.state is not State.SUCCEEDED:
+        return said.doing
+    if is_change(operation) and not was_written(operation):
+        return f"Nothing to change: {said.wish}"
+    return said.did
+
+
+def was_written(operation: Operation) -> bool:
+    """Tell whether the weights were certainly written."""
+    return operation.went(Step.PATCHED) or operation.went(Step.VERIFIED)
+
+
+def patch_is_open(operation: Operation) -> bool:
+    """Tell whether a patch was announced and nothing is on record of what became of it."""
+    outcomes = (Step.PATCHING, Step.PATCHED, Step.VERIFIED, Step.CONFLICT)
+    last = next((event.step for event in reversed(operation.story) if event.step in outcomes), None)
+    return last is Step.PATCHING
+
+
+def is_unsure(operation: Operation) -> bool:
+    """Tell whether a patch was sent and the operation failed before anybody knew what became of it."""
+    return operation.state is State.FAILED and patch_is_open(operation)
+
+
+def was_forced(operation: Operation) -> bool:
+    """Tell whether a gate did not pass and the person went ahead."""
+    return operation.went(Step.FORCED)
+
+
+def sign(operation: Operation) -> Sign:
+    """Return the sign of the state; colour and picture never stand without their word."""
+    if operation.state is State.REFUSED:
+        return _refused(operation)
+    if operation.state is State.FAILED:
+        return Sign(":warning:", "Unknown: written or not") if is_unsure(operation) else Sign(":x:", "Failed")
+    if operation.state is State.SUCCEEDED:
+        return _succeeded(operation)
+    return _OPEN.get(operation.state) or _running(operation)
+
+
+_UNDONE = {State.REFUSED: "Refused", State.FAILED: "Failed", State.EXPIRED: "Expired"}
+_OPEN = {
+    State.QUEUED: Sign(":hourglass_flowing_sand:", "Queued"),
+    State.EXPIRED: Sign(":no_entry:", "Expired"),
+}
+_JUDGED = {
+    Verdict.PASS: Sign(":white_check_mark:", "Gates pass"),
+    Verdict.FAIL: Sign(":x:", "A gate fails"),
+    Verdict.UNKNOWN: Sign(":warning:", "Unknown: not proven safe"),
+}
+
+
+def _running(operation: Operation) -> Sign:
+    if was_written(operation):
+        return Sign(":hourglass_flowing_sand:", "Verifying")
+    return Sign(":hourglass_flowing_sand:", "Patching" if patch_is_open(operation) else "Checking")
+
+
+def _refused(operation: Operation) -> Sign:
+    held = operation.gates and overall(operation.gates) is Verdict.UNKNOWN and not was_forced(operation)
+    return Sign(":warning:", "Unknown: not proven safe") if held else Sign(":no_entry:", "Refused")
+
+
+def _succeeded(operation: Operation) -> Sign:
+    if is_change(operation):
+        return _changed(operation)
+    if operation.command.verb is Verb.GATES:
+        return _JUDGED[overall(_judged(operation))]
+    if is_plan(operation):
+        return _JUDGED[overall(operation.gates)] if operation.gates else Sign(":memo:", "Plan only")
+    return Sign(":mag:", "Read")
+
+
+def _changed(operation: Operation) -> Sign:
+    if operation.went(Step.VERIFIED):
+        return Sign(":white_check_mark:", "Verified")
+    if was_written(operation):
+        return Sign(":warning:", "Patched, not verified")
+    return Sign(":white_check_mark:", "Already so")
+
+
+def _judged(operation: Operation) -> tuple[GateResult, ...]:
+    """Return the gates that decide: the canary's where there is one, `gates` shows the other arms for comparison."""
+    canaries = {arm.name for route in operation.statuses for arm in route.arms if arm.role == "canary"}
+    return tuple(gate for gate in operation.gates if not canaries or gate.arm in canaries)
+
+
+def _service(operation: Operation) -> str:
+    """Return the service's name; a command may leave it out (`status`, `undo op-…`)."""
+    return clean(operation.target.service or operation.command.service)
+
+
+def _promote(operation: Operation) -> Phrase:
+    service, command, plan = _service(operation), operation.command, operation.plan
+    version = clean(command.version or (plan.canary if plan else "") or "canary")
+    share = f" {percent(command.share)}" if command.share is not None else ""
+    reached = next((percent(arm.share_after) for arm in plan.arms if arm.name == version), "") if plan else ""
+    return Phrase(
+        f"Promoting {service} to {version}{share}",
+        f"Promoted {service}: {version} at {reached or share.strip()}",
+        f"promote {service} to {version}{share}",
+    )
+
+
+def _set(operation: Operation) -> Phrase:
+    service = _service(operation)
+    weights = ", ".join(f"{clean(arm)} {weight}" for arm, weight in operation.command.weights)
+    return Phrase(f"Setting {service} to {weights}", f"Set {service} to {weights}", f"set {service} to {weights}")
+
+
+def _rollback(operation: Operation) -> Phrase:
+    service = _service(operation)
+    stable = clean(operation.plan.stable if operation.plan else "") or "stable"
+    return Phrase(
+        f"Rolling back {service} to {stable}",
+        f"Rolled back {service} to {stable}",
+        f"roll back {service} to {stable}",
+    )
+
+
+def _undo(operation: Operation) -> Phrase:
+    service, undone = _service(operation), clean(operation.command.operation)
+    what = (undone or "the last change") + (f" of {service}" if service else "")
+    return Phrase(f"Undoing {what}", f"Undid {what}", f"undo {what}")
+
+
+def _reading(noun: str) -> Callable[[Operation], Phrase]:
+    def say(operation: Operation) -> Phrase:
+        name = _service(operation) or "every service"
+        return Phrase(f"{noun.capitalize()} of {name}", f"{noun.capitalize()} of {name}", f"{noun} of {name}")
+
+    return say
+
+
+_PHRASES: dict[Verb, Callable[[Operation], Phrase]] = {
+    Verb.PROMOTE: _promote,
+    Verb.SET: _set,
+    Verb.ROLLBACK: _rollback,
+    Verb.UNDO: _undo,
+    Verb.STATUS: _reading("status"),
+    Verb.GATES: _reading("gates"),
+    Verb.PLAN: _reading("plan"),
+    Verb.HISTORY: _reading("history"),
+    Verb.HELP: _reading("help"),
+    Verb.WHOAMI: _reading("rights"),
+}

@@ -1,0 +1,68 @@
+"""Answering by `response_url`, for places the bot cannot post in. The address is a bearer secret: never log it.
+
+Rules: docs.slack.dev /interactivity/handling-user-interaction (five uses in 30 minutes).
+"""
+
+from __future__ import annotations
+
+import json
+from http.client import HTTPMessage
+from typing import IO
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from chat.blocks import Message
+
+SLACK = ("https", "hooks.slack.com", 443)
+_PORTS = {"https": 443, "http": 80}
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """Turns every redirect into an error: an answer goes to Slack or nowhere."""
+
+    def redirect_request(  # noqa: PLR0913, PLR0917 (urllib's signature)
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> None:
+        """Follow nothing."""
+
+
+_opener = build_opener(_NoRedirects)
+
+
+def is_allowed(url: str, api_url: str) -> bool:
+    """Tell whether `url` is Slack's: on hooks.slack.com, or of the same origin as the configured Slack API."""
+    found = _origin(url)
+    return found is not None and found in (SLACK, _origin(api_url))
+
+
+def respond(url: str, answer: Message, *, api_url: str, timeout_s: float = 5.0) -> None:
+    """Post an ephemeral answer.
+
+    Raises ValueError for an address that is not Slack's, OSError when it cannot be reached, answers with an error, or
+    redirects.
+    """
+    if not is_allowed(url, api_url):
+        raise ValueError("the response_url is not Slack's")
+    body = json.dumps(answer.ephemeral()).encode()
+    request = Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310 (is_allowed has looked)
+    try:
+        with _opener.open(request, timeout=timeout_s) as reply:
+            reply.read()
+    except HTTPError as error:
+        error.close()
+        raise ConnectionError(f"the response_url answered with HTTP {error.code}") from None  # its text has the address
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Return scheme, host and port; None for what is no plain web address (user info, controls, odd schemes)."""
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or "\\" in url:
+        return None
+    return parts.scheme, parts.hostname, port if port is not None else _PORTS[parts.scheme]

@@ -1,0 +1,85 @@
+"""Reading the audit log in Redis, and preparing what is appended to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from mesh.domain.audit import GENESIS, AuditEntry, chain
+from mesh.domain.errors import Unavailable
+from store import keys, records
+from store.connection import translated
+
+PAGE = 500
+"""Entries read at once."""
+GENESIS_HEAD = records.dump_head(0, GENESIS)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Entries chained to a certain head; to be written only while the log still has that head."""
+
+    expected: str
+    head: str
+    """The log's head once the entries are written."""
+    entries: tuple[AuditEntry, ...]
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The entries as kept."""
+        return [records.dump_entry(entry) for entry in self.entries]
+
+
+def batch_after(head: bytes | None, facts: Sequence[dict[str, Any]]) -> Batch:
+    """Chain `facts` to the log's `head`; Unavailable when the head is not one we ever wrote."""
+    count, last = records.load_head(head)
+    if count < 0:
+        raise Unavailable(
+            "The audit log is damaged, so nothing more is done.",
+            hint="Somebody edited the log's head in Redis; verify the log, then restore Redis from a backup.",
+        )
+    expected, entries = records.dump_head(count, last), []
+    for seq, fact in enumerate(facts, start=count + 1):
+        entries.append(chain(last, seq, fact))
+        last = entries[-1].hash
+    return Batch(expected, records.dump_head(count + len(entries), last), tuple(entries))
+
+
+class RedisAuditLog:
+    """The audit log, read-only; `RedisOperations` is the only writer."""
+
+    def __init__(self, redis: redis.Redis) -> None:
+        self._redis = redis
+
+    def entries(self) -> Iterator[AuditEntry]:
+        """Yield every entry there is at the time of the call, oldest first; Unavailable when Redis does not answer."""
+        with translated():
+            count = int(self._redis.llen(keys.AUDIT))
+        return self._pages(count)
+
+    def head(self) -> tuple[int, str]:
+        """Return (count, last hash); a count of -1 means that the head was damaged."""
+        with translated():
+            head: Any = self._redis.get(keys.AUDIT_HEAD)
+        return records.load_head(head)
+
+    def snapshot(self) -> tuple[Iterator[AuditEntry], tuple[int, str]]:
+        """Return the entries and the head of one moment.
+
+        Use this to verify a log that is being written: `entries()` and `head()` are two moments, and an entry that
+        came between them would look like a break.
+        """
+        with translated(), self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.llen(keys.AUDIT)
+            pipeline.get(keys.AUDIT_HEAD)
+            count, head = pipeline.execute()
+        return self._pages(count), records.load_head(head)
+
+    def _pages(self, count: int) -> Iterator[AuditEntry]:
+        for start in range(0, count, PAGE):
+            with translated():
+                lines: list[Any] = self._redis.lrange(keys.AUDIT, start, min(start + PAGE, count) - 1)
+            yield from map(records.load_entry, lines)

@@ -1,0 +1,53 @@
+"""The name of every Redis key."""
+
+from __future__ import annotations
+
+from mesh.domain.commands import Target
+
+OPERATION = "meshbot:op:"
+"""Hash of one operation: schema, revision, done, settled, urgent, writer, record."""
+ATTEMPTS = "meshbot:attempts:"
+"""Count of the times the clock handed an operation to RQ; its first job is attempt 0."""
+OPEN = "meshbot:open"
+"""Sorted set of the ids of all operations that are not settled, by the Unix time at which the clock looks at them."""
+AUDIT = "meshbot:audit"
+"""List of JSON {"body", "hash"}, oldest first; never expires."""
+AUDIT_HEAD = "meshbot:audit:head"
+"""`count:hash` of the last entry, apart from the list, so that cutting the list's end is seen."""
+FENCE = "meshbot:fence"
+"""The last token given to any lease."""
+
+
+def operation(operation_id: str) -> str:
+    """Return the key of an operation's hash."""
+    return OPERATION + operation_id
+
+
+def attempts(operation_id: str) -> str:
+    """Return the key of an operation's attempt counter."""
+    return ATTEMPTS + operation_id
+
+
+def dedupe(delivery: str) -> str:
+    """Return the key that remembers one delivery."""
+    return f"meshbot:dedupe:{delivery}"
+
+
+def intent(wish: str) -> str:
+    """Return the key that remembers one wish under way."""
+    return f"meshbot:intent:{wish}"
+
+
+def lock(key: str) -> str:
+    """Return the key of a lock; its value is the token of the lease."""
+    return f"meshbot:lock:{key}"
+
+
+def history_of_target(target: Target) -> str:
+    """Return the key of the list of a service's changing operations, newest first."""
+    return f"meshbot:history:target:{target}"
+
+
+def history_of_channel(channel: str) -> str:
+    """Return the key of the list of a channel's changing operations, newest first."""
+    return f"meshbot:history:channel:{channel}"

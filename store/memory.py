@@ -1,0 +1,178 @@
+"""The same memory without Redis: for tests of the verbs, and for whoever wants to read the contract as plain Python."""
+
+from __future__ import annotations
+
+import threading
+import time as stopwatch
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from mesh.domain.audit import GENESIS, AuditEntry, chain
+from mesh.domain.commands import Target
+from mesh.domain.errors import Conflict, LostLease, NotFound
+from mesh.domain.operations import Operation
+from mesh.ports import Lease, Receipt, Time
+from store.operations import DEDUPE_S, FIRST_LOOK_S, HISTORY_LENGTH, INTENT_S, NEXT_LOOK_S, Enqueue
+
+
+class MemoryAuditLog:
+    """The audit log as a list."""
+
+    def __init__(self) -> None:
+        self._entries: list[AuditEntry] = []
+        self._lock = threading.Lock()
+
+    def entries(self) -> Iterator[AuditEntry]:
+        """Yield every entry there is at the time of the call, oldest first."""
+        return iter(tuple(self._entries))
+
+    def head(self) -> tuple[int, str]:
+        """Return (count of entries, hash of the last one)."""
+        return len(self._entries), self._entries[-1].hash if self._entries else GENESIS
+
+    def append(self, facts: dict[str, Any]) -> AuditEntry:
+        """Chain one more entry to the log."""
+        with self._lock:
+            count, last = self.head()
+            self._entries.append(chain(last, count + 1, facts))
+            return self._entries[-1]
+
+
+class MemoryLocks:
+    """Locks of one process; a lease lasts until its block ends, or until `take_away`."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, int] = {}
+        self._fence = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, key: str, *, wait_s: float) -> Iterator[Lease | None]:
+        """Hold `key` in a `with` block; None when somebody else has it after `wait_s` seconds."""
+        lease = self._obtain(key, wait_s)
+        try:
+            yield lease
+        finally:
+            if lease is not None and self.holds(lease):
+                self.take_away(key)
+
+    def holds(self, lease: Lease) -> bool:
+        """Tell whether the lease is still the current one."""
+        return self._held.get(lease.key) == lease.token
+
+    def take_away(self, key: str) -> None:
+        """End the lease of `key`, as its time limit would."""
+        with self._changed:
+            self._held.pop(key, None)
+            self._changed.notify_all()
+
+    def _obtain(self, key: str, wait_s: float) -> Lease | None:
+        give_up = stopwatch.monotonic() + wait_s
+        with self._changed:
+            if not self._changed.wait_for(lambda: key not in self._held, max(0.0, give_up - stopwatch.monotonic())):
+                return None
+            self._fence += 1
+            self._held[key] = self._fence
+            return Lease(key, self._fence)
+
+
+class MemoryOperations:
+    """Operations in dictionaries, one lock around everything.
+
+    `enqueue` is called for each new operation; without one nothing is. `open` maps the id of each operation that is
+    not done to the Unix time at which a clock would look at it.
+    """
+
+    def __init__(
+        self,
+        time: Time,
+        *,
+        enqueue: Enqueue | None = None,
+        log: MemoryAuditLog | None = None,
+        locks: MemoryLocks | None = None,
+    ) -> None:
+        self.log = log or MemoryAuditLog()
+        self.locks = locks or MemoryLocks()
+        self.open: dict[str, float] = {}
+        self._time = time
+        self._enqueue = enqueue
+        self._stored: dict[str, Operation] = {}
+        self._known: dict[tuple[str, str], tuple[str, float]] = {}
+        self._changing: list[str] = []
+        self._lock = threading.RLock()
+
+    def receive(self, operation: Operation, *, dedupe: str, intent: str, facts: dict[str, Any]) -> Receipt:
+        """Write a new operation, or give back the one of the same delivery or of the same wish still under way."""
+        operation, now = replace(operation, revision=0), self._time.now()
+        with self._lock:
+            known = self._remembered("dedupe", dedupe)
+            wished = self._remembered("intent", intent)
+            if known is None and wished is not None and not wished.done:
+                self._known["dedupe", dedupe] = (wished.id, now + DEDUPE_S)
+                known = wished
+            if known is not None:
+                return Receipt(known, created=False)
+            self._known["dedupe", dedupe] = (operation.id, now + DEDUPE_S)
+            self._known["intent", intent] = (operation.id, now + INTENT_S)
+            self._write(operation, [facts], now + FIRST_LOOK_S)
+            if operation.command.changes_traffic:
+                self._changing.insert(0, operation.id)
+        if self._enqueue is not None:
+            self._enqueue(operation.id, urgent=operation.urgent, attempt=0)
+        return Receipt(operation, created=True)
+
+    def get(self, operation_id: str) -> Operation:
+        """Return the operation; raise NotFound."""
+        try:
+            return self._stored[operation_id]
+        except KeyError:
+            raise NotFound(f"There is no operation {operation_id}.", hint="See `history`.") from None
+
+    def commit(
+        self, operation: Operation, entries: Sequence[dict[str, Any]] = (), *, lease: Lease | None = None
+    ) -> Operation:
+        """Write the operation and append audit entries; raise LostLease or Conflict."""
+        with self._lock:
+            stored = self.get(operation.id)
+            if lease is not None and not self.locks.holds(lease):
+                raise LostLease(f"The lease {lease.key} was lost.", hint="Another worker has taken over.")
+            if stored.revision != operation.revision:
+                raise Conflict(f"{operation.id} is at revision {stored.revision}, not {operation.revision}.")
+            after = replace(operation, revision=operation.revision + 1)
+            self._write(after, entries, self._time.now() + NEXT_LOOK_S)
+            return after
+
+    def audit(self, facts: dict[str, Any]) -> AuditEntry:
+        """Append one audit entry that belongs to no operation."""
+        return self.log.append({"at": self._time.now(), **facts})
+
+    def recent(self, *, target: Target | None = None, channel: str = "", count: int = 10) -> list[Operation]:
+        """Return the newest changing operations, newest first: of a service, of a channel, or those of both."""
+        found = (
+            [] if target is None and not channel else [self._stored[operation_id] for operation_id in self._changing]
+        )
+        if target is not None:
+            found = [operation for operation in found if operation.target == target]
+        if channel:
+            found = [operation for operation in found if operation.origin.channel == channel]
+        return found[: min(count, HISTORY_LENGTH)]
+
+    def later(self, operation_id: str, *, seconds: float) -> None:
+        """Set the time at which a clock would look at the operation; does nothing for one that is settled."""
+        with self._lock:
+            if operation_id in self.open:
+                self.open[operation_id] = self._time.now() + seconds
+
+    def _remembered(self, kind: str, key: str) -> Operation | None:
+        operation_id, until = self._known.get((kind, key), ("", 0.0))
+        return self._stored.get(operation_id) if until > self._time.now() else None
+
+    def _write(self, operation: Operation, entries: Sequence[dict[str, Any]], due: float) -> None:
+        for facts in entries:
+            self.log.append({"at": self._time.now(), "operation": operation.id, **facts})
+        self._stored[operation.id] = operation
+        self.open[operation.id] = due
+        if operation.settled:
+            del self.open[operation.id]

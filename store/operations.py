@@ -1,0 +1,274 @@
+"""Operations in Redis: every change and its audit entries are one Lua script, so both happen or neither."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time as stopwatch
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Protocol
+
+import redis
+
+from mesh.domain.audit import AuditEntry
+from mesh.domain.commands import Target
+from mesh.domain.errors import Conflict, LostLease, MeshbotError, NotFound, Unavailable
+from mesh.domain.operations import Operation
+from mesh.ports import Lease, Receipt, Time
+from store import keys, records, scripts
+from store.auditlog import GENESIS_HEAD, Batch, batch_after
+from store.connection import HINT, translated
+
+log = logging.getLogger(__name__)
+
+DEDUPE_S = 25 * 3600
+"""Slack repeats a delivery for up to 24 hours."""
+INTENT_S = 600
+"""As long as a person may press the same button again because nothing seems to happen."""
+RETENTION_S = 90 * 24 * 3600
+"""How long a finished operation can be looked at and undone; longer than a quarter's review, and bounded in memory."""
+HISTORY_LENGTH = 200
+FIRST_LOOK_S = 2.0
+"""When the clock looks at a new operation, in case the job was never enqueued; a job starts within some 10 ms."""
+NEXT_LOOK_S = 7.0
+"""When the clock looks after a write; a little more than the 6 s a dead worker's lock lives."""
+EXECUTE_WITHIN_S = 0.35
+"""How late Redis may carry out a write, by its own clock: less than the 0.4 s after which the bot gives up on it."""
+START_OVER_S = 0.45
+"""Until when a write that came too late is tried afresh; keeps the whole within a second."""
+NOTHING_STARTED = "Redis did not answer, so nothing was started."
+TURN_S = 0.15
+"""How long a thread waits for the others of its process before it writes all the same, and may have to chain anew."""
+TRIES = 200
+"""How often entries are chained anew when others append at the same time; each round one of the rivals succeeds."""
+
+
+class Enqueue(Protocol):
+    """How an operation gets to the workers."""
+
+    def __call__(self, operation_id: str, *, urgent: bool, attempt: int) -> None:
+        """Hand it over; raises Unavailable, which the clock makes good."""
+
+
+class RedisOperations:
+    """The durable memory of operations; see `mesh.ports.Operations` for the contract.
+
+    `receive` keeps its promise of one second only on a client made by `store.connection.quick`.
+    """
+
+    def __init__(self, redis: redis.Redis, time: Time, *, enqueue: Enqueue) -> None:
+        self._redis = redis
+        self._time = time
+        self._enqueue = enqueue
+        self._turn = threading.Lock()
+        self._receive = redis.register_script(scripts.RECEIVE)
+        self._commit = redis.register_script(scripts.COMMIT)
+        self._append = redis.register_script(scripts.APPEND)
+
+    def receive(self, operation: Operation, *, dedupe: str, intent: str, facts: dict[str, Any]) -> Receipt:
+        """Write a new operation and everything that goes with it, or give back the one there is, then enqueue it.
+
+        "Nothing was started" is kept true by a deadline in Redis's own clock: a write that a hung Redis finds in its
+        socket later is refused there. What remains is an answer lost within 0.35 s of a write that was done; that is
+        looked up once, and if Redis is gone altogether the `intent` gives a person's second try the same operation.
+        """
+        operation = replace(operation, revision=0)
+        names = [keys.dedupe(dedupe), keys.intent(intent)]
+        try:
+            with self._in_turn():
+                known = self._write_new(operation, names, self._facts(operation.id, facts))
+        except redis.RedisError as error:
+            # Only a lost connection is worth a second question; what hangs would hang again.
+            known = "" if isinstance(error, redis.TimeoutError) else self._look(names[0])
+            if not known:
+                raise Unavailable(NOTHING_STARTED, hint=HINT) from error
+        if known != operation.id:
+            return Receipt(self.get(known), created=False)
+        self._hand_over(operation)
+        return Receipt(operation, created=True)
+
+    def get(self, operation_id: str) -> Operation:
+        """Return the operation; NotFound, or Unavailable when Redis does not answer or a newer meshbot wrote it."""
+        found = self._load([operation_id])
+        if not found:
+            raise NotFound(
+                f"There is no operation {operation_id}.",
+                hint=f"Operations are kept for {RETENTION_S // 86400} days after their end; see `history`.",
+            )
+        return found[0]
+
+    def commit(
+        self, operation: Operation, entries: Sequence[dict[str, Any]] = (), *, lease: Lease | None = None
+    ) -> Operation:
+        """Write the operation and its audit entries; LostLease, Conflict, NotFound, or Unavailable (unknown outcome).
+
+        The same call may reach Redis twice (a client that repeats itself): the second one changes nothing.
+        """
+        after = replace(operation, revision=operation.revision + 1)
+        facts = [self._facts(operation.id, entry) for entry in entries]
+        parts = self._commit_parts(operation.revision, after, lease)
+
+        def write(batch: Batch) -> list[Any]:
+            chained = [batch.expected, batch.head, GENESIS_HEAD, *batch.lines]
+            return self._ask(self._commit, parts[0], [*parts[1], *chained])
+
+        with translated("Redis did not answer, so it is not known whether the last step was written down."):
+            answer, _ = self._chained(facts, write)
+        _raise_for(answer, after, lease)
+        return after
+
+    def audit(self, facts: dict[str, Any]) -> AuditEntry:
+        """Append one entry that belongs to no operation; Unavailable leaves open whether it was written."""
+
+        def write(batch: Batch) -> list[Any]:
+            argv = [batch.expected, batch.head, GENESIS_HEAD, *batch.lines]
+            return self._ask(self._append, [keys.AUDIT, keys.AUDIT_HEAD], argv)
+
+        with translated("Redis did not answer, so the audit log may lack a line."):
+            _, batch = self._chained([{"at": self._time.now(), **facts}], write)
+        return batch.entries[0]
+
+    def recent(self, *, target: Target | None = None, channel: str = "", count: int = 10) -> list[Operation]:
+        """Return the newest changing operations, newest first: of a service, of a channel, or those of both; else none.
+
+        At most 200 are remembered for each service and channel.
+        """
+        with translated():
+            lines: list[Any] = self._redis.lrange(_history(target, channel), 0, HISTORY_LENGTH - 1)
+        ids = [line.decode() for line in lines]
+        if target is None or not channel:
+            return self._load(ids[:count])
+        return [found for found in self._load(ids) if found.origin.channel == channel][:count]
+
+    def later(self, operation_id: str, *, seconds: float) -> None:
+        """Let the clock look at the operation after `seconds`; does nothing for one that is settled."""
+        with translated():
+            self._redis.zadd(keys.OPEN, {operation_id: self._time.now() + seconds}, xx=True)
+
+    def _facts(self, operation_id: str, facts: dict[str, Any]) -> dict[str, Any]:
+        return {"at": self._time.now(), "operation": operation_id, **facts}
+
+    def _write_new(self, operation: Operation, names: list[str], facts: dict[str, Any]) -> str:
+        """Return the id of the operation that now stands for the request: this one or an older one."""
+        give_up = stopwatch.monotonic() + START_OVER_S
+        while True:
+            with translated(NOTHING_STARTED), self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.time()
+                pipeline.get(keys.AUDIT_HEAD)
+                (seconds, micros), head = pipeline.execute()
+            deadline = seconds + micros / 1e6 + EXECUTE_WITHIN_S
+            answer = self._write_until(deadline, operation, names, (head, facts))
+            if answer[0] != b"late":
+                return str(answer[1].decode())
+            if stopwatch.monotonic() > give_up:
+                raise Unavailable("Redis was too slow, so nothing was started.", hint=HINT)
+
+    def _write_until(
+        self, deadline: float, operation: Operation, names: list[str], audit: tuple[bytes | None, dict[str, Any]]
+    ) -> list[Any]:
+        head, facts = audit
+        fixed = [
+            f"{deadline:.6f}",
+            operation.id,
+            records.SCHEMA,
+            records.dump_operation(operation),
+            int(operation.urgent),
+        ]
+        rest = [self._time.now() + FIRST_LOOK_S, DEDUPE_S, INTENT_S, HISTORY_LENGTH, keys.OPERATION, GENESIS_HEAD]
+        names = [*names, keys.operation(operation.id), keys.AUDIT, keys.AUDIT_HEAD, keys.OPEN, *_histories(operation)]
+        while True:
+            batch = batch_after(head, [facts])
+            answer = self._ask(self._receive, names, [*fixed, batch.expected, batch.head, *batch.lines, *rest])
+            if answer[0] != b"head":
+                return answer
+            head = answer[1]
+
+    def _look(self, dedupe_key: str) -> str:
+        """After an unknown outcome: return the id of the operation that this delivery has after all, if any."""
+        try:
+            found: Any = self._redis.get(dedupe_key)
+        except redis.RedisError:
+            return ""
+        return str(found.decode()) if found else ""
+
+    def _hand_over(self, operation: Operation) -> None:
+        try:
+            self._enqueue(operation.id, urgent=operation.urgent, attempt=0)
+        except MeshbotError as error:
+            log.warning("%s was not enqueued (%s); the clock will do it in %s s", operation.id, error, FIRST_LOOK_S)
+
+    def _commit_parts(self, revision: int, after: Operation, lease: Lease | None) -> tuple[list[str], list[Any]]:
+        names = [keys.operation(after.id), keys.AUDIT, keys.AUDIT_HEAD, keys.OPEN, keys.attempts(after.id)]
+        key, token = (lease.key, lease.token) if lease else ("", "")
+        flags = [int(after.done), int(after.settled), uuid.uuid4().hex]
+        argv = [after.id, revision, records.SCHEMA, records.dump_operation(after), *flags, token]
+        return [*names, keys.lock(key)], [*argv, self._time.now() + NEXT_LOOK_S, RETENTION_S]
+
+    def _chained(self, facts: Sequence[dict[str, Any]], write: Callable[[Batch], list[Any]]) -> tuple[list[Any], Batch]:
+        with self._in_turn():
+            head: Any = self._redis.get(keys.AUDIT_HEAD) if facts else None
+            for _ in range(TRIES):
+                batch = batch_after(head, facts)
+                answer = write(batch)
+                if answer[0] != b"head":
+                    return answer, batch
+                head = answer[1]
+        raise Unavailable("Too many entries are written to the audit log at once.", hint=HINT)
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Spare the threads of one process the race for the audit log's end; a courtesy, correctness needs none."""
+        mine = self._turn.acquire(timeout=TURN_S)
+        try:
+            yield
+        finally:
+            if mine:
+                self._turn.release()
+
+    def _load(self, ids: Sequence[str]) -> list[Operation]:
+        """Return those of the operations that still exist, in the order of `ids`."""
+        with translated(), self._redis.pipeline(transaction=False) as pipeline:
+            for operation_id in ids:
+                pipeline.hmget(keys.operation(operation_id), ["schema", "record"])
+            rows = pipeline.execute()
+        found = zip(ids, rows, strict=True)
+        return [records.load_operation(operation_id, *row) for operation_id, row in found if row[1] is not None]
+
+    @staticmethod
+    def _ask(script: Callable[..., Any], names: list[str], argv: list[Any]) -> list[Any]:
+        answer: list[Any] = script(keys=names, args=argv)
+        return answer
+
+
+def _history(target: Target | None, channel: str) -> str:
+    if target is not None:
+        return keys.history_of_target(target)
+    return keys.history_of_channel(channel)
+
+
+def _histories(operation: Operation) -> list[str]:
+    if not operation.command.changes_traffic:
+        return []
+    channel = operation.origin.channel
+    lists = [keys.history_of_target(operation.target)]
+    return [*lists, keys.history_of_channel(channel)] if channel else lists
+
+
+def _raise_for(answer: list[Any], after: Operation, lease: Lease | None) -> None:
+    match answer[0]:
+        case b"lease":
+            raise LostLease(
+                f"The lease {lease.key if lease else ''} of {after.id} was lost, so the step was not written.",
+                hint="Another worker has taken over; nothing to do.",
+            )
+        case b"revision":
+            raise Conflict(
+                f"{after.id} was changed by somebody else: it is at revision {answer[1].decode()}, "
+                f"not {after.revision - 1}.",
+                hint="Read it again and decide anew.",
+            )
+        case b"missing":
+            raise NotFound(f"There is no operation {after.id}.", hint="It was never received, or Redis lost its data.")

@@ -1,0 +1,115 @@
+"""The Lua scripts: each is one atomic step. Every script answers a list whose first item says what happened."""
+
+from __future__ import annotations
+
+RECEIVE = """
+-- KEYS: dedupe, intent, operation, audit, audit head, open, history lists...
+-- ARGV: 1 deadline, 2 id, 3 schema, 4 record, 5 urgent, 6 expected head, 7 new head, 8 entry, 9 due,
+--       10 dedupe ttl, 11 intent ttl, 12 history length, 13 prefix of operation keys, 14 genesis head
+local time = redis.call('TIME')
+if tonumber(time[1]) + tonumber(time[2]) / 1000000 > tonumber(ARGV[1]) then return {'late'} end
+local known = redis.call('GET', KEYS[1])
+if known and redis.call('EXISTS', ARGV[13] .. known) == 1 then return {'known', known} end
+local wished = redis.call('GET', KEYS[2])
+if wished and redis.call('HGET', ARGV[13] .. wished, 'done') == '0' then
+  -- Remembered, so that the same delivery does not become an operation of its own once this one is done.
+  redis.call('SET', KEYS[1], wished, 'EX', ARGV[10])
+  return {'known', wished}
+end
+local head = redis.call('GET', KEYS[5]) or ARGV[14]
+if head ~= ARGV[6] then return {'head', head} end
+redis.call('HSET', KEYS[3], 'schema', ARGV[3], 'revision', 0, 'done', 0, 'settled', 0, 'urgent', ARGV[5],
+  'record', ARGV[4])
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[10])
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[11])
+redis.call('RPUSH', KEYS[4], ARGV[8])
+redis.call('SET', KEYS[5], ARGV[7])
+redis.call('ZADD', KEYS[6], ARGV[9], ARGV[2])
+for index = 7, #KEYS do
+  redis.call('LPUSH', KEYS[index], ARGV[2])
+  redis.call('LTRIM', KEYS[index], 0, ARGV[12] - 1)
+end
+return {'created', ARGV[2]}
+"""
+
+COMMIT = """
+-- KEYS: operation, audit, audit head, open, attempts, lock
+-- ARGV: 1 id, 2 expected revision, 3 schema, 4 record, 5 done, 6 settled, 7 writer, 8 lease token or '', 9 due,
+--       10 retention, 11 expected head, 12 new head, 13 genesis head, entries...
+local stored = redis.call('HMGET', KEYS[1], 'revision', 'writer')
+if not stored[1] then return {'missing'} end
+-- The same call again, after its first answer was lost.
+if stored[2] == ARGV[7] then return {'written'} end
+if ARGV[8] ~= '' and redis.call('GET', KEYS[6]) ~= ARGV[8] then return {'lease'} end
+if stored[1] ~= ARGV[2] then return {'revision', stored[1]} end
+if #ARGV > 13 then
+  local head = redis.call('GET', KEYS[3]) or ARGV[13]
+  if head ~= ARGV[11] then return {'head', head} end
+  for index = 14, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
+  redis.call('SET', KEYS[3], ARGV[12])
+end
+redis.call('HSET', KEYS[1], 'schema', ARGV[3], 'revision', ARGV[2] + 1, 'done', ARGV[5], 'settled', ARGV[6],
+  'writer', ARGV[7], 'record', ARGV[4])
+if ARGV[6] == '1' then
+  redis.call('ZREM', KEYS[4], ARGV[1])
+  redis.call('DEL', KEYS[5])
+  redis.call('EXPIRE', KEYS[1], ARGV[10])
+else
+  redis.call('ZADD', KEYS[4], ARGV[9], ARGV[1])
+end
+return {'written'}
+"""
+
+APPEND = """
+-- KEYS: audit, audit head. ARGV: 1 expected head, 2 new head, 3 genesis head, 4 entry
+local head = redis.call('GET', KEYS[2]) or ARGV[3]
+if head ~= ARGV[1] then return {'head', head} end
+redis.call('RPUSH', KEYS[1], ARGV[4])
+redis.call('SET', KEYS[2], ARGV[2])
+return {'written'}
+"""
+
+LOCK = """
+-- KEYS: lock, fence. ARGV: 1 ttl in milliseconds
+if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken'} end
+local token = redis.call('INCR', KEYS[2])
+redis.call('SET', KEYS[1], token, 'PX', ARGV[1])
+return {'held', token}
+"""
+
+RENEW = """
+-- KEYS: lock. ARGV: 1 token, 2 ttl in milliseconds
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'lost'} end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return {'held'}
+"""
+
+RELEASE = """
+-- KEYS: lock. ARGV: 1 token
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'lost'} end
+redis.call('DEL', KEYS[1])
+return {'free'}
+"""
+
+CLAIM = """
+-- KEYS: operation, open, attempts, urgent queue, normal queue
+-- ARGV: 1 id, 2 now, 3 next due, 4 due after giving up, 5 most attempts
+local due = redis.call('ZSCORE', KEYS[2], ARGV[1])
+if not due or tonumber(due) > tonumber(ARGV[2]) then return {'taken'} end
+local stored = redis.call('HMGET', KEYS[1], 'settled', 'urgent')
+if stored[1] ~= '0' then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  return {'settled'}
+end
+local last = tonumber(redis.call('GET', KEYS[3]) or '0')
+if last >= tonumber(ARGV[5]) then
+  redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
+  return {'stuck', last}
+end
+redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
+local queue = KEYS[5]
+if stored[2] == '1' then queue = KEYS[4] end
+if redis.call('LPOS', queue, ARGV[1] .. '-' .. last) then return {'waiting'} end
+redis.call('INCR', KEYS[3])
+return {'enqueue', last + 1, stored[2]}
+"""

@@ -1,0 +1,130 @@
+"""Answers that only the asking person sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chat.answers import accepted_answer, error_answer, help_answer, history_answer, late_answer, whoami_answer
+from chat.blocks import Message
+from mesh.domain.commands import Verb
+from mesh.domain.errors import Denied, Held, MeshbotError, NotFound, Unavailable
+from mesh.domain.grammar import VERBS, parse
+from mesh.domain.policy import Actor, Role
+from mesh.operations.receiving import Whoami
+from mesh.ports import Receipt
+from playground.slack.render import render_text
+from tests.chat.checking import assert_accepted, assert_inert
+from tests.chat.samples import SAMPLES, hostile
+from tests.chat.test_cards import HOSTILE
+
+JIN = Actor("U0JIN", "T0MESH")
+ROLE = Role("api owners", users=("U0JIN",), verbs=("promote", "rollback"), services=("api", "web-*"))
+
+
+def read(message: Message) -> str:
+    """Return a checked message as a person reads it."""
+    assert_accepted(message)
+    assert_inert(message, allowed=("U0JIN",))
+    return render_text({"blocks": message.blocks}, {"U0JIN": "jin"})
+
+
+def test_help_names_everything() -> None:
+    """Help shows each verb's usage and summary, reading apart from changing, and the options."""
+    shown = read(help_answer())
+    for verb in VERBS.values():
+        assert f"/mesh {verb.usage} {verb.summary}" in shown
+    assert shown.index("Reading") < shown.index("status [service]") < shown.index("Changing traffic")
+    assert shown.index("Changing traffic") < shown.index("promote <service>")
+    assert "--dry-run" in shown
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_one_verb(verb: Verb) -> None:
+    """Help of a verb shows examples that can be typed as they stand."""
+    shown = read(help_answer(str(verb)))
+    for example in VERBS[verb].examples:
+        assert f"/mesh {example}" in shown
+        if verb is not Verb.PLAN:
+            assert parse(example).verb is verb
+
+
+def test_help_of_an_unknown_verb() -> None:
+    """An unknown topic is named, the nearest verb offered, and all verbs shown."""
+    shown = read(help_answer("promot"))
+    assert "There is no verb promot. Did you mean /mesh help promote?" in shown
+    assert "rollback <service>" in shown
+
+
+def test_history() -> None:
+    """History tells what, how it ended, from what to what, who and why; newest first as given."""
+    shown = read(history_answer([SAMPLES["forced"], SAMPLES["refused_by_gate"]]))
+    first, second = shown.splitlines()[1:]
+    assert first.startswith(":white_check_mark: Verified promote api to v2 50 % · :rotating_light: FORCED")
+    assert "v1 90 %, v2 10 % -> v1 50 %, v2 50 %" in first
+    assert "@jin" in first
+    assert "customer is down, <!channel> knows" in first
+    assert ":no_entry: Refused" in second
+    assert "->" not in second
+    assert "No change is on record" in read(history_answer([]))
+
+
+def test_whoami() -> None:
+    """A person sees id, groups, and what each role allows; without a role, what that means."""
+    shown = read(whoami_answer(Whoami(JIN, frozenset({"S0SRE"}), (ROLE, Role("all", verbs=("*",))))))
+    assert "@jin U0JIN" in shown
+    assert "S0SRE" in shown
+    assert "api owners allows promote, rollback: services api, web-*" in shown
+    assert "all allows every change: everywhere" in shown
+    assert "change nothing" in read(whoami_answer(Whoami(JIN, frozenset(), ())))
+
+
+def test_receipts() -> None:
+    """A new request gets its id; a repeated one the id it already has and how that stands."""
+    queued, done = SAMPLES["queued"], SAMPLES["promoted"]
+    assert read(accepted_answer(Receipt(queued, True))) == "Queued as op-k3v9x2m4ta. Watch the card."
+    running = accepted_answer(Receipt(SAMPLES["checking"], False))
+    assert read(running) == "That is already under way as op-k3v9x2m4ta (checking)."
+    assert read(accepted_answer(Receipt(done, False))) == "That was already done as op-k3v9x2m4ta (verified)."
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (Denied("You may not."), "Not allowed."),
+        (Held("Nobody knows."), "Unknown."),
+        (NotFound("No.", hint="Did you mean api?", choices=("promote api 50",)), "Refused."),
+        (Unavailable("Redis is away."), "Not available."),
+        (MeshbotError("Odd."), "Failed."),
+    ],
+)
+def test_errors(error: MeshbotError, word: str) -> None:
+    """Each kind of error has its own word; what to do next follows, choices as commands to copy."""
+    shown = read(error_answer(error))
+    assert word in shown
+    assert error.message in shown
+    assert error.hint in shown
+    assert all(f"/mesh {choice}" in shown for choice in error.choices)
+
+
+def test_late() -> None:
+    """Who waited too long learns that nothing was done."""
+    assert "nothing was done" in read(late_answer())
+
+
+@pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
+def test_hostile_words(word: str) -> None:
+    """Whatever stands in any field, no answer makes it active."""
+    role = Role(word, verbs=(word,), services=(word,), namespaces=(word,), clusters=(word,))
+    wishes = hostile(word)
+    answers = [
+        help_answer(word),
+        history_answer(wishes),
+        whoami_answer(Whoami(Actor(word, word), frozenset({word}), (role,) * 40)),
+        error_answer(NotFound(word, hint=word, choices=(word,) * 40)),
+        *(accepted_answer(Receipt(replace(wish), created)) for wish in wishes for created in (True, False)),
+    ]
+    for answer in answers:
+        assert_accepted(answer)
+        assert_inert(answer)

@@ -1,0 +1,79 @@
+"""Who belongs where, asked of the stand-in Slack."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat.connection import web_client
+from chat.directory import SlackDirectory
+from mesh.domain.errors import Unavailable
+from mesh.domain.policy import Actor
+from mesh.ports import Directory
+from playground.serving import free_port
+from tests.chat.conftest import Slack
+
+NAMED = frozenset({"S0SRE", "S0APIOWN", "S0NOWHERE"})
+JIN, ANA = Actor("U0JIN", "T0MESH"), Actor("U0ANA", "T0MESH")
+
+
+def test_groups(slack: Slack) -> None:
+    """A person is in the groups Slack says; a group that Slack does not know has nobody in it."""
+    directory: Directory = SlackDirectory(slack.client)
+    assert directory.groups(JIN, NAMED) == {"S0SRE"}
+    assert directory.groups(ANA, NAMED) == {"S0APIOWN"}
+    assert directory.groups(Actor("U0LEE"), NAMED) == frozenset()
+
+
+@pytest.mark.parametrize("user", ["U0MIA", "U0EXT", "U0GONE", "U0WF", "UMESHBOT", "USLACKBOT", "U0NOBODY"])
+def test_who_may_not_act(slack: Slack, user: str) -> None:
+    """Guests, outsiders, deleted people, workflows, bots and unknown ids are not active and in no group."""
+    directory = SlackDirectory(slack.client)
+    for team in ("", "T0MESH", "T0OTHER"):
+        assert not directory.active(Actor(user, team))
+        assert directory.groups(Actor(user, team), NAMED) == frozenset()
+
+
+def test_a_foreign_team_is_not_ours(slack: Slack) -> None:
+    """A known id under another workspace's name is not the person we know."""
+    directory = SlackDirectory(slack.client)
+    assert directory.active(JIN)
+    assert not directory.active(Actor("U0JIN", "T0OTHER"))
+
+
+def test_answers_are_remembered_for_a_while(slack: Slack) -> None:
+    """Within the cache's time Slack is asked once; after it, again, and its silence then counts."""
+    patient, forgetful = SlackDirectory(slack.client), SlackDirectory(slack.client, cache_s=0)
+    for directory in (patient, forgetful):
+        directory.groups(JIN, NAMED)
+    slack.driver.trouble("error", method="usergroups.users.list", error="internal_error", times=9)
+    assert patient.groups(JIN, NAMED) == {"S0SRE"}
+    with pytest.raises(Unavailable):
+        forgetful.groups(JIN, NAMED)
+
+
+@pytest.mark.parametrize("method", ["users.info", "usergroups.users.list", "auth.test"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"kind": "ratelimit", "retry_after": 30},
+        {"kind": "disconnect"},
+        {"kind": "status", "status": 503},
+        {"kind": "error", "error": "missing_scope"},
+    ],
+    ids=lambda trouble: str(trouble["kind"]),
+)
+def test_no_answer_is_no(slack: Slack, method: str, trouble: dict[str, object]) -> None:
+    """When Slack does not say, the directory says that it does not know; an error is not remembered."""
+    directory = SlackDirectory(slack.client)
+    slack.driver.trouble(method=method, **trouble)  # type: ignore[arg-type]  # kind is among them
+    with pytest.raises(Unavailable, match=method):
+        directory.groups(JIN, NAMED)
+    assert directory.groups(JIN, NAMED) == {"S0SRE"}
+
+
+def test_slack_is_away() -> None:
+    """With nobody listening, nothing is known; but where no group counts, nobody is asked."""
+    directory = SlackDirectory(web_client("xoxb-none", f"http://127.0.0.1:{free_port()}/api/"))
+    with pytest.raises(Unavailable):
+        directory.groups(JIN, NAMED)
+    assert directory.groups(JIN, frozenset()) == frozenset()

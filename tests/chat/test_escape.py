@@ -1,0 +1,79 @@
+"""The one door into mrkdwn."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat.escape import DAY_AND_TIME, Markup, bold, channel, code, cut, date, esc, fence, join, shorten, user
+
+
+def test_exactly_three_characters_are_escaped() -> None:
+    """Ampersand first, then the angle brackets; quotes and marks stay."""
+    assert esc("a & <b> \"c\" '&amp;' *d*").text == "a &amp; &lt;b&gt; \"c\" '&amp;amp;' *d*"
+
+
+def test_one_line_and_nothing_unseen() -> None:
+    """Line breaks become spaces; direction and zero-width marks go; a torn surrogate is replaced."""
+    assert esc("a\nb\r\tc\u2028d").text == "a b  c d"
+    assert esc("\u202ea\u200bb\ufeffc\u2066").text == "abc"
+    assert esc("\ud800").text == "\ufffd"
+
+
+def test_code_cannot_be_left() -> None:
+    """Backticks and line breaks cannot end a code span or open a block; empty code is nothing."""
+    assert code("a`b\nc").text == "`a'b c`"
+    assert code("```").text == "`'''`"
+    assert not code(" \u200b")
+    assert esc("```").text == "'''"
+
+
+def test_fence_keeps_columns() -> None:
+    """Rows stay rows, their inner spaces stay, and no row can close the block."""
+    assert fence(["a  b ", "``` <c>\n"]).text == "```\na  b\n''' &lt;c&gt;\n```"
+
+
+def test_only_ids_are_mentioned() -> None:
+    """What does not look like Slack's own id is shown as code, not as a mention."""
+    assert user("U0JIN").text == "<@U0JIN>"
+    assert user("W012").text == "<@W012>"
+    assert user("cli").text == "`cli`"
+    assert user("U1> <!channel").text == "`U1&gt; &lt;!channel`"
+    assert channel("C0PROD").text == "<#C0PROD>"
+    assert channel("general").text == "`general`"
+
+
+def test_dates() -> None:
+    """A moment carries Slack's token and a fallback in UTC that cannot break out of it."""
+    assert date(1_700_000_000.9).text == "<!date^1700000000^{time_secs}|22:13:20 UTC>"
+    assert (
+        date(1_700_000_000, shown=DAY_AND_TIME).text
+        == "<!date^1700000000^{date_short_pretty} {time}|2023-11-14 22:13 UTC>"
+    )
+    assert date(1, "x|y> <!here>").text == "<!date^1^{time_secs}|x/y&gt; &lt;!here&gt;>"
+
+
+def test_markup_is_no_string() -> None:
+    """Markup cannot slip into an f-string, and empty pieces leave no separators."""
+    with pytest.raises(TypeError, match=r"join\(\)"):
+        f"{esc('a')}"
+    assert join(" · ", [esc("a"), Markup(""), bold(esc("b")), bold(Markup(""))]).text == "a · *b*"
+
+
+@given(st.lists(st.sampled_from(["a", "&", "<", "`", "é"]), min_size=1, max_size=80), st.integers(8, 90))
+def test_cut_tears_nothing(letters: list[str], most: int) -> None:
+    """A cut text is short enough, has whole entities and mentions only, and closes its block."""
+    parts = [user("U0JIN"), esc("".join(letters)), fence(letters), esc("end")]
+    for rotation in range(4):
+        kept = cut(join(" ", parts[rotation:] + parts[:rotation]), most).text
+        assert len(kept) <= most
+        assert kept.count("```") % 2 == 0
+        bare = kept.replace("<@U0JIN>", "").replace("&amp;", "").replace("&lt;", "")
+        assert not set("<>&") & set(bare)
+
+
+def test_shorten() -> None:
+    """Plain text is cut with an ellipsis, and only when it must be."""
+    assert shorten("abcd", 4) == "abcd"
+    assert shorten("abcde", 4) == "abc…"

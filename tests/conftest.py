@@ -1,0 +1,33 @@
+"""What tests of every room may use: a real redis-server that they start themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from playground.servers import RedisServer
+
+
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One redis-server for the whole run; never pause or kill it."""
+    with RedisServer(tmp_path_factory.mktemp("redis"), appendonly=False) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(shared_redis: RedisServer) -> str:
+    """Address of the shared redis-server, emptied for this test."""
+    client = redis.Redis.from_url(shared_redis.url)
+    client.flushall()
+    client.close()
+    return shared_redis.url
+
+
+@pytest.fixture
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A redis-server with an append-only file for this test alone: to pause, kill and restart."""
+    with RedisServer(tmp_path_factory.mktemp("own-redis")) as server:
+        yield server

@@ -1,0 +1,172 @@
+"""The index of what is not settled, with real RQ queues."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import pytest
+import redis
+from rq import Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from mesh.domain.commands import Verb
+from mesh.domain.errors import Unavailable
+from mesh.domain.operations import Operation
+from store.connection import patient
+from store.jobs import FUNCTION, NORMAL, URGENT, JobQueue
+from store.operations import FIRST_LOOK_S, RedisOperations
+from store.pending import AGAIN_S, MOST_ATTEMPTS, Handed, Pending
+from tests.store.builders import Handover, WallClock, an_operation, ended
+
+pytestmark = pytest.mark.redis
+LATER = 1000.0
+
+
+def unreachable(operation_id: str, *, urgent: bool, attempt: int) -> None:
+    """An `enqueue` that fails, as after a crash."""
+    raise Unavailable("Redis did not answer.")
+
+
+@dataclass
+class Desk:
+    """The index with its neighbours."""
+
+    client: redis.Redis
+    pending: Pending
+    jobs: JobQueue
+
+    def operations(self, *, crashing: bool = False) -> RedisOperations:
+        """The memory of operations; `crashing` ones never enqueue."""
+        return RedisOperations(self.client, WallClock(), enqueue=unreachable if crashing else self.jobs.enqueue)
+
+    def receive(self, operation: Operation, *, crashing: bool = False) -> Operation:
+        """Receive one operation."""
+        keys = {"dedupe": operation.id, "intent": operation.id}
+        return self.operations(crashing=crashing).receive(operation, **keys, facts={}).operation
+
+    def queued(self, name: str = NORMAL) -> list[str]:
+        """Ids of the jobs that wait in a queue."""
+        return Queue(name, connection=self.client, serializer=JSONSerializer).job_ids
+
+    def take(self, name: str = NORMAL) -> None:
+        """Take one job out of its queue and die, as a worker can."""
+        self.client.lpop(f"rq:queue:{name}")
+
+
+@pytest.fixture
+def desk(redis_url: str) -> Iterator[Desk]:
+    """An empty index."""
+    client = patient(redis_url)
+    jobs = JobQueue(client)
+    yield Desk(client, Pending(client, enqueue=jobs.enqueue), jobs)
+    client.close()
+
+
+def test_a_job_names_our_function_and_one_id_in_json(desk: Desk) -> None:
+    """A job holds the operation's id and nothing else, as JSON, with short lives."""
+    desk.jobs.enqueue("op-1", urgent=True, attempt=3)
+    job = Job.fetch("op-1-3", connection=desk.client, serializer=JSONSerializer)
+    assert (job.func_name, list(job.args), job.kwargs) == (FUNCTION, ["op-1"], {})
+    assert (job.timeout, job.result_ttl, job.failure_ttl, job.retries_left) == (60, 600, 600, None)
+    assert desk.queued(URGENT) == ["op-1-3"]
+
+
+def test_one_attempt_is_one_job(desk: Desk) -> None:
+    """Enqueueing the same attempt twice leaves one job and is no error."""
+    for _ in range(2):
+        desk.jobs.enqueue("op-1", urgent=False, attempt=0)
+    assert desk.queued() == ["op-1-0"]
+
+
+def test_a_new_operation_is_due_soon(desk: Desk) -> None:
+    """A new operation is looked at after 2 s and not before."""
+    operation = desk.receive(an_operation())
+    now = time.time()
+    assert desk.pending.due(now) == []
+    assert desk.pending.due(now + FIRST_LOOK_S) == [operation.id]
+
+
+def test_what_was_written_but_never_enqueued_is_enqueued_by_the_clock(desk: Desk) -> None:
+    """When the bot dies between its write and RQ, the clock hands the operation out."""
+    operation = desk.receive(an_operation(Verb.ROLLBACK), crashing=True)
+    assert desk.queued(URGENT) == []
+    assert desk.pending.requeue(operation.id, time.time() + LATER) is Handed.ENQUEUED
+    assert desk.queued(URGENT) == [f"{operation.id}-1"]
+
+
+def test_what_waits_in_its_queue_is_not_enqueued_again(desk: Desk) -> None:
+    """A backlog is left alone, whichever attempt is waiting in it; only the next look is put off."""
+    operation = desk.receive(an_operation())
+    now = time.time() + LATER
+    assert desk.pending.requeue(operation.id, now) is Handed.WAITING
+    assert desk.queued() == [f"{operation.id}-0"]
+    assert desk.pending.due(now + AGAIN_S - 0.1) == []
+    desk.take()
+    assert desk.pending.requeue(operation.id, now + AGAIN_S) is Handed.ENQUEUED
+    assert desk.pending.requeue(operation.id, now + 2 * AGAIN_S) is Handed.WAITING
+    assert desk.queued() == [f"{operation.id}-1"]
+
+
+def test_a_job_that_vanished_with_its_worker_is_replaced(desk: Desk) -> None:
+    """A job that RQ still calls queued but that is in no list does not hold anything up."""
+    operation = desk.receive(an_operation())
+    desk.take()
+    assert desk.pending.requeue(operation.id, time.time() + LATER) is Handed.ENQUEUED
+
+
+def test_what_is_settled_leaves_the_index(desk: Desk) -> None:
+    """A settled operation is never due; one that is done but not told still is."""
+    operation = desk.receive(an_operation())
+    done = desk.operations().commit(ended(operation, reported=False))
+    desk.take()
+    assert desk.pending.requeue(done.id, time.time() + LATER) is Handed.ENQUEUED
+    desk.operations().commit(replace(done, reported=True))
+    assert desk.pending.due(time.time() + 2 * LATER) == []
+    assert desk.pending.requeue(done.id, time.time() + 2 * LATER) is Handed.TAKEN
+
+
+def test_an_entry_without_a_record_leaves_the_index(desk: Desk) -> None:
+    """An id whose record is gone is taken out, and nobody is bothered with it."""
+    desk.client.zadd("meshbot:open", {"op-gone": 1.0})
+    assert desk.pending.requeue("op-gone", 2.0) is Handed.SETTLED
+    assert desk.pending.due(LATER) == []
+
+
+def test_ten_clocks_hand_out_one_job_for_each_due_time(desk: Desk) -> None:
+    """However many clocks see the same due operation, one job is enqueued."""
+    operation = desk.receive(an_operation(), crashing=True)
+    now = time.time() + LATER
+    with ThreadPoolExecutor(10) as pool:
+        results = list(pool.map(lambda _: desk.pending.requeue(operation.id, now), range(10)))
+    assert sorted(results) == [Handed.ENQUEUED] + [Handed.TAKEN] * 9
+    assert desk.queued() == [f"{operation.id}-1"]
+
+
+def test_an_operation_that_is_never_done_is_given_up_and_reported(desk: Desk) -> None:
+    """After fifty attempts nothing is enqueued any more, and the operation stays in the index to be reported."""
+    handover = Handover([])
+    pending, now = Pending(desk.client, enqueue=handover), time.time() + LATER
+    operation = desk.receive(an_operation(), crashing=True)
+    handed = [pending.requeue(operation.id, now + AGAIN_S * number) for number in range(MOST_ATTEMPTS + 1)]
+    assert handed == [Handed.ENQUEUED] * MOST_ATTEMPTS + [Handed.STUCK]
+    assert [attempt for _, _, attempt in handover.calls] == list(range(1, MOST_ATTEMPTS + 1))
+    assert pending.due(now + 10 * LATER) == [operation.id]
+
+
+def test_later_sets_the_next_look(desk: Desk) -> None:
+    """An operation can ask to be looked at sooner, unless it is settled."""
+    operation = desk.receive(an_operation())
+    desk.operations().later(operation.id, seconds=0.5)
+    assert desk.pending.due(time.time() + 0.6) == [operation.id]
+    desk.operations().later("op-settled", seconds=0)
+    assert desk.pending.due(time.time() + 0.6) == [operation.id]
+
+
+def test_the_longest_due_comes_first(desk: Desk) -> None:
+    """When more is due than fits one look, the longest due is handed out first."""
+    desk.client.zadd("meshbot:open", {"op-b": 2.0, "op-a": 1.0, "op-c": 3.0})
+    assert desk.pending.due(LATER, limit=2) == ["op-a", "op-b"]

@@ -1,0 +1,210 @@
+"""What stays true when Redis hangs, dies or answers too late."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import redis
+
+from mesh.domain.audit import verify
+from mesh.domain.errors import LostLease, Unavailable
+from mesh.domain.operations import Operation
+from mesh.ports import Receipt
+from playground.servers import RedisServer
+from playground.serving import free_port
+from store.auditlog import RedisAuditLog
+from store.connection import patient, quick
+from store.locks import RedisLocks
+from store.operations import RedisOperations
+from tests.store.builders import Handover, WallClock, a_full_operation, an_operation
+
+pytestmark = pytest.mark.redis
+
+
+@dataclass
+class PausingClock:
+    """A clock that freezes Redis at its second reading: after the deadline was asked for, before the write."""
+
+    server: RedisServer
+    readings: int = 0
+
+    def now(self) -> float:
+        """Return Unix time in seconds."""
+        self.readings += 1
+        if self.readings == 2:
+            self.server.pause()
+        return time.time()
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Fail when the block takes longer."""
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < seconds
+
+
+def receive(operations: RedisOperations, operation: Operation) -> Receipt:
+    """Receive with keys of its own."""
+    return operations.receive(operation, dedupe=operation.id, intent=operation.id, facts={"step": "queued"})
+
+
+def test_a_refused_port_is_told_within_a_second() -> None:
+    """Without a Redis the person hears within a second that nothing was started."""
+    operations = RedisOperations(quick(f"redis://127.0.0.1:{free_port()}/0"), WallClock(), enqueue=Handover([]))
+    with within(1), pytest.raises(Unavailable, match="nothing was started") as caught:
+        receive(operations, an_operation())
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["connected before", "not connected yet"])
+def test_a_hung_redis_is_told_within_a_second_and_writes_nothing(own_redis: RedisServer, warm: bool) -> None:
+    """A frozen Redis costs less than a second, and once it goes on it carries nothing out."""
+    client = quick(own_redis.url)
+    operations = RedisOperations(client, WallClock(), enqueue=Handover([]))
+    if warm:
+        client.ping()
+    own_redis.pause()
+    with within(1), pytest.raises(Unavailable, match="nothing was started"):
+        receive(operations, an_operation())
+    own_redis.resume()
+    time.sleep(0.1)
+    assert patient(own_redis.url).keys("meshbot:*") == []
+
+
+def test_a_write_that_a_hung_redis_finds_later_is_not_carried_out(own_redis: RedisServer) -> None:
+    """When Redis freezes with our write in its socket, it refuses that write by its own clock when it goes on."""
+    handover = Handover([])
+    client = quick(own_redis.url)
+    warm = RedisOperations(client, WallClock(), enqueue=handover)
+    receive(warm, an_operation())
+    before = sorted(client.keys("*"))
+    operations = RedisOperations(client, PausingClock(own_redis), enqueue=handover)
+    with within(1), pytest.raises(Unavailable, match="nothing was started"):
+        receive(operations, an_operation())
+    own_redis.resume()
+    time.sleep(0.1)
+    assert sorted(patient(own_redis.url).keys("*")) == before
+    assert len(handover.calls) == 1
+
+
+def test_an_answer_lost_after_the_write_is_looked_up(own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the write was done and only its answer was lost, the operation counts as received and is enqueued."""
+    handover = Handover([])
+    operations = RedisOperations(quick(own_redis.url), WallClock(), enqueue=handover)
+    script = operations._receive
+
+    def lose_answer(**call: Any) -> None:
+        script(**call)
+        raise redis.ConnectionError("connection reset by peer")
+
+    monkeypatch.setattr(operations, "_receive", lose_answer)
+    receipt = receive(operations, an_operation(id="op-lost"))
+    assert (receipt.operation.id, receipt.created) == ("op-lost", True)
+    assert handover.calls == [("op-lost", False, 0)]
+
+
+def test_the_next_request_works_when_redis_is_back(own_redis: RedisServer) -> None:
+    """The same client serves the next request after a hang and after a restart, without anybody's help."""
+    operations = RedisOperations(quick(own_redis.url), WallClock(), enqueue=Handover([]))
+    own_redis.pause()
+    with pytest.raises(Unavailable):
+        receive(operations, an_operation())
+    own_redis.resume()
+    assert receive(operations, an_operation()).created
+    own_redis.kill()
+    own_redis.start()
+    assert receive(operations, an_operation()).created
+
+
+def test_what_was_acknowledged_survives_a_killed_redis(own_redis: RedisServer) -> None:
+    """After kill -9 and restart the operation, its audit entry and its due time are there."""
+    client = patient(own_redis.url)
+    operations = RedisOperations(client, WallClock(), enqueue=Handover([]))
+    operation = receive(operations, a_full_operation()).operation
+    own_redis.kill()
+    own_redis.start()
+    assert operations.get(operation.id) == operation
+    assert verify(*RedisAuditLog(client).snapshot()) is None
+    assert client.zscore("meshbot:open", operation.id) is not None
+
+
+def test_a_client_that_repeats_a_commit_does_it_once(own_redis: RedisServer) -> None:
+    """When a hung Redis finds a commit and its repetition, it carries out one, and the caller hears of success."""
+    operations = RedisOperations(patient(own_redis.url), WallClock(), enqueue=Handover([]))
+    operation = operations.commit(receive(operations, an_operation()).operation)  # the script is loaded now
+    own_redis.pause()
+    threading.Timer(1.3, own_redis.resume).start()
+    written = operations.commit(operation)
+    assert written.revision == 2
+    assert operations.get(operation.id) == written
+
+
+def test_a_commit_that_reaches_redis_twice_is_done_once(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same commit a second time changes nothing, adds no audit entry, and is answered like the first."""
+    client = patient(redis_url)
+    operations = RedisOperations(client, WallClock(), enqueue=Handover([]))
+    operation = receive(operations, an_operation()).operation
+    script = operations._commit
+
+    def twice(**call: Any) -> Any:
+        script(**call)
+        return script(**call)
+
+    monkeypatch.setattr(operations, "_commit", twice)
+    written = operations.commit(operation, [{"step": "checking"}])
+    assert operations.get(operation.id) == written
+    assert [entry.facts["step"] for entry in RedisAuditLog(client).entries()] == ["queued", "checking"]
+
+
+def test_every_reader_says_unavailable(own_redis: RedisServer) -> None:
+    """No error of the Redis library leaves this room."""
+    client = quick(own_redis.url)
+    operations, log = RedisOperations(client, WallClock(), enqueue=Handover([])), RedisAuditLog(client)
+    own_redis.kill()
+    calls = (
+        lambda: operations.get("op-1"),
+        lambda: operations.recent(channel="C1"),
+        lambda: operations.later("op-1", seconds=1),
+        lambda: operations.commit(an_operation()),
+        lambda: operations.audit({}),
+        lambda: list(log.entries()),
+        log.head,
+        log.snapshot,
+        lambda: RedisLocks(client).hold("a", wait_s=0).__enter__(),
+    )
+    for call in calls:
+        with pytest.raises(Unavailable):
+            call()
+
+
+def test_a_lease_does_not_survive_the_loss_of_redis(own_redis: RedisServer) -> None:
+    """After Redis was away for longer than the lease lives, commits under it are refused for good."""
+    client = patient(own_redis.url)
+    operations, locks = RedisOperations(client, WallClock(), enqueue=Handover([])), RedisLocks(client, ttl_s=0.3)
+    operation = receive(operations, an_operation()).operation
+    with locks.hold("route", wait_s=0) as lease:
+        assert lease is not None
+        own_redis.kill()
+        time.sleep(0.4)
+        own_redis.start()
+        time.sleep(0.3)
+        with pytest.raises(LostLease):
+            operations.commit(operation, lease=lease)
+        with locks.hold("route", wait_s=0) as next_lease:
+            assert next_lease is not None
+            assert next_lease.token > lease.token
+
+
+def test_the_lock_of_a_dead_holder_ends_by_itself(redis_url: str) -> None:
+    """A holder that renews nothing any more loses the lock after its lifetime."""
+    client: redis.Redis = patient(redis_url)
+    client.set("meshbot:lock:route", 1, px=300)
+    with within(0.5), RedisLocks(client, ttl_s=0.3).hold("route", wait_s=1) as lease:
+        assert lease is not None

@@ -1,0 +1,180 @@
+"""The clock on a real Redis: who leads, what it hands out, and how it bears trouble."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from mesh.domain.errors import Unavailable
+from playground.processes import Child
+from playground.servers import RedisServer
+from store.connection import quick
+from store.jobs import NORMAL, JobQueue
+from store.locks import RedisLocks
+from store.pending import MOST_ATTEMPTS, Pending
+from tests.store.builders import Handover, WallClock
+from workers.clock import LONGEST_PAUSE_S, TICK_S, Clock
+
+pytestmark = pytest.mark.redis
+
+
+def clock_on(client: redis.Redis, enqueue: Any, *, ttl_s: float = 3.0) -> Clock:
+    """A clock as the wiring makes it."""
+    return Clock(Pending(client, enqueue=enqueue), RedisLocks(client, ttl_s=ttl_s), WallClock())
+
+
+@contextmanager
+def running(clock: Clock) -> Iterator[None]:
+    """Run a clock in a thread; it must end at once when it is told to."""
+    stop = threading.Event()
+    thread = threading.Thread(target=clock.run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(1)
+        assert not thread.is_alive()
+
+
+def make_due(client: redis.Redis, *ids: str) -> None:
+    """Write operations that are due now, as far as the clock looks at them."""
+    for operation_id in ids:
+        client.hset(f"meshbot:op:{operation_id}", mapping={"settled": 0, "urgent": 0})
+        client.zadd("meshbot:open", {operation_id: time.time()})
+
+
+def wait(until: Callable[[], object], seconds: float = 5) -> None:
+    """Return once `until()` is true; fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_what_is_due_is_handed_out_at_the_next_tick(redis_url: str) -> None:
+    """An operation that is due is in its RQ queue a tick later."""
+    client = quick(redis_url)
+    with running(clock_on(client, JobQueue(client).enqueue)):
+        wait(lambda: client.exists("meshbot:lock:clock"))
+        make_due(client, "op-1")
+        wait(lambda: Queue(NORMAL, connection=client, serializer=JSONSerializer).job_ids == ["op-1-1"], 2 * TICK_S)
+
+
+def test_three_clocks_hand_out_each_operation_once(redis_url: str) -> None:
+    """Three clocks at once hand out each due operation once."""
+    client, handover = quick(redis_url), Handover([])
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(running(clock_on(client, handover)))
+        ids = [f"op-{number}" for number in range(30)]
+        make_due(client, *ids)
+        wait(lambda: len(handover.calls) >= len(ids))
+        time.sleep(3 * TICK_S)
+    assert sorted(handover.calls) == sorted((operation_id, False, 1) for operation_id in ids)
+
+
+def test_another_clock_takes_over_at_once_when_the_leader_stops(redis_url: str) -> None:
+    """A leader that ends in order gives its lock back, so that the next one leads a tick later."""
+    client, first, second = quick(redis_url), Handover([]), Handover([])
+    with running(clock_on(client, first)):
+        wait(lambda: client.exists("meshbot:lock:clock"))
+        stack = ExitStack()
+        stack.enter_context(running(clock_on(client, second)))
+        make_due(client, "op-1")
+        wait(lambda: first.calls)
+    with stack:
+        make_due(client, "op-2")
+        wait(lambda: second.calls, 3 * TICK_S)
+    assert [call[0] for call in first.calls + second.calls] == ["op-1", "op-2"]
+
+
+def test_a_leader_that_lost_its_lock_stops_leading(redis_url: str) -> None:
+    """A leader whose lock somebody else got (it was frozen for too long) hands out nothing more."""
+    client, handover = quick(redis_url), Handover([])
+    with running(clock_on(client, handover)):
+        wait(lambda: client.exists("meshbot:lock:clock"))
+        client.set("meshbot:lock:clock", "99", px=3000)
+        time.sleep(2 * TICK_S)
+        make_due(client, "op-1")
+        time.sleep(2 * TICK_S)
+    assert handover.calls == []
+
+
+def test_an_operation_given_up_is_logged(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """An operation that is handed out no more is an error in the log, with its id, once and not at every tick."""
+    client, handover = quick(redis_url), Handover([])
+    make_due(client, "op-1")
+    client.set("meshbot:attempts:op-1", MOST_ATTEMPTS)
+    with running(clock_on(client, handover)):
+        wait(lambda: caplog.records)
+        time.sleep(3 * TICK_S)
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert ["op-1" in record.getMessage() for record in errors] == [True]
+    assert handover.calls == []
+
+
+def test_a_clock_outlives_its_redis(own_redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """While Redis is away or hangs the clock waits, says so once, and goes on when it is back."""
+    client, handover = quick(own_redis.url), Handover([])
+    with running(clock_on(client, handover, ttl_s=0.5)):
+        wait(lambda: client.exists("meshbot:lock:clock"))
+        own_redis.kill()
+        time.sleep(1.2)
+        own_redis.start()
+        make_due(client, "op-1")
+        wait(lambda: handover.calls, LONGEST_PAUSE_S + 2 * TICK_S)
+        own_redis.pause()
+        time.sleep(0.6)
+        own_redis.resume()
+        make_due(client, "op-2")
+        wait(lambda: len(handover.calls) == 2, LONGEST_PAUSE_S + 2 * TICK_S)
+    messages = [record.getMessage() for record in caplog.records]
+    assert sum("waits for Redis" in message for message in messages) == sum(
+        "goes on" in message for message in messages
+    )
+    assert 1 <= sum("waits for Redis" in message for message in messages) <= 2
+
+
+def test_an_enqueue_that_fails_is_made_up_for(redis_url: str) -> None:
+    """When RQ cannot be reached after an operation was claimed, it is due again a few seconds later."""
+    client = quick(redis_url)
+    make_due(client, "op-1")
+
+    def unreachable(operation_id: str, *, urgent: bool, attempt: int) -> None:
+        raise Unavailable("Redis did not answer.")
+
+    with pytest.raises(Unavailable):
+        clock_on(client, unreachable).tick()
+    due = cast(float, client.zscore("meshbot:open", "op-1"))
+    assert 2 < due - time.time() < 3.1
+
+
+def test_a_killed_clock_is_replaced_within_four_seconds(redis_url: str, tmp_path: Path) -> None:
+    """After kill -9 of the leading process another one leads within 3 s and a tick; SIGTERM ends that at once."""
+    client = quick(redis_url)
+    argv = [sys.executable, "-m", "tests.workers.worker_process", "clock", redis_url]
+    first, second = (Child(name, argv, log_path=tmp_path / name) for name in ("first", "second"))
+    with first, second:
+        first.wait_ready(lambda: "leads" in first.log_tail() + second.log_tail())
+        leader, other = (first, second) if "leads" in first.log_tail() else (second, first)
+        wait(lambda: client.exists("meshbot:lock:clock"))
+        leader.kill()
+        wait(lambda: "leads" in other.log_tail(), 4.5)
+        os.kill(other.pid, signal.SIGTERM)
+        wait(lambda: not other.running, 1)
+        assert other.returncode == 0
+        assert not client.exists("meshbot:lock:clock")

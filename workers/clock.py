@@ -1,0 +1,93 @@
+"""The clock: whatever is due goes to a worker. Any number may run, one of them works."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from mesh.domain.errors import Unavailable
+from mesh.ports import Lease, Time
+from store.pending import Handed
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.25
+LEAD_S = 3.0
+"""How long the leader's lock lives without renewal: how long nothing is due after it died."""
+LONGEST_PAUSE_S = 2.0
+
+
+class Due(Protocol):
+    """The index of what is not settled; see `store.pending`."""
+
+    def due(self, now: float, limit: int = 100) -> list[str]:
+        """Return the ids of what is due."""
+
+    def requeue(self, operation_id: str, now: float) -> Handed:
+        """Hand one of them to a worker."""
+
+
+class Leadership(Protocol):
+    """Locks that can be asked whether a lease still stands; see `store.locks`."""
+
+    def hold(self, key: str, *, wait_s: float) -> AbstractContextManager[Lease | None]:
+        """Hold a lock in a `with` block."""
+
+    def holds(self, lease: Lease) -> bool:
+        """Tell whether the lease still stands."""
+
+
+class Clock:
+    """Looks four times a second for what is due. `locks` should live `LEAD_S`; both should be quick to give up."""
+
+    def __init__(self, pending: Due, locks: Leadership, time: Time) -> None:
+        self._pending = pending
+        self._locks = locks
+        self._time = time
+        self._pause_s = TICK_S
+
+    def run(self, stop: threading.Event) -> None:
+        """Lead, or wait to lead, until `stop` is set; an absent Redis is waited for."""
+        while not stop.is_set():
+            try:
+                with self._locks.hold("clock", wait_s=0) as lease:
+                    self._answered()
+                    if lease is not None:
+                        self._lead(lease, stop)
+            except Unavailable as error:
+                self._unanswered(error)
+            stop.wait(self._pause_s)
+
+    def tick(self) -> None:
+        """Hand out what is due now; raise Unavailable."""
+        now = self._time.now()
+        for operation_id in self._pending.due(now):
+            if self._pending.requeue(operation_id, now) is Handed.STUCK:
+                log.error("%s was handed out too often and is given up; look at the workers' logs for it", operation_id)
+
+    def _lead(self, lease: Lease, stop: threading.Event) -> None:
+        log.info("this clock leads now")
+        while not stop.is_set() and self._locks.holds(lease):
+            self.tick()
+            stop.wait(TICK_S)
+
+    def _answered(self) -> None:
+        if self._pause_s > TICK_S:
+            log.warning("the clock goes on")
+        self._pause_s = TICK_S
+
+    def _unanswered(self, error: Unavailable) -> None:
+        if self._pause_s == TICK_S:
+            log.warning("the clock waits for Redis: %s", error.message)
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+
+
+def run_until_signal(clock: Clock) -> None:
+    """Run the clock in the main thread until SIGTERM or SIGINT."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    clock.run(stop)
