@@ -24,6 +24,7 @@ from chat.cards import card
 from chat.escape import Markup, code, esc, join
 from chat.response_url import respond
 from chat.story import closing_story
+from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Card, Operation
 
 PATIENCE_S = 2.0
@@ -53,15 +54,18 @@ class SlackCards:
         self._unanswered: set[str] = set()
 
     def show(self, operation: Operation) -> Operation:
-        """Post the card, or edit the one it has; returns the operation with the card's place. Never raises.
+        """Post the card, or edit the one it has; returns the operation with the card's place.
 
-        A drawing that did not reach Slack is not remembered, so the next call tries again.
+        Raises Unavailable when Slack did not take it; the next call tries again. While it runs, a post that got no
+        answer counts as taken, for it probably was; the end is worth a second card.
         """
         try:
             return self._show(operation)
         except _TROUBLE as trouble:
-            log.warning("the card of %s was not shown: %s", operation.id, _name(trouble))
-            return operation
+            if operation.id in self._unanswered and not operation.done:
+                log.warning("nobody knows whether the card of %s was shown: %s", operation.id, _name(trouble))
+                return operation
+            raise Unavailable(f"Slack did not take the card: {_name(trouble)}.", hint="It is tried again.") from trouble
 
     def announce(self, operation: Operation, entry: str) -> None:
         """Put one line about a finished change into the audit channel. Never raises."""
@@ -132,7 +136,12 @@ class SlackCards:
             log.warning("the card of %s has no place: the app cannot post in its channel", operation.id)
             return
         answer = message(Markup(drawn.text), [*drawn.blocks[:49], _invitation()])
-        respond(operation.origin.response_url, answer, api_url=self._client.base_url)
+        try:
+            respond(operation.origin.response_url, answer, api_url=self._client.base_url)
+        except _TROUBLE as trouble:
+            # Used up or too old: there is no other way to this person, now or later.
+            log.warning("the card of %s has no place and its answer failed: %s", operation.id, _name(trouble))
+            return
         self._remember(operation.id, drawn)
 
     def _send(self, method: Callable[..., SlackResponse], drawn: Message, **where: Any) -> SlackResponse:

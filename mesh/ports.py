@@ -73,6 +73,9 @@ class AuditLog(Protocol):
     def head(self) -> tuple[int, str]:
         """Return (count of entries, hash of the last one)."""
 
+    def latest(self, operation_id: str) -> AuditEntry | None:
+        """Return the newest entry of an operation, looked for among the newest few hundred; None when it is older."""
+
 
 class Locks(Protocol):
     """One worker at a time on one route."""
@@ -115,14 +118,23 @@ class Cards(Protocol):
     """Telling people."""
 
     def show(self, operation: Operation) -> Operation:
-        """Post the operation's card, or edit the one it has; returns it with the card's place. Never raises."""
+        """Post the operation's card, or edit the one it has; returns the operation with the card's place.
+
+        Raises Unavailable when nobody could be told now.
+        """
 
     def announce(self, operation: Operation, entry: str) -> None:
-        """Put one line about a finished change into the audit channel. `entry` is the audit entry's number and hash."""
+        """Put one line about a finished change into the audit channel. `entry` is number and hash. Never raises."""
 
 
 class Directory(Protocol):
-    """Who belongs to which usergroup."""
+    """Who people are and which usergroups hold them."""
+
+    def active(self, actor: Actor) -> bool:
+        """Tell whether the actor is a full member of the home workspace: no guest, bot, stranger or leaver.
+
+        Raises Unavailable when that cannot be known.
+        """
 
     def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
         """Return those of the `named` usergroups the actor is in; raise Unavailable when that cannot be known."""

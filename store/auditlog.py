@@ -66,6 +66,13 @@ class RedisAuditLog:
             head: Any = self._redis.get(keys.AUDIT_HEAD)
         return records.load_head(head)
 
+    def latest(self, operation_id: str) -> AuditEntry | None:
+        """Return the operation's newest entry among the newest PAGE; Unavailable when Redis does not answer."""
+        with translated():
+            lines: list[Any] = self._redis.lrange(keys.AUDIT, -PAGE, -1)
+        newest_first = (records.load_entry(line) for line in reversed(lines))
+        return next((entry for entry in newest_first if entry.facts.get("operation") == operation_id), None)
+
     def snapshot(self) -> tuple[Iterator[AuditEntry], tuple[int, str]]:
         """Return the entries and the head of one moment.
 

@@ -32,6 +32,11 @@ class MemoryAuditLog:
         """Return (count of entries, hash of the last one)."""
         return len(self._entries), self._entries[-1].hash if self._entries else GENESIS
 
+    def latest(self, operation_id: str) -> AuditEntry | None:
+        """Return the operation's newest entry."""
+        mine = (entry for entry in reversed(self._entries) if entry.facts.get("operation") == operation_id)
+        return next(mine, None)
+
     def append(self, facts: dict[str, Any]) -> AuditEntry:
         """Chain one more entry to the log."""
         with self._lock:

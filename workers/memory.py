@@ -39,6 +39,9 @@ class MemoryClient:
         """Create or replace an object as `kubectl replace` would, and return it as it is now."""
         self._version += 1
         metadata = {"uid": f"uid-{self._version}", "generation": 1, **obj["metadata"]}
+        former = self._held.get((obj["kind"], metadata.get("namespace", ""), metadata["name"]))
+        if former is not None and former.get("spec") != obj.get("spec"):
+            metadata["generation"] = former["metadata"]["generation"] + 1
         metadata["resourceVersion"] = str(self._version)
         held = copy.deepcopy({**obj, "metadata": metadata})
         self._held[obj["kind"], metadata.get("namespace", ""), metadata["name"]] = held

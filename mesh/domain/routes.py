@@ -59,6 +59,8 @@ class Route:
     arms: tuple[Arm, ...]
     annotations: tuple[tuple[str, str], ...] | None
     """The object's annotations; None when it has no such key (a patch must then add the whole map)."""
+    owner: str = ""
+    """The controller that owns the weights (`Flagger`, `Argo Rollouts`); such a route is read and never patched."""
     warnings: tuple[str, ...] = ()
     """What a person should know of this object, e.g. that its API is deprecated."""
 

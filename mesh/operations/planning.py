@@ -26,9 +26,19 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
     if operation.command.verb is Verb.UNDO:
         return _undo(operation, cluster, operations)
     service = catalog.service(operation.target)
-    route = choose(cluster, operation.target, service)
+    route = _free(choose(cluster, operation.target, service))
     found, wanted = _WANTED[operation.command.verb](route, service, operation)
     return plan(route, wanted, found, stamps=_stamps(operation, route, found)), route
+
+
+def _free(route: Route) -> Route:
+    """Return the route unless a rollout controller owns it: two writers of one weight would undo each other."""
+    if route.owner:
+        raise Refused(
+            f"{route.owner} owns the weights of {route.label} and would write its own over ours.",
+            hint=f"Change it through {route.owner}; /mesh status shows the weights.",
+        )
+    return route
 
 
 def _promote(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
@@ -71,7 +81,7 @@ def _undo(operation: Operation, cluster: Cluster, operations: Operations) -> tup
     former = operations.get(operation.command.operation)
     if former.plan is None or former.state is not State.SUCCEEDED or not former.plan.changes:
         raise Refused(f"{former.id} changed nothing, so there is nothing to undo.", hint=_history_hint(former))
-    route = again(cluster, former.plan, operation.target)
+    route = _free(again(cluster, former.plan, operation.target))
     if route.weights != former.plan.weights:
         raise Refused(
             f"The weights changed since {former.id}: it left {_shown(former.plan.weights)}, now it is "

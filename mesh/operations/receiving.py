@@ -59,19 +59,23 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
 
 
 def decision(catalog: Catalog, directory: Directory, command: Command, actor: Actor, target: Target) -> Decision:
-    """Decide by policy; Slack is asked about usergroups only when the person's own id does not settle it.
+    """Decide by policy, and let only full members of the workspace change anything.
 
-    When Slack cannot say who is in a group, nobody is: the answer is no, with the reason.
+    Slack is asked about usergroups only when the person's own id does not settle it. When Slack cannot say who
+    somebody is, the answer is no, with the reason.
     """
-    verb = command.verb if command.changes_traffic else Verb.STATUS
-    by_id = decide(catalog.policy, actor, frozenset(), verb, target)
+    if not command.changes_traffic:
+        return decide(catalog.policy, actor, frozenset(), Verb.STATUS, target)
+    by_id = decide(catalog.policy, actor, frozenset(), command.verb, target)
     groups = named_groups(catalog.policy)
-    if by_id.allowed or not groups:
-        return by_id
     try:
-        return decide(catalog.policy, actor, directory.groups(actor, groups), verb, target)
+        if not by_id.allowed and groups:
+            by_id = decide(catalog.policy, actor, directory.groups(actor, groups), command.verb, target)
+        if by_id.allowed and not directory.active(actor):
+            return Decision(False, "default", "this account is not a full member of the workspace")
     except Unavailable as error:
-        return replace(by_id, why=f"{by_id.why}, and your usergroups could not be read: {error.message}")
+        return Decision(False, "default", f"Slack could not say who you are: {error.message.removesuffix('.')}")
+    return by_id
 
 
 def history(desk: Desk, command: Command) -> list[Operation]:

@@ -28,6 +28,8 @@ LOCK_WAIT_S = 2.0
 """How long a worker waits for another change of the same service before it gives its place to the next job."""
 REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
+TELL_AGAIN_S = 5.0
+"""When to try again to tell people the end, after Slack could not take it."""
 GIVE_UP_S = 60.0
 """How long an interrupted patch is looked for while the API server does not answer."""
 
@@ -94,10 +96,15 @@ class _Run:
 
     def _report(self) -> None:
         """Tell people the end; only then is the operation settled."""
-        shown = self.stage.cards.show(self.operation)
+        try:
+            shown = self.stage.cards.show(self.operation)
+        except Unavailable as error:
+            log.warning("%s ended and could not be told yet: %s", self.operation.id, error.message)
+            self.stage.operations.later(self.operation.id, seconds=TELL_AGAIN_S)
+            return
         if shown.command.changes_traffic:
-            count, head = self.stage.auditlog.head()
-            self.stage.cards.announce(shown, f"{count} {head[:12]}")
+            entry = self.stage.auditlog.latest(shown.id)
+            self.stage.cards.announce(shown, f"{entry.facts['seq']} {entry.hash[:12]}" if entry else "")
         self._commit(replace(shown, reported=True))
 
     # --- steps ---------------------------------------------------------------------------------------------------
@@ -255,7 +262,12 @@ class _Run:
         self._tell(state, step, text, outcome=text, **changes)
 
     def _show(self) -> None:
-        shown = self.stage.cards.show(self.operation)
+        """Show how far it is. That is worth no delay and no failure; only the end must reach people."""
+        try:
+            shown = self.stage.cards.show(self.operation)
+        except Unavailable as error:
+            log.warning("%s runs and could not be shown: %s", self.operation.id, error.message)
+            return
         if shown.card != self.operation.card:
             self._commit(shown)
 

@@ -10,6 +10,7 @@ import pytest
 
 from chat.connection import web_client
 from chat.outbox import SlackCards
+from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Card, Operation, Origin
 from mesh.ports import Cards
 from playground.serving import free_port
@@ -48,7 +49,8 @@ def test_an_unchanged_drawing_is_not_sent(slack: Slack) -> None:
     shown = cards.show(CHECKING)
     slack.driver.trouble("error", method="chat.update", error="fatal_error")
     cards.show(shown)
-    cards.show(later(shown))  # takes the ordered failure: the call before did not
+    with pytest.raises(Unavailable):
+        cards.show(later(shown))  # takes the ordered failure: the call before did not
     assert "Checking" in posts(slack)[0]
     cards.show(later(shown))
     assert "Verified" in posts(slack)[0]
@@ -75,7 +77,8 @@ def test_a_long_rate_limit_is_not(slack: Slack) -> None:
     shown = cards.show(CHECKING)
     slack.driver.trouble("ratelimit", method="chat.update", retry_after=30)
     started = time.monotonic()
-    assert cards.show(later(shown)) == later(shown)
+    with pytest.raises(Unavailable, match="ratelimited"):
+        cards.show(later(shown))
     assert time.monotonic() - started < 1
     cards.show(later(shown))
     assert "Verified" in posts(slack)[0]
@@ -110,11 +113,12 @@ def test_a_channel_without_the_bot(slack: Slack, channel: str) -> None:
 @pytest.mark.parametrize(
     "trouble", [{"kind": "disconnect"}, {"kind": "status", "status": 503}, {"kind": "error", "error": "fatal_error"}]
 )
-def test_trouble_is_no_trouble(slack: Slack, trouble: dict[str, object]) -> None:
-    """Whatever Slack does, show returns the operation as it was and raises nothing; the next show repairs it."""
+def test_what_slack_did_not_take_is_said(slack: Slack, trouble: dict[str, object]) -> None:
+    """A card that reached nobody is Unavailable, so that the end is told again later; the next show repairs it."""
     cards = SlackCards(slack.client)
     slack.driver.trouble(method="chat.postMessage", **trouble)  # type: ignore[arg-type]  # kind is among them
-    assert cards.show(PROMOTED) == PROMOTED
+    with pytest.raises(Unavailable, match="Slack did not take the card"):
+        cards.show(PROMOTED)
     assert cards.show(PROMOTED).card
     assert len(posts(slack)) == 1
 
@@ -131,9 +135,10 @@ def test_a_post_without_an_answer(slack: Slack) -> None:
 
 
 def test_slack_is_away() -> None:
-    """With nobody listening, show gives the operation back and announce is silent."""
+    """With nobody listening, show says so and announce is silent."""
     cards = SlackCards(web_client("xoxb-none", f"http://127.0.0.1:{free_port()}/api/"), audit_channel="C0AUDIT")
-    assert cards.show(CHECKING) == CHECKING
+    with pytest.raises(Unavailable, match="Slack did not take the card"):
+        cards.show(CHECKING)
     cards.announce(PROMOTED, "1 abc")
 
 
@@ -160,7 +165,8 @@ def test_an_untold_story_keeps_the_card(slack: Slack) -> None:
     """When the thread cannot be written to, the card's place is not lost."""
     slack.driver.trouble("error", method="chat.postMessage", error="fatal_error")
     cards = SlackCards(slack.client)
-    assert cards.show(FORCED).card is None
+    with pytest.raises(Unavailable):
+        cards.show(FORCED)
     placed = replace(FORCED, card=Card("C0PROD", str(slack.client.chat_postMessage(channel="C0PROD", text="x")["ts"])))
     slack.driver.trouble("error", method="chat.postMessage", error="fatal_error")
     assert cards.show(placed).card == placed.card
@@ -193,9 +199,10 @@ def test_logs_hold_no_secrets(slack: Slack, caplog: pytest.LogCaptureFixture) ->
     cards.show(replace(PROMOTED, origin=origin))
     cards.show(replace(PROMOTED, origin=replace(origin, response_url="https://evil.example/x\r\nSECRET")))
     slack.driver.trouble("status", method="chat.postMessage", status=502)
-    cards.show(PROMOTED)
+    with pytest.raises(Unavailable) as caught:
+        cards.show(PROMOTED)
     ours = [record for record in caplog.records if not record.name.startswith("aiohttp")]  # the stand-in's own log
-    assert len([record for record in ours if record.name == "chat.outbox"]) == 3
-    told = "\n".join(record.getMessage() for record in ours)
+    assert len([record for record in ours if record.name == "chat.outbox"]) == 2
+    told = "\n".join([*(record.getMessage() for record in ours), str(caught.value)])
     for hidden in ("xoxb", "/response/", "SECRET", "C0RAND", "hotfix"):
         assert hidden not in told

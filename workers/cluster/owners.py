@@ -15,21 +15,30 @@ _FLUX = (
 _HELM = "Helm keeps this object: the next `helm upgrade` may put the weights of the chart back."
 
 
+_REMEDIES = {"Flagger": "change its Canary instead", "Argo Rollouts": "change its Rollout instead"}
+
+
+def owner_of(obj: dict[str, Any]) -> str:
+    """Return the rollout controller that owns the object's weights, empty when none does."""
+    metadata, marks = obj["metadata"], _marks(obj)
+    groups = {str(owner.get("apiVersion", "")).split("/")[0] for owner in metadata.get("ownerReferences") or []}
+    if "flagger.app" in groups or any(key.split("/")[0].endswith("flagger.app") for key in marks):
+        return "Flagger"
+    if "argoproj.io" in groups or "rollouts.argoproj.io/managed-by-rollouts" in marks:
+        return "Argo Rollouts"
+    return ""
+
+
 def owner_warnings(obj: dict[str, Any]) -> tuple[str, ...]:
     """Return one warning for each other writer that the object's metadata gives away."""
+    owner = owner_of(obj)
+    owned = [f"{owner} owns this object and rewrites its weights: {_REMEDIES[owner]}."] if owner else []
+    return (*owned, *_keepers(_marks(obj)))
+
+
+def _marks(obj: dict[str, Any]) -> dict[str, str]:
     metadata = obj["metadata"]
-    marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
-    return (*_controllers(metadata, marks), *_keepers(marks))
-
-
-def _controllers(metadata: dict[str, Any], marks: dict[str, str]) -> list[str]:
-    groups = {str(owner.get("apiVersion", "")).split("/")[0] for owner in metadata.get("ownerReferences") or []}
-    found = []
-    if "flagger.app" in groups or any(key.split("/")[0].endswith("flagger.app") for key in marks):
-        found.append("Flagger owns this object and rewrites its weights: change its Canary instead.")
-    if "argoproj.io" in groups or "rollouts.argoproj.io/managed-by-rollouts" in marks:
-        found.append("Argo Rollouts owns this object and rewrites its weights: change its Rollout instead.")
-    return found
+    return {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
 
 
 def _keepers(marks: dict[str, str]) -> list[str]:

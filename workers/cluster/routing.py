@@ -11,7 +11,7 @@ from typing import Any
 from mesh.domain.commands import Target
 from mesh.domain.errors import Refused
 from mesh.domain.routes import Arm, Route
-from workers.cluster.owners import owner_warnings
+from workers.cluster.owners import owner_of, owner_warnings
 
 Object = dict[str, Any]
 """One Kubernetes object as parsed JSON. Readers never change it."""
@@ -165,6 +165,7 @@ def route_of(obj: Object, plural: str, rule: str, arms: Sequence[Arm], *, warnin
         generation=metadata.get("generation", 0),
         arms=tuple(arms),
         annotations=None if annotations is None else tuple(annotations.items()),
+        owner=owner_of(obj),
         warnings=warnings + owner_warnings(obj),
     )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
+from chat.memory import FixedDirectory
 from mesh.domain.audit import verify
 from mesh.domain.catalog import Service
 from mesh.domain.errors import Conflict, Denied, NotFound, Unavailable
@@ -274,7 +276,7 @@ class Dying:
 def die(bench: Bench, operation: Operation, port: str, dying: Dying) -> None:
     """Run the operation on a stage where that port dies."""
     with pytest.raises(Killed):
-        run(operation.id, replace(bench.stage, **{port: dying}))
+        run(operation.id, replace(bench.stage, **{port: cast("Any", dying)}))
 
 
 def test_killed_between_audit_and_patch_it_is_done_once() -> None:
@@ -335,7 +337,8 @@ def test_a_patch_without_an_answer_is_looked_up() -> None:
     """Arrived or not, the object knows; the person sees one clean end."""
     for arrived in (True, False):
         bench = Bench()
-        real, calls = bench.cluster.patch, []
+        real = bench.cluster.patch
+        calls: list[int] = []
 
         def silent(
             plan: Plan, target: object, *, arrived: bool = arrived, real: object = real, calls: list[int] = calls
@@ -372,7 +375,8 @@ def test_an_api_server_that_stays_away_after_the_patch_is_asked_again_later() ->
 def test_another_writer_between_read_and_patch_is_planned_around() -> None:
     """A conflict is on record; the same wish is planned anew on the new version, other wishes are refused."""
     bench = Bench()
-    real, calls = bench.cluster.patch, []
+    real = bench.cluster.patch
+    calls: list[int] = []
 
     def once_late(plan: Plan, target: object) -> Route:
         calls.append(1)
@@ -433,3 +437,43 @@ def test_a_route_that_is_busy_is_left_to_the_clock() -> None:
 def test_policy_is_what_the_tests_think_it_is() -> None:
     """The bench's policy names Jin and one group, nobody else."""
     assert [role.users for role in POLICY.roles] == [(JIN.user,), ()]
+
+
+def test_an_end_that_slack_did_not_take_is_told_later() -> None:
+    """The operation stays open for the clock until people were told; the traffic did not wait for Slack."""
+    bench = Bench()
+    asked = bench.ask("rollback api")
+    real = bench.cards.show
+
+    def away(operation: Operation) -> Operation:
+        raise Unavailable("Slack did not answer")
+
+    bench.cards.show = away  # type: ignore[method-assign]  # a Slack that is down
+    ended = run(asked.id, bench.stage)
+    assert (ended.state, ended.reported) == (State.SUCCEEDED, False)
+    assert bench.weights() == [100, 0]
+    assert bench.operations.open[asked.id] == bench.time.at + 5
+    bench.cards.show = real  # type: ignore[method-assign]  # Slack is back
+    assert run(asked.id, bench.stage).reported
+    assert asked.id not in bench.operations.open
+
+
+def test_a_leaver_in_a_role_may_not_change_anything() -> None:
+    """An id that the policy still names counts only while Slack calls it a full member; reading stays open."""
+    bench = Bench()
+    bench.directory = FixedDirectory({}, gone=frozenset({JIN.user}))
+    with pytest.raises(Denied, match="not a full member"):
+        bench.ask("promote api 50")
+    assert bench.do("status api").state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("text", ["promote api 50", "rollback api", "set api v1=1 v2=1"])
+def test_a_route_of_a_rollout_controller_is_left_alone(text: str) -> None:
+    """Two writers of one weight would undo each other, so the refusal names the other one."""
+    owned = virtual_service()
+    owned["metadata"]["annotations"] = {"rollouts.argoproj.io/managed-by-rollouts": "api"}
+    bench = Bench(objects=[owned, *surroundings()])
+    refused = bench.do(text)
+    assert refused.state is State.REFUSED
+    assert "Argo Rollouts owns the weights" in refused.outcome
+    assert bench.weights() == [90, 10]
