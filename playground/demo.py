@@ -16,6 +16,7 @@ import click
 from mesh.domain.operations import Operation, State
 from playground.parts import World
 from playground.slack.world import default_world
+from settings.time import SystemTime
 from store.connection import patient
 from store.operations import RedisOperations
 
@@ -114,7 +115,7 @@ class _Watcher:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._operations = RedisOperations(patient(world.redis.url), _SystemTime(), enqueue=_nothing)
+        self._operations = RedisOperations(patient(world.redis.url), SystemTime(), enqueue=_nothing)
         self._seen = len(world.slack.transcript())
 
     def run(self, command: str, user: str, channel: str, *, label: str) -> bool:
@@ -154,12 +155,6 @@ class _Watcher:
             return True
         wanted = {name: weight for name, weight in operation.plan.weights.items() if weight is not None}
         return _until(lambda: self._world.weights()[operation.target.service] == wanted, "the cluster disagrees")
-
-
-class _SystemTime:
-    def now(self) -> float:
-        """Return Unix time in seconds."""
-        return time.time()
 
 
 def _nothing(operation_id: str, *, urgent: bool, attempt: int) -> None:

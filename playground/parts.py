@@ -160,7 +160,7 @@ class World:
         )
 
     def _start_product(self, bot_port: int) -> None:
-        bot = self.start_meshbot("bot", "bot", "--port", str(bot_port))
+        bot = self.start_meshbot("bot", "bot", "--host", "127.0.0.1", "--port", str(bot_port))
         if self.workers:
             self.start_meshbot("worker")
             self.start_meshbot("clock")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
 from mesh.operations.running import Stage
 from settings.environment import Environment
+from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.connection import patient, quick
 from store.jobs import JobQueue
@@ -29,14 +29,6 @@ from workers.metrics.prometheus import PrometheusMetrics
 from workers.runner import supervise, work
 
 log = logging.getLogger(__name__)
-
-
-class SystemTime:
-    """The wall clock of this machine."""
-
-    def now(self) -> float:
-        """Return Unix time in seconds."""
-        return time.time()
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ import yaml
 from mesh.domain.operations import Operation
 from playground.parts import OBJECTS, World
 from playground.slack.world import default_world
+from settings.time import SystemTime
 from store.connection import patient
 from store.operations import RedisOperations
-from workers.wiring import SystemTime
 
 EXAMPLES = Path(__file__).parents[2] / "manifests/examples"
 ROUTING = {"VirtualService", "DestinationRule", "TrafficSplit", "HTTPRoute"}

@@ -1,0 +1,128 @@
+"""From a request to an answer: understand, check the clock, write down, say so. The same for every way in."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bot.arrival import Arrival, Late
+from bot.identity import Passport
+from bot.requests import Request
+from chat import answers
+from chat.blocks import Message
+from chat.cards import card
+from mesh.domain.commands import Command, Verb
+from mesh.domain.errors import MeshbotError, Refused
+from mesh.domain.grammar import is_operation, parse
+from mesh.domain.policy import Actor
+from mesh.operations.receiving import Desk, history, receive, whoami
+from mesh.ports import Directory
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the person is told."""
+
+    message: Message
+    late: bool = False
+    """True when Slack no longer shows what an acknowledgement carries, so that it must be sent on its own."""
+
+
+@dataclass(frozen=True)
+class _Punctual:
+    """A directory that knows what time it is: asking Slack is the one slow thing that may come before the write."""
+
+    directory: Directory
+    arrival: Arrival
+
+    def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
+        """Return the groups; raise Late when the answer took too long."""
+        found = self.directory.groups(actor, named)
+        self.arrival.check()
+        return found
+
+    def active(self, actor: Actor) -> bool:
+        """Tell whether the person may act at all; raise Late when the answer took too long."""
+        found = self.directory.active(actor)
+        self.arrival.check()
+        return found
+
+
+class Ear:
+    """Hears requests and answers them; never raises, never waits for anything but Redis (and rarely Slack)."""
+
+    def __init__(self, desk: Desk, passport: Passport) -> None:
+        """Work at `desk`, as the bot that `passport` says."""
+        self._desk = desk
+        self._passport = passport
+
+    def hear(self, request: Request, arrival: Arrival) -> Answer:
+        """Answer one request. Whatever goes wrong becomes words, and then nothing was started."""
+        try:
+            self._passport.identity.check(request)
+            arrival.check()
+            desk = replace(self._desk, directory=_Punctual(self._desk.directory, arrival))
+            return Answer(_BUTTONS[request.button](desk, request) if request.button else _words(desk, request))
+        except Late:
+            return Answer(answers.late_answer(), late=True)
+        except MeshbotError as error:
+            return Answer(answers.error_answer(error))
+        except Exception as error:  # noqa: BLE001 (the last line: people must get an answer whatever happens)
+            return Answer(incident(error))
+
+
+def incident(error: Exception) -> Message:
+    """Log a bug with its traceback under a number, and tell the person that number."""
+    number = secrets.token_hex(4)
+    log.error("Incident %s", number, exc_info=error)
+    hint = "Look for a card before you repeat it, and give that number to whoever runs meshbot."
+    return answers.error_answer(MeshbotError(f"A bug in meshbot stopped your request (incident {number}).", hint=hint))
+
+
+def _words(desk: Desk, request: Request) -> Message:
+    command = parse(request.text)
+    read = _READING.get(command.verb)
+    return read(desk, command, request) if read else _start(desk, command, request)
+
+
+def _start(desk: Desk, command: Command, request: Request) -> Message:
+    return answers.accepted_answer(receive(desk, command, request.actor, request.origin, dedupe=request.dedupe))
+
+
+def _roll_back(desk: Desk, request: Request) -> Message:
+    where = desk.operations.get(_claimed(request)).target
+    command = Command(verb=Verb.ROLLBACK, service=where.service, namespace=where.namespace, cluster=where.cluster)
+    return _start(desk, command, request)
+
+
+def _undo(desk: Desk, request: Request) -> Message:
+    return _start(desk, Command(verb=Verb.UNDO, operation=_claimed(request)), request)
+
+
+def _details(desk: Desk, request: Request) -> Message:
+    return card(desk.operations.get(_claimed(request)))
+
+
+def _claimed(request: Request) -> str:
+    """Return the id on the button: only a claim, so the operation is read again and rights are checked as ever."""
+    if not is_operation(request.operation):
+        raise Refused("This button names no operation.", hint="Type the command instead: /mesh help.")
+    return request.operation
+
+
+_READING: dict[Verb, Callable[[Desk, Command, Request], Message]] = {
+    Verb.HELP: lambda _desk, command, _request: answers.help_answer(command.topic),
+    Verb.HISTORY: lambda desk, command, _request: answers.history_answer(history(desk, command)),
+    Verb.WHOAMI: lambda desk, _command, request: answers.whoami_answer(whoami(desk, request.actor)),
+}
+"""What is answered without an operation."""
+
+_BUTTONS: dict[str, Callable[[Desk, Request], Message]] = {
+    "rollback": _roll_back,
+    "undo": _undo,
+    "details": _details,
+}

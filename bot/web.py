@@ -1,0 +1,78 @@
+"""The HTTP side: one address for Slack, two for whoever watches over the process."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from slack_bolt import App, BoltRequest
+
+from bot.arrival import arrival
+from bot.gate import Gate, Letter, Turned
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+SLACK_PATH = "/slack/events"
+PLAIN = "text/plain; charset=utf-8"
+
+Health = Callable[[], tuple[bool, dict[str, Any]]]
+"""Whether requests should come here, and what is known about it."""
+
+log = logging.getLogger(__name__)
+
+
+def web(app: App, gate: Gate, ready: Health) -> WSGIApplication:
+    """Return the WSGI application. Only POST /slack/events does anything."""
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        # Before anything else, so that this thread's next request does not inherit it.
+        came = arrival()
+        path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "GET")
+        if path != SLACK_PATH:
+            return watched(path, ready, start_response)
+        if method != "POST":
+            return _answer(start_response, 405, "POST only.", PLAIN)
+        passed = gate.open(_letter(environ))
+        if isinstance(passed, Turned):
+            return _answer(start_response, passed.status, passed.why, PLAIN)
+        try:
+            # Only what the signature covers goes on; headers are not signed, and Bolt would obey some of them.
+            headers: Any = {"content-type": environ.get("CONTENT_TYPE", "")}
+            request = BoltRequest(body=passed.decode("utf-8"), headers=headers, context={"arrival": came})
+        except ValueError:
+            return _answer(start_response, 400, "The body is not what its content type says.", PLAIN)
+        response = app.dispatch(request)
+        return _answer(start_response, response.status, response.body, response.first_headers()["content-type"])
+
+    return serve
+
+
+def watched(path: str, ready: Health, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer /healthz (the process lives) and /readyz (it can do its work)."""
+    if path == "/healthz":
+        return _answer(start_response, 200, "ok", PLAIN)
+    if path == "/readyz":
+        well, facts = ready()
+        return _answer(start_response, 200 if well else 503, json.dumps(facts), "application/json")
+    return _answer(start_response, 404, "There is nothing here.", PLAIN)
+
+
+def _letter(environ: WSGIEnvironment) -> Letter:
+    return Letter(
+        content_type=environ.get("CONTENT_TYPE", ""),
+        length=environ.get("CONTENT_LENGTH", ""),
+        timestamp=environ.get("HTTP_X_SLACK_REQUEST_TIMESTAMP", ""),
+        signature=environ.get("HTTP_X_SLACK_SIGNATURE", ""),
+        read=environ["wsgi.input"].read,
+    )
+
+
+def _answer(start_response: StartResponse, status: int, text: str, content_type: str) -> Iterable[bytes]:
+    body = text.encode()
+    headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
+    start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+    return [body]

@@ -1,0 +1,28 @@
+"""`meshbot worker` and `meshbot clock`: the processes that act."""
+
+from __future__ import annotations
+
+import click
+
+from settings.environment import read_environment
+from settings.file import read_catalog
+from workers.wiring import need_token, run_clock, run_worker, run_workers
+
+
+@click.command
+@click.option("--queue", type=click.Choice(["urgent", "normal"]), help="Work on this queue only.")
+def worker(*, queue: str | None) -> None:
+    """Run operations; without --queue one process for each queue is started and kept alive."""
+    environment = read_environment()
+    need_token(environment)
+    catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
+    if queue:
+        run_worker(environment, catalog, queue)
+    else:
+        run_workers()
+
+
+@click.command
+def clock() -> None:
+    """Start what is due, and what a dead worker left. Any number may run; one of them works."""
+    run_clock(read_environment())

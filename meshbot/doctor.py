@@ -1,0 +1,178 @@
+"""`meshbot doctor`: one line for each thing meshbot depends on, and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import click
+from redis import Redis, RedisError, ResponseError
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from chat.connection import web_client
+from mesh.domain.catalog import Catalog, Cluster
+from mesh.domain.errors import MeshbotError, Refused
+from settings.environment import Environment, read_environment
+from settings.file import read_catalog
+from store.connection import quick
+from workers.cluster.client import KubernetesClient
+from workers.cluster.table import ROUTING_APIS
+from workers.metrics.prometheus import Prometheus, Trouble
+
+SCOPES = ("chat:write", "commands", "app_mentions:read", "im:history", "users:read", "usergroups:read")
+"""What the bot token needs (docs.slack.dev/reference/scopes)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's report."""
+
+    level: str
+    """`ok`, `warn` (it works, but) or `fail`."""
+    what: str
+    text: str
+    todo: str = ""
+    """What to do about it."""
+
+
+@click.command
+def doctor() -> None:
+    """Check everything meshbot depends on. Exit code 1 when something fails."""
+    failed = False
+    for finding in examine():
+        click.echo(f"{finding.level:<5} {finding.what:<12} {finding.text}")
+        if finding.todo:
+            click.echo(f"{'':<18} -> {finding.todo}")
+        failed = failed or finding.level == "fail"
+    sys.exit(1 if failed else 0)
+
+
+def examine() -> Iterator[Finding]:
+    """Yield every finding, in the order in which to mend things."""
+    try:
+        environment = read_environment()
+    except Refused as error:
+        yield Finding("fail", "environment", error.message, error.hint)
+        return
+    yield from _environment(environment)
+    catalog = Catalog()
+    try:
+        catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
+        yield _policy(environment, catalog)
+    except Refused as error:
+        yield Finding("fail", "config", error.message, error.hint)
+    yield from _slack(environment)
+    yield from _redis(environment)
+    for cluster in catalog.clusters:
+        yield _cluster(environment, cluster)
+        yield _prometheus(cluster)
+
+
+def _environment(environment: Environment) -> Iterator[Finding]:
+    if not environment.slack_bot_token:
+        yield Finding("fail", "environment", "SLACK_BOT_TOKEN is not set", "Copy it from the app's OAuth page.")
+    if not (environment.slack_signing_secret or environment.slack_app_token):
+        text = "neither SLACK_SIGNING_SECRET (HTTP) nor SLACK_APP_TOKEN (Socket Mode) is set"
+        yield Finding("fail", "environment", text, "The bot needs one of them: see docs/configuration.md.")
+    elif environment.slack_bot_token:
+        ways = [environment.slack_signing_secret and "HTTP", environment.slack_app_token and "Socket Mode"]
+        yield Finding("ok", "environment", f"secrets for {' and '.join(filter(None, ways))}")
+
+
+def _policy(environment: Environment, catalog: Catalog) -> Finding:
+    roles = ", ".join(role.name for role in catalog.policy.roles)
+    if roles:
+        return Finding("ok", "policy", f"may change traffic: {roles}")
+    where = environment.config_path or "a file, and set MESHBOT_CONFIG to it"
+    return Finding(
+        "warn", "policy", "no policy, so everybody reads and nobody changes", f"Write `policy` into {where}."
+    )
+
+
+def _slack(environment: Environment) -> Iterator[Finding]:
+    if not environment.slack_bot_token:
+        return
+    try:
+        answer = web_client(environment.slack_bot_token, environment.slack_api_url).auth_test()
+    except SlackApiError as error:
+        yield Finding("fail", "slack", f"Slack says {error.response.get('error')}", "Check SLACK_BOT_TOKEN.")
+        return
+    except (SlackClientError, OSError) as error:
+        yield Finding(
+            "fail", "slack", f"no answer ({type(error).__name__})", f"Is {environment.slack_api_url} reachable?"
+        )
+        return
+    yield Finding("ok", "slack", f"{answer.get('user')} in {answer.get('team')} ({answer.get('team_id')})")
+    yield _scopes({name.lower(): value for name, value in answer.headers.items()}.get("x-oauth-scopes"))
+
+
+def _scopes(header: str | None) -> Finding:
+    if header is None:
+        return Finding("warn", "scopes", "Slack did not say which scopes the token has")
+    missing = [scope for scope in SCOPES if scope not in {given.strip() for given in header.split(",")}]
+    if missing:
+        return Finding("fail", "scopes", f"missing {', '.join(missing)}", "Add them to the app, then install it again.")
+    return Finding("ok", "scopes", "the token has every scope it needs")
+
+
+def _redis(environment: Environment) -> Iterator[Finding]:
+    try:
+        redis = quick(environment.redis_url)
+        redis.ping()
+        yield Finding("ok", "redis", f"answers, version {redis.info('server')['redis_version']}")
+        yield _setting(redis, ("appendonly", "yes"), "Set `appendonly yes`, or a restart forgets operations.")
+        yield _setting(
+            redis, ("maxmemory-policy", "noeviction"), "Set `maxmemory-policy noeviction`: nothing may vanish."
+        )
+    except (RedisError, ValueError) as error:
+        yield Finding("fail", "redis", f"no answer ({type(error).__name__})", "Check REDIS_URL, and that Redis runs.")
+
+
+def _setting(redis: Redis, wanted: tuple[str, str], todo: str) -> Finding:
+    name, value = wanted
+    try:
+        found = redis.config_get(name).get(name, "")
+    except ResponseError:
+        return Finding("warn", "redis", f"this Redis does not tell its {name}", f"Make sure that it is {value}.")
+    return Finding("ok" if found == value else "warn", "redis", f"{name} {found}", "" if found == value else todo)
+
+
+def _cluster(environment: Environment, cluster: Cluster) -> Finding:
+    what = f"k8s {cluster.name}"
+    client = KubernetesClient(cluster.name, kubeconfig=environment.kubeconfig, context=cluster.context)
+
+    def ask() -> Finding:
+        served = client.discover()
+        found = [resource for resource in map(served.resource, ROUTING_APIS) if resource]
+        if not found:
+            kinds = ", ".join(api.kind for api in ROUTING_APIS)
+            return Finding("fail", what, "it serves no routing API", f"Install a mesh with one of {kinds}.")
+        return Finding("ok", what, ", ".join(f"{resource.kind} {resource.api_version}" for resource in found))
+
+    return _asked(what, ask)
+
+
+def _prometheus(cluster: Cluster) -> Finding:
+    what = f"prom {cluster.name}"
+    if not cluster.prometheus_url:
+        text = "no Prometheus is configured, so every gate is unknown and nothing is promoted"
+        return Finding("warn", what, text, f"Set PROMETHEUS_URL, or clusters.{cluster.name}.prometheus_url.")
+
+    def ask() -> Finding:
+        with Prometheus(cluster.prometheus_url.rstrip("/")) as prometheus:
+            series = prometheus.scalar("count(up)")
+        if not series:
+            return Finding("warn", what, "answers, but scrapes nothing", "Check its targets.")
+        return Finding("ok", what, f"answers, scrapes {series:.0f} targets")
+
+    return _asked(what, ask)
+
+
+def _asked(what: str, ask: Callable[[], Finding]) -> Finding:
+    try:
+        return ask()
+    except MeshbotError as error:
+        return Finding("fail", what, error.message, error.hint)
+    except Trouble as trouble:
+        return Finding("fail", what, str(trouble), "Check its address, and that this machine reaches it.")

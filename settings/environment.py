@@ -1,0 +1,130 @@
+"""The environment variables of meshbot: the only module that reads them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mesh.domain.errors import Refused
+
+SLACK_API_URL = "https://slack.com/api/"
+REDIS_URL = "redis://127.0.0.1:6379/0"
+WEB = ("http://", "https://")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the environment says. Whatever can hold a secret stays out of `repr`, so out of logs and tracebacks."""
+
+    slack_bot_token: str = field(default="", repr=False)
+    """`SLACK_BOT_TOKEN`, `xoxb-…`."""
+    slack_signing_secret: str = field(default="", repr=False)
+    """`SLACK_SIGNING_SECRET`; two, with a comma between them, while rotating."""
+    slack_app_token: str = field(default="", repr=False)
+    """`SLACK_APP_TOKEN`, `xapp-…`; Socket Mode only."""
+    slack_api_url: str = SLACK_API_URL
+    """`SLACK_API_URL`, always with a final slash."""
+    redis_url: str = field(default=REDIS_URL, repr=False)
+    """`REDIS_URL`; may hold a password."""
+    kubeconfig: str = ""
+    """`KUBECONFIG`, a path; empty means in-cluster."""
+    prometheus_url: str = field(default="", repr=False)
+    """`PROMETHEUS_URL`, for the only cluster; may hold a password."""
+    config_path: str = ""
+    """`MESHBOT_CONFIG`; empty means no file, so reading only."""
+
+    @property
+    def signing_secrets(self) -> tuple[str, ...]:
+        """Every signing secret that is accepted now."""
+        return tuple(secret.strip() for secret in self.slack_signing_secret.split(",") if secret.strip())
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable, for reading and for the reference."""
+
+    name: str
+    field: str
+    meaning: str
+    default: str = ""
+    may_be_file: bool = False
+    """True when `NAME_FILE` may name a file that holds the value."""
+    begins: tuple[str, ...] = ("",)
+    """How a value must begin."""
+
+
+VARIABLES = (
+    Variable("SLACK_BOT_TOKEN", "slack_bot_token", "Bot token, `xoxb-…`.", may_be_file=True, begins=("xoxb-",)),
+    Variable(
+        "SLACK_SIGNING_SECRET",
+        "slack_signing_secret",
+        "Signing secret of the Slack app, for HTTP; two with a comma between them while rotating.",
+        may_be_file=True,
+    ),
+    Variable(
+        "SLACK_APP_TOKEN",
+        "slack_app_token",
+        "App-level token, `xapp-…`, for `--socket`.",
+        may_be_file=True,
+        begins=("xapp-",),
+    ),
+    Variable("SLACK_API_URL", "slack_api_url", "Base URL of Slack's Web API.", SLACK_API_URL, begins=WEB),
+    Variable(
+        "REDIS_URL",
+        "redis_url",
+        "Redis that keeps operations, jobs and the audit log.",
+        REDIS_URL,
+        may_be_file=True,
+        begins=("redis://", "rediss://", "unix://"),
+    ),
+    Variable("KUBECONFIG", "kubeconfig", "Path of a kubeconfig; without it the pod's service account is used."),
+    Variable(
+        "PROMETHEUS_URL",
+        "prometheus_url",
+        "Prometheus of the only cluster; with several clusters each names its own in the file.",
+        may_be_file=True,
+        begins=WEB,
+    ),
+    Variable("MESHBOT_CONFIG", "config_path", "Path of the configuration file; without it meshbot only reads."),
+)
+
+
+def read_environment(environ: Mapping[str, str] = os.environ) -> Environment:
+    """Read every variable, each secret also from the file that `NAME_FILE` names.
+
+    Raises Refused naming the variable whose value has the wrong form, whose file cannot be read or is empty, or that is
+    given in both forms.
+    """
+    values = {variable.field: value for variable in VARIABLES if (value := _value(variable, environ))}
+    if "slack_api_url" in values:
+        values["slack_api_url"] = values["slack_api_url"].rstrip("/") + "/"
+    return Environment(**values)
+
+
+def _value(variable: Variable, environ: Mapping[str, str]) -> str:
+    plain = environ.get(variable.name, "").strip()
+    path = environ.get(f"{variable.name}_FILE", "").strip() if variable.may_be_file else ""
+    if plain and path:
+        raise Refused(
+            f"{variable.name} and {variable.name}_FILE are both set.", hint="Unset one: it is unclear which is meant."
+        )
+    value = _content(f"{variable.name}_FILE", path) if path else plain
+    if value and not value.startswith(variable.begins):
+        # The value is not repeated: it may be a secret.
+        raise Refused(f"{variable.name} does not begin with {' or '.join(variable.begins)}.", hint=variable.meaning)
+    return value
+
+
+def _content(name: str, path: str) -> str:
+    try:
+        content = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(
+            f"{name} names {path}, which cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.",
+            hint="Check the path, and that this user may read it.",
+        ) from error
+    if not content:
+        raise Refused(f"{name} names {path}, which is empty.", hint="Write the secret into that file.")
+    return content

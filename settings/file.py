@@ -1,0 +1,180 @@
+"""The configuration file: read and checked whole, every mistake named with its line, then made a `Catalog`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path as FilePath
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mesh.domain.catalog import Catalog, Channels, Cluster, Service
+from mesh.domain.errors import Refused
+from mesh.domain.gates import Limits
+from mesh.domain.matching import closest
+from mesh.domain.policy import Policy, Role
+from settings.lines import Document, Path, Problem, dotted, read_lines
+from settings.schema import ConfigFile, RoleSection, ServiceSection, section_at
+
+MAX_BYTES = 1_048_576
+
+_PLAIN = {
+    "model_type": "should hold keys and values, indented below it",
+    "dict_type": "should hold keys and values, indented below it",
+    "list_type": "should be a list: [one, two]",
+    "string_type": "should be text; put it in quotes",
+    "string_pattern_mismatch": "does not have the right form",
+}
+"""Findings of the schema library in the words of somebody who writes YAML."""
+
+
+class Misconfigured(Refused):
+    """The configuration file has mistakes; `problems` has them all."""
+
+    def __init__(self, path: str, problems: tuple[Problem, ...]) -> None:
+        """Say every problem as `path:line: key: what`, one a line."""
+        self.problems = problems
+        super().__init__(
+            "\n".join(f"{path}:{problem.line}: {problem}" for problem in problems),
+            hint=f"Correct the file, then run: meshbot config check {path}",
+        )
+
+
+def read_catalog(path: str | None, *, prometheus_url: str = "") -> Catalog:
+    """Read the configuration; no path, or an empty file, gives reading only.
+
+    `prometheus_url` is used when there is one cluster and it names none. Raises Misconfigured with every mistake, and
+    Refused when the file cannot be read: a configuration with mistakes must never be used in part.
+    """
+    config = _checked(path) if path else ConfigFile()
+    return catalog(config, prometheus_url=prometheus_url)
+
+
+def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
+    """Turn a checked file into the values that the rules work with."""
+    clusters = tuple(Cluster(name, **section.model_dump()) for name, section in config.clusters.items())
+    clusters = clusters or (Cluster("default"),)
+    if len(clusters) == 1 and not clusters[0].prometheus_url:
+        clusters = (replace(clusters[0], prometheus_url=prometheus_url),)
+    return Catalog(
+        clusters=clusters,
+        services=tuple(_service(name, section) for name, section in config.services.items()),
+        channels=Channels(audit=config.channels.audit or ""),
+        policy=Policy(tuple(_role(name, section) for name, section in config.policy.roles.items())),
+    )
+
+
+def _service(name: str, section: ServiceSection) -> Service:
+    gates = section.gates
+    limits = Limits(gates.success_min, gates.p99_max_ms, gates.requests_min, gates.window, float(gates.max_age))
+    words = ("cluster", "namespace", "stable", "canary", "route", "mesh")
+    return Service(section.service or name, limits=limits, **{word: getattr(section, word) or "" for word in words})
+
+
+def _role(name: str, section: RoleSection) -> Role:
+    given = {key: tuple(values) for key, values in section.model_dump().items()}
+    return Role(name, verbs=given.pop("may"), **given)
+
+
+def _checked(path: str) -> ConfigFile:
+    document = read_lines(_text(path))
+    problems = list(document.problems)
+    config = ConfigFile()
+    if document.data is not None:
+        try:
+            config = ConfigFile.model_validate(document.data)
+            problems += [Problem(document.line(place), dotted(place), text) for place, text in _disagreements(config)]
+        except ValidationError as error:
+            problems += [_problem(details, document) for details in error.errors()]
+    if problems:
+        raise Misconfigured(path, tuple(sorted(problems, key=lambda problem: problem.line)))
+    return config
+
+
+def _text(path: str) -> str:
+    try:
+        with FilePath(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise Refused(f"{path} is larger than {MAX_BYTES} bytes.", hint="Is it the configuration file?")
+        return content.decode("utf-8")
+    except OSError as error:
+        raise Refused(
+            f"The configuration file {path} cannot be read: {error.strerror}.",
+            hint="Set MESHBOT_CONFIG to a file that this user may read, or unset it to read only.",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise Refused(f"{path} is not UTF-8 text.", hint="Save it as UTF-8.") from error
+
+
+def _problem(details: ErrorDetails, document: Document) -> Problem:
+    """Turn one finding of the schema into a problem with its line."""
+    path: Path = tuple(part for part in details["loc"] if part != "[key]")
+    return Problem(document.line(path), dotted(path), _words(details, path))
+
+
+def _words(details: ErrorDetails, path: Path) -> str:
+    if details["type"] == "extra_forbidden":
+        return _unknown(path)
+    if details["type"] == "missing":
+        return f"missing; {_meaning(path)}"
+    if details["type"] == "value_error":
+        return details["msg"].removeprefix("Value error, ")
+    text = _PLAIN.get(details["type"]) or details["msg"].removeprefix("Input ").removeprefix("String ")
+    return "; ".join(filter(None, (text, _meaning(path))))
+
+
+def _unknown(path: Path) -> str:
+    section = section_at(path[:-1])
+    known = tuple(section.model_fields) if section else ()
+    near = closest(str(path[-1]), known)
+    hint = f"did you mean `{near}`?" if near else f"here may be: {', '.join(known)}"
+    return f"unknown key `{path[-1]}`; {hint}"
+
+
+def _meaning(path: Path) -> str:
+    """Return what the nearest key of the schema at or above `path` means."""
+    while path:
+        section = section_at(path[:-1])
+        field = section.model_fields.get(str(path[-1])) if section else None
+        if field:
+            return f"expected: {field.description}"
+        path = path[:-1]
+    return ""
+
+
+def _disagreements(config: ConfigFile) -> Iterator[tuple[Path, str]]:
+    """Find what is well formed, but does not fit the rest of the file."""
+    clusters = tuple(config.clusters) or ("default",)
+    for name, service in config.services.items():
+        if service.cluster and service.cluster not in clusters:
+            yield ("services", name, "cluster"), _no_cluster(service.cluster, clusters)
+    for name, role in config.policy.roles.items():
+        if not role.users and not role.usergroups:
+            yield ("policy", "roles", name), "names nobody; give it `users` or `usergroups`, or remove it"
+        for index, cluster in enumerate(role.clusters):
+            if not set(cluster) & set("*?[") and cluster not in clusters:
+                yield ("policy", "roles", name, "clusters", index), _no_cluster(cluster, clusters)
+    yield from _shadows(config.services)
+
+
+def _no_cluster(name: str, clusters: tuple[str, ...]) -> str:
+    near = closest(name, clusters)
+    return f"no cluster is called {name!r}; " + (f"did you mean {near}?" if near else f"there is {', '.join(clusters)}")
+
+
+def _shadows(services: Mapping[str, ServiceSection]) -> Iterator[tuple[Path, str]]:
+    """Find two entries that speak of the same service: the second would silently never be used."""
+    for (first, one), (second, other) in combinations(services.items(), 2):
+        same = (one.service or first) == (other.service or second)
+        apart = any(
+            mine and theirs and mine != theirs
+            for mine, theirs in ((one.cluster, other.cluster), (one.namespace, other.namespace))
+        )
+        if same and not apart:
+            yield (
+                ("services", second),
+                f"speaks of the same service as `{first}`; tell them apart by cluster or namespace",
+            )

@@ -1,0 +1,141 @@
+"""Payloads as Slack sends them, signed as Slack signs them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import io
+import itertools
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
+FORM = "application/x-www-form-urlencoded"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One HTTP request."""
+
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def with_headers(self, **changed: str | None) -> Mail:
+        """Return it with other headers (`content_type="…"`); None leaves one out."""
+        merged = {**self.headers, **{name.replace("_", "-"): value for name, value in changed.items()}}
+        return Mail(self.body, {name: value for name, value in merged.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class Back:
+    """What came back."""
+
+    status: int
+    text: str
+    seconds: float
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.text)
+
+
+def signed(body: str | bytes, content_type: str = FORM, *, secret: str = SECRET, age_s: float = 0) -> Mail:
+    """Sign `body` as Slack does (docs.slack.dev/authentication/verifying-requests-from-slack)."""
+    raw, stamp = body.encode() if isinstance(body, str) else body, str(int(time.time() - age_s))
+    digest = hmac.new(secret.encode(), b"v0:" + stamp.encode() + b":" + raw, hashlib.sha256).hexdigest()
+    headers = {"content-type": content_type, "x-slack-request-timestamp": stamp, "x-slack-signature": f"v0={digest}"}
+    return Mail(raw, headers)
+
+
+def slash_fields(text: str, **changes: Any) -> dict[str, Any]:
+    """The form of a slash command."""
+    return {
+        "command": "/mesh",
+        "text": text,
+        "user_id": "U0JIN",
+        "team_id": "T0MESH",
+        "channel_id": "C0PROD",
+        "api_app_id": "A0MESH",
+        "response_url": "https://hooks.slack.com/commands/1/2/3",
+        "trigger_id": f"1.2.{next(_numbers)}",
+        **changes,
+    }
+
+
+def slash(text: str, *, secret: str = SECRET, **changes: Any) -> Mail:
+    """A signed slash command."""
+    return signed(urlencode(slash_fields(text, **changes)), secret=secret)
+
+
+def event_fields(text: str, kind: str = "app_mention", *, event: dict[str, Any] | None = None, **changes: Any) -> Any:
+    """The envelope of a mention (or, with `kind`, a message) in C0PROD."""
+    inner = {"type": kind, "user": "U0JIN", "text": text, "channel": "C0PROD", "team": "T0MESH", "ts": "1.1"}
+    return {
+        "type": "event_callback",
+        "team_id": "T0MESH",
+        "api_app_id": "A0MESH",
+        "event_id": f"Ev{next(_numbers)}",
+        "event": {**inner, **(event or {})},
+        "is_ext_shared_channel": False,
+        **changes,
+    }
+
+
+def event(text: str, kind: str = "app_mention", **changes: Any) -> Mail:
+    """A signed event."""
+    return signed(json.dumps(event_fields(text, kind, **changes)), "application/json")
+
+
+def button_fields(action_id: str, value: str, **changes: Any) -> dict[str, Any]:
+    """The payload of a pressed button on a card in C0PROD."""
+    return {
+        "type": "block_actions",
+        "user": {"id": "U0JIN", "team_id": "T0MESH"},
+        "team": {"id": "T0MESH"},
+        "api_app_id": "A0MESH",
+        "container": {"type": "message", "message_ts": "1.1", "channel_id": "C0PROD"},
+        "channel": {"id": "C0PROD"},
+        "actions": [{"type": "button", "action_id": action_id, "value": value, "action_ts": f"{next(_numbers)}.0"}],
+        "trigger_id": "1.2.3",
+        **changes,
+    }
+
+
+def button(action_id: str, value: str, **changes: Any) -> Mail:
+    """A signed press of a button."""
+    return signed(urlencode({"payload": json.dumps(button_fields(action_id, value, **changes))}))
+
+
+def call(application: Any, mail: Mail, *, path: str = "/slack/events", method: str = "POST") -> Back:
+    """Give one request to a WSGI application."""
+    environ = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path,
+        "CONTENT_LENGTH": str(len(mail.body)),
+        "wsgi.input": io.BytesIO(mail.body),
+    }
+    for name, value in mail.headers.items():
+        key = name.upper().replace("-", "_")
+        environ[key if key.startswith("CONTENT_") else f"HTTP_{key}"] = value
+    answered: list[str] = []
+    started = time.monotonic()
+    body = b"".join(application(environ, lambda status, headers: answered.append(status)))
+    return Back(int(answered[0].split()[0]), body.decode(), time.monotonic() - started)
+
+
+def post(port: int, mail: Mail, *, path: str = "/slack/events", method: str = "POST") -> Back:
+    """Send one request to a server on 127.0.0.1."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    started = time.monotonic()
+    try:
+        connection.request(method, path, mail.body, mail.headers)
+        answer = connection.getresponse()
+        return Back(answer.status, answer.read().decode(), time.monotonic() - started)
+    finally:
+        connection.close()

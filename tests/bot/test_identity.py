@@ -1,0 +1,107 @@
+"""Who the bot is: learnt from Slack, tolerated as unknown."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from bot.identity import Identity, Passport
+from bot.requests import Request
+from chat.connection import web_client
+from mesh.domain.errors import Denied, Refused
+from mesh.domain.operations import Origin
+from mesh.domain.policy import Actor
+
+ME = {"ok": True, "team_id": "T0MESH", "enterprise_id": "E0ORG", "bot_id": "B0MESH", "user_id": "UMESHBOT"}
+
+
+@contextmanager
+def slack(answers: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Serve fixed answers by method name; yields the API's base URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.dumps(answers[self.path.rpartition("/")[2]]).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST  # noqa: N815 (the base class's naming)
+
+        def log_message(self, *_: object) -> None:
+            """Stay quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/api/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def request(team: str = "T0MESH", **changes: Any) -> Request:
+    """A request of somebody of that team."""
+    return Request(Actor("U0JIN", team), Origin("slash"), dedupe="x", **{"app": "A0MESH", **changes})
+
+
+def test_the_identity_is_learnt_from_slack() -> None:
+    """auth.test tells team and bot, bots.info the app."""
+    with slack({"auth.test": ME, "bots.info": {"ok": True, "bot": {"app_id": "A0MESH"}}}) as url:
+        passport = Passport(web_client("xoxb-test", url))
+        assert passport.learn()
+    assert passport.identity == Identity("T0MESH", "E0ORG", "A0MESH", "B0MESH", "UMESHBOT")
+    assert passport().bot_user_id == "UMESHBOT"
+
+
+def test_without_the_right_to_ask_the_app_stays_unknown() -> None:
+    """A token without users:read still knows its team."""
+    with slack({"auth.test": ME, "bots.info": {"ok": False, "error": "missing_scope"}}) as url:
+        passport = Passport(web_client("xoxb-test", url))
+        assert passport.learn()
+    assert (passport.identity.team, passport.identity.app) == ("T0MESH", "")
+
+
+def test_an_absent_slack_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Without an answer the bot works as somebody unknown, and its token is not logged."""
+    passport = Passport(web_client("xoxb-test", "http://127.0.0.1:9/api/"))
+    assert not passport.learn()
+    assert passport.identity == Identity()
+    assert passport().bot_token == "xoxb-test"
+    assert "xoxb" not in caplog.text
+    Identity().check(request("T0OTHER"))
+
+
+@pytest.mark.parametrize(
+    "home",
+    [
+        request("T0MESH"),
+        request("T0SECOND", enterprise="E0ORG"),
+        request("E0ORG"),
+        request("T0SECOND", shared=False),
+        request(""),
+        request(app=""),
+    ],
+)
+def test_people_of_the_workspace_and_of_its_organisation_pass(home: Request) -> None:
+    """In an organisation the team may be another one, or the organisation itself."""
+    Identity("T0MESH", "E0ORG", "A0MESH").check(home)
+
+
+def test_strangers_are_denied_and_foreign_apps_refused() -> None:
+    """Another workspace and another app are told apart."""
+    me = Identity("T0MESH", "", "A0MESH")
+    with pytest.raises(Denied):
+        me.check(request("T0OTHER", enterprise="E0OTHER"))
+    with pytest.raises(Refused, match="another Slack app"):
+        me.check(request(app="A0OTHER"))

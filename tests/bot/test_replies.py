@@ -1,0 +1,70 @@
+"""Answers that follow the acknowledgement reach the person, and trouble with one does not trouble the others."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from bot.replies import WAITING, Replies
+from bot.requests import Request
+from chat.answers import late_answer
+from chat.connection import web_client
+from mesh.domain.operations import Origin
+from mesh.domain.policy import Actor
+from playground.processes import Child
+from playground.serving import free_port
+from playground.slack.driver import SlackDriver
+from playground.slack.world import default_world
+
+MESSAGE = late_answer()
+
+
+@pytest.fixture(scope="module")
+def slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a stand-in Slack."""
+    log = tmp_path_factory.mktemp("slack") / "slack.log"
+    argv = [sys.executable, "-m", "playground.slack", "--port", str(free_port())]
+    with Child("slack", argv, log_path=log) as child:
+        yield child.wait_ready_line(20)
+
+
+def asked(channel: str, *, thread: str = "", response_url: str = "") -> Request:
+    """A request by Jin."""
+    origin = Origin("mention", channel=channel, thread=thread, response_url=response_url)
+    return Request(Actor("U0JIN", "T0MESH"), origin, dedupe="x")
+
+
+def test_only_the_asking_person_sees_the_answer(slack: str) -> None:
+    """In a channel the answer is ephemeral; a direct message is answered with a message."""
+    replies = Replies(web_client(default_world().bot.bot_token, f"{slack}/api/"))
+    replies.later(asked("C0PROD"), MESSAGE)
+    replies.later(asked("D0JIN"), MESSAGE)
+    replies.close()
+    found = {message["channel"]: message for message in SlackDriver(slack).transcript()}
+    assert found["C0PROD"]["ephemeral_to"] == "U0JIN"
+    assert found["D0JIN"]["ephemeral_to"] is None
+    assert "too long" in found["C0PROD"]["text"]
+
+
+def test_a_response_url_that_is_not_slacks_is_never_called(caplog: pytest.LogCaptureFixture) -> None:
+    """A payload cannot make the bot send requests elsewhere; the address is a secret and is not logged."""
+    replies = Replies(web_client("xoxb-test", "http://127.0.0.1:9/api/"))
+    replies.later(asked("C0PROD", response_url="http://169.254.169.254/latest/secretpath"), MESSAGE)
+    replies.close()
+    assert "could not be sent: ValueError" in caplog.text
+    assert "secretpath" not in caplog.text
+
+
+def test_a_flood_is_dropped_without_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    """When too much waits, the rest is dropped and logged; nobody's acknowledgement waits for it."""
+    replies = Replies(web_client("xoxb-test", "http://127.0.0.1:9/api/"))
+    replies._deliver = lambda *_: time.sleep(0.3)  # type: ignore[method-assign]  # a slow Slack
+    started = time.monotonic()
+    for _ in range(WAITING + 10):
+        replies.later(asked("C0PROD"), MESSAGE)
+    assert time.monotonic() - started < 0.3
+    assert caplog.text.count("was dropped") == 10
+    replies._pool.shutdown(cancel_futures=True)

@@ -1,0 +1,238 @@
+"""The bot as a process: gunicorn, a real Redis that hangs, a stand-in Slack over HTTP and over its websocket."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import redis
+from gunicorn.workers.gthread import ThreadWorker
+
+from bot.arrival import arrival
+from bot.serving import PunctualWorker
+from playground.processes import Child
+from playground.servers import RedisServer
+from playground.serving import free_port
+from playground.slack.driver import SlackDriver
+from playground.slack.world import default_world
+from tests.bot.senders import Mail, post, slash
+
+pytestmark = pytest.mark.redis
+
+SLACK = default_world().bot
+POLICY = "policy: {roles: {sre: {users: [U0JIN], may: '*'}}}\n"
+
+
+@dataclass
+class Process:
+    """A bot's process and where it listens."""
+
+    child: Child
+    port: int
+    log: Path
+
+    @property
+    def text(self) -> str:
+        """What it has logged."""
+        return self.log.read_text()
+
+
+@contextmanager
+def running(directory: Path, redis_url: str, *options: str, slack_url: str = "http://127.0.0.1:9") -> Iterator[Process]:
+    """Run `meshbot bot` until the block ends."""
+    (directory / "meshbot.yaml").write_text(POLICY)
+    port, log = free_port(), directory / "bot.log"
+    environment = {
+        "SLACK_BOT_TOKEN": SLACK.bot_token,
+        "SLACK_SIGNING_SECRET": SLACK.signing_secret,
+        "SLACK_APP_TOKEN": SLACK.app_token,
+        "SLACK_API_URL": f"{slack_url}/api/",
+        "REDIS_URL": redis_url,
+        "MESHBOT_CONFIG": str(directory / "meshbot.yaml"),
+    }
+    argv = [sys.executable, "-m", "meshbot", "bot", "--host", "127.0.0.1", "--port", str(port), *options]
+    with Child("bot", argv, environment, log) as child:
+        child.wait_ready(lambda: _answers(port), 20)
+        yield Process(child, port, log)
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def ours(text: str) -> Mail:
+    """A slash command signed with the stand-in's secret."""
+    return slash(text, secret=SLACK.signing_secret)
+
+
+def operations(url: str) -> int:
+    """How many operations Redis holds."""
+    with redis.Redis.from_url(url) as client:
+        return len(client.keys("meshbot:op:*"))
+
+
+def address(driver: SlackDriver) -> str:
+    """Where the stand-in Slack listens."""
+    return driver._url
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
+    """Wait for `condition`."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def slack(tmp_path: Path) -> Iterator[Callable[..., SlackDriver]]:
+    """Start a stand-in Slack."""
+    children: list[Child] = []
+
+    def start(*options: str) -> SlackDriver:
+        port = free_port()
+        argv = [sys.executable, "-m", "playground.slack", "--port", str(port), *options]
+        children.append(Child("slack", argv, log_path=tmp_path / "slack.log").start())
+        return SlackDriver(children[0].wait_ready_line(20))
+
+    yield start
+    for child in children:
+        child.stop()
+
+
+def test_the_bot_keeps_answering_when_redis_hangs(
+    tmp_path: Path, own_redis: RedisServer, slack: Callable[..., SlackDriver]
+) -> None:
+    """Fast when all is well; within a second, and truthfully, when Redis hangs; well again afterwards."""
+    with running(tmp_path, own_redis.url, slack_url=address(slack())) as bot:
+        backs = [post(bot.port, ours(f"promote api {share}")) for share in range(1, 21)]
+        assert {back.status for back in backs} == {200}
+        assert all("Queued as" in back.json["text"] for back in backs)
+        assert sorted(back.seconds for back in backs)[10] < 0.25
+        assert post(bot.port, Mail(b""), path="/readyz", method="GET").json["policy"] == "sre"
+
+        own_redis.pause()
+        hung = [post(bot.port, ours("promote api 50")) for _ in range(3)]
+        assert {back.status for back in hung} == {200}
+        assert all("nothing was started" in back.json["text"] for back in hung)
+        assert max(back.seconds for back in hung) < 1.0
+        assert post(bot.port, ours("help")).seconds < 0.5
+        assert post(bot.port, Mail(b""), path="/readyz", method="GET").status == 503
+        assert post(bot.port, Mail(b""), path="/healthz", method="GET").status == 200
+
+        own_redis.resume()
+        until(lambda: post(bot.port, Mail(b""), path="/readyz", method="GET").status == 200)
+        assert operations(own_redis.url) == 20  # what was refused while it hung does not come to life
+        assert "Queued as" in post(bot.port, ours("promote api 50")).json["text"]
+
+
+def test_a_crowd_before_a_hung_redis_is_not_served_late(tmp_path: Path, own_redis: RedisServer) -> None:
+    """200 commands at once while Redis hangs: whoever had to wait too long for a thread starts nothing later either."""
+    with running(tmp_path, own_redis.url) as bot:
+        own_redis.pause()
+        with ThreadPoolExecutor(100) as crowd:
+            backs = list(crowd.map(lambda number: post(bot.port, ours(f"status api -n n{number}")), range(200)))
+        assert {back.status for back in backs} == {200}
+        assert not [back for back in backs if "Queued" in back.text]
+        own_redis.resume()
+        time.sleep(0.5)
+        assert operations(own_redis.url) == 0
+
+
+def test_the_bot_starts_and_reads_while_slack_is_away(tmp_path: Path, redis_url: str) -> None:
+    """Reading needs nobody's word; a change is turned away within Slack's time, because nobody can say who asks."""
+    with running(tmp_path, redis_url) as bot:
+        read, change = post(bot.port, ours("status api")), post(bot.port, ours("promote api 50"))
+        assert "Queued as" in read.json["text"]
+        assert "could not say who you are" in change.json["text"]
+        assert change.seconds < 2.5
+        assert operations(redis_url) == 1
+
+
+def test_waiting_for_a_thread_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request's clock starts when its connection came in, not when a thread was free for it."""
+    ages: list[float] = []
+
+    def handle(*_: object) -> None:
+        ages.append(time.monotonic() - arrival().at)
+        time.sleep(0.2)
+
+    monkeypatch.setattr(ThreadWorker, "handle", handle)
+    worker = PunctualWorker.__new__(PunctualWorker)
+    worker.tpool, worker.method_queue = ThreadPoolExecutor(1), SimpleNamespace(defer=lambda *_: None)
+    for _ in range(2):
+        worker.enqueue_req(SimpleNamespace())
+    worker.tpool.shutdown()
+    assert ages[0] < 0.1
+    assert ages[1] >= 0.2
+
+
+def test_forged_requests_stay_outside_of_the_real_server(tmp_path: Path, redis_url: str) -> None:
+    """The 401 comes from the server as deployed, and what was not signed is not logged."""
+    with running(tmp_path, redis_url) as bot:
+        forged = ours("promote api 50").with_headers(x_slack_signature="v0=" + "0" * 64)
+        statuses = [post(bot.port, mail).status for mail in (forged, ours("help"))]
+        too_large = post(bot.port, Mail(b"x" * 1_048_577, {"content-type": "application/json"}))
+        assert (statuses, too_large.status) == ([401, 200], 413)
+        assert "promote" not in bot.text
+        assert SLACK.signing_secret not in bot.text
+
+
+def test_the_bot_ends_in_order(tmp_path: Path, redis_url: str) -> None:
+    """SIGTERM ends it with status 0 within its grace."""
+    with running(tmp_path, redis_url) as bot:
+        post(bot.port, ours("help"))
+        started = time.monotonic()
+        os.kill(bot.child.pid, signal.SIGTERM)
+        until(lambda: not bot.child.running)
+        assert bot.child.returncode == 0
+        assert time.monotonic() - started < 6
+
+
+def test_socket_mode_hears_the_same_things(tmp_path: Path, redis_url: str, slack: Callable[..., SlackDriver]) -> None:
+    """Over the websocket: a slash command, a mention in a thread and a direct message, each acknowledged in time."""
+    driver = slack()
+    with running(tmp_path, redis_url, "--socket", slack_url=address(driver)) as bot:
+        until(lambda: post(bot.port, Mail(b""), path="/readyz", method="GET").status == 200)
+        driver.send("U0JIN", "C0PROD", "/mesh promote api 50")
+        driver.send("U0JIN", "C0PROD", "@mesh status api")
+        driver.send("U0JIN", "D0JIN", "whoami")
+        driver.wait_for_text("You are @jin U0JIN")
+        driver.wait_for(lambda message: "Queued as" in driver.render_text(message))
+        until(lambda: operations(redis_url) == 2)
+        until(lambda: all(delivery["attempts"] for delivery in driver.deliveries()))
+        attempts = [delivery["attempts"][-1] for delivery in driver.deliveries()]
+        assert {attempt["via"] for attempt in attempts} == {"socket"}
+        assert {attempt["error"] for attempt in attempts} == {""}
+        assert max(attempt["seconds"] for attempt in attempts) < 1
+        os.kill(bot.child.pid, signal.SIGTERM)
+        until(lambda: not bot.child.running)
+        assert bot.child.returncode == 0
+
+
+def test_an_absent_slack_ends_the_socket_bot_with_a_sentence(tmp_path: Path, redis_url: str) -> None:
+    """Without a websocket there is nothing to hear: the process ends, so that its supervisor tries again."""
+    environment = {
+        "SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1", "SLACK_API_URL": "http://127.0.0.1:9",
+        "REDIS_URL": redis_url,
+    }  # fmt: skip
+    argv = [sys.executable, "-m", "meshbot", "bot", "--socket", "--host", "127.0.0.1", "--port", str(free_port())]
+    shown = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=20, check=False)
+    assert shown.returncode == 1
+    assert "Error: Slack did not open a websocket" in shown.stderr
+    assert "xapp" not in shown.stderr

@@ -1,0 +1,74 @@
+"""Builders with defaults: a test names only what it is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mesh.domain.commands import Command, Target
+from mesh.domain.gates import Reading
+from mesh.domain.grammar import parse
+from mesh.domain.operations import Event, Operation, Origin, Step
+from mesh.domain.policy import Actor
+from mesh.domain.routes import Arm, Route
+
+TARGET = Target("default", "mesh-demo", "api")
+JIN = Actor("U0JIN", "T0MESH")
+LEE = Actor("U0LEE", "T0MESH")
+
+
+def arm(name: str, weight: int | None, *, index: int = 0, absent: int = 0) -> Arm:
+    """One arm of an Istio-like route; `absent` is what an absent key means."""
+    return Arm(
+        name=name,
+        weight=weight,
+        effective=absent if weight is None else weight,
+        pointer=f"/spec/http/0/route/{index}/weight",
+        identity=((f"/spec/http/0/route/{index}/destination/subset", name),),
+        service="api",
+        namespace="mesh-demo",
+        subset=name,
+    )
+
+
+def route(weights: dict[str, int | None] | None = None, *, absent: int = 0, **changes: Any) -> Route:
+    """A VirtualService with these weights, by default v1=90 v2=10."""
+    pairs = ({"v1": 90, "v2": 10} if weights is None else weights).items()
+    arms = tuple(arm(name, weight, index=index, absent=absent) for index, (name, weight) in enumerate(pairs))
+    defaults: dict[str, Any] = {
+        "kind": "VirtualService",
+        "group": "networking.istio.io",
+        "version": "v1",
+        "plural": "virtualservices",
+        "namespace": "mesh-demo",
+        "name": "api-vs",
+        "rule": "",
+        "uid": "uid-1",
+        "resource_version": "7",
+        "generation": 1,
+        "annotations": None,
+    }
+    return Route(arms=arms, **{**defaults, **changes})
+
+
+def operation(text: str = "promote api 50", **changes: Any) -> Operation:
+    """An operation just received from Jin in #prod."""
+    defaults: dict[str, Any] = {
+        "id": "op-k3v9x2m4ta",
+        "command": parse(text),
+        "target": TARGET,
+        "actor": JIN,
+        "origin": Origin("slash", "C0PROD"),
+        "created_at": 1000.0,
+        "story": (Event(Step.QUEUED, 1000.0),),
+    }
+    return Operation(**{**defaults, **changes})
+
+
+def healthy(**changes: Any) -> Reading:
+    """Readings of a healthy arm with plenty of traffic."""
+    return Reading(**{"requests": 1000.0, "success": 99.95, "p99_ms": 180.0, "age_s": 1.0, **changes})
+
+
+def command(text: str) -> Command:
+    """The command that this text means."""
+    return parse(text)

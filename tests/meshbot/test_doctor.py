@@ -1,0 +1,102 @@
+"""`meshbot doctor`: healthy parts are ok, each sick one is named with what to do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from meshbot.doctor import SCOPES, Finding, _scopes
+from playground.cluster.kubeconfig import kubeconfig_text
+from playground.parts import OBJECTS
+from playground.processes import Child
+from playground.servers import RedisServer
+from playground.serving import free_port
+from playground.slack.world import default_world
+from tests.meshbot.test_cli import run
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a meshbot whose Slack, Redis and cluster are well, without metrics."""
+    directory = tmp_path_factory.mktemp("doctor")
+    slack_argv = [sys.executable, "-m", "playground.slack", "--port", str(free_port())]
+    cluster_argv = [sys.executable, "-m", "playground.cluster", "--port", str(free_port()), "--load", str(OBJECTS)]
+    with (
+        RedisServer(directory / "redis") as redis_server,
+        Child("slack", slack_argv, log_path=directory / "slack.log") as slack,
+        Child("cluster", cluster_argv, log_path=directory / "cluster.log") as cluster,
+    ):
+        (directory / "kubeconfig").write_text(kubeconfig_text(cluster.wait_ready_line(20)))
+        (directory / "meshbot.yaml").write_text("policy: {roles: {sre: {users: [U0JIN], may: '*'}}}")
+        bot = default_world().bot
+        yield {
+            "SLACK_BOT_TOKEN": bot.bot_token,
+            "SLACK_SIGNING_SECRET": bot.signing_secret,
+            "SLACK_API_URL": f"{slack.wait_ready_line(20)}/api/",
+            "REDIS_URL": redis_server.url,
+            "KUBECONFIG": str(directory / "kubeconfig"),
+            "MESHBOT_CONFIG": str(directory / "meshbot.yaml"),
+        }
+
+
+def test_a_healthy_world_is_ok(healthy: dict[str, str]) -> None:
+    """Every part has a line; what is missing but optional is a warning, and the status is 0."""
+    shown = run("doctor", **healthy)
+    assert shown.returncode == 0, shown.stdout
+    for said in ("ok    environment", "may change traffic: sre", "every scope", "appendonly yes", "noeviction"):
+        assert said in shown.stdout
+    assert "VirtualService networking.istio.io/v1" in shown.stdout
+    assert "warn  prom default" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"SLACK_BOT_TOKEN": ""}, "SLACK_BOT_TOKEN is not set"),
+        ({"SLACK_SIGNING_SECRET": ""}, "neither SLACK_SIGNING_SECRET"),
+        ({"SLACK_BOT_TOKEN": "xoxb-revoked"}, "Slack says invalid_auth"),
+        ({"SLACK_API_URL": "http://127.0.0.1:9"}, "fail  slack        no answer"),
+        ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "fail  redis        no answer"),
+        ({"KUBECONFIG": "/absent"}, "fail  k8s default"),
+        ({"PROMETHEUS_URL": "http://127.0.0.1:9"}, "fail  prom default"),
+        ({"MESHBOT_CONFIG": "/absent.yaml"}, "fail  config"),
+        ({"REDIS_URL": "localhost"}, "fail  environment"),
+    ],
+)
+def test_a_sick_part_fails_by_name(healthy: dict[str, str], changes: dict[str, str], said: str) -> None:
+    """Status 1, one line for the part, one for what to do, no traceback, and no secret."""
+    shown = run("doctor", **(healthy | changes))
+    assert shown.returncode == 1
+    assert said in shown.stdout
+    assert "->" in shown.stdout
+    assert "Traceback" not in shown.stdout + shown.stderr
+    assert "xoxb" not in shown.stdout + shown.stderr
+
+
+def test_a_missing_policy_is_a_warning(healthy: dict[str, str]) -> None:
+    """Reading only is a choice, so it is told and does not fail."""
+    shown = run("doctor", **(healthy | {"MESHBOT_CONFIG": ""}))
+    assert shown.returncode == 0
+    assert "warn  policy" in shown.stdout
+
+
+def test_a_redis_that_forgets_is_warned_about(healthy: dict[str, str], tmp_path: Path) -> None:
+    """Without an append-only file a restart would forget operations."""
+    with RedisServer(tmp_path, appendonly=False) as forgetful:
+        assert "warn  redis        appendonly no" in run("doctor", **(healthy | {"REDIS_URL": forgetful.url})).stdout
+
+
+@pytest.mark.parametrize(
+    ("header", "level"),
+    [(",".join(SCOPES), "ok"), ("commands,chat:write", "fail"), (None, "warn")],
+)
+def test_missing_scopes_are_named(header: str | None, level: str) -> None:
+    """Slack tells a token's scopes in a header; what is missing must be added to the app."""
+    finding: Finding = _scopes(header)
+    assert finding.level == level
+    assert level != "fail" or "app_mentions:read" in finding.text

@@ -1,0 +1,95 @@
+"""The environment: every variable, secrets from files, nothing secret in a repr."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mesh.domain.errors import Refused
+from settings.environment import VARIABLES, Environment, read_environment
+
+FULL = {
+    "SLACK_BOT_TOKEN": "xoxb-1",
+    "SLACK_SIGNING_SECRET": "old-secret",
+    "SLACK_APP_TOKEN": "xapp-1",
+    "SLACK_API_URL": "http://127.0.0.1:8002/api",
+    "REDIS_URL": "redis://:password@127.0.0.1:6379/3",
+    "KUBECONFIG": "/etc/kubeconfig",
+    "PROMETHEUS_URL": "http://user:password@127.0.0.1:9090",
+    "MESHBOT_CONFIG": "/etc/meshbot.yaml",
+}
+
+
+def test_every_variable_is_read() -> None:
+    """Each name of the contract fills its field."""
+    environment = read_environment(FULL)
+    assert environment == Environment(
+        slack_bot_token="xoxb-1",
+        slack_signing_secret="old-secret",
+        slack_app_token="xapp-1",
+        slack_api_url="http://127.0.0.1:8002/api/",
+        redis_url="redis://:password@127.0.0.1:6379/3",
+        kubeconfig="/etc/kubeconfig",
+        prometheus_url="http://user:password@127.0.0.1:9090",
+        config_path="/etc/meshbot.yaml",
+    )
+    assert {variable.name for variable in VARIABLES} == set(FULL)
+
+
+def test_an_empty_environment_has_the_defaults() -> None:
+    """Nothing is required to be read; an empty value counts as none."""
+    assert read_environment({}) == Environment() == read_environment(dict.fromkeys(FULL, " "))
+
+
+def test_no_secret_is_in_the_repr() -> None:
+    """Logs and tracebacks show an environment without its secrets."""
+    shown = repr(read_environment(FULL))
+    assert not [secret for secret in ("xoxb", "xapp", "old-secret", "password") if secret in shown]
+
+
+@pytest.mark.parametrize("name", [variable.name for variable in VARIABLES if variable.may_be_file])
+def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
+    """NAME_FILE names a mounted file; its final line break does not belong to the secret."""
+    (tmp_path / "secret").write_text(f"{FULL[name]}\n")
+    from_file = read_environment({f"{name}_FILE": str(tmp_path / "secret")})
+    assert from_file == read_environment({name: FULL[name]})
+    assert from_file != Environment()
+
+
+@pytest.mark.parametrize("name", ["SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN", "REDIS_URL"])
+def test_every_secret_has_a_file_form(name: str) -> None:
+    """What is a secret can be given without an environment variable that holds it."""
+    assert name in {variable.name for variable in VARIABLES if variable.may_be_file}
+
+
+def test_both_forms_at_once_are_refused(tmp_path: Path) -> None:
+    """It would be unclear which of the two is meant."""
+    (tmp_path / "secret").write_text("xoxb-2")
+    with pytest.raises(Refused, match="SLACK_BOT_TOKEN and SLACK_BOT_TOKEN_FILE"):
+        read_environment({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_BOT_TOKEN_FILE": str(tmp_path / "secret")})
+
+
+@pytest.mark.parametrize(("content", "why"), [(None, "No such file"), (b"", "empty"), (b"\xff\xfe", "not text")])
+def test_an_unreadable_file_is_named(content: bytes | None, why: str, tmp_path: Path) -> None:
+    """A missing, empty or binary secret file stops the process with its name, not with an empty secret."""
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    with pytest.raises(Refused, match=why) as refused:
+        read_environment({"SLACK_BOT_TOKEN_FILE": str(tmp_path / "secret")})
+    assert "SLACK_BOT_TOKEN_FILE" in refused.value.message
+
+
+@pytest.mark.parametrize("name", ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_API_URL", "REDIS_URL", "PROMETHEUS_URL"])
+def test_a_value_of_the_wrong_form_is_refused_without_repeating_it(name: str) -> None:
+    """A token in the wrong variable is named by variable; the value may be a secret."""
+    with pytest.raises(Refused) as refused:
+        read_environment({name: "swapped-secret"})
+    assert name in refused.value.message
+    assert "swapped" not in refused.value.message + refused.value.hint
+
+
+def test_two_signing_secrets_are_accepted_while_rotating() -> None:
+    """A comma separates the old signing secret from the new one."""
+    assert read_environment({"SLACK_SIGNING_SECRET": "old, new,"}).signing_secrets == ("old", "new")
+    assert read_environment({}).signing_secrets == ()

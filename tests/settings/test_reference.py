@@ -1,0 +1,29 @@
+"""The reference in docs/ is made from the schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from settings.environment import VARIABLES
+from settings.reference import renew
+from settings.schema import ConfigFile, RoleSection, ServiceSection
+
+PAGE = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
+
+
+def test_the_reference_is_up_to_date() -> None:
+    """Whoever changes the schema runs `python -m settings.reference docs/configuration.md`."""
+    assert renew(PAGE) == PAGE
+
+
+def test_every_key_and_variable_is_in_the_reference() -> None:
+    """The reference leaves nothing out."""
+    keys = [*ConfigFile.model_fields, *ServiceSection.model_fields, *RoleSection.model_fields]
+    assert [key for key in keys if f"| `{key}` |" not in PAGE] == []
+    assert [variable.name for variable in VARIABLES if f"`{variable.name}`" not in PAGE] == []
+
+
+def test_every_key_says_what_it_means() -> None:
+    """A key without a description would be an empty cell in the reference and a silent error message."""
+    for section in (ConfigFile, ServiceSection, RoleSection):
+        assert all(field.description for field in section.model_fields.values())
