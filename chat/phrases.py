@@ -69,7 +69,7 @@ def was_written(operation: Operation) -> bool:
 
 def patch_is_open(operation: Operation) -> bool:
     """Tell whether a patch was announced and nothing is on record of what became of it."""
-    outcomes = (Step.PATCHING, Step.PATCHED, Step.VERIFIED, Step.CONFLICT)
+    outcomes = (Step.PATCHING, Step.PATCHED, Step.VERIFIED, Step.CONFLICT, Step.UNWRITTEN)
     last = next((event.step for event in reversed(operation.story) if event.step in outcomes), None)
     return last is Step.PATCHING
 

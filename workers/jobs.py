@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from mesh.operations import running
-from mesh.operations.running import Stage
+from mesh.operations.stage import Stage
 
 
 class _Process:

@@ -12,7 +12,7 @@ from chat.directory import SlackDirectory
 from chat.outbox import SlackCards
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
-from mesh.operations.running import Stage
+from mesh.operations.stage import Stage
 from settings.environment import Environment
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog

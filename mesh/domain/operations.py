@@ -44,6 +44,8 @@ class Step(StrEnum):
     VERIFIED = "verified"
     CONFLICT = "conflict"
     """Somebody else changed the object first, nothing was written; it is planned again."""
+    UNWRITTEN = "unwritten"
+    """No answer came to a patch; the object shows that it was not written, and it can no longer be."""
     FORCED = "forced"
     """A gate did not pass and the person went ahead with a reason."""
     REFUSED = "refused"

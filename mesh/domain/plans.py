@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from mesh.domain.routes import Arm, Route
@@ -125,6 +125,12 @@ def plan(
         exposed=tuple(change.name for change in rising if change.share_before == 0),
         warnings=route.warnings + warnings,
     )
+
+
+def touch(former: Plan, route: Route, stamps: dict[str, str]) -> Plan:
+    """Plan to write `stamps` only, on the version of `route`: whatever was planned for an older version then fails."""
+    test = PatchOp("test", "/metadata/resourceVersion", route.resource_version)
+    return replace(former, resource_version=route.resource_version, patch=(test, *_stamp(route, stamps)))
 
 
 def _identity(route: Route) -> dict[str, str]:

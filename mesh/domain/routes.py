@@ -14,6 +14,8 @@ STAMP_ACTOR = PREFIX + "actor"
 STAMP_CANARY = PREFIX + "canary"
 STAMP_STABLE = PREFIX + "stable"
 STAMP_PREVIOUS = PREFIX + "previous"
+STAMP_ATTEMPT = PREFIX + "attempt"
+"""Written alone, to give the object a new version that shuts out a patch without an answer."""
 
 
 @dataclass(frozen=True)

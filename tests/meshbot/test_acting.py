@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from mesh.domain.catalog import Catalog, Cluster
-from mesh.operations.running import Stage
+from mesh.operations.stage import Stage
 from settings.environment import Environment
 from workers.wiring import make_workshop, prepare
 

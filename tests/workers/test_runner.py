@@ -21,7 +21,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 
 from mesh.domain.commands import Command, Verb
 from mesh.domain.operations import Operation
-from mesh.operations.running import Stage
+from mesh.operations.stage import Stage
 from playground.processes import Child
 from playground.servers import RedisServer
 from store.connection import patient

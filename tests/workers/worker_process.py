@@ -17,7 +17,7 @@ import redis
 
 from mesh.domain.operations import Operation
 from mesh.operations import running
-from mesh.operations.running import Stage
+from mesh.operations.stage import Stage
 from store.connection import quick
 from store.jobs import JobQueue
 from store.locks import RedisLocks

@@ -169,7 +169,7 @@ def test_killed_between_audit_and_patch(istio: Town) -> None:
     assert bare(after) == with_weights(bare(before), HALF)
     assert after["metadata"]["generation"] == before["metadata"]["generation"] + 1
     steps = _audit_steps(istio, operation_id)
-    assert steps == ["queued", "checking", "patching", "resumed", "patching", "patched", "verified"]
+    assert steps == ["queued", "checking", "patching", "resumed", "unwritten", "patching", "patched", "verified"]
 
 
 def test_killed_between_patch_and_report(istio: Town) -> None:

@@ -15,7 +15,8 @@ from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, Origin
 from mesh.domain.policy import Actor, Policy, Role
 from mesh.operations.receiving import Desk, receive
-from mesh.operations.running import Stage, run
+from mesh.operations.running import run
+from mesh.operations.stage import Stage
 from store.memory import MemoryAuditLog, MemoryLocks, MemoryOperations
 from tests.builders import JIN, healthy
 from workers.memory import MemoryCluster, MemoryMetrics

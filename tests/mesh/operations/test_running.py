@@ -289,7 +289,7 @@ def test_killed_between_audit_and_patch_it_is_done_once() -> None:
     assert done.state is State.SUCCEEDED
     assert bench.weights() == [50, 50]
     assert bench.audit_steps(done) == [
-        "queued", "checking", "patching", "resumed", "patching", "patched", "verified",
+        "queued", "checking", "patching", "resumed", "unwritten", "patching", "patched", "verified",
     ]  # fmt: skip
 
 
@@ -355,7 +355,7 @@ def test_a_patch_without_an_answer_is_looked_up() -> None:
         done = bench.do("promote api 50")
         assert done.state is State.SUCCEEDED
         assert bench.weights() == [50, 50]
-        assert len(calls) == (1 if arrived else 2)
+        assert len(calls) == (1 if arrived else 3)  # one more shuts the first one out
 
 
 def test_an_api_server_that_stays_away_after_the_patch_is_asked_again_later() -> None:
@@ -476,4 +476,39 @@ def test_a_route_of_a_rollout_controller_is_left_alone(text: str) -> None:
     refused = bench.do(text)
     assert refused.state is State.REFUSED
     assert "Argo Rollouts owns the weights" in refused.outcome
+    assert bench.weights() == [90, 10]
+
+
+def test_a_right_lost_after_the_patch_does_not_deny_what_was_done() -> None:
+    """The patch arrived, the worker died, the role was taken away: people are told that it was done."""
+    bench = Bench()
+    asked = bench.ask("promote api 50")
+    die(bench, asked, "cluster", Dying(bench.cluster, "patch", after=True))
+    bench.policy = Policy()
+    done = run(asked.id, bench.stage)
+    assert done.state is State.SUCCEEDED
+    assert bench.weights() == [50, 50]
+
+
+def test_a_patch_still_on_its_way_is_shut_out() -> None:
+    """A patch hangs, the worker dies, the gates fail meanwhile: the late patch is not written after the refusal."""
+    bench = Bench()
+    asked = bench.ask("promote api 50")
+    die(bench, asked, "cluster", Dying(bench.cluster, "patch", after=False))
+    late = bench.operations.get(asked.id).plan
+    assert late
+    bench.metrics.readings["v2"] = healthy(success=1.0)
+    assert run(asked.id, bench.stage).state is State.REFUSED
+    with pytest.raises(Conflict):
+        bench.cluster.patch(late, asked.target)
+    assert bench.weights() == [90, 10]
+
+
+def test_an_undo_whose_late_patch_arrived_is_seen_as_done() -> None:
+    """What was found on the object counts, also where planning the same again would be refused."""
+    bench = Bench()
+    bench.do("promote api 100")
+    asked = bench.ask("undo")
+    die(bench, asked, "cluster", Dying(bench.cluster, "patch", after=True))
+    assert run(asked.id, bench.stage).state is State.SUCCEEDED
     assert bench.weights() == [90, 10]

@@ -1,0 +1,86 @@
+"""Writing down what happens to one operation, and telling people."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from mesh.domain.errors import Conflict, LostLease, MeshbotError, Unavailable
+from mesh.domain.operations import Event, Operation, State, Step
+from mesh.operations import facts
+from mesh.operations.stage import Stage
+from mesh.ports import Lease
+
+TELL_AGAIN_S = 5.0
+"""When to try again to tell people the end, after Slack could not take it."""
+
+_WITH_PLAN = frozenset({Step.PATCHING, Step.FORCED, Step.REFUSED})
+
+log = logging.getLogger(__name__)
+
+
+class LeftToTheNext(MeshbotError):
+    """This worker can no longer write down what it does, so it does nothing more."""
+
+
+class Record:
+    """One worker's hold on one operation: `operation` is what the store has, and every change goes through here."""
+
+    def __init__(self, stage: Stage, operation: Operation, lease: Lease | None) -> None:
+        """Hold `operation`; with a `lease`, nothing can be written once it is lost."""
+        self.operation = operation
+        self._stage = stage
+        self._lease = lease
+
+    def tell(self, state: State, step: Step, text: str = "", **changes: Any) -> None:
+        """Move the operation and write the step into its story and into the audit log, all or nothing.
+
+        Raises LeftToTheNext when that cannot be written.
+        """
+        event = Event(step, self._stage.time.now(), text)
+        operation = self.operation.move(state, event, **changes)
+        more: dict[str, Any] = {"state": str(state)}
+        if step in _WITH_PLAN and operation.plan:
+            more |= facts.of_plan(operation.plan, operation.gates)
+        # Readings leave one line (that they were asked for), or the log would drown in them.
+        entries = [facts.of_event(operation, event, **more)] if operation.command.changes_traffic else []
+        self._commit(operation, *entries)
+
+    def end(self, state: State, step: Step, text: str, **changes: Any) -> None:
+        """Tell the last step; its text is the outcome. Raises LeftToTheNext."""
+        self.tell(state, step, text, outcome=text, **changes)
+
+    def fail(self, state: State, step: Step, error: MeshbotError) -> None:
+        """Tell an end that an error made, with its hint and choices. Raises LeftToTheNext."""
+        self.end(state, step, error.message.removesuffix("."), hint=error.hint, choices=error.choices)
+
+    def show(self) -> None:
+        """Show how far it is. That is worth no delay and no failure: only the end must reach people."""
+        try:
+            shown = self._stage.cards.show(self.operation)
+        except Unavailable as error:
+            log.warning("%s runs and could not be shown: %s", self.operation.id, error.message)
+            return
+        if shown.card != self.operation.card:
+            self._commit(shown)
+
+    def report(self) -> None:
+        """Tell people the end; only then is the operation settled. Tried again later when Slack does not take it."""
+        try:
+            shown = self._stage.cards.show(self.operation)
+        except Unavailable as error:
+            log.warning("%s ended and could not be told yet: %s", self.operation.id, error.message)
+            self._stage.operations.later(self.operation.id, seconds=TELL_AGAIN_S)
+            return
+        if shown.command.changes_traffic:
+            entry = self._stage.auditlog.latest(shown.id)
+            self._stage.cards.announce(shown, f"{entry.facts['seq']} {entry.hash[:12]}" if entry else "")
+        self._commit(replace(shown, reported=True))
+
+    def _commit(self, operation: Operation, *entries: dict[str, Any]) -> None:
+        """Write to the store. When that fails, nothing may be concluded: what was done is found on the object later."""
+        try:
+            self.operation = self._stage.operations.commit(operation, entries, lease=self._lease)
+        except (LostLease, Conflict, Unavailable) as error:
+            raise LeftToTheNext(error.message) from error
