@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from chat.blocks import Block, Message, Plain, actions, context, header, message, section
 from chat.buttons import buttons
 from chat.escape import Markup, bold, code, date, esc, fence, join, shorten, user
-from chat.phrases import is_change, is_plan, is_unsure, patch_is_open, phrase, sign, title, was_forced, was_written
+from chat.phrases import is_change, is_plan, is_unsure, phrase, sign, title, was_forced, was_written
 from chat.tables import Moved, gates_table, route_table, weights_table
 from mesh.domain.commands import Verb
 from mesh.domain.gates import Verdict, overall
@@ -81,7 +81,7 @@ def _moved(operation: Operation) -> Moved:
 
 def _caption(operation: Operation) -> Markup:
     """Say it where the bars are a memory and not what the route has now."""
-    if operation.done and patch_is_open(operation):
+    if operation.done and operation.patch_step is Step.PATCHING:
         return esc("As it was read before the patch was sent:")
     if operation.state is State.FAILED and was_written(operation):
         return esc("As this change wrote it:")

@@ -67,16 +67,9 @@ def was_written(operation: Operation) -> bool:
     return operation.went(Step.PATCHED) or operation.went(Step.VERIFIED)
 
 
-def patch_is_open(operation: Operation) -> bool:
-    """Tell whether a patch was announced and nothing is on record of what became of it."""
-    outcomes = (Step.PATCHING, Step.PATCHED, Step.VERIFIED, Step.CONFLICT, Step.UNWRITTEN)
-    last = next((event.step for event in reversed(operation.story) if event.step in outcomes), None)
-    return last is Step.PATCHING
-
-
 def is_unsure(operation: Operation) -> bool:
     """Tell whether a patch was sent and the operation failed before anybody knew what became of it."""
-    return operation.state is State.FAILED and patch_is_open(operation)
+    return operation.state is State.FAILED and operation.patch_step is Step.PATCHING
 
 
 def was_forced(operation: Operation) -> bool:
@@ -110,7 +103,7 @@ _JUDGED = {
 def _running(operation: Operation) -> Sign:
     if was_written(operation):
         return Sign(":hourglass_flowing_sand:", "Verifying")
-    return Sign(":hourglass_flowing_sand:", "Patching" if patch_is_open(operation) else "Checking")
+    return Sign(":hourglass_flowing_sand:", "Patching" if operation.patch_step is Step.PATCHING else "Checking")
 
 
 def _refused(operation: Operation) -> Sign:

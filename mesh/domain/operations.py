@@ -57,6 +57,9 @@ class Step(StrEnum):
     """Turned away by policy before there was an operation."""
 
 
+_OF_A_PATCH = frozenset({Step.PATCHING, Step.PATCHED, Step.VERIFIED, Step.CONFLICT, Step.UNWRITTEN})
+
+
 @dataclass(frozen=True)
 class Event:
     """One thing that happened."""
@@ -161,6 +164,11 @@ class Operation:
     def went(self, step: Step) -> bool:
         """Tell whether this step is in the story."""
         return any(event.step is step for event in self.story)
+
+    @property
+    def patch_step(self) -> Step | None:
+        """How far the newest patch is known to have come; None when none was announced."""
+        return next((event.step for event in reversed(self.story) if event.step in _OF_A_PATCH), None)
 
     def move(self, state: State, event: Event, **changes: object) -> Operation:
         """Return the operation in `state` with `event` told; ValueError for a transition that is not in the table."""

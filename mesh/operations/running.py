@@ -190,7 +190,8 @@ class _Run:
     def _was_applied(self) -> bool:
         """After an interruption between audit and report: find out from the object whether the patch arrived."""
         plan = self.operation.plan
-        return plan is not None and _patch_is_open(self.operation) and self._settle(plan)
+        is_open = self.operation.patch_step in (Step.PATCHING, Step.PATCHED)
+        return plan is not None and is_open and self._settle(plan)
 
     def _settle(self, plan: Plan) -> bool:
         """Find out what became of a patch without an answer: True when it arrived, False when it never will.
@@ -269,13 +270,6 @@ class _Run:
 
 class _TryLaterError(MeshbotError):
     """The outcome of a patch cannot be found out yet."""
-
-
-def _patch_is_open(operation: Operation) -> bool:
-    """Tell whether a patch was announced and nothing is on record that says it was not written."""
-    outcomes = (Step.PATCHING, Step.PATCHED, Step.CONFLICT, Step.UNWRITTEN)
-    last = next((event.step for event in reversed(operation.story) if event.step in outcomes), None)
-    return last in (Step.PATCHING, Step.PATCHED)
 
 
 def _before(plan: Plan) -> str:
