@@ -22,6 +22,7 @@ def arm(name: str, weight: int | None, *, index: int = 0, absent: int = 0) -> Ar
         name=name,
         weight=weight,
         effective=absent if weight is None else weight,
+        absent=absent,
         pointer=f"/spec/http/0/route/{index}/weight",
         identity=((f"/spec/http/0/route/{index}/destination/subset", name),),
         service="api",

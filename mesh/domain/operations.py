@@ -127,6 +127,8 @@ class Operation:
     origin: Origin
     created_at: float
     """Unix time in seconds."""
+    groups: tuple[str, ...] = ()
+    """Usergroups of the policy that Slack said the person was in when this was received; empty where not asked."""
     state: State = State.QUEUED
     plan: Plan | None = None
     gates: tuple[GateResult, ...] = ()

@@ -154,9 +154,7 @@ def _changes(route: Route, after: dict[str, int | None]) -> tuple[ArmChange, ...
 
 
 def _effective(arm: Arm, weight: int | None) -> int:
-    if weight is not None:
-        return weight
-    return arm.effective if arm.weight is None else 0
+    return arm.absent if weight is None else weight
 
 
 def _patch(route: Route, after: dict[str, int | None], stamps: dict[str, str]) -> tuple[PatchOp, ...]:

@@ -38,6 +38,8 @@ class Arm:
     """Namespace of that Service."""
     subset: str = ""
     """Istio subset, empty when the whole Service is the destination."""
+    absent: int = 0
+    """What an absent weight key means beside other arms: 0 for Istio and SMI, 1 for the Gateway API."""
     version: str = ""
     """Version label of the pods behind a subset, as their metrics carry it; empty when nothing says it."""
 

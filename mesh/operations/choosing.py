@@ -56,6 +56,17 @@ def roles(route: Route, service: Service) -> Roles:
     return Roles(stable=stable.name, canary=canary.name)
 
 
+def check_configured(route: Route, service: Service) -> None:
+    """Raise Refused when the configuration names an arm that the route does not have: a slip must not be a guess."""
+    for role, name in (("stable", service.stable), ("canary", service.canary)):
+        if name and not _name_of(route, name, service.name):
+            raise Refused(
+                f"The configuration calls {name} the {role} arm of {service.name}, and {route.label} has no such arm.",
+                hint=f"Mend services.{service.name}.{role}.",
+                choices=tuple(arm.name for arm in route.arms),
+            )
+
+
 def stamped(route: Route) -> Roles:
     """Return the roles that our last patch wrote on the object."""
     return Roles(route.annotation(STAMP_STABLE), route.annotation(STAMP_CANARY))
@@ -92,22 +103,37 @@ def promoted_roles(route: Route, service: Service, command: Command) -> Roles:
 def again(cluster: Cluster, plan: Plan, target: Target) -> Route:
     """Return the route that an earlier plan changed; raise NotFound when it is gone."""
     route = cluster.reread(plan, target)
-    if route is None:
-        raise NotFound(f"{plan.label} is gone.", hint=f"See /mesh status {target.service}.")
+    if route is None or route.uid != plan.uid:
+        raise NotFound(f"{plan.label} is gone, or was made anew.", hint=f"See /mesh status {target.service}.")
     return route
 
 
 def _typed(route: Route, service: Service, command: Command, known: Roles) -> Roles:
-    canary = route.find(command.version, command.service).name
-    others = [arm.name for arm in route.arms if arm.name != canary]
-    if canary == known.stable and service.stable:
+    """Return the roles where the version to promote is typed out; raise Refused where that would turn them round."""
+    named = route.find(command.version, command.service)
+    if named.name == known.canary:
+        return known
+    if named.name == known.stable:
+        return _swapped(route, service, command, known)
+    if not known.stable and (command.share or 0.0) < route.share(named):
         raise Refused(
-            f"{canary} is the stable arm of {command.service} in the configuration.",
-            hint="Roll back to it, or write the weights by name.",
-            choices=(f"/mesh rollback {command.service}", f"/mesh set {command.service} {canary}=…"),
+            f"That lowers {named.name}, so another arm would rise, and nothing says which one is the canary.",
+            hint="Promote the arm that is to rise, or write every weight by name.",
+            choices=(f"/mesh set {command.service} {named.name}=… …",),
         )
-    stable = others[0] if len(others) == 1 else known.stable
-    return Roles(stable="" if stable == canary else stable, canary=canary)
+    others = [arm.name for arm in route.arms if arm is not named]
+    return Roles(stable=known.stable or (others[0] if len(others) == 1 else ""), canary=named.name)
+
+
+def _swapped(route: Route, service: Service, command: Command, known: Roles) -> Roles:
+    """Let the arm that was stable be the next canary, once the last canary has everything; before that, refuse."""
+    if is_settled(route, service, known):
+        return Roles(stable=known.canary, canary=known.stable)
+    raise Refused(
+        f"{known.stable} is the stable arm of {command.service}; more traffic for it means less for the canary.",
+        hint="Roll back to it, or write the weights by name.",
+        choices=(f"/mesh rollback {command.service}", f"/mesh set {command.service} {known.stable}=… …"),
+    )
 
 
 def _version_choices(route: Route, command: Command) -> tuple[str, ...]:

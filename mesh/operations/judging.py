@@ -5,7 +5,7 @@ from __future__ import annotations
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target
 from mesh.domain.errors import Refused
-from mesh.domain.gates import GateResult, Verdict, judge, judge_ready
+from mesh.domain.gates import GateResult, Verdict, judge, judge_ready, overall
 from mesh.domain.plans import Plan
 from mesh.domain.routes import Arm, Route
 from mesh.ports import Cluster, Metrics
@@ -16,12 +16,18 @@ def judge_plan(
 ) -> tuple[GateResult, ...]:
     """Judge every arm that rises: by its traffic, or by its ready endpoints where it has no traffic yet.
 
-    An arm that falls needs nothing, nor does traffic that goes back to stable. `sources` are cluster and metrics.
+    An arm without traffic now may have failed its gates minutes ago; that still counts, or going down to 0 and up again
+    would be a way round them. That nothing is known of it does not. An arm that falls needs nothing, nor does traffic
+    that goes back to stable. `sources` are cluster and metrics.
     """
     arms = {arm.name: arm for arm in route.arms}
     cluster, metrics = sources
     rows = [row for name in plan.judged for row in judge_arm(arms[name], target, catalog=catalog, metrics=metrics)]
-    return (*rows, *(_judge_exposure(arms[name], target, cluster) for name in plan.exposed))
+    for name in plan.exposed:
+        rows.append(_judge_exposure(arms[name], target, cluster))
+        lately = judge_arm(arms[name], target, catalog=catalog, metrics=metrics)
+        rows += lately if overall(lately) is Verdict.FAIL else ()
+    return tuple(rows)
 
 
 def judge_arm(arm: Arm, target: Target, *, catalog: Catalog, metrics: Metrics) -> tuple[GateResult, ...]:

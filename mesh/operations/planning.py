@@ -12,7 +12,7 @@ from mesh.domain.operations import Operation, State
 from mesh.domain.plans import Plan, Roles, plan
 from mesh.domain.routes import STAMP_ACTOR, STAMP_CANARY, STAMP_OPERATION, STAMP_PREVIOUS, STAMP_STABLE, Route
 from mesh.domain.shares import all_to, promoted
-from mesh.operations.choosing import again, choose, is_settled, promoted_roles, roles
+from mesh.operations.choosing import again, check_configured, choose, is_settled, promoted_roles, roles
 from mesh.ports import Cluster, Operations
 
 Wanted = dict[str, int | None]
@@ -27,6 +27,7 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
         return _undo(operation, cluster, operations)
     service = catalog.service(operation.target)
     route = _free(choose(cluster, operation.target, service))
+    check_configured(route, service)
     found, wanted = _WANTED[operation.command.verb](route, service, operation)
     return plan(route, wanted, found, stamps=_stamps(operation, route, found)), route
 
@@ -79,7 +80,8 @@ _WANTED: dict[Verb, Callable[[Route, Service, Operation], tuple[Roles, Wanted]]]
 
 def _undo(operation: Operation, cluster: Cluster, operations: Operations) -> tuple[Plan, Route]:
     former = operations.get(operation.command.operation)
-    if former.plan is None or former.state is not State.SUCCEEDED or not former.plan.changes:
+    carried_out = former.command.changes_traffic and former.state is State.SUCCEEDED
+    if former.plan is None or not carried_out or not former.plan.changes:
         raise Refused(f"{former.id} changed nothing, so there is nothing to undo.", hint=_history_hint(former))
     route = _free(again(cluster, former.plan, operation.target))
     if route.weights != former.plan.weights:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import ANSWERED_BY_BOT, Command, Target, Verb
-from mesh.domain.errors import Denied, NotFound, Unavailable
+from mesh.domain.errors import Denied, NotFound
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Event, Operation, Origin, State, Step
-from mesh.domain.policy import Actor, Decision, Role, decide, is_member, named_groups
+from mesh.domain.policy import Actor, Role, is_member, named_groups
 from mesh.operations import facts
+from mesh.operations.authorising import authorise
 from mesh.ports import Directory, Operations, Receipt, Time
 
 PATIENCE_S = 120.0
@@ -50,32 +51,12 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
         raise ValueError(f"{command.verb} makes no operation")
     command = _completed(desk, command, origin)
     target = desk.catalog.target(command)
-    _authorised(desk, command, actor, origin, target)
-    operation = _new(desk, command, actor, origin, target)
+    groups = _authorised(desk, command, actor, origin, target)
+    operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(groups)))
     intent = f"{actor.user} {target} {format_command(command)}"
     return desk.operations.receive(
         operation, dedupe=dedupe, intent=intent, facts=facts.of_event(operation, operation.story[0])
     )
-
-
-def decision(catalog: Catalog, directory: Directory, command: Command, actor: Actor, target: Target) -> Decision:
-    """Decide by policy, and let only full members of the workspace change anything.
-
-    Slack is asked about usergroups only when the person's own id does not settle it. When Slack cannot say who
-    somebody is, the answer is no, with the reason.
-    """
-    if not command.changes_traffic:
-        return decide(catalog.policy, actor, frozenset(), Verb.STATUS, target)
-    by_id = decide(catalog.policy, actor, frozenset(), command.verb, target)
-    groups = named_groups(catalog.policy)
-    try:
-        if not by_id.allowed and groups:
-            by_id = decide(catalog.policy, actor, directory.groups(actor, groups), command.verb, target)
-        if by_id.allowed and not directory.active(actor):
-            return Decision(False, "default", "this account is not a full member of the workspace")
-    except Unavailable as error:
-        return Decision(False, "default", f"Slack could not say who you are: {error.message.removesuffix('.')}")
-    return by_id
 
 
 def history(desk: Desk, command: Command) -> list[Operation]:
@@ -113,10 +94,12 @@ def _last_change(desk: Desk, command: Command, origin: Origin) -> Operation:
     raise NotFound(f"There is no change {where} to undo.", hint="Name the operation: /mesh undo op-…")
 
 
-def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> None:
-    verdict = decision(desk.catalog, desk.directory, command, actor, target)
+def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> frozenset[str]:
+    """Return the usergroups that counted; raise Denied, with an audit entry."""
+    grant = authorise(desk.catalog, desk.directory, command, actor, target)
+    verdict = grant.decision
     if verdict.allowed:
-        return
+        return grant.groups
     event = Event(Step.DENIED, desk.time.now(), verdict.why)
     desk.operations.audit(facts.of_denial(actor, origin, command, target, event))
     raise Denied(

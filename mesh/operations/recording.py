@@ -13,7 +13,8 @@ from mesh.operations.stage import Stage
 from mesh.ports import Lease
 
 TELL_AGAIN_S = 5.0
-"""When to try again to tell people the end, after Slack could not take it."""
+"""When to try again to tell people the end, after Slack could not take it; later and later, up to the next number."""
+TELL_AGAIN_MOST_S = 600.0
 
 _WITH_PLAN = frozenset({Step.PATCHING, Step.FORCED, Step.REFUSED})
 
@@ -71,8 +72,13 @@ class Record:
             shown = self._stage.cards.show(self.operation)
         except Unavailable as error:
             log.warning("%s ended and could not be told yet: %s", self.operation.id, error.message)
-            self._stage.operations.later(self.operation.id, seconds=TELL_AGAIN_S)
+            since_the_end = self._stage.time.now() - self.operation.story[-1].at
+            pause = min(max(TELL_AGAIN_S, since_the_end / 2), TELL_AGAIN_MOST_S)
+            self._stage.operations.later(self.operation.id, seconds=pause)
             return
+        if shown.card != self.operation.card:
+            self._commit(shown)
+            shown = self.operation
         if shown.command.changes_traffic:
             entry = self._stage.auditlog.latest(shown.id)
             self._stage.cards.announce(shown, f"{entry.facts['seq']} {entry.hash[:12]}" if entry else "")

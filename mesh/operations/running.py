@@ -11,23 +11,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from mesh.domain.commands import Verb
 from mesh.domain.errors import Conflict, Denied, Held, MeshbotError, Refused, Unavailable
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan, touch
 from mesh.domain.routes import STAMP_ATTEMPT, STAMP_OPERATION, Route
 from mesh.operations import reading
+from mesh.operations.authorising import authorise_again
 from mesh.operations.judging import judge_plan
 from mesh.operations.planning import make_plan
-from mesh.operations.receiving import decision
 from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.stage import Stage
-from mesh.ports import Lease
 
 LOCK_WAIT_S = 0.5
 """How long a worker waits for another change of the same service before it gives its place to the next job."""
 REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
+LOCK_AGAIN_S = 0.5
+"""When to try again for the place of another change of the same service."""
 LOOK_AGAIN_S = 2.0
 """When to look for a patch again, after the API server could not say whether it arrived."""
 GIVE_UP_S = 60.0
@@ -39,28 +41,58 @@ log = logging.getLogger(__name__)
 def run(operation_id: str, stage: Stage) -> Operation:
     """Bring the operation to its end, or leave it to the clock; safe to call any number of times, from anywhere."""
     operation = stage.operations.get(operation_id)
-    if operation.settled:
+    try:
+        if not operation.done:
+            operation = _begun(stage, operation)
+        if not operation.done:
+            operation = _worked(stage, operation)
+        if operation.done and not operation.reported:
+            operation = _reported(stage, operation)
+    except LeftToTheNext as error:
+        log.warning("%s is left to the next worker: %s", operation_id, error.message)
+        return stage.operations.get(operation_id)
+    return operation
+
+
+def _begun(stage: Stage, operation: Operation) -> Operation:
+    """Let a queued operation begin and show its card, or expire. Before the lock: Slack's pace is nobody else's."""
+    if operation.state is not State.QUEUED:
         return operation
-    if operation.done or not operation.command.changes_traffic:
-        return _go(stage, operation, None)
+    record, now = Record(stage, operation, None), stage.time.now()
+    if operation.deadline and now > operation.deadline:
+        # One that was begun goes on whatever the hour; one that was not would come out of the blue.
+        text = f"It waited {now - operation.created_at:.0f} s for a worker, so it was not started"
+        hint = "Nothing was changed. Repeat it if it is still wanted."
+        record.end(State.EXPIRED, Step.EXPIRED, text, hint=hint)
+        return record.operation
+    record.tell(State.RUNNING, Step.CHECKING)
+    # What must be fast tells people afterwards: posting the card first costs a rollback its first half second.
+    if not operation.urgent:
+        record.show()
+    return record.operation
+
+
+def _worked(stage: Stage, operation: Operation) -> Operation:
+    """Do the work; a change does it alone on its service."""
+    if not operation.command.changes_traffic:
+        return _Run(stage, Record(stage, operation, None)).work()
     with stage.locks.hold(str(operation.target), wait_s=LOCK_WAIT_S) as lease:
         if lease is None:
-            stage.operations.later(operation_id, seconds=0.5)
+            stage.operations.later(operation.id, seconds=LOCK_AGAIN_S)
             return operation
-        return _go(stage, stage.operations.get(operation_id), lease)
+        fresh = stage.operations.get(operation.id)
+        return fresh if fresh.done else _Run(stage, Record(stage, fresh, lease)).work()
 
 
-def _go(stage: Stage, operation: Operation, lease: Lease | None) -> Operation:
-    """Run to the end and tell it; whatever cannot be written down is left to the next worker."""
-    record = Record(stage, operation, lease)
-    try:
-        if not record.operation.done:
-            _Run(stage, record).work()
-        if record.operation.done and not record.operation.reported:
+def _reported(stage: Stage, operation: Operation) -> Operation:
+    """Tell people the end, one worker at a time and without holding up other changes of the service."""
+    with stage.locks.hold(f"report {operation.id}", wait_s=0) as lease:
+        if lease is None:
+            return operation
+        record = Record(stage, stage.operations.get(operation.id), lease)
+        if not record.operation.reported:
             record.report()
-    except LeftToTheNext as error:
-        log.warning("%s is left to the next worker: %s", operation.id, error.message)
-    return record.operation
+        return record.operation
 
 
 class _Run:
@@ -75,36 +107,16 @@ class _Run:
         """The operation as the store has it."""
         return self.record.operation
 
-    def work(self) -> None:
+    def work(self) -> Operation:
         """Go as far as possible; every error becomes an end here, or is left to the next worker."""
         with self._told_errors():
-            if self._expired():
-                return
-            self._begin()
+            if self.operation.story[-1].step is not Step.CHECKING:
+                self.record.tell(State.RUNNING, Step.RESUMED, "taken up again after an interruption")
             if self.operation.command.changes_traffic:
                 self._change()
             else:
                 self._read()
-
-    def _expired(self) -> bool:
-        """End an operation that waited too long for a worker; one that was begun goes on whatever the hour."""
-        now, op = self.stage.time.now(), self.operation
-        if op.state is State.RUNNING or not op.deadline or now <= op.deadline:
-            return False
-        text = f"It waited {now - op.created_at:.0f} s for a worker, so it was not started"
-        hint = "Nothing was changed. Repeat it if it is still wanted."
-        self.record.end(State.EXPIRED, Step.EXPIRED, text, hint=hint)
-        return True
-
-    def _begin(self) -> None:
-        """Enter RUNNING: fresh, or resumed after another worker died."""
-        if self.operation.state is State.RUNNING:
-            self.record.tell(State.RUNNING, Step.RESUMED, "taken up again after an interruption")
-            return
-        self.record.tell(State.RUNNING, Step.CHECKING)
-        # What must be fast tells people afterwards: posting the card first costs a rollback its first half second.
-        if not self.operation.urgent:
-            self.record.show()
+        return self.operation
 
     def _read(self) -> None:
         stage = self.stage
@@ -120,6 +132,7 @@ class _Run:
         if self._was_applied():
             return
         self._authorise()
+        self._not_overtaken()
         for _ in range(REPLANS):
             if self._try_once():
                 return
@@ -144,15 +157,27 @@ class _Run:
 
     def _authorise(self) -> None:
         """Rights may have changed since the request."""
-        op = self.operation
-        verdict = decision(self.stage.catalog, self.stage.directory, op.command, op.actor, op.target)
+        stage = self.stage
+        verdict = authorise_again(self.operation, stage.catalog, stage.directory, now=stage.time.now())
         if not verdict.allowed:
             raise Denied(f"No longer allowed: {verdict.why}.", hint="Nothing was changed.")
+
+    def _not_overtaken(self) -> None:
+        """Refuse what a newer change has overtaken: who rolls back means what still waits in the queue, too."""
+        op = self.operation
+        for newer in () if op.urgent else self.stage.operations.recent(target=op.target):
+            if newer.state is State.SUCCEEDED and newer.created_at > op.created_at:
+                raise Refused(
+                    f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
+                    hint="Nothing was changed. Repeat it if it is still wanted.",
+                )
 
     def _same_wish(self, plan: Plan) -> None:
         """Refuse a plan made again that is not the one made before: same object, same weights before and after."""
         former = self.operation.plan
-        if former is not None and former.intent != plan.intent:
+        # "Everything to stable" is the same wish whatever the weights were before.
+        absolute = self.operation.command.verb is Verb.ROLLBACK
+        if former is not None and former.intent != plan.intent and not absolute:
             raise Refused(
                 f"The weights of {plan.label} changed while this ran: {_before(former)} became {_before(plan)}.",
                 hint="Nothing was changed. Repeat it if it is still wanted.",
@@ -196,11 +221,12 @@ class _Run:
     def _settle(self, plan: Plan) -> bool:
         """Find out what became of a patch without an answer: True when it arrived, False when it never will.
 
-        Raises Refused when somebody else changed the object since, so that nobody can know.
+        Raises Unavailable when somebody else changed the object since, so that nobody can know.
         """
         route = self._look(plan)
         if route is not None and route.annotation(STAMP_OPERATION) == self.operation.id:
-            self.record.tell(State.RUNNING, Step.PATCHED, "found on the object")
+            if self.operation.patch_step is not Step.PATCHED:
+                self.record.tell(State.RUNNING, Step.PATCHED, "found on the object")
             self._verify(plan, route)
             return True
         # The API server counts the generation up with every change of the spec, and weights are spec.
@@ -209,7 +235,8 @@ class _Run:
             self.record.tell(State.RUNNING, Step.UNWRITTEN, "no answer came, and it was not written")
             return False
         now = "it is gone" if route is None else f"now it is {_now(route)}"
-        raise Refused(
+        # Not a refusal: the patch may have been written before the other change came.
+        raise Unavailable(
             f"{plan.label} was changed by somebody else while this operation was interrupted; {now}.",
             hint="Nothing more was done. Look at /mesh status, and repeat it if it is still wanted.",
         )
@@ -256,6 +283,8 @@ class _Run:
             self.record.fail(State.REFUSED, Step.REFUSED, error)
         except MeshbotError as error:
             self.record.fail(State.FAILED, Step.FAILED, error)
+        except Exception as error:  # noqa: BLE001 (a bug must end the operation and be told, not be tried for ever)
+            self.record.fail(State.FAILED, Step.FAILED, _incident(self.operation, error))
 
     def _later(self, error: MeshbotError) -> None:
         sent = next(event.at for event in reversed(self.operation.story) if event.step is Step.PATCHING)
@@ -270,6 +299,14 @@ class _Run:
 
 class _TryLaterError(MeshbotError):
     """The outcome of a patch cannot be found out yet."""
+
+
+def _incident(operation: Operation, error: Exception) -> MeshbotError:
+    log.error("a bug stopped %s", operation.id, exc_info=error)
+    return MeshbotError(
+        f"A bug in meshbot stopped this operation ({type(error).__name__}).",
+        hint=f"Look at /mesh status {operation.target.service}; the worker's log has the details under {operation.id}.",
+    )
 
 
 def _before(plan: Plan) -> str:

@@ -101,6 +101,7 @@ async def suffer(trouble: Trouble, request: web.Request, handler: Handler) -> we
         body = ApiError(trouble.status, reason, message).body()
         return web.json_response(body, status=trouble.status, headers=headers)
     if trouble.kind == "hang":
+        await request.read()  # a server that hangs has the request already
         await asyncio.sleep(trouble.seconds)
         return await handler(request)
     await request.read()

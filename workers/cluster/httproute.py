@@ -102,6 +102,7 @@ def _arms(obj: Object, rule: Object, pointer: str) -> list[Arm]:
                 name=name,
                 weight=weight,
                 effective=_ABSENT if weight is None else weight,
+                absent=_ABSENT,
                 pointer=f"{pointer}/{index}/weight",
                 identity=identity(ref, f"{pointer}/{index}", _IDENTITY),
                 service=service,

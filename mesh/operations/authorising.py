@@ -1,0 +1,56 @@
+"""May this person do this: by policy, by what Slack says of them, when they ask and again when it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mesh.domain.catalog import Catalog
+from mesh.domain.commands import Command, Target, Verb
+from mesh.domain.errors import Unavailable
+from mesh.domain.operations import Operation
+from mesh.domain.policy import Actor, Decision, decide, named_groups
+from mesh.ports import Directory
+
+TRUSTED_S = 60.0
+"""How long what Slack said of a person counts, in seconds."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A decision, and the usergroups it was made with."""
+
+    decision: Decision
+    groups: frozenset[str] = frozenset()
+
+
+def authorise(catalog: Catalog, directory: Directory, command: Command, actor: Actor, target: Target) -> Grant:
+    """Decide by policy, and let only full members of the workspace change anything.
+
+    Slack is asked about usergroups only when the person's own id does not settle it. When Slack cannot say who
+    somebody is, the answer is no, with the reason.
+    """
+    if not command.changes_traffic:
+        return Grant(decide(catalog.policy, actor, frozenset(), Verb.STATUS, target))
+    grant = Grant(decide(catalog.policy, actor, frozenset(), command.verb, target))
+    named = named_groups(catalog.policy)
+    try:
+        if not grant.decision.allowed and named:
+            groups = directory.groups(actor, named)
+            grant = Grant(decide(catalog.policy, actor, groups, command.verb, target), groups)
+        if grant.decision.allowed and not directory.active(actor):
+            return Grant(Decision(False, "default", "this account is not a full member of the workspace"))
+    except Unavailable as error:
+        return Grant(Decision(False, "default", f"Slack could not say who you are: {error.message.removesuffix('.')}"))
+    return grant
+
+
+def authorise_again(operation: Operation, catalog: Catalog, directory: Directory, *, now: float) -> Decision:
+    """Decide anew when the operation runs: by today's policy, and by what Slack said when it was received.
+
+    That is asked again once it is older than a minute, and only then: each job runs in a process of its own, so asking
+    each time would use up Slack's rate limits, and a hiccup of Slack's would turn allowed rollbacks away.
+    """
+    if now - operation.created_at > TRUSTED_S:
+        return authorise(catalog, directory, operation.command, operation.actor, operation.target).decision
+    groups = frozenset(operation.groups)
+    return decide(catalog.policy, operation.actor, groups, operation.command.verb, operation.target)
