@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http.client import HTTPException
 
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.authorize import Authorize
@@ -81,17 +82,14 @@ class Passport(Authorize):
         """Ask Slack once; False when it should be asked again."""
         try:
             me = self.client.auth_test()
-            identity = Identity(
+            self.identity = Identity(
                 team=me.get("team_id") or "",
                 enterprise=me.get("enterprise_id") or "",
                 bot=me.get("bot_id") or "",
                 user=me.get("user_id") or "",
             )
-            self.identity = identity
-            self.identity = Identity(
-                identity.team, identity.enterprise, self._app(identity.bot), identity.bot, identity.user
-            )
-        except (SlackApiError, SlackClientError, OSError) as error:
+            self.identity = replace(self.identity, app=self._app(self.identity.bot))
+        except (SlackClientError, HTTPException, OSError, ValueError) as error:
             log.warning("Slack has not said yet who this bot is: %s", _reason(error))
             return False
         return True

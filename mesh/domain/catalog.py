@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from mesh.domain.commands import Command, Target
 from mesh.domain.errors import NotFound
@@ -66,8 +66,8 @@ class Catalog:
         """
         entry = self.service(Target(command.cluster, command.namespace, command.service))
         cluster = self.cluster(command.cluster or entry.cluster)
-        namespace = command.namespace or (entry.namespace if entry.cluster in ("", cluster.name) else "")
-        return Target(cluster.name, namespace or cluster.namespace, command.service)
+        namespace = command.namespace or entry.namespace or cluster.namespace
+        return Target(cluster.name, namespace, command.service)
 
     def cluster(self, name: str) -> Cluster:
         """Return the cluster of that name, the first one for an empty name; raise NotFound with the names there are."""
@@ -95,10 +95,6 @@ class Catalog:
     def mesh(self, target: Target) -> str:
         """Return whose metrics speak for the target: `istio` or `linkerd`."""
         return self.service(target).mesh or self.cluster(target.cluster).mesh
-
-    def with_policy(self, policy: Policy) -> Catalog:
-        """Return the same catalog under another policy."""
-        return replace(self, policy=policy)
 
 
 def _agrees(configured: str, asked: str) -> bool:

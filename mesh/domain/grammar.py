@@ -222,6 +222,7 @@ def _planned(rest: list[str], options: dict[str, str | bool]) -> tuple[Verb, lis
 
 
 def _read_help(rest: list[str]) -> Command:
+    _expect(Verb.HELP, rest, 0, 1)
     return Command(verb=Verb.HELP, topic=str(_verb(rest[0])) if rest else "")
 
 

@@ -103,9 +103,7 @@ class Roles:
     canary: str = ""
 
 
-def plan(
-    route: Route, wanted: dict[str, int | None], roles: Roles, *, stamps: dict[str, str], warnings: tuple[str, ...] = ()
-) -> Plan:
+def plan(route: Route, wanted: dict[str, int | None], roles: Roles, *, stamps: dict[str, str]) -> Plan:
     """Plan the change of `route` to the `wanted` weights (arm name to integer; None removes the key again).
 
     Arms that are not named keep their weight. `stamps` are the annotations written in the same patch.
@@ -123,7 +121,7 @@ def plan(
         canary=roles.canary,
         judged=tuple(change.name for change in rising if change.share_before > 0),
         exposed=tuple(change.name for change in rising if change.share_before == 0),
-        warnings=route.warnings + warnings,
+        warnings=route.warnings,
     )
 
 

@@ -136,6 +136,11 @@ class _Run:
         for _ in range(REPLANS):
             if self._try_once():
                 return
+        if not self.operation.went(Step.CONFLICT):
+            raise Unavailable(
+                f"The API server did not take the patch in {REPLANS} tries; nothing was written.",
+                hint="Look at its health and at /mesh status, then repeat.",
+            )
         raise Refused(
             f"The route was changed by somebody else {REPLANS} times while this ran; nothing was written.",
             hint="See who writes to it (/mesh status), then repeat.",
