@@ -74,7 +74,7 @@ def parse(text: str) -> Command:
     """
     words = _lead_off(_words(_normalised(text)))
     words, options = _take_options(words)
-    if not words:
+    if not words or words[0] in ("?", "hello", "hi"):
         return Command(verb=Verb.HELP)
     verb, rest = _verb(words[0]), words[1:]
     if verb is Verb.PLAN:
@@ -150,8 +150,13 @@ def _joined_percent(words: list[str]) -> list[str]:
 
 
 def _lead_off(words: list[str]) -> list[str]:
-    """Drop the name we were called by."""
-    return words[1:] if words and (words[0].startswith("/") or _MENTION.fullmatch(words[0])) else words
+    """Drop the name we were called by, what was said before it ("hey @mesh"), and a "please" after it."""
+    called = [at for at, word in enumerate(words) if _MENTION.fullmatch(word)]
+    if called:
+        words = words[called[0] + 1 :]
+    elif words and words[0].startswith("/"):
+        words = words[1:]
+    return words[1:] if words and words[0].lower() == "please" else words
 
 
 # --- options -----------------------------------------------------------------------------------------------------
@@ -163,7 +168,9 @@ def _take_options(words: list[str]) -> tuple[list[str], dict[str, str | bool]]:
     queue = list(words)
     while queue:
         word = queue.pop(0)
-        if word.startswith("-") and len(word) > 1:
+        if word == "--help":
+            plain.insert(0, "help")
+        elif word.startswith("-") and len(word) > 1:
             name, value = _option(word, queue)
             if name in options:
                 raise Refused(f"--{name.replace('_', '-')} is given twice.", hint="Give it once.")
@@ -245,6 +252,7 @@ def _one_service(verb: Verb) -> Callable[[list[str]], Command]:
 
 
 def _read_promote(rest: list[str]) -> Command:
+    rest = [word for at, word in enumerate(rest) if at == 0 or word.lower() != "to"]  # as our own cards say it
     _expect(Verb.PROMOTE, rest, 2, 3)
     version = _arm(rest[1]) if len(rest) == 3 else ""
     return Command(verb=Verb.PROMOTE, service=_name(rest[0], "service"), version=version, share=_share(rest[-1]))
@@ -314,7 +322,7 @@ def _share(word: str) -> float:
 
 
 def _weight(word: str) -> tuple[str, int]:
-    match = _WEIGHT.fullmatch(word)
+    match = _WEIGHT.fullmatch(word.rstrip(","))
     if match is None:
         raise Refused(f"{word!r} is not <version>=<weight>.", hint=f"{usage(Verb.SET)}, for example v1=70 v2=30.")
     return _arm(match[1]), int(match[2])
@@ -323,6 +331,10 @@ def _weight(word: str) -> tuple[str, int]:
 def _checked(command: Command) -> Command:
     if command.force and not command.reason:
         raise Refused("--force needs a reason.", hint='Add --reason "why the gates may be ignored".')
-    if command.dry_run and command.verb not in CHANGING:
-        raise Refused(f"{command.verb} changes nothing, so --dry-run means nothing.", hint="Leave it out.")
+    for option in ("dry_run", "force"):
+        if getattr(command, option) and command.verb not in CHANGING:
+            written = option.replace("_", "-")
+            raise Refused(f"{command.verb} changes nothing, so --{written} means nothing.", hint="Leave it out.")
+    if command.operation and (command.namespace or command.cluster):
+        raise Refused("An operation knows its namespace and cluster.", hint="Leave -n and -c out.")
     return command

@@ -94,4 +94,6 @@ def _why_not(policy: Policy, mine: list[Role], verb: Verb, target: Target) -> st
         return "this meshbot has no policy, so nobody may change traffic"
     if not mine:
         return "you hold no role"
-    return f"your role{'s' * (len(mine) > 1)} {', '.join(role.name for role in mine)} do not allow {verb} of {target}"
+    names = ", ".join(role.name for role in mine)
+    held = f"your roles {names} do" if len(mine) > 1 else f"your role {names} does"
+    return f"{held} not allow {verb} of {target}"

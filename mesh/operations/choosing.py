@@ -44,15 +44,16 @@ def is_chosen(route: Route, configured: str) -> bool:
 def roles(route: Route, service: Service) -> Roles:
     """Say which arm is stable and which canary: by configuration, then by our annotation, then by the shape.
 
-    The shape tells only where there are two arms of different share: the smaller one is the canary.
+    The shape tells only where there are two arms and one has at least twice the share of the other: the smaller one is
+    the canary. Nearer to half nobody can tell a canary on its way up from one that is being drained.
     """
     for said in (Roles(service.stable, service.canary), stamped(route)):
         found = _among(route, said, target_service=service.name)
         if found.stable or found.canary:
             return found
-    if len(route.arms) != 2 or route.arms[0].effective == route.arms[1].effective:
+    canary, *_, stable = sorted(route.arms, key=lambda arm: arm.effective)
+    if len(route.arms) != 2 or stable.effective < 2 * canary.effective or not stable.effective:
         return Roles()
-    canary, stable = sorted(route.arms, key=lambda arm: arm.effective)
     return Roles(stable=stable.name, canary=canary.name)
 
 

@@ -63,7 +63,9 @@ def _set(route: Route, service: Service, operation: Operation) -> tuple[Roles, W
 
 
 def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
-    found = roles(route, service)
+    # Planned again, it goes where it was going: somebody else's weights must not say anew who is stable.
+    former = operation.plan
+    found = Roles(former.stable, former.canary) if former else roles(route, service)
     if not found.stable:
         name = operation.command.service
         choices = tuple(f"/mesh promote {name} {arm.name} 100" for arm in route.arms)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import ANSWERED_BY_BOT, Command, Target, Verb
-from mesh.domain.errors import Denied, NotFound
+from mesh.domain.errors import Denied, NotFound, Unavailable
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Event, Operation, Origin, State, Step
 from mesh.domain.policy import Actor, Role, is_member, named_groups
@@ -49,7 +49,10 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
     """
     if command.verb in ANSWERED_BY_BOT:
         raise ValueError(f"{command.verb} makes no operation")
-    command = _completed(desk, command, origin)
+    try:
+        command = _completed(desk, command, origin)
+    except Unavailable as error:
+        raise Unavailable(f"{error.message.removesuffix('.')}, so nothing was started.", hint=error.hint) from error
     target = desk.catalog.target(command)
     groups = _authorised(desk, command, actor, origin, target)
     operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(groups)))

@@ -200,7 +200,7 @@ class _Run:
         self.record.operation = replace(self.operation, plan=plan, gates=gates)
         if verdict is Verdict.FAIL:
             raise Refused(f"Gates failed: {why}.", hint="The weights stay. Look at the canary, or roll back.")
-        raise Held(f"Gates could not decide: {why}.", hint="The weights stay. Wait for traffic, or see /mesh gates.")
+        raise Held(f"Gates could not decide: {why}.", hint=f"The weights stay. {_remedy(gates)}")
 
     # --- the patch and what came of it ---------------------------------------------------------------------------
 
@@ -304,6 +304,13 @@ class _Run:
 
 class _TryLaterError(MeshbotError):
     """The outcome of a patch cannot be found out yet."""
+
+
+def _remedy(gates: tuple[GateResult, ...]) -> str:
+    """Say what would let the gates decide: traffic where the metrics answered, else the metrics themselves."""
+    if any(row.value is not None for row in gates) or any("no traffic" in row.why for row in gates):
+        return "Wait for more traffic, then repeat."
+    return "See that the metrics server is there and answers (meshbot doctor), then repeat."
 
 
 def _incident(operation: Operation, error: Exception) -> MeshbotError:

@@ -28,6 +28,8 @@ PROMOTE = Command(verb=Verb.PROMOTE, service="api", share=50.0)
         "promote api ５０％",
         "\u200bpromote api\u200d 50",
         "promote   api\t50.0",
+        "promote api to 50",
+        "hey <@U0MESHBOT> please promote api 50",
     ],
 )
 def test_what_people_type_means_the_same(text: str) -> None:
@@ -76,6 +78,9 @@ def test_reasons_survive_typographic_quotes(text: str, reason: str) -> None:
         ("plan status api", "nothing to plan", "/mesh status"),
         ("plan", "needs a changing command", "plan promote"),
         ("status api --dry-run", "means nothing", "Leave it out"),
+        ("status api --force --reason x", "means nothing", "Leave it out"),
+        ("undo op-k3v9x2m4ta -n other", "knows its namespace", "Leave -n"),
+        ("help promote extra", "does not understand 'extra'", "Usage"),
         ("promote api\x07 50", "control character", "again"),
         ("x" * 2000, "characters", "Shorten"),
     ],
@@ -88,8 +93,9 @@ def test_what_is_not_understood_is_answered(text: str, said: str, hint: str) -> 
 
 
 def test_nothing_at_all_is_a_call_for_help() -> None:
-    """`/mesh` alone shows the help."""
-    assert parse("").verb is parse("/mesh").verb is Verb.HELP
+    """`/mesh` alone shows the help, and so do the other ways in which people ask for it."""
+    assert parse("").verb is parse("/mesh").verb is parse("?").verb is Verb.HELP
+    assert parse("promote --help").topic == "promote"
 
 
 def test_plan_is_a_dry_run_of_what_follows() -> None:

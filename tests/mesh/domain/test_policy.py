@@ -28,8 +28,8 @@ def test_everything_a_role_does_not_say_is_denied_with_a_reason() -> None:
     """Other people, other verbs, other services, other namespaces: each no says why."""
     other = Target("default", "mesh-demo", "checkout")
     assert "you hold no role" in decide(POLICY, LEE, frozenset(), Verb.PROMOTE, TARGET).why
-    assert "do not allow undo" in decide(POLICY, JIN, frozenset(), Verb.UNDO, TARGET).why
-    assert "do not allow promote" in decide(POLICY, JIN, frozenset(), Verb.PROMOTE, other).why
+    assert "does not allow undo" in decide(POLICY, JIN, frozenset(), Verb.UNDO, TARGET).why
+    assert "does not allow promote" in decide(POLICY, JIN, frozenset(), Verb.PROMOTE, other).why
     assert decide(POLICY, JIN, frozenset(), Verb.PROMOTE, Target("default", "x", "web-shop")).allowed
 
 

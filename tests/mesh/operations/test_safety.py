@@ -1,0 +1,253 @@
+"""What hostile reviewers tried: orders of events and ways of asking that must not end wrongly or in silence."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from mesh.domain.catalog import Service
+from mesh.domain.errors import Denied, Unavailable
+from mesh.domain.gates import Reading
+from mesh.domain.operations import Operation, State
+from mesh.domain.plans import Plan
+from mesh.domain.routes import Route
+from mesh.operations.authorising import TRUSTED_S
+from mesh.operations.running import run
+from tests.builders import LEE, healthy
+from tests.mesh.operations.bench import Bench, surroundings, virtual_service
+from tests.mesh.operations.test_running import Dying, die
+
+SICK = {"v1": healthy(), "v2": healthy(success=50.0)}
+
+
+# --- the order of things -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("newer", ["rollback api", "set api v1=80 v2=20"])
+def test_what_a_newer_change_overtook_is_refused(newer: str) -> None:
+    """A promote that waited in its queue must not undo the rollback that was asked for after it."""
+    bench = Bench()
+    slow = bench.ask("promote api 50")
+    bench.time.at += 1
+    assert bench.do(newer).state is State.SUCCEEDED
+    left = bench.weights()
+    refused = run(slow.id, bench.stage)
+    assert refused.state is State.REFUSED
+    assert "was asked for after this" in refused.outcome
+    assert bench.weights() == left
+
+
+def test_a_rollback_is_overtaken_by_nothing() -> None:
+    """Going back is safe at any time, so an older rollback still runs."""
+    bench = Bench()
+    slow = bench.ask("rollback api")
+    bench.time.at += 1
+    bench.do("promote api 50")
+    assert run(slow.id, bench.stage).state is State.SUCCEEDED
+    assert bench.weights() == [100, 0]
+
+
+def test_a_rollback_does_not_give_up_because_somebody_else_writes() -> None:
+    """Everything to stable is the same wish whatever the weights were a moment ago."""
+    bench = Bench()
+    real = bench.cluster.patch
+    calls: list[int] = []
+
+    def once_late(plan: Plan, target: Any) -> Route:
+        calls.append(1)
+        if len(calls) == 1:
+            changed = copy.deepcopy(bench.route_object())
+            for arm, weight in zip(changed["spec"]["http"][0]["route"], (40, 60), strict=True):
+                arm["weight"] = weight
+            bench.cluster.client.put(changed)
+        return real(plan, target)
+
+    bench.cluster.patch = once_late  # type: ignore[method-assign]  # another writer in between
+    assert bench.do("rollback api").state is State.SUCCEEDED
+    assert bench.weights() == [100, 0]
+
+
+# --- ways round the gates ----------------------------------------------------------------------------------------
+
+
+def test_naming_the_stable_arm_does_not_turn_the_roles_round() -> None:
+    """`promote api v1 10` would raise a sick v2 to 90 % unjudged, and the next rollback would go to it."""
+    bench = Bench(readings=SICK)
+    refused = bench.do("promote api v1 10")
+    assert refused.state is State.REFUSED
+    assert "/mesh rollback api" in refused.choices
+    assert bench.weights() == [90, 10]
+    assert bench.do("rollback api").state is State.SUCCEEDED
+    assert bench.weights() == [100, 0]
+
+
+def test_naming_the_stable_arm_is_refused_where_only_the_canary_is_configured() -> None:
+    """With two arms, one named role says the other."""
+    bench = Bench(readings=SICK, services=(Service("api", canary="v2"),))
+    assert bench.do("promote api v1 10").state is State.REFUSED
+    assert bench.weights() == [90, 10]
+
+
+def test_near_half_the_shape_says_nothing() -> None:
+    """At 40/60 on an object we never touched, a rollback to the larger arm could be one to the sick canary."""
+    bench = Bench(objects=[virtual_service(40, 60), *surroundings()])
+    refused = bench.do("rollback api")
+    assert refused.state is State.REFUSED
+    assert refused.choices == ("/mesh promote api v1 100", "/mesh promote api v2 100")
+
+
+def test_lowering_an_arm_that_nobody_called_canary_is_refused() -> None:
+    """At 50/50 without any word on the roles, lowering one arm is raising the other."""
+    bench = Bench(readings=SICK, objects=[virtual_service(50, 50), *surroundings()])
+    refused = bench.do("promote api v1 10")
+    assert refused.state is State.REFUSED
+    assert "another arm would rise" in refused.outcome
+    assert bench.do("set api v1=10 v2=90").state is State.REFUSED
+    assert bench.weights() == [50, 50]
+
+
+def test_after_full_promotion_the_old_stable_arm_can_be_the_next_canary() -> None:
+    """A new round: v1 is named, so it is judged, and a rollback goes to v2."""
+    bench = Bench()
+    bench.do("promote api 100")
+    asked = bench.do("promote api v1 10")
+    assert asked.state is State.REFUSED  # no pod of v1 is ready on this bench
+    assert [row.name for row in asked.gates] == ["ready"]
+    assert asked.plan
+    assert (asked.plan.stable, asked.plan.canary) == ("v2", "v1")
+
+
+def test_down_to_zero_and_up_again_is_no_way_round_a_failing_gate() -> None:
+    """What failed its gates minutes ago does not rise on a ready pod alone; what nothing is known of may."""
+    bench = Bench(readings=SICK)
+    assert bench.do("rollback api").state is State.SUCCEEDED
+    assert bench.do("promote api 100").state is State.REFUSED
+    assert bench.do("undo").state is State.REFUSED
+    assert bench.weights() == [100, 0]
+    bench.metrics.readings["v2"] = Reading()
+    assert bench.do("promote api 10").state is State.SUCCEEDED
+
+
+def test_a_slip_in_the_configured_roles_is_not_a_guess() -> None:
+    """`stable: v-1` names no arm: the shape must not decide who is rolled back to."""
+    bench = Bench(services=(Service("api", stable="v-1"),), objects=[virtual_service(30, 70), *surroundings()])
+    refused = bench.do("rollback api")
+    assert refused.state is State.REFUSED
+    assert "calls v-1 the stable arm" in refused.outcome
+    assert bench.weights() == [30, 70]
+    assert bench.do("status api").state is State.SUCCEEDED
+
+
+def test_undo_to_absent_weights_is_judged_by_what_they_mean() -> None:
+    """An absent weight of an HTTPRoute is 1, so taking the key away raises the canary from 0 to half."""
+    refs = [{"name": f"api-{version}", "port": 80} for version in ("v1", "v2")]
+    parents = [{"kind": "Service", "group": "", "name": "api", "port": 80}]
+    obj = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "api-route", "namespace": "mesh-demo"},
+        "spec": {"parentRefs": parents, "rules": [{"backendRefs": refs}]},
+    }
+    bench = Bench(objects=[obj], services=(Service("api", stable="api-v1"),))
+    bench.metrics.readings.update({"api-v1": healthy(), "api-v2": healthy(success=10.0)})
+    assert bench.do("promote api 0").state is State.SUCCEEDED
+    refused = bench.do("undo")
+    assert refused.state is State.REFUSED
+    assert refused.plan
+    assert [(arm.name, arm.share_after) for arm in refused.plan.arms] == [("api-v1", 50.0), ("api-v2", 50.0)]
+
+
+def test_a_dry_run_cannot_be_undone() -> None:
+    """It changed nothing, although it has a plan."""
+    bench = Bench()
+    dry = bench.do("plan promote api 50")
+    assert "changed nothing" in bench.do(f"undo {dry.id}").outcome
+    assert bench.weights() == [90, 10]
+
+
+def test_an_object_made_anew_is_not_undone() -> None:
+    """The same name is not the same object."""
+    bench = Bench()
+    done = bench.do("promote api 50")
+    fresh = {**bench.route_object(), "metadata": {"name": "api-vs", "namespace": "mesh-demo"}}
+    bench.cluster.client.put(fresh)
+    assert "made anew" in bench.do(f"undo {done.id}").outcome
+
+
+# --- people and Slack --------------------------------------------------------------------------------------------
+
+
+def test_a_hiccup_of_slack_does_not_turn_an_allowed_change_away() -> None:
+    """What Slack said when it was received counts for a minute; after that it must say it again."""
+    bench = Bench(members={"S0TEAM": {LEE.user}})
+    quick, slow = bench.ask("promote api 50", LEE), bench.ask("promote api 60", LEE)
+
+    def away(*_: object) -> frozenset[str]:
+        raise Unavailable("ratelimited")
+
+    bench.directory.groups = away  # type: ignore[method-assign, assignment]  # a Slack that is busy
+    assert run(quick.id, bench.stage).state is State.SUCCEEDED
+    bench.time.at += TRUSTED_S + 1
+    assert "could not say who you are" in run(slow.id, bench.stage).outcome
+    with pytest.raises(Denied, match="could not say who you are"):
+        bench.ask("promote api 70", LEE)
+
+
+def test_a_bug_ends_the_operation_and_is_told() -> None:
+    """Anything unexpected is an end that people see, not a job that is tried for ever."""
+    bench = Bench()
+
+    def broken(*_: object, **__: object) -> Reading:
+        raise ZeroDivisionError
+
+    bench.metrics.read = broken  # type: ignore[method-assign]  # a bug
+    failed = bench.do("promote api 50")
+    assert failed.state is State.FAILED
+    assert failed.reported
+    assert "A bug in meshbot" in failed.outcome
+    assert bench.weights() == [90, 10]
+
+
+def test_the_end_is_told_later_and_later() -> None:
+    """A Slack that is away for hours is not asked every five seconds."""
+    bench = Bench()
+    asked = bench.ask("rollback api")
+
+    def away(operation: Operation) -> Operation:
+        raise Unavailable("Slack did not answer")
+
+    bench.cards.show = away  # type: ignore[method-assign]  # a Slack that is down
+    pauses = []
+    for _ in range(8):
+        run(asked.id, bench.stage)
+        pauses.append(bench.operations.open[asked.id] - bench.time.at)
+        bench.time.at = bench.operations.open[asked.id] + 300
+    assert pauses[0] == 5
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 600
+
+
+def test_two_workers_tell_one_end_once() -> None:
+    """A second worker that comes while the first one talks to Slack stays silent."""
+    bench = Bench()
+    asked = bench.ask("rollback api")
+    real = bench.cards.announce
+
+    def slowly(operation: Operation, entry: str) -> None:
+        run(asked.id, bench.stage)  # the clock handed it out again meanwhile
+        real(operation, entry)
+
+    bench.cards.announce = slowly  # type: ignore[method-assign]  # a slow Slack
+    assert run(asked.id, bench.stage).reported
+    assert len(bench.cards.announcements) == 1
+
+
+def test_one_patch_is_on_record_once() -> None:
+    """Killed between patched and verified: the next worker verifies, and does not tell the patch again."""
+    bench = Bench()
+    asked = bench.ask("promote api 50")
+    die(bench, asked, "cluster", Dying(bench.cluster, "reread", after=False))
+    done = run(asked.id, bench.stage)
+    assert bench.audit_steps(done).count("patched") == 1
