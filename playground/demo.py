@@ -13,8 +13,12 @@ from types import FrameType
 
 import click
 
+from mesh.domain.commands import ANSWERED_BY_BOT
+from mesh.domain.errors import Refused
+from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, State
 from playground.parts import World
+from playground.processes import StartFailed
 from playground.slack.world import default_world
 from settings.time import SystemTime
 from store.connection import patient
@@ -23,7 +27,7 @@ from store.operations import RedisOperations
 OPERATION_ID = re.compile(r"\bop-[a-z0-9]{10}\b")
 PATIENCE_S = 40.0
 """Longest wait for one command: a gate window, a worker's restart and some."""
-FIRST_SAMPLES = 8
+FIRST_SAMPLES = 6
 """Scrapes, one a second, until the demo's gates have enough requests to decide."""
 
 
@@ -38,14 +42,17 @@ def main(commands: tuple[str, ...], person: str, channel: str, port: int) -> Non
     With --run: print the transcript and the final weights; the exit status is 1 when a command did not do what it says.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    user, place = _ids(person, channel)
     with tempfile.TemporaryDirectory(prefix="meshbot-demo-") as directory:
         page_port = 0 if commands else port
         try:
             with World(Path(directory), page_port=page_port, tell=_starting if not commands else _silent) as world:
                 if not commands:
                     _serve(world)
-                elif not _run_all(world, commands, person, channel):
+                elif not _run_all(world, commands, user, place):
                     sys.exit(1)
+        except StartFailed as error:
+            raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
             click.echo("\nStopped; nothing is left running.")
 
@@ -80,12 +87,11 @@ def _serve(world: World) -> None:
 # --- with commands ---------------------------------------------------------------------------------------------------
 
 
-def _run_all(world: World, commands: tuple[str, ...], person: str, channel: str) -> bool:
+def _run_all(world: World, commands: tuple[str, ...], user: str, channel: str) -> bool:
     """Run each command, print the transcript and the final weights; False when one did not do what it says."""
-    user, place = _ids(person, channel)
     _await_metrics(world)
     watcher = _Watcher(world)
-    done = [watcher.run(command, user, place, label=f"{person} in #{channel}") for command in commands]
+    done = [watcher.run(command, user, channel) for command in commands]
     click.echo("Final weights")
     for service, weights in world.weights().items():
         click.echo(f"  {service:<10} " + "  ".join(f"{arm}={weight}" for arm, weight in weights.items()))
@@ -118,15 +124,15 @@ class _Watcher:
         self._operations = RedisOperations(patient(world.redis.url), SystemTime(), enqueue=_nothing)
         self._seen = len(world.slack.transcript())
 
-    def run(self, command: str, user: str, channel: str, *, label: str) -> bool:
+    def run(self, command: str, user: str, channel: str) -> bool:
         """Type one command and wait for its end; True when it did what it says."""
-        click.echo(f"> {label}: {command}")
+        click.echo(f"> {command}")
         answered = len(self._world.slack.deliveries())
         self._world.slack.send(user, channel, command)
         _until(lambda: self._answered(answered), "Slack got no answer")
         operation = self._operation()
         self._print()
-        return operation is None or self._kept(operation)
+        return self._kept(operation) if operation else _needs_no_operation(command)
 
     def _answered(self, before: int) -> bool:
         deliveries = self._world.slack.deliveries()
@@ -155,6 +161,14 @@ class _Watcher:
             return True
         wanted = {name: weight for name, weight in operation.plan.weights.items() if weight is not None}
         return _until(lambda: self._world.weights()[operation.target.service] == wanted, "the cluster disagrees")
+
+
+def _needs_no_operation(command: str) -> bool:
+    """Tell a command that is answered on the spot from one that was turned away before an operation was made."""
+    try:
+        return parse(command.replace("@mesh", "/mesh", 1)).verb in ANSWERED_BY_BOT
+    except Refused:
+        return False
 
 
 def _nothing(operation_id: str, *, urgent: bool, attempt: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import urllib.error
 import urllib.request
@@ -14,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from playground.cluster.kubeconfig import kubeconfig_text
-from playground.processes import Child
+from playground.processes import Child, StartFailed
 from playground.servers import PrometheusMissing, PrometheusServer, RedisServer
 from playground.serving import free_port
 from playground.slack.driver import SlackDriver
@@ -122,6 +123,7 @@ class World:
     # --- parts -------------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
+        _insist_free(self.page_port)
         self.directory.mkdir(parents=True, exist_ok=True)
         traffic_port, bot_port = free_port(), free_port()
         self.bot_url = f"http://127.0.0.1:{bot_port}/slack/events"
@@ -175,6 +177,16 @@ class World:
         url = child.wait_ready_line(20)
         self.tell(f"{name:<13} {url}")
         return url
+
+
+def _insist_free(port: int) -> None:
+    """Say that the page's port is taken before anything is started; 0 is always free."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise StartFailed(f"Port {port} is taken; choose another, for example --port {port + 1}.") from error
 
 
 def _is_ready(url: str) -> bool:

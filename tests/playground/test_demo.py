@@ -1,0 +1,51 @@
+"""`meshbot demo`: its exit status is a promise."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+DEMO = [sys.executable, "-m", "meshbot", "demo"]
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the demo to its end."""
+    return subprocess.run([*DEMO, *arguments], capture_output=True, text=True, check=False, timeout=110)
+
+
+@pytest.mark.world
+def test_a_run_prints_what_people_see_and_the_final_weights() -> None:
+    """Commands that did what they say end with status 0."""
+    done = demo("--run", "/mesh promote api 50", "--run", "/mesh whoami", "--run", "@mesh status api")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Promoted api: v2 at 50 %" in done.stdout
+    assert "api        v1=50  v2=50" in done.stdout
+
+
+@pytest.mark.world
+@pytest.mark.parametrize("arguments", [("--as", "lee", "--run", "/mesh rollback api"), ("--run", "/mesh promot api 5")])
+def test_a_command_that_was_turned_away_is_a_failure(arguments: tuple[str, ...]) -> None:
+    """A denied person and a mistyped word make the status 1, though no operation was made."""
+    assert demo(*arguments).returncode == 1
+
+
+def test_a_taken_port_is_said_at_once() -> None:
+    """In one sentence, before anything is started."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = demo("--port", str(port))
+    assert done.returncode == 1
+    assert f"Port {port} is taken" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_person_is_said_at_once() -> None:
+    """With the names there are, before anything is started."""
+    done = demo("--as", "bob", "--run", "/mesh help")
+    assert done.returncode == 2
+    assert "nobody is called bob" in done.stderr
