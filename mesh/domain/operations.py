@@ -172,6 +172,11 @@ class Operation:
         """How far the newest patch is known to have come; None when none was announced."""
         return next((event.step for event in reversed(self.story) if event.step in _OF_A_PATCH), None)
 
+    @property
+    def patch_is_open(self) -> bool:
+        """True while a patch was announced and nothing is on record of how that ended."""
+        return not self.done and self.patch_step in (Step.PATCHING, Step.PATCHED)
+
     def move(self, state: State, event: Event, **changes: object) -> Operation:
         """Return the operation in `state` with `event` told; ValueError for a transition that is not in the table."""
         if state not in TRANSITIONS[self.state]:

@@ -81,7 +81,13 @@ def _worked(stage: Stage, operation: Operation) -> Operation:
             stage.operations.later(operation.id, seconds=LOCK_AGAIN_S)
             return operation
         fresh = stage.operations.get(operation.id)
-        return fresh if fresh.done else _Run(stage, Record(stage, fresh, lease)).work()
+        if fresh.done:
+            return fresh
+        for other in stage.operations.recent(target=operation.target):
+            if other.patch_is_open and other.id != operation.id:
+                # Left by a dead worker: found out before anything is planned on top of it, or nobody could know later.
+                _Run(stage, Record(stage, other, lease)).settle()
+        return _Run(stage, Record(stage, fresh, lease)).work()
 
 
 def _reported(stage: Stage, operation: Operation) -> Operation:
@@ -117,6 +123,12 @@ class _Run:
             else:
                 self._read()
         return self.operation
+
+    def settle(self) -> None:
+        """Find out what became of a patch that a dead worker left, and do nothing more."""
+        with self._told_errors():
+            self.record.tell(State.RUNNING, Step.RESUMED, "looked after, for another change of this service came")
+            self._was_applied()
 
     def _read(self) -> None:
         stage = self.stage
@@ -220,8 +232,7 @@ class _Run:
     def _was_applied(self) -> bool:
         """After an interruption between audit and report: find out from the object whether the patch arrived."""
         plan = self.operation.plan
-        is_open = self.operation.patch_step in (Step.PATCHING, Step.PATCHED)
-        return plan is not None and is_open and self._settle(plan)
+        return plan is not None and self.operation.patch_is_open and self._settle(plan)
 
     def _settle(self, plan: Plan) -> bool:
         """Find out what became of a patch without an answer: True when it arrived, False when it never will.
@@ -240,9 +251,10 @@ class _Run:
             self.record.tell(State.RUNNING, Step.UNWRITTEN, "no answer came, and it was not written")
             return False
         now = "it is gone" if route is None else f"now it is {_now(route)}"
+        by = (route and route.annotation(STAMP_OPERATION)) or "somebody else"
         # Not a refusal: the patch may have been written before the other change came.
         raise Unavailable(
-            f"{plan.label} was changed by somebody else while this operation was interrupted; {now}.",
+            f"{plan.label} was changed by {by} while this operation was interrupted; {now}.",
             hint="Nothing more was done. Look at /mesh status, and repeat it if it is still wanted.",
         )
 

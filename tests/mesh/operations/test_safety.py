@@ -251,3 +251,18 @@ def test_one_patch_is_on_record_once() -> None:
     die(bench, asked, "cluster", Dying(bench.cluster, "reread", after=False))
     done = run(asked.id, bench.stage)
     assert bench.audit_steps(done).count("patched") == 1
+
+
+@pytest.mark.parametrize(("arrived", "state"), [(True, State.SUCCEEDED), (False, State.REFUSED)])
+def test_what_a_dead_worker_left_is_settled_before_the_next_change(arrived: bool, state: State) -> None:
+    """A rollback comes before the resume: the promote is told as done or as overtaken, never as unknown."""
+    bench = Bench()
+    left = bench.ask("promote api 50")
+    die(bench, left, "cluster", Dying(bench.cluster, "patch", after=arrived))
+    bench.time.at += 1
+    assert bench.do("rollback api").state is State.SUCCEEDED
+    assert run(left.id, bench.stage).state is state
+    assert bench.weights() == [100, 0]
+    undone = bench.do("undo")
+    assert undone.state is State.SUCCEEDED
+    assert bench.weights() == ([50, 50] if arrived else [90, 10])
