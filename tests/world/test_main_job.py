@@ -16,7 +16,7 @@ from mesh.domain.audit import verify
 from mesh.domain.operations import State
 from store.auditlog import RedisAuditLog
 from store.connection import patient
-from tests.world.town import ANA, LEE, Town, bare, post, signed, slash, with_weights
+from tests.world.town import ANA, LEE, Town, bare, post, signed, slash, until, with_weights
 
 pytestmark = [pytest.mark.world, pytest.mark.timeout(180)]
 
@@ -61,10 +61,12 @@ def test_buttons_of_the_card_work(istio: Town) -> None:
     message = istio.world.slack.wait_for(lambda m: m["ts"] == place.ts)
     istio.world.slack.click("U0JIN", message, "meshbot.undo")
     istio.world.slack.wait_for(lambda m: "undo" in istio.world.slack.render_text(m).lower() and m["ts"] != place.ts)
-    deadline = time.monotonic() + 15
-    while istio.object("VirtualService", "api-vs")["spec"]["http"][0]["route"][1]["weight"] != 10:
-        assert time.monotonic() < deadline, "the button did not undo"
-        time.sleep(0.1)
+
+    def canary() -> int:
+        weight: int = istio.object("VirtualService", "api-vs")["spec"]["http"][0]["route"][1]["weight"]
+        return weight
+
+    until(lambda: canary() == 10, "the button did not undo")
 
 
 def test_errors_in_v2_refuse_with_numbers(istio: Town) -> None:
@@ -73,13 +75,13 @@ def test_errors_in_v2_refuse_with_numbers(istio: Town) -> None:
     istio.await_gates("v2")
     istio.world.break_arm("api", "v2", errors=0.3)
     try:
-        time.sleep(8)
+        istio.await_errors("v2")
         refused = istio.do("/mesh promote api 50")
         assert refused.state is State.REFUSED
         success = next(row for row in refused.gates if row.name == "success")
         assert success.verdict == "fail"
         assert success.value is not None
-        assert success.value < 95
+        assert success.value < 99
         assert "fail" in istio.card(refused).lower()
         forced = istio.do('/mesh promote api 20 --force --reason "we know"')
         assert forced.state is State.SUCCEEDED
@@ -117,7 +119,7 @@ def test_without_redis_the_ack_says_that_nothing_was_done(istio: Town, how: str)
     finally:
         istio.world.redis.resume() if how == "pause" else istio.world.redis.start()
     assert "nothing was" in answer.lower()
-    assert took < 2  # the person's second, and the test's own polling
+    assert took < 1.5  # the person's second, and the test's own polling
     time.sleep(3)
     assert bare(istio.object("VirtualService", "api-vs")) == bare(before)
 
@@ -157,10 +159,9 @@ def test_killed_between_audit_and_patch(istio: Town) -> None:
     istio.reset("istio-traffic.yaml")
     istio.await_gates("v2")
     before = istio.object("VirtualService", "api-vs")
-    istio.cluster_trouble(method="PATCH", path_contains="virtualservices", kind="hang", seconds=25, times=1)
+    istio.cluster_trouble(method="PATCH", path_contains="virtualservices", kind="hang", seconds=14, times=1)
     operation_id = istio.ask("/mesh promote api 50")
-    istio.await_step(operation_id, "patching")
-    time.sleep(0.3)
+    istio.await_trouble()
     istio.kill_worker()
     istio.world.start_meshbot("worker")
     done = istio.settled(operation_id)
@@ -170,6 +171,9 @@ def test_killed_between_audit_and_patch(istio: Town) -> None:
     assert after["metadata"]["generation"] == before["metadata"]["generation"] + 1
     steps = _audit_steps(istio, operation_id)
     assert steps == ["queued", "checking", "patching", "resumed", "unwritten", "patching", "patched", "verified"]
+    # The one that hung reaches the object at last, and is turned away.
+    until(lambda: 422 in istio.patch_statuses(), "the late patch never came")
+    assert istio.object("VirtualService", "api-vs") == after
 
 
 def test_killed_between_patch_and_report(istio: Town) -> None:
@@ -180,8 +184,7 @@ def test_killed_between_patch_and_report(istio: Town) -> None:
     istio.cluster_trouble(method="PATCH", path_contains="virtualservices", kind="drop_after", times=1)
     istio.cluster_trouble(method="GET", path_contains="virtualservices/api-vs", kind="hang", seconds=25, times=1)
     operation_id = istio.ask("/mesh promote api 50")
-    istio.await_step(operation_id, "patching")
-    time.sleep(0.5)
+    istio.await_trouble()
     istio.kill_worker()
     istio.world.start_meshbot("worker")
     done = istio.settled(operation_id)
@@ -200,7 +203,7 @@ def test_the_audit_log_verifies_and_notices_a_change(istio: Town) -> None:
     """`meshbot audit verify` passes on what all this wrote; a byte changed or an entry removed makes it fail."""
     redis = patient(istio.world.redis.url)
     log = RedisAuditLog(redis)
-    assert log.head()[0] > 0
+    istio.do("/mesh status api")
     assert verify(log.entries(), log.head()) is None
     assert _audit_verify(istio) == 0
     key = "meshbot:audit"

@@ -103,6 +103,21 @@ class Town:
         bad = ('response_code=~"5.*"', 'classification="failure"')
         until(lambda: self._requests(canary, *bad) < 0.5, "the canary did not recover", timeout_s=40)
 
+    def await_errors(self, canary: str) -> None:
+        """Wait until Prometheus has seen the canary fail."""
+        bad = ('response_code=~"5.*"', 'classification="failure"')
+        until(lambda: self._requests(canary, *bad) > 20, "no errors were seen", timeout_s=40)
+
+    def await_trouble(self) -> None:
+        """Wait until every ordered failure of the cluster has met its request."""
+        url = f"{self.world.cluster_url}/_playground/trouble"
+        until(lambda: not call("GET", url)["waiting"], "the ordered failure met no request")
+
+    def patch_statuses(self) -> list[int]:
+        """The answers to all PATCH requests since the last reset; 0 for a closed socket."""
+        seen = call("GET", f"{self.world.cluster_url}/_playground/requests")["requests"]
+        return [request["status"] for request in seen if request["method"] == "PATCH"]
+
     def _requests(self, canary: str, *only: str) -> float:
         """Requests of the canary's workload in the gates' window, by whichever mesh reports them."""
         selectors = (f'destination_workload=~".*{canary}"', f'deployment=~".*{canary}"')
@@ -133,10 +148,6 @@ class Town:
         """Wait for the end of an operation."""
         until(lambda: self.operations.get(operation_id).settled, f"{operation_id} did not end", timeout_s=timeout_s)
         return self.operations.get(operation_id)
-
-    def await_step(self, operation_id: str, step: str) -> None:
-        """Wait until the operation's story has the step."""
-        until(lambda: any(e.step == step for e in self.operations.get(operation_id).story), f"no {step}")
 
     def card(self, operation: Operation) -> str:
         """The operation's card as a person reads it now."""
