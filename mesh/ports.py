@@ -27,7 +27,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to work on one route for a while. `token` grows with each lease ever given (a fencing token)."""
+    """The right to work on one service for a while. `token` grows with each lease ever given (a fencing token)."""
 
     key: str
     token: int
@@ -78,7 +78,7 @@ class AuditLog(Protocol):
 
 
 class Locks(Protocol):
-    """One worker at a time on one route."""
+    """One worker at a time on one service."""
 
     def hold(self, key: str, *, wait_s: float) -> AbstractContextManager[Lease | None]:
         """Hold the lock in a `with` block, renewed in the background; None when somebody else has it after `wait_s`."""
