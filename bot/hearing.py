@@ -12,13 +12,17 @@ from bot.identity import Passport
 from bot.requests import Request
 from chat import answers
 from chat.blocks import Message
-from chat.cards import card
-from mesh.domain.commands import Command, Verb
+from chat.buttons import ROLLBACK, UNDO
+from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
 from mesh.domain.errors import MeshbotError, Refused
 from mesh.domain.grammar import is_operation, parse
 from mesh.domain.policy import Actor
 from mesh.operations.receiving import Desk, history, receive, whoami
 from mesh.ports import Directory
+
+OLDEST_S = 30.0
+"""Slack sends an event again after one minute and after five when it got no answer (docs.slack.dev/apis/events-api):
+by then the person has gone on, and a change would come out of the blue."""
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +70,7 @@ class Ear:
             self._passport.identity.check(request)
             arrival.check()
             desk = replace(self._desk, directory=_Punctual(self._desk.directory, arrival))
-            return Answer(_BUTTONS[request.button](desk, request) if request.button else _words(desk, request))
+            return Answer(BUTTONS[request.button](desk, request) if request.button else _words(desk, request))
         except Late:
             return Answer(answers.late_answer(), late=True)
         except MeshbotError as error:
@@ -85,8 +89,21 @@ def incident(error: Exception) -> Message:
 
 def _words(desk: Desk, request: Request) -> Message:
     command = parse(request.text)
-    read = _READING.get(command.verb)
-    return read(desk, command, request) if read else _start(desk, command, request)
+    if command.verb in ANSWERED_BY_BOT:
+        return _READING[command.verb](desk, command, request)
+    if command.changes_traffic:
+        _check_age(request, desk.time.now())
+    return _start(desk, command, request)
+
+
+def _check_age(request: Request, now: float) -> None:
+    """Refuse a change that was asked for long ago. An earlier delivery may have started it, so nothing is promised."""
+    age_s = 0.0 if request.at is None else now - request.at
+    if age_s > OLDEST_S:
+        raise Refused(
+            f"This message reached me {age_s:.0f} s after you wrote it, too late to start a change with it.",
+            hint="If no card came of it, send it again.",
+        )
 
 
 def _start(desk: Desk, command: Command, request: Request) -> Message:
@@ -103,10 +120,6 @@ def _undo(desk: Desk, request: Request) -> Message:
     return _start(desk, Command(verb=Verb.UNDO, operation=_claimed(request)), request)
 
 
-def _details(desk: Desk, request: Request) -> Message:
-    return card(desk.operations.get(_claimed(request)))
-
-
 def _claimed(request: Request) -> str:
     """Return the id on the button: only a claim, so the operation is read again and rights are checked as ever."""
     if not is_operation(request.operation):
@@ -119,10 +132,10 @@ _READING: dict[Verb, Callable[[Desk, Command, Request], Message]] = {
     Verb.HISTORY: lambda desk, command, _request: answers.history_answer(history(desk, command)),
     Verb.WHOAMI: lambda desk, _command, request: answers.whoami_answer(whoami(desk, request.actor)),
 }
-"""What is answered without an operation."""
+"""How each verb of ANSWERED_BY_BOT is answered."""
 
-_BUTTONS: dict[str, Callable[[Desk, Request], Message]] = {
-    "rollback": _roll_back,
-    "undo": _undo,
-    "details": _details,
+BUTTONS: dict[str, Callable[[Desk, Request], Message]] = {
+    ROLLBACK: _roll_back,
+    UNDO: _undo,
 }
+"""What each button of a card does."""

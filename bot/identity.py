@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, replace
-from http.client import HTTPException
 
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.authorize import Authorize
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 
 from bot.requests import Request
+from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Denied, Refused
 
 LONGEST_PAUSE_S = 60.0
@@ -52,10 +52,10 @@ class Identity:
 class Passport(Authorize):
     """Answers Bolt's question "who am I here" from memory: no call to Slack on the way to an acknowledgement."""
 
-    def __init__(self, client: WebClient, identity: Identity | None = None) -> None:
+    def __init__(self, client: WebClient) -> None:
         """Start unknown; `learn_in_background` fills it in."""
         self.client = client
-        self.identity = identity or Identity()
+        self.identity = Identity()
 
     def __call__(self, **_: object) -> AuthorizeResult:
         """Return what is known now; the bot's token is always known."""
@@ -89,8 +89,8 @@ class Passport(Authorize):
                 user=me.get("user_id") or "",
             )
             self.identity = replace(self.identity, app=self._app(self.identity.bot))
-        except (SlackClientError, HTTPException, OSError, ValueError) as error:
-            log.warning("Slack has not said yet who this bot is: %s", _reason(error))
+        except TROUBLE as error:
+            log.warning("Slack has not said yet who this bot is: %s", word(error))
             return False
         return True
 
@@ -99,11 +99,6 @@ class Passport(Authorize):
         try:
             found = self.client.bots_info(bot=bot).get("bot") or {}
         except SlackApiError as error:
-            log.info("The id of this Slack app stays unknown: %s", _reason(error))
+            log.info("The id of this Slack app stays unknown: %s", word(error))
             return ""
         return str(found.get("app_id") or "")
-
-
-def _reason(error: Exception) -> str:
-    """Return Slack's own word for the error, never the request, which holds a token."""
-    return str(error.response.get("error")) if isinstance(error, SlackApiError) else type(error).__name__

@@ -11,9 +11,9 @@ from slack_bolt import Ack, App, BoltContext, BoltResponse
 from slack_bolt.error import BoltUnhandledRequestError
 
 from bot.arrival import Arrival
-from bot.hearing import Ear, incident
+from bot.hearing import BUTTONS, Ear, incident
 from bot.replies import Replies
-from bot.requests import ACTIONS, Payload, Request, from_button, from_event, from_slash
+from bot.requests import Payload, Request, from_button, from_event, from_slash
 
 ANY = re.compile(".+")
 """Slash commands have no name of their own here: whichever the app's manifest sends to us is ours."""
@@ -59,7 +59,8 @@ class Listeners:
 def listen(app: App, listeners: Listeners) -> None:
     """Register every listener on `app`."""
     app.command(ANY)(listeners.slash)
-    app.action(ACTIONS)(listeners.button)
+    for button in BUTTONS:
+        app.action(button)(listeners.button)
     app.event("app_mention")(listeners.mention)
     app.event("message")(listeners.message)
     app.error(_failed)

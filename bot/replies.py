@@ -9,15 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPException
 from typing import Any
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.requests import Request
 from chat.blocks import Message
 from chat.response_url import respond
+from chat.trouble import TROUBLE, word
 
 THREADS = 4
 WAITING = 200
@@ -48,10 +47,8 @@ class Replies:
     def _send(self, request: Request, message: Message) -> None:
         try:
             self._deliver(request, message)
-        except (SlackClientError, HTTPException, OSError, ValueError) as error:
-            # Of a request only the error's kind is logged: the rest may hold a response URL, which is a secret.
-            reason = error.response.get("error") if isinstance(error, SlackApiError) else type(error).__name__
-            log.warning("An answer to %s could not be sent: %s", request.actor.user, reason)
+        except TROUBLE as error:
+            log.warning("An answer to %s could not be sent: %s", request.actor.user, word(error))
         finally:
             self._room.release()
 

@@ -5,7 +5,6 @@ Payloads: docs.slack.dev /interactivity/implementing-slash-commands, /reference/
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +12,6 @@ from mesh.domain.operations import Origin
 from mesh.domain.policy import Actor
 
 Payload = dict[str, Any]
-
-ACTIONS = re.compile(r"meshbot\.(rollback|undo|details)")
-"""The buttons on cards; the value of each is the operation's id."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +25,14 @@ class Request:
     text: str = ""
     """The words as typed; empty for a button."""
     button: str = ""
-    """`rollback`, `undo` or `details`; empty for words."""
+    """Name of the pressed button (`chat.buttons`); empty for words."""
     operation: str = ""
     """For a button: the operation on whose card it is. A claim, to be looked up."""
     app: str = ""
     """Slack app this was sent to."""
     enterprise: str = ""
+    at: float | None = None
+    """Unix time in seconds of an event, as Slack says; None for what Slack never sends again."""
     shared: bool = True
     """False when Slack says that nobody from outside can be in the channel."""
 
@@ -64,6 +62,7 @@ def from_event(body: Payload) -> Request | None:
         text=unescaped(event.get("text") or ""),
         app=body.get("api_app_id") or "",
         enterprise=body.get("enterprise_id") or "",
+        at=float(body["event_time"]),
         shared=body.get("is_ext_shared_channel") is not False,
     )
 
@@ -84,7 +83,7 @@ def from_button(body: Payload) -> Request:
             response_url=body.get("response_url") or "",
         ),
         dedupe=":".join(("button", *parts)),
-        button=action["action_id"].removeprefix("meshbot."),
+        button=action["action_id"],
         operation=str(action.get("value") or ""),
         app=body.get("api_app_id") or "",
         enterprise=(body.get("enterprise") or {}).get("id") or "",

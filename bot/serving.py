@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -22,13 +21,13 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from slack_bolt import App, BoltRequest
 from slack_bolt.adapter.socket_mode.internals import send_response
-from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.socket_mode.builtin import SocketModeClient
 from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.arrival import Arrival, accepted
 from bot.web import Health, watched
+from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -150,12 +149,11 @@ def serve_socket(app: App, app_token: str, place: Place, ready: Health) -> None:
 def _connect(client: SocketModeClient) -> None:
     try:
         client.connect()
-    except (SlackClientError, HTTPException, OSError) as error:
-        reason = error.response.get("error") if isinstance(error, SlackApiError) else type(error).__name__
+    except TROUBLE as error:
         # Its threads would keep the process alive.
         client.close()
         hint = "Check SLACK_APP_TOKEN and its scope connections:write, and that Slack is reachable."
-        raise Unavailable(f"Slack did not open a websocket ({reason}).", hint=hint) from error
+        raise Unavailable(f"Slack did not open a websocket ({word(error)}).", hint=hint) from error
 
 
 def _watch(client: SocketModeClient) -> None:

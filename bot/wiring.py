@@ -21,7 +21,6 @@ from bot.web import Health, web
 from chat.connection import web_client
 from chat.directory import SlackDirectory
 from mesh.domain.catalog import Catalog
-from mesh.domain.errors import Refused
 from mesh.operations.receiving import Desk
 from settings.environment import Environment
 from settings.time import SystemTime
@@ -93,8 +92,8 @@ def readiness(redis: Redis, catalog: Catalog) -> Health:
 
 def run_http(environment: Environment, catalog: Catalog, place: Place) -> None:
     """Serve signed requests on `place` until SIGTERM; raise Refused naming what the environment lacks."""
-    _need(environment.slack_bot_token, "SLACK_BOT_TOKEN")
-    _need("".join(environment.signing_secrets), "SLACK_SIGNING_SECRET")
+    environment.need("SLACK_BOT_TOKEN")
+    environment.need("SLACK_SIGNING_SECRET")
     serve_http(http_builder(environment, catalog), place)
 
 
@@ -111,14 +110,9 @@ def http_builder(environment: Environment, catalog: Catalog) -> Callable[[], WSG
 
 def run_socket(environment: Environment, catalog: Catalog, place: Place) -> None:
     """Receive over Slack's websocket; raise Refused naming what the environment lacks."""
-    _need(environment.slack_bot_token, "SLACK_BOT_TOKEN")
-    _need(environment.slack_app_token, "SLACK_APP_TOKEN")
+    environment.need("SLACK_BOT_TOKEN")
+    environment.need("SLACK_APP_TOKEN")
     bot = make_bot(environment, catalog)
     bot.passport.learn_in_background()
     serve_socket(bot.app, environment.slack_app_token, place, bot.ready)
     bot.replies.close()
-
-
-def _need(value: str, name: str) -> None:
-    if not value:
-        raise Refused(f"{name} is not set.", hint=f"Set it, or {name}_FILE to a file that holds it.")

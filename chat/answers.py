@@ -12,7 +12,6 @@ from chat.tables import shares
 from mesh.domain.commands import CHANGING, Verb
 from mesh.domain.errors import Denied, Held, MeshbotError, Refused, Unavailable
 from mesh.domain.grammar import VERBS
-from mesh.domain.matching import closest
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Role
 from mesh.operations.receiving import Whoami
@@ -28,19 +27,16 @@ _OPTIONS = (
 _MOST_ROLES = 20
 
 
-def help_answer(topic: str | None = None) -> Message:
-    """Explain every verb, or the one named by `topic`; an unknown topic is answered with all of them."""
-    verb = _verb(topic) if topic else None
-    if verb:
-        return _one_verb(verb)
-    near = closest(topic, [str(known) for known in VERBS]) if topic else ""
-    unknown = [_unknown_topic(topic, near)] if topic else []
+def help_answer(topic: str = "") -> Message:
+    """Explain every verb, or the one named by `topic`; ValueError for what is no verb."""
+    if topic:
+        return _one_verb(Verb(topic))
     reading = [known for known in VERBS if known not in CHANGING]
     changing = [known for known in VERBS if known in CHANGING]
     options = join("\n", [bold(esc("Options")), *(_pair(option, what) for option, what in _OPTIONS)])
     footer = context([join(" ", [esc("More on one verb:"), code("/mesh help promote")])])
     text = esc("What meshbot understands: " + ", ".join(VERBS) + ".")
-    blocks = [header("What you can ask"), *unknown, _verbs("Reading", reading), _verbs("Changing traffic", changing)]
+    blocks = [header("What you can ask"), _verbs("Reading", reading), _verbs("Changing traffic", changing)]
     return message(text, [*blocks, section(options), footer])
 
 
@@ -103,10 +99,6 @@ _ERRORS: tuple[tuple[type[MeshbotError], tuple[str, str]], ...] = (
 """The first that fits, so the more special kinds stand first."""
 
 
-def _verb(topic: str) -> Verb | None:
-    return next((verb for verb in VERBS if verb == topic.lower()), None)
-
-
 def _one_verb(verb: Verb) -> Message:
     found = VERBS[verb]
     kind = "Changes traffic." if verb in CHANGING else "Only reads."
@@ -114,11 +106,6 @@ def _one_verb(verb: Verb) -> Message:
     lines += [code(f"/mesh {example}") for example in found.examples]
     text = join(" ", [code(f"/mesh {found.usage}") + esc(":"), esc(f"{found.summary}.")])
     return message(text, [header(f"Help: {verb}"), section(join("\n", lines))])
-
-
-def _unknown_topic(topic: str | None, near: str) -> Block:
-    mean = join(" ", [esc("Did you mean"), code(f"/mesh help {near}") + esc("?")]) if near else Markup("")
-    return section(join(" ", [esc("There is no verb"), code(shorten(topic or "", 60)) + esc("."), mean]))
 
 
 def _verbs(title: str, verbs: Iterable[Verb]) -> Block:

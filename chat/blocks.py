@@ -97,11 +97,6 @@ def actions(buttons: Sequence[Button]) -> Block:
     return {"type": "actions", "elements": [_button(button) for button in buttons[:25]]}
 
 
-def divider() -> Block:
-    """Make a thin line."""
-    return {"type": "divider"}
-
-
 def message(text: Markup, blocks: Sequence[Block]) -> Message:
     """Make a message that Slack accepts: at most 50 blocks and 13,000 characters of JSON."""
     kept = list(blocks[:MOST_BLOCKS])

@@ -14,6 +14,7 @@ from mesh.domain.plans import Plan
 
 ROLLBACK = "meshbot.rollback"
 UNDO = "meshbot.undo"
+"""What Slack sends when one is pressed; the button's value is the operation's id."""
 
 
 def buttons(operation: Operation) -> tuple[Button, ...]:
@@ -30,7 +31,9 @@ def buttons(operation: Operation) -> tuple[Button, ...]:
 def _after_change(operation: Operation, plan: Plan) -> Iterator[Button]:
     written, verb = was_written(operation), operation.command.verb
     away = any(arm.share_after > 0 for arm in plan.arms if arm.name != plan.stable)
-    if (written or is_unsure(operation)) and verb is not Verb.ROLLBACK and plan.stable and (away or not written):
+    astray = written and away and verb is not Verb.ROLLBACK
+    # A rollback that nobody knows the end of is wanted more than ever.
+    if plan.stable and (astray or is_unsure(operation)):
         yield _roll_back(operation, f"{short_name(plan.stable)} to 100 %")
     if operation.state is State.SUCCEEDED and written and verb is not Verb.UNDO:
         yield _undo(operation, plan)

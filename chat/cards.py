@@ -15,7 +15,7 @@ from chat.phrases import is_change, is_plan, is_unsure, phrase, sign, title, was
 from chat.tables import Moved, gates_table, route_table, weights_table
 from mesh.domain.commands import Verb
 from mesh.domain.gates import Verdict, overall
-from mesh.domain.operations import Operation, State, Step
+from mesh.domain.operations import Event, Operation, State, Step
 from mesh.domain.plans import PatchOp, Plan
 
 MOST_ROUTES = 12
@@ -25,6 +25,14 @@ MOST_TIMES = 8
 MOST_PATCHES = 20
 _SENTENCE = 600
 """Characters of one foreign sentence (an outcome, a warning): the card must stay one glance."""
+
+_CAME_OF_A_PATCH = frozenset({Step.PATCHED, Step.VERIFIED, Step.CONFLICT, Step.UNWRITTEN})
+_STEPS = {Step.UNCHANGED: "done", Step.CONFLICT: "not written, changed by others", Step.UNWRITTEN: "not written"}
+"""Steps whose own name says too little."""
+_PLANNED_AGAIN = {
+    Step.CONFLICT: "Somebody else changed the object first, so this was planned again.",
+    Step.UNWRITTEN: "No answer came to a patch. It was not written, so this was planned again.",
+}
 
 
 def card(operation: Operation) -> Message:
@@ -55,6 +63,8 @@ def _blocks(operation: Operation) -> Iterator[Block]:
     yield from _asides(operation)
     yield from _ending(operation)
     yield context([join(" ", [esc("Asked by"), user(operation.actor.user), esc(_way(operation))]), _reason(operation)])
+    if again := [esc(why) for step, why in _PLANNED_AGAIN.items() if operation.went(step)]:
+        yield context(again)
     yield context([_times(operation)])
     if pressable := buttons(operation):
         yield actions(pressable)
@@ -190,14 +200,20 @@ def _way(operation: Operation) -> str:
 
 def _times(operation: Operation) -> Markup:
     """Return when each step happened, in the reader's zone, and the operation's id."""
-    story = operation.story
+    story = _told(operation.story)
     kept = story if len(story) <= MOST_TIMES else (story[0], *story[-(MOST_TIMES - 1) :])
     steps = [join(" ", [date(event.at), esc(_step(event.step))]) for event in kept]
     return join(" · ", [*steps, code(operation.id)])
 
 
+def _told(story: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Leave `patching` out where what came of it is told, too."""
+    closed = max((at for at, event in enumerate(story) if event.step in _CAME_OF_A_PATCH), default=-1)
+    return tuple(event for at, event in enumerate(story) if event.step is not Step.PATCHING or at > closed)
+
+
 def _step(step: Step) -> str:
-    return "done" if step is Step.UNCHANGED else str(step)
+    return _STEPS.get(step) or str(step)
 
 
 def _stopped(text: str) -> str:

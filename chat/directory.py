@@ -8,12 +8,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from http.client import HTTPException
 from typing import Any, TypeVar
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
 
+from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Unavailable
 from mesh.domain.policy import Actor
 
@@ -82,13 +81,10 @@ class SlackDirectory:
         """Call one reading method; raise Unavailable when there is no answer."""
         try:
             answer = self._client.api_call(method, params=arguments).data
-        except SlackApiError as error:
-            word = str(error.response.get("error", "")) if error.response is not None else ""
-            if word in _UNKNOWN_PERSON | _UNKNOWN_GROUP:
+        except TROUBLE as error:
+            if word(error) in _UNKNOWN_PERSON | _UNKNOWN_GROUP:
                 raise _NotKnownError from error
-            raise _unavailable(method, word) from error
-        except (SlackClientError, HTTPException, OSError, ValueError) as error:
-            raise _unavailable(method, type(error).__name__) from error
+            raise _unavailable(method, word(error)) from error
         if not isinstance(answer, dict):
             raise _unavailable(method, "no JSON")
         return answer
@@ -111,12 +107,12 @@ class _NotKnownError(Exception):
     """Slack answered that there is no such person or group."""
 
 
-def _unavailable(method: str, word: str) -> Unavailable:
+def _unavailable(method: str, why: str) -> Unavailable:
     hints = {
         "missing_scope": "An administrator must add the scopes users:read and usergroups:read to the app.",
         "plan_upgrade_required": "This Slack plan has no usergroups; name user ids in the policy instead.",
     }
     return Unavailable(
-        f"Slack did not say who is who ({method}: {word or 'no reason given'}).",
-        hint=hints.get(word, "Repeat it in a minute."),
+        f"Slack did not say who is who ({method}: {why}).",
+        hint=hints.get(why, "Repeat it in a minute."),
     )

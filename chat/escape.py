@@ -21,7 +21,6 @@ DAY_AND_TIME: Shown = "{date_short_pretty} {time}"
 FENCE = "```"
 
 _PERSON = re.compile(r"[UW][A-Z0-9]{1,31}")
-_CHANNEL = re.compile(r"[CDG][A-Z0-9]{1,31}")
 _TORN_ENTITY = re.compile(r"&[a-z]{0,3}$")
 
 
@@ -79,20 +78,11 @@ def user(user_id: str) -> Markup:
     return Markup(f"<@{user_id}>") if _PERSON.fullmatch(user_id) else code(user_id)
 
 
-def channel(channel_id: str) -> Markup:
-    """Link a channel; what is no channel id is shown as code."""
-    return Markup(f"<#{channel_id}>") if _CHANNEL.fullmatch(channel_id) else code(channel_id)
-
-
-def date(unix: float, fallback: str = "", *, shown: Shown = TIME) -> Markup:
-    """Show a moment in the reader's own zone. `unix` in seconds; `fallback` is for old clients, empty means UTC."""
-    plain = _disarmed(fallback) or utc(unix, shown=shown)
-    return Markup(f"<!date^{int(unix)}^{shown}|{_entities(plain.replace('|', '/'))}>")
-
-
-def utc(unix: float, *, shown: Shown = TIME) -> str:
-    """Return a moment as `12:04:31 UTC`, with its day when `shown` has one."""
-    return datetime.fromtimestamp(int(unix), UTC).strftime("%H:%M:%S UTC" if shown == TIME else "%Y-%m-%d %H:%M UTC")
+def date(unix: float, *, shown: Shown = TIME) -> Markup:
+    """Show a moment in the reader's own zone, to old clients in UTC. `unix` in seconds."""
+    form = "%H:%M:%S UTC" if shown == TIME else "%Y-%m-%d %H:%M UTC"
+    plain = datetime.fromtimestamp(int(unix), UTC).strftime(form)
+    return Markup(f"<!date^{int(unix)}^{shown}|{plain}>")
 
 
 def join(separator: Separator, parts: Iterable[Markup]) -> Markup:

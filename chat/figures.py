@@ -10,6 +10,8 @@ from chat.escape import clean
 
 CELLS = 20
 """Cells of a bar: one for each 5 %."""
+MOST_NAME = 28
+"""Characters of a name in a table."""
 
 
 def percent(share: float) -> str:
@@ -56,13 +58,13 @@ def bar(share: float) -> str:
     return "█" * filled + "░" * (CELLS - filled)
 
 
-def short_name(name: str, most: int = 28) -> str:
+def short_name(name: str) -> str:
     """Shorten a long name in its middle: versions differ at the end."""
     plain = clean(name)
-    if len(plain) <= most:
+    if len(plain) <= MOST_NAME:
         return plain
-    tail = most // 2
-    return f"{plain[: most - tail - 1]}…{plain[-tail:]}"
+    tail = MOST_NAME // 2
+    return f"{plain[: MOST_NAME - tail - 1]}…{plain[-tail:]}"
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:

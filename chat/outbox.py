@@ -6,16 +6,14 @@ Rules: docs.slack.dev /apis/web-api/rate-limits and the pages of chat.postMessag
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
-from http.client import HTTPException
 from typing import Any
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
 from chat.audit_line import audit_line
@@ -24,6 +22,7 @@ from chat.cards import card
 from chat.escape import Markup, code, esc, join
 from chat.response_url import respond
 from chat.story import closing_story
+from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Card, Operation
 
@@ -35,8 +34,6 @@ REMEMBERED = 2000
 _NO_ENTRY = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action"})
 _NO_EDIT = frozenset({"edit_window_closed", "message_not_found", "cant_update_message"})
 _BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"})
-_SLACKS_WORD = re.compile(r"[a-z_]{1,60}")
-_TROUBLE = (SlackClientError, HTTPException, OSError, ValueError)
 _QUIET: dict[str, Any] = {"parse": "none", "link_names": False}
 _NO_PREVIEWS: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
 
@@ -61,11 +58,11 @@ class SlackCards:
         """
         try:
             return self._show(operation)
-        except _TROUBLE as trouble:
+        except TROUBLE as trouble:
             if operation.id in self._unanswered and not operation.done:
-                log.warning("nobody knows whether the card of %s was shown: %s", operation.id, _name(trouble))
+                log.warning("nobody knows whether the card of %s was shown: %s", operation.id, word(trouble))
                 return operation
-            raise Unavailable(f"Slack did not take the card: {_name(trouble)}.", hint="It is tried again.") from trouble
+            raise Unavailable(f"Slack did not take the card: {word(trouble)}.", hint="It is tried again.") from trouble
 
     def announce(self, operation: Operation, entry: str) -> None:
         """Put one line about a finished change into the audit channel. Never raises."""
@@ -74,8 +71,8 @@ class SlackCards:
         line = audit_line(operation, entry)
         try:
             self._send(self._client.chat_postMessage, line, channel=self._audit_channel, **_NO_PREVIEWS)
-        except _TROUBLE as trouble:
-            log.warning("the audit line of %s was not posted: %s", operation.id, _name(trouble))
+        except TROUBLE as trouble:
+            log.warning("the audit line of %s was not posted: %s", operation.id, word(trouble))
 
     def _show(self, operation: Operation) -> Operation:
         drawn = card(operation)
@@ -84,7 +81,7 @@ class SlackCards:
         try:
             shown = self._edit(operation, operation.card, drawn) if operation.card else self._post(operation, drawn)
         except SlackApiError as error:
-            if _code(error) not in _NO_ENTRY:
+            if word(error) not in _NO_ENTRY:
                 raise
             self._answer_instead(operation, drawn)
             return operation
@@ -113,7 +110,7 @@ class SlackCards:
         try:
             self._send(self._client.chat_update, drawn, channel=place.channel, ts=place.ts)
         except SlackApiError as error:
-            if _code(error) not in _NO_EDIT:
+            if word(error) not in _NO_EDIT:
                 raise
             return self._post(operation, drawn)
         return operation
@@ -126,8 +123,8 @@ class SlackCards:
         told, thread = message(story, [section(story)]), operation.origin.thread or place.ts
         try:
             self._send(self._client.chat_postMessage, told, channel=place.channel, thread_ts=thread, **_NO_PREVIEWS)
-        except _TROUBLE as trouble:
-            log.warning("the story of %s was not told: %s", operation.id, _name(trouble))
+        except TROUBLE as trouble:
+            log.warning("the story of %s was not told: %s", operation.id, word(trouble))
 
     def _answer_instead(self, operation: Operation, drawn: Message) -> None:
         """Where the bot cannot post, the asking person at least gets the same card: at first, and at the end."""
@@ -138,9 +135,9 @@ class SlackCards:
         answer = message(Markup(drawn.text), [*drawn.blocks[:49], _invitation()])
         try:
             respond(operation.origin.response_url, answer, api_url=self._client.base_url)
-        except _TROUBLE as trouble:
+        except TROUBLE as trouble:
             # Used up or too old: there is no other way to this person, now or later.
-            log.warning("the card of %s has no place and its answer failed: %s", operation.id, _name(trouble))
+            log.warning("the card of %s has no place and its answer failed: %s", operation.id, word(trouble))
             return
         self._remember(operation.id, drawn)
 
@@ -148,9 +145,9 @@ class SlackCards:
         try:
             return _patiently(method, text=drawn.text, blocks=list(drawn.blocks), **where, **_QUIET)
         except SlackApiError as error:
-            if _code(error) not in _BAD_BLOCKS:
+            if word(error) not in _BAD_BLOCKS:
                 raise
-            log.error("Slack refused the blocks of a card (%s); sent its text alone", _code(error))  # noqa: TRY400 (the trace would hold foreign text)
+            log.error("Slack refused the blocks of a card (%s); sent its text alone", word(error))  # noqa: TRY400 (the trace would hold foreign text)
             return _patiently(method, text=drawn.text, **where, **_QUIET)
 
     def _remember(self, operation_id: str, drawn: Message) -> None:
@@ -182,17 +179,6 @@ def _retry_after(error: SlackApiError) -> float | None:
         return max(0.0, float(headers.get("retry-after", "1")))
     except (TypeError, ValueError):
         return 1.0
-
-
-def _code(error: SlackApiError) -> str:
-    """Return Slack's own word for the error; what is no such word (a proxy's page, say) is `no answer of Slack's`."""
-    word = str(error.response.get("error", "")) if error.response is not None else ""
-    return word if _SLACKS_WORD.fullmatch(word) else "no answer of Slack's"
-
-
-def _name(trouble: Exception) -> str:
-    """Name an error without its text, which may hold an address or somebody's words."""
-    return _code(trouble) if isinstance(trouble, SlackApiError) else type(trouble).__name__
 
 
 def _invitation() -> Block:

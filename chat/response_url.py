@@ -15,6 +15,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from chat.blocks import Message
 
 SLACK = ("https", "hooks.slack.com", 443)
+TIMEOUT_S = 5.0
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -36,7 +37,7 @@ def is_allowed(url: str, api_url: str) -> bool:
     return found is not None and found in (SLACK, _origin(api_url))
 
 
-def respond(url: str, answer: Message, *, api_url: str, timeout_s: float = 5.0) -> None:
+def respond(url: str, answer: Message, *, api_url: str) -> None:
     """Post an ephemeral answer.
 
     Raises ValueError for an address that is not Slack's, OSError when it cannot be reached, answers with an error, or
@@ -47,7 +48,7 @@ def respond(url: str, answer: Message, *, api_url: str, timeout_s: float = 5.0) 
     body = json.dumps(answer.ephemeral()).encode()
     request = Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310 (is_allowed has looked)
     try:
-        with _opener.open(request, timeout=timeout_s) as reply:
+        with _opener.open(request, timeout=TIMEOUT_S) as reply:
             reply.read()
     except HTTPError as error:
         error.close()

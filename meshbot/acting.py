@@ -6,7 +6,7 @@ import click
 
 from settings.environment import read_environment
 from settings.file import read_catalog
-from workers.wiring import need_token, run_clock, run_worker, run_workers
+from workers.wiring import run_clock, run_worker, run_workers
 
 
 @click.command
@@ -14,7 +14,7 @@ from workers.wiring import need_token, run_clock, run_worker, run_workers
 def worker(*, queue: str | None) -> None:
     """Run operations; without --queue one process for each queue is started and kept alive."""
     environment = read_environment()
-    need_token(environment)
+    environment.need("SLACK_BOT_TOKEN")
     catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
     if queue:
         run_worker(environment, catalog, queue)

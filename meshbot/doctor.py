@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import click
 from redis import Redis, RedisError, ResponseError
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 
 from chat.connection import web_client
+from chat.trouble import TROUBLE, word
 from mesh.domain.catalog import Catalog, Cluster
 from mesh.domain.errors import MeshbotError, Refused
 from settings.environment import Environment, read_environment
@@ -96,12 +97,11 @@ def _slack(environment: Environment) -> Iterator[Finding]:
     try:
         answer = web_client(environment.slack_bot_token, environment.slack_api_url).auth_test()
     except SlackApiError as error:
-        yield Finding("fail", "slack", f"Slack says {error.response.get('error')}", "Check SLACK_BOT_TOKEN.")
+        todo = f"Check SLACK_BOT_TOKEN, and that {environment.slack_api_url} is Slack's."
+        yield Finding("fail", "slack", f"auth.test: {word(error)}", todo)
         return
-    except (SlackClientError, OSError) as error:
-        yield Finding(
-            "fail", "slack", f"no answer ({type(error).__name__})", f"Is {environment.slack_api_url} reachable?"
-        )
+    except TROUBLE as error:
+        yield Finding("fail", "slack", f"no answer ({word(error)})", f"Is {environment.slack_api_url} reachable?")
         return
     yield Finding("ok", "slack", f"{answer.get('user')} in {answer.get('team')} ({answer.get('team_id')})")
     yield _scopes({name.lower(): value for name, value in answer.headers.items()}.get("x-oauth-scopes"))

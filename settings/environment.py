@@ -40,6 +40,12 @@ class Environment:
         """Every signing secret that is accepted now."""
         return tuple(secret.strip() for secret in self.slack_signing_secret.split(",") if secret.strip())
 
+    def need(self, name: str) -> None:
+        """Raise Refused when the variable `name` (one of those with a file form) holds nothing."""
+        field_name = next(variable.field for variable in VARIABLES if variable.name == name)
+        if not getattr(self, field_name).strip(", "):
+            raise Refused(f"{name} is not set.", hint=f"Set it, or {name}_FILE to a file that holds it.")
+
 
 @dataclass(frozen=True)
 class Variable:

@@ -15,12 +15,12 @@ class OneLine(logging.Formatter):
         return super().format(record).replace("\r", "\\r").replace("\n", "\\n")
 
 
-def log_to_stderr(level: int = logging.INFO) -> None:
-    """Send everything from `level` up to standard error; libraries from WARNING, for they log requests below that."""
+def log_to_stderr() -> None:
+    """Send everything from INFO up to standard error; libraries from WARNING, for they log requests below that."""
     handler = logging.StreamHandler(sys.stderr)
     formatter = OneLine("%(asctime)sZ %(levelname)s %(process)d %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for library in ("slack_sdk", "slack_bolt", "urllib3", "kubernetes", "rq"):
-        logging.getLogger(library).setLevel(max(level, logging.WARNING))
+        logging.getLogger(library).setLevel(logging.WARNING)

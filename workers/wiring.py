@@ -82,7 +82,7 @@ def prepare(workshop: Workshop) -> Callable[[], None]:
 
 def run_worker(environment: Environment, catalog: Catalog, queue: str) -> None:
     """Work on one queue until SIGTERM; raise Refused naming what the environment lacks."""
-    need_token(environment)
+    environment.need("SLACK_BOT_TOKEN")
     work(environment.redis_url, queue, prepare(make_workshop(environment, catalog)))
 
 
@@ -96,9 +96,3 @@ def run_clock(environment: Environment) -> None:
     redis = quick(environment.redis_url)
     pending = Pending(redis, enqueue=JobQueue(redis).enqueue)
     run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), SystemTime()))
-
-
-def need_token(environment: Environment) -> None:
-    """Raise Refused when there is no bot token: a worker that cannot show cards would act in silence."""
-    if not environment.slack_bot_token:
-        raise Refused("SLACK_BOT_TOKEN is not set.", hint="Set it, or SLACK_BOT_TOKEN_FILE to a file that holds it.")

@@ -62,7 +62,8 @@ class Bench:
         self.desk = Desk(Catalog(policy=Policy((SRE,))), self.operations, self.directory, Wall())
         # A closed port: whatever calls Slack on the way to an acknowledgement fails here.
         client = web_client("xoxb-test", "http://127.0.0.1:9/api/")
-        passport = Passport(client, self.identity)
+        passport = Passport(client)
+        passport.identity = self.identity
         app = make_app(client, passport)
         listen(app, Listeners(Ear(self.desk, passport), self.notes))
         self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}))

@@ -81,6 +81,7 @@ def event_fields(text: str, kind: str = "app_mention", *, event: dict[str, Any] 
         "team_id": "T0MESH",
         "api_app_id": "A0MESH",
         "event_id": f"Ev{next(_numbers)}",
+        "event_time": int(time.time()),
         "event": {**inner, **(event or {})},
         "is_ext_shared_channel": False,
         **changes,

@@ -17,6 +17,7 @@ from chat.connection import web_client
 from mesh.domain.errors import Denied, Refused
 from mesh.domain.operations import Origin
 from mesh.domain.policy import Actor
+from tests.chat.proxies import ODD, proxy
 
 ME = {"ok": True, "team_id": "T0MESH", "enterprise_id": "E0ORG", "bot_id": "B0MESH", "user_id": "UMESHBOT"}
 
@@ -80,6 +81,15 @@ def test_an_absent_slack_is_asked_again(caplog: pytest.LogCaptureFixture) -> Non
     assert passport().bot_token == "xoxb-test"
     assert "xoxb" not in caplog.text
     Identity().check(request("T0OTHER"))
+
+
+@pytest.mark.parametrize(("answer", "said"), ODD.values(), ids=ODD)
+def test_a_proxys_page_is_not_logged(answer: bytes, said: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What comes back in Slack's place is logged by its kind alone."""
+    with proxy(answer) as url:
+        assert not Passport(web_client("xoxb-test", url)).learn()
+    [ours] = [record.getMessage() for record in caplog.records if record.name == "bot.identity"]
+    assert ours == f"Slack has not said yet who this bot is: {said}"
 
 
 @pytest.mark.parametrize(

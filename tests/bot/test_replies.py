@@ -18,6 +18,7 @@ from playground.processes import Child
 from playground.serving import free_port
 from playground.slack.driver import SlackDriver
 from playground.slack.world import default_world
+from tests.chat.proxies import ODD, proxy
 
 MESSAGE = late_answer()
 
@@ -58,6 +59,17 @@ def test_a_response_url_that_is_not_slacks_is_never_called(caplog: pytest.LogCap
     assert "secretpath" not in caplog.text
 
 
+@pytest.mark.parametrize(("answer", "said"), ODD.values(), ids=ODD)
+def test_a_proxys_page_is_not_logged(answer: bytes, said: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What comes back in Slack's place is logged by its kind alone."""
+    with proxy(answer) as url:
+        replies = Replies(web_client("xoxb-test", url))
+        replies.later(asked("C0PROD"), MESSAGE)
+        replies.close()
+    [ours] = [record.getMessage() for record in caplog.records if record.name == "bot.replies"]
+    assert ours == f"An answer to U0JIN could not be sent: {said}"
+
+
 def test_a_flood_is_dropped_without_waiting(caplog: pytest.LogCaptureFixture) -> None:
     """When too much waits, the rest is dropped and logged; nobody's acknowledgement waits for it."""
     replies = Replies(web_client("xoxb-test", "http://127.0.0.1:9/api/"))
@@ -77,4 +89,5 @@ def test_a_sent_answer_makes_room_for_the_next(caplog: pytest.LogCaptureFixture)
     for _ in range(2 * WAITING):
         replies.later(asked("C0PROD"), MESSAGE)
         replies._pool.submit(lambda: None).result()
+    replies.close()
     assert "was dropped" not in caplog.text

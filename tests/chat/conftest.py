@@ -41,5 +41,5 @@ def slack() -> Iterator[Slack]:
     world = replace(world, people=(*world.people, Person("USLACKBOT", "slackbot", "Slackbot")))
     app = make_app(world)
     with ServerThread(app) as server:
-        client = web_client(world.bot.bot_token, f"{server.url}/api/", timeout_s=1)
+        client = web_client(world.bot.bot_token, f"{server.url}/api/")
         yield Slack(server.url, client, SlackDriver(server.url), app[BACKSTAGE].tickets)

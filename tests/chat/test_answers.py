@@ -50,13 +50,6 @@ def test_help_of_one_verb(verb: Verb) -> None:
             assert parse(example).verb is verb
 
 
-def test_help_of_an_unknown_verb() -> None:
-    """An unknown topic is named, the nearest verb offered, and all verbs shown."""
-    shown = read(help_answer("promot"))
-    assert "There is no verb promot. Did you mean /mesh help promote?" in shown
-    assert "rollback <service>" in shown
-
-
 def test_history() -> None:
     """History tells what, how it ended, from what to what, who and why; newest first as given."""
     shown = read(history_answer([SAMPLES["forced"], SAMPLES["refused_by_gate"]]))
@@ -119,7 +112,6 @@ def test_hostile_words(word: str) -> None:
     role = Role(word, verbs=(word,), services=(word,), namespaces=(word,), clusters=(word,))
     wishes = hostile(word)
     answers = [
-        help_answer(word),
         history_answer(wishes),
         whoami_answer(Whoami(Actor(word, word), frozenset({word}), (role,) * 40)),
         error_answer(NotFound(word, hint=word, choices=(word,) * 40)),

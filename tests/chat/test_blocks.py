@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat.blocks import Button, Confirm, Plain, actions, context, divider, header, message, section, size
+from chat.blocks import Button, Confirm, Plain, actions, context, header, message, section, size
 from chat.escape import esc
 from tests.chat.checking import assert_accepted
 
@@ -18,7 +18,6 @@ def test_everything_too_long_is_cut() -> None:
             section(esc(long)),
             context([esc(long)] * 14),
             context([Plain(long)]),
-            divider(),
             actions([Button(long, f"a{index}", long, long, "danger", confirm) for index in range(3)]),
         ],
     )
@@ -27,7 +26,7 @@ def test_everything_too_long_is_cut() -> None:
 
 def test_too_many_blocks_say_so() -> None:
     """The fiftieth block of a longer list says how many are missing."""
-    drawn = message(esc("x"), [divider()] * 70)
+    drawn = message(esc("x"), [header("x")] * 70)
     assert len(drawn.blocks) == 50
     assert "21 more parts" in str(drawn.blocks[-1])
 

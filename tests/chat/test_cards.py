@@ -122,10 +122,13 @@ def test_buttons_after_a_change() -> None:
 
 
 def test_buttons_where_they_make_sense() -> None:
-    """Rollback offers only undo, undo only rollback, a failure never undo, a status with a canary only rollback."""
+    """Rollback offers only undo, undo only rollback, a failure never undo, a status with a canary only rollback.
+
+    A rollback that nobody knows the end of offers itself again.
+    """
     offered = {name: list(buttons_of(card(sample))) for name, sample in SAMPLES.items()}
     assert offered["rolled_back"] == ["meshbot.undo"]
-    for name in ("undone", "failed_unsure", "failed_overwritten", "status"):
+    for name in ("undone", "failed_unsure", "failed_overwritten", "rollback_unsure", "status"):
         assert offered[name] == ["meshbot.rollback"]
     assert offered["status_everything"] == []
     assert offered["failed_unavailable"] == []

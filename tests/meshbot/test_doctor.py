@@ -7,17 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from meshbot.doctor import SCOPES, Finding, _scopes
+from meshbot.doctor import SCOPES, Finding, _scopes, _slack
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.parts import OBJECTS
 from playground.processes import Child
 from playground.servers import RedisServer
 from playground.serving import free_port
 from playground.slack.world import default_world
+from settings.environment import Environment
+from tests.chat.proxies import ODD, proxy
 from tests.meshbot.test_cli import run
 
 pytestmark = pytest.mark.redis
+
+SLACK_APP = Path(__file__).parents[2] / "manifests/slack-app.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +64,7 @@ def test_a_healthy_world_is_ok(healthy: dict[str, str]) -> None:
     [
         ({"SLACK_BOT_TOKEN": ""}, "SLACK_BOT_TOKEN is not set"),
         ({"SLACK_SIGNING_SECRET": ""}, "neither SLACK_SIGNING_SECRET"),
-        ({"SLACK_BOT_TOKEN": "xoxb-revoked"}, "Slack says invalid_auth"),
+        ({"SLACK_BOT_TOKEN": "xoxb-revoked"}, "fail  slack        auth.test: invalid_auth"),
         ({"SLACK_API_URL": "http://127.0.0.1:9"}, "fail  slack        no answer"),
         ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "fail  redis        no answer"),
         ({"KUBECONFIG": "/absent"}, "fail  k8s default"),
@@ -100,3 +105,20 @@ def test_missing_scopes_are_named(header: str | None, level: str) -> None:
     finding: Finding = _scopes(header)
     assert finding.level == level
     assert level != "fail" or "app_mentions:read" in finding.text
+
+
+def test_the_shipped_app_has_the_scopes_that_are_checked() -> None:
+    """Who makes the app from the manifest hears nothing of scopes from the doctor, and grants none needlessly."""
+    manifest = yaml.safe_load(SLACK_APP.read_text())
+    assert sorted(manifest["oauth_config"]["scopes"]["bot"]) == sorted(SCOPES)
+
+
+@pytest.mark.parametrize(("answer", "said"), ODD.values(), ids=ODD)
+def test_a_proxy_in_slacks_place_is_a_finding(answer: bytes, said: str) -> None:
+    """It is told by its kind, without its page and without a traceback."""
+    with proxy(answer) as url:
+        [finding] = _slack(Environment("xoxb-test", slack_api_url=url))
+    assert finding.level == "fail"
+    assert said in finding.text
+    assert url in finding.todo
+    assert "SECRET" not in finding.text

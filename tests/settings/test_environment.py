@@ -93,3 +93,18 @@ def test_two_signing_secrets_are_accepted_while_rotating() -> None:
     """A comma separates the old signing secret from the new one."""
     assert read_environment({"SLACK_SIGNING_SECRET": "old, new,"}).signing_secrets == ("old", "new")
     assert read_environment({}).signing_secrets == ()
+
+
+@pytest.mark.parametrize("name", [variable.name for variable in VARIABLES if variable.may_be_file])
+def test_what_is_needed_and_missing_is_named(name: str) -> None:
+    """Both forms in which it can be given are told; what is there is enough."""
+    read_environment(FULL).need(name)
+    with pytest.raises(Refused, match=f"{name} is not set") as refused:
+        Environment(redis_url="").need(name)
+    assert f"{name}_FILE" in refused.value.hint
+
+
+def test_a_lone_comma_is_no_signing_secret() -> None:
+    """A bot that accepts no signature at all must not start."""
+    with pytest.raises(Refused, match="SLACK_SIGNING_SECRET is not set"):
+        read_environment({"SLACK_SIGNING_SECRET": " , "}).need("SLACK_SIGNING_SECRET")

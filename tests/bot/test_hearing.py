@@ -1,0 +1,64 @@
+"""What is heard in time becomes an operation, and what comes late becomes words."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from bot import arrival, hearing
+from mesh.domain.commands import ANSWERED_BY_BOT
+from tests.bot.bench import Bench
+from tests.bot.senders import event, slash
+
+CHANGES = ["promote api 50", "set api v1=50 v2=50", "rollback api", "undo api", "undo op-k3v9x2m4ta"]
+
+
+@pytest.mark.parametrize("text", CHANGES)
+@pytest.mark.parametrize("age_s", [40, 61, 330])
+def test_a_change_that_slack_sends_again_later_is_refused(text: str, age_s: int) -> None:
+    """After the bot was down, nothing changes out of the blue: words, no operation and no audit entry."""
+    bench = Bench()
+    assert bench.send(event(f"<@UMESHBOT> {text}", event_time=int(time.time()) - age_s)).status == 200
+    assert bench.started == []
+    assert list(bench.operations.log.entries()) == []
+    assert "too late to start a change" in bench.told[0]
+
+
+def test_a_change_that_was_slow_on_its_way_is_started() -> None:
+    """Some seconds, and a clock that runs ahead of Slack's or behind it, do no harm."""
+    bench = Bench()
+    for service, age_s in (("api", 20), ("web", -20)):
+        bench.send(event(f"<@UMESHBOT> rollback {service}", event_time=int(time.time()) - age_s))
+    assert len(bench.started) == 2
+
+
+@pytest.mark.parametrize("text", ["status api", "gates api", "promote api 50 --dry-run", "plan rollback api"])
+def test_reading_may_be_late(text: str) -> None:
+    """Who asked to see something still may."""
+    bench = Bench()
+    bench.send(event(f"<@UMESHBOT> {text}", event_time=int(time.time()) - 330))
+    assert len(bench.started) == 1
+
+
+@pytest.mark.parametrize(("asked", "user"), [("groups", "U0LEE"), ("active", "U0JIN")])
+def test_a_slow_slack_does_not_start_something_late(asked: str, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When asking Slack who somebody is took too long, nothing is written after it, not even a denial."""
+    bench = Bench()
+    inner = getattr(bench.directory, asked)
+
+    def slow(*arguments: Any) -> Any:
+        monkeypatch.setattr(arrival, "LATEST_S", -1.0)  # time passes
+        return inner(*arguments)
+
+    setattr(bench.directory, asked, slow)
+    bench.send(slash("promote api 50", user_id=user))
+    assert bench.started == []
+    assert list(bench.operations.log.entries()) == []
+    assert "too long" in bench.told[0]
+
+
+def test_the_bot_answers_what_the_domain_says_it_answers() -> None:
+    """A verb that makes no operation has an answer here, and none has one that makes an operation."""
+    assert set(hearing._READING) == ANSWERED_BY_BOT
