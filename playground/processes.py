@@ -132,9 +132,9 @@ class Child:
         """Let a paused process go on (SIGCONT)."""
         self._signal(signal.SIGCONT)
 
-    def log_tail(self, lines: int = 15) -> str:
-        """Return the last lines that this start of the process wrote; empty without a log file."""
-        return "\n".join(self._output().splitlines()[-lines:])
+    def log_tail(self) -> str:
+        """Return the last 15 lines that this start of the process wrote; empty without a log file."""
+        return "\n".join(self._output().splitlines()[-15:])
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:

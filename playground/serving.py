@@ -21,9 +21,9 @@ def free_port() -> int:
 class ServerThread:
     """Serve `app` on 127.0.0.1 in a daemon thread: `with ServerThread(app) as server: server.url`."""
 
-    def __init__(self, app: web.Application, *, port: int = 0) -> None:
+    def __init__(self, app: web.Application) -> None:
         self._app = app
-        self._port = port or free_port()
+        self._port = free_port()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"server-{self._port}", daemon=True)

@@ -67,11 +67,14 @@ class RedisAuditLog:
         return records.load_head(head)
 
     def latest(self, operation_id: str) -> AuditEntry | None:
-        """Return the operation's newest entry among the newest PAGE; Unavailable when Redis does not answer."""
+        """Return the operation's newest entry among the newest PAGE; Unavailable when Redis does not answer.
+
+        Lines that are damaged are passed over: finding those is for whoever verifies the log.
+        """
         with translated():
             lines: list[Any] = self._redis.lrange(keys.AUDIT, -PAGE, -1)
         newest_first = (records.load_entry(line) for line in reversed(lines))
-        return next((entry for entry in newest_first if entry.facts.get("operation") == operation_id), None)
+        return next((entry for entry in newest_first if _operation(entry) == operation_id), None)
 
     def snapshot(self) -> tuple[Iterator[AuditEntry], tuple[int, str]]:
         """Return the entries and the head of one moment.
@@ -90,3 +93,12 @@ class RedisAuditLog:
             with translated():
                 lines: list[Any] = self._redis.lrange(keys.AUDIT, start, min(start + PAGE, count) - 1)
             yield from map(records.load_entry, lines)
+
+
+def _operation(entry: AuditEntry) -> object:
+    """Return what the entry names as its operation; None when it names none or cannot be read."""
+    try:
+        facts: Any = entry.facts
+    except ValueError:
+        return None
+    return facts.get("operation") if isinstance(facts, dict) else None

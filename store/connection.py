@@ -29,6 +29,17 @@ def patient(url: str) -> redis.Redis:
     return _client(url, connect_s=0.5, read_s=1.0, retry=Retry(backoff, 3))
 
 
+def last_look(client: redis.Redis, *, within_s: float) -> redis.Redis:
+    """Return a client of the same Redis for one question: a connection of its own, and an answer in `within_s` seconds.
+
+    A Redis that does not answer at all costs no more than that. Closing the client closes the connection.
+    """
+    pool = client.connection_pool
+    limits = {"socket_connect_timeout": within_s / 3, "socket_timeout": within_s * 2 / 3}
+    settings = {**pool.connection_kwargs, **limits}
+    return redis.Redis.from_pool(redis.ConnectionPool(connection_class=pool.connection_class, **settings))
+
+
 def _client(url: str, *, connect_s: float, read_s: float, retry: Retry) -> redis.Redis:
     return redis.Redis.from_url(
         url,

@@ -20,7 +20,7 @@ from mesh.domain.operations import Operation
 from mesh.ports import Lease, Receipt, Time
 from store import keys, records, scripts
 from store.auditlog import GENESIS_HEAD, Batch, batch_after
-from store.connection import HINT, translated
+from store.connection import HINT, last_look, translated
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,13 @@ EXECUTE_WITHIN_S = 0.35
 """How late Redis may carry out a write, by its own clock: less than the 0.4 s after which the bot gives up on it."""
 START_OVER_S = 0.45
 """Until when a write that came too late is tried afresh; keeps the whole within a second."""
+ANSWER_WITHIN_S = 0.9
+"""When the asking person is answered at the latest; leaves a tenth of the promised second for everything else."""
+LOOK_S = 0.3
+"""Most seconds for finding out what became of a write whose answer was lost."""
 NOTHING_STARTED = "Redis did not answer, so nothing was started."
+MAYBE_STARTED = "Redis did not answer in time, so your request may have been started."
+MAYBE_HINT = "Look for its card before you repeat it."
 TURN_S = 0.15
 """How long a thread waits for the others of its process before it writes all the same, and may have to chain anew."""
 TRIES = 200
@@ -72,17 +78,18 @@ class RedisOperations:
         """Write a new operation and everything that goes with it, or give back the one there is, then enqueue it.
 
         "Nothing was started" is kept true by a deadline in Redis's own clock: a write that a hung Redis finds in its
-        socket later is refused there. What remains is an answer lost within 0.35 s of a write that was done; that is
-        looked up once, and if Redis is gone altogether the `intent` gives a person's second try the same operation.
+        socket later is refused there. What remains is a write that was sent and whose answer was lost. It is
+        looked up once, and when that has no answer either, Unavailable says that it may have been started. Until it is
+        done, the `intent` then gives a person's second try the same operation.
         """
+        answer_by = stopwatch.monotonic() + ANSWER_WITHIN_S
         operation = replace(operation, revision=0)
         names = [keys.dedupe(dedupe), keys.intent(intent)]
         try:
             with self._in_turn():
                 known = self._write_new(operation, names, self._facts(operation.id, facts))
         except redis.RedisError as error:
-            # Only a lost connection is worth a second question; what hangs would hang again.
-            known = "" if isinstance(error, redis.TimeoutError) else self._look(names[0])
+            known = self._look(names[0], answer_by)
             if not known:
                 raise Unavailable(NOTHING_STARTED, hint=HINT) from error
         if known != operation.id:
@@ -186,12 +193,17 @@ class RedisOperations:
                 return answer
             head = answer[1]
 
-    def _look(self, dedupe_key: str) -> str:
-        """After an unknown outcome: return the id of the operation that this delivery has after all, if any."""
+    def _look(self, dedupe_key: str, answer_by: float) -> str:
+        """After an unknown outcome: return the id of the operation that this delivery has after all, if any.
+
+        An answer is final: who waited in vain for 0.4 s asks after the write's deadline. Unavailable without an answer.
+        """
+        within_s = max(0.05, min(LOOK_S, answer_by - stopwatch.monotonic()))
         try:
-            found: Any = self._redis.get(dedupe_key)
-        except redis.RedisError:
-            return ""
+            with last_look(self._redis, within_s=within_s) as client:
+                found: Any = client.get(dedupe_key)
+        except redis.RedisError as error:
+            raise Unavailable(MAYBE_STARTED, hint=MAYBE_HINT) from error
         return str(found.decode()) if found else ""
 
     def _hand_over(self, operation: Operation) -> None:

@@ -13,14 +13,11 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from playground.browser import CHROMIUM, FLAGS
 from playground.parts import World
 
 PICTURES = Path(__file__).parents[1] / "docs/pictures"
 COMMANDS = ("mesh status api", "mesh promote api 50")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 SIZES = {"": (1360, 1000), "-phone": (390, 844)}
 
 
@@ -54,9 +51,9 @@ def type_commands(page: Page, world: World) -> None:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Run Debian's Chromium without a window."""
+    """Run Chromium without a window."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield chromium
         chromium.close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from mesh.domain.grammar import is_operation
 from store.connection import patient
 from store.jobs import FUNCTION, KEEP_S, queue_name
 
@@ -32,7 +32,6 @@ RESTART_S = 1.0
 WORKER_TTL_S = 20
 """RQ blocks for 15 s less than this in one wait for jobs, so dead connections are noticed within 5 s."""
 HEARTBEAT_S = 5
-OPERATION_ID = re.compile(r"op-[a-z0-9]{1,40}")
 FIELDS = frozenset(
     {"data", "status", "origin", "timeout", "result_ttl", "failure_ttl", "ttl", "worker_name"}
     | {"created_at", "enqueued_at", "started_at", "ended_at", "last_heartbeat"}
@@ -73,7 +72,7 @@ def _problem(function: object, instance: object, args: object, kwargs: object) -
     if function != FUNCTION or instance is not None:
         return f"it wants to call {str(function)[:80]!r}, and only {FUNCTION} is allowed"
     match args, kwargs:
-        case [str(operation_id)], {} if not kwargs and OPERATION_ID.fullmatch(operation_id):
+        case [str(operation_id)], {} if not kwargs and is_operation(operation_id):
             return ""
     return "its arguments are not one operation id"
 

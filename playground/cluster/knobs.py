@@ -15,6 +15,7 @@ from playground.cluster.statuses import ApiError
 from playground.cluster.trouble import Trouble, Troubles
 
 PREFIX = "/_playground/"
+REQUESTS_KEPT = 5000
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,10 @@ class Seen:
 class Knobs:
     """The state behind the knobs and their handlers."""
 
-    def __init__(self, cluster: Cluster, *, kept: int = 5000) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.troubles = Troubles()
-        self.seen: deque[Seen] = deque(maxlen=kept)
+        self.seen: deque[Seen] = deque(maxlen=REQUESTS_KEPT)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Put every knob under PREFIX."""

@@ -20,6 +20,7 @@ from playground.cluster.objects import Cluster as Standin
 from playground.serving import ServerThread
 from tests.workers.cluster.conftest import World
 from tests.workers.cluster.shapes import (
+    GATEWAY_PARENT,
     TARGET,
     Obj,
     arm,
@@ -194,3 +195,12 @@ def test_an_unknown_cluster_is_named_with_those_there_are(make: Make) -> None:
     with pytest.raises(NotFound, match="mars") as caught:
         make().routes(Target("mars", "shop", "api"))
     assert caught.value.choices == ("demo",)
+
+
+def test_a_right_on_api_does_not_reach_the_gateway_next_to_it(make: Make) -> None:
+    """Behind a Gateway, `promote api gateway-v2 50` finds no route: api-gateway is another service, not api's arm."""
+    cluster = make(http_route(backends(("api-gateway-v1", 90), ("api-gateway-v2", 10)), parents=[GATEWAY_PARENT]))
+    assert cluster.routes(TARGET) == []
+    assert cluster.services(TARGET) == ["api-gateway"]
+    [route] = cluster.routes(Target("demo", "shop", "api-gateway"))
+    assert [arm.service for arm in route.arms] == ["api-gateway-v1", "api-gateway-v2"]

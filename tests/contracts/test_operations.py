@@ -14,12 +14,13 @@ from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.errors import Conflict, LostLease, NotFound
 from mesh.domain.operations import Event, Operation, State, Step
 from mesh.ports import AuditLog, Locks, Operations, Receipt
+from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.connection import patient
 from store.locks import RedisLocks
 from store.memory import MemoryOperations
 from store.operations import RedisOperations
-from tests.store.builders import Handover, WallClock, a_full_operation, an_operation, ended
+from tests.store.builders import Handover, a_full_operation, an_operation, ended
 
 
 @dataclass
@@ -42,11 +43,11 @@ def memory(request: pytest.FixtureRequest) -> Iterator[Memory]:
     """Each implementation in turn."""
     handover = Handover([])
     if request.param == "memory":
-        kept = MemoryOperations(WallClock(), enqueue=handover)
+        kept = MemoryOperations(SystemTime(), enqueue=handover)
         yield Memory(kept, kept.log, kept.locks, handover.calls)
         return
     client: redis.Redis = patient(request.getfixturevalue("redis_url"))
-    operations = RedisOperations(client, WallClock(), enqueue=handover)
+    operations = RedisOperations(client, SystemTime(), enqueue=handover)
     yield Memory(operations, RedisAuditLog(client), RedisLocks(client), handover.calls)
     client.close()
 
@@ -179,6 +180,20 @@ def test_entries_from_many_threads_make_one_whole_chain(memory: Memory) -> None:
     numbers = [f"{thread}-{number}" for thread in range(8) for number in range(3)]
     expected = [f"commit {n}" for n in numbers] + [f"denial {n}" for n in numbers] + ["queued"] * 8
     assert sorted(steps(memory)) == sorted(expected)
+
+
+def test_the_latest_entry_of_an_operation_is_its_newest(memory: Memory) -> None:
+    """Of all entries the newest that names the operation is found; an operation without one has none."""
+    operation = memory.receive(an_operation()).operation
+    other = memory.receive(an_operation()).operation
+    operation = memory.operations.commit(operation, [{"step": "checking"}, {"step": "patching"}])
+    memory.operations.commit(other, [{"step": "refused"}])
+    memory.operations.audit({"step": "denied"})
+    latest = memory.log.latest(operation.id)
+    assert latest is not None
+    assert (latest.facts["step"], latest.facts["operation"]) == ("patching", operation.id)
+    assert latest == list(memory.log.entries())[3]
+    assert memory.log.latest("op-nothere") is None
 
 
 def test_history_holds_changes_newest_first(memory: Memory) -> None:

@@ -24,6 +24,15 @@ def test_the_role_grants_exactly_what_the_workers_ask() -> None:
     assert granted == set(RIGHTS)
 
 
+def test_the_manifest_of_the_rights_stands_alone() -> None:
+    """The account's namespace is made first, and the binding gives the role to that account."""
+    namespace, account, role, binding = load("rbac.yaml")
+    assert namespace["kind"] == "Namespace"
+    assert account["metadata"]["namespace"] == namespace["metadata"]["name"]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", **account["metadata"]}]
+
+
 def test_the_slack_app_escapes_and_delivers_to_one_path() -> None:
     """Names typed into a command arrive as ids, and all three kinds of delivery go where the bot listens."""
     app = load("slack-app.yaml")[0]

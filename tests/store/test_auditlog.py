@@ -11,10 +11,11 @@ import redis
 
 from mesh.domain.audit import Broken, verify
 from mesh.domain.errors import Unavailable
+from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.connection import patient
 from store.operations import RedisOperations
-from tests.store.builders import Handover, WallClock
+from tests.store.builders import Handover, an_operation
 
 pytestmark = pytest.mark.redis
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.redis
 def client(redis_url: str) -> redis.Redis:
     """A client of a Redis whose log has three entries."""
     client = patient(redis_url)
-    operations = RedisOperations(client, WallClock(), enqueue=Handover([]))
+    operations = RedisOperations(client, SystemTime(), enqueue=Handover([]))
     for text in ("a", "größer", "c"):
         operations.audit({"at": 1.5, "text": text})
     return client
@@ -95,13 +96,24 @@ def test_nothing_is_appended_to_a_damaged_head(client: redis.Redis) -> None:
     """With a head that we never wrote nothing more is done, and the error says what to do."""
     client.set("meshbot:audit:head", "many:0")
     with pytest.raises(Unavailable, match="damaged"):
-        RedisOperations(client, WallClock(), enqueue=Handover([])).audit({})
+        RedisOperations(client, SystemTime(), enqueue=Handover([])).audit({})
     assert len(lines(client)) == 3
+
+
+@pytest.mark.parametrize("damaged", [b"\xff not JSON", b'{"body":"[1]","hash":"0"}', b'{"body":"{","hash":"0"}', b"{}"])
+def test_a_damaged_line_hides_no_other(client: redis.Redis, damaged: bytes) -> None:
+    """Looking for an operation's newest entry passes over lines that cannot be read."""
+    operations = RedisOperations(client, SystemTime(), enqueue=Handover([]))
+    operation = operations.receive(an_operation(), dedupe="d", intent="i", facts={"step": "queued"}).operation
+    client.rpush("meshbot:audit", damaged)
+    latest = RedisAuditLog(client).latest(operation.id)
+    assert latest is not None
+    assert latest.facts["step"] == "queued"
 
 
 def test_a_log_that_is_being_written_verifies(client: redis.Redis) -> None:
     """A snapshot is whole although entries are appended while it is read."""
-    operations, over = RedisOperations(client, WallClock(), enqueue=Handover([])), threading.Event()
+    operations, over = RedisOperations(client, SystemTime(), enqueue=Handover([])), threading.Event()
 
     def write() -> None:
         while not over.is_set():

@@ -16,11 +16,12 @@ from rq.serializers import JSONSerializer
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Operation
+from settings.time import SystemTime
 from store.connection import patient
 from store.jobs import FUNCTION, NORMAL, URGENT, JobQueue
 from store.operations import FIRST_LOOK_S, RedisOperations
 from store.pending import AGAIN_S, MOST_ATTEMPTS, Handed, Pending
-from tests.store.builders import Handover, WallClock, an_operation, ended
+from tests.store.builders import Handover, an_operation, ended
 
 pytestmark = pytest.mark.redis
 LATER = 1000.0
@@ -41,7 +42,7 @@ class Desk:
 
     def operations(self, *, crashing: bool = False) -> RedisOperations:
         """The memory of operations; `crashing` ones never enqueue."""
-        return RedisOperations(self.client, WallClock(), enqueue=unreachable if crashing else self.jobs.enqueue)
+        return RedisOperations(self.client, SystemTime(), enqueue=unreachable if crashing else self.jobs.enqueue)
 
     def receive(self, operation: Operation, *, crashing: bool = False) -> Operation:
         """Receive one operation."""
@@ -98,17 +99,18 @@ def test_what_was_written_but_never_enqueued_is_enqueued_by_the_clock(desk: Desk
     assert desk.queued(URGENT) == [f"{operation.id}-1"]
 
 
-def test_what_waits_in_its_queue_is_not_enqueued_again(desk: Desk) -> None:
-    """A backlog is left alone, whichever attempt is waiting in it; only the next look is put off."""
-    operation = desk.receive(an_operation())
+@pytest.mark.parametrize(("verb", "queue"), [(Verb.PROMOTE, NORMAL), (Verb.ROLLBACK, URGENT)])
+def test_what_waits_in_its_queue_is_not_enqueued_again(desk: Desk, verb: Verb, queue: str) -> None:
+    """A backlog is left alone, whichever attempt is waiting in whichever queue; only the next look is put off."""
+    operation = desk.receive(an_operation(verb))
     now = time.time() + LATER
     assert desk.pending.requeue(operation.id, now) is Handed.WAITING
-    assert desk.queued() == [f"{operation.id}-0"]
+    assert desk.queued(queue) == [f"{operation.id}-0"]
     assert desk.pending.due(now + AGAIN_S - 0.1) == []
-    desk.take()
+    desk.take(queue)
     assert desk.pending.requeue(operation.id, now + AGAIN_S) is Handed.ENQUEUED
     assert desk.pending.requeue(operation.id, now + 2 * AGAIN_S) is Handed.WAITING
-    assert desk.queued() == [f"{operation.id}-1"]
+    assert desk.queued(queue) == [f"{operation.id}-1"]
 
 
 def test_a_job_that_vanished_with_its_worker_is_replaced(desk: Desk) -> None:
@@ -155,6 +157,15 @@ def test_an_operation_that_is_never_done_is_given_up_and_reported(desk: Desk) ->
     assert handed == [Handed.ENQUEUED] * MOST_ATTEMPTS + [Handed.STUCK]
     assert [attempt for _, _, attempt in handover.calls] == list(range(1, MOST_ATTEMPTS + 1))
     assert pending.due(now + 10 * LATER) == [operation.id]
+
+
+def test_what_only_waits_to_be_told_is_never_given_up(desk: Desk) -> None:
+    """However often an operation that is done was handed out, it is handed out again until people were told."""
+    operation = desk.receive(an_operation(), crashing=True)
+    desk.operations().commit(ended(operation, reported=False))
+    desk.client.set(f"meshbot:attempts:{operation.id}", 2 * MOST_ATTEMPTS)
+    assert desk.pending.requeue(operation.id, time.time() + LATER) is Handed.ENQUEUED
+    assert desk.queued() == [f"{operation.id}-{2 * MOST_ATTEMPTS + 1}"]
 
 
 def test_later_sets_the_next_look(desk: Desk) -> None:

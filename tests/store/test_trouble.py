@@ -18,11 +18,12 @@ from mesh.domain.operations import Operation
 from mesh.ports import Receipt
 from playground.servers import RedisServer
 from playground.serving import free_port
+from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.connection import patient, quick
 from store.locks import RedisLocks
 from store.operations import RedisOperations
-from tests.store.builders import Handover, WallClock, a_full_operation, an_operation
+from tests.store.builders import Handover, a_full_operation, an_operation
 
 pytestmark = pytest.mark.redis
 
@@ -57,7 +58,7 @@ def receive(operations: RedisOperations, operation: Operation) -> Receipt:
 
 def test_a_refused_port_is_told_within_a_second() -> None:
     """Without a Redis the person hears within a second that nothing was started."""
-    operations = RedisOperations(quick(f"redis://127.0.0.1:{free_port()}/0"), WallClock(), enqueue=Handover([]))
+    operations = RedisOperations(quick(f"redis://127.0.0.1:{free_port()}/0"), SystemTime(), enqueue=Handover([]))
     with within(1), pytest.raises(Unavailable, match="nothing was started") as caught:
         receive(operations, an_operation())
     assert caught.value.hint
@@ -67,7 +68,7 @@ def test_a_refused_port_is_told_within_a_second() -> None:
 def test_a_hung_redis_is_told_within_a_second_and_writes_nothing(own_redis: RedisServer, warm: bool) -> None:
     """A frozen Redis costs less than a second, and once it goes on it carries nothing out."""
     client = quick(own_redis.url)
-    operations = RedisOperations(client, WallClock(), enqueue=Handover([]))
+    operations = RedisOperations(client, SystemTime(), enqueue=Handover([]))
     if warm:
         client.ping()
     own_redis.pause()
@@ -82,11 +83,11 @@ def test_a_write_that_a_hung_redis_finds_later_is_not_carried_out(own_redis: Red
     """When Redis freezes with our write in its socket, it refuses that write by its own clock when it goes on."""
     handover = Handover([])
     client = quick(own_redis.url)
-    warm = RedisOperations(client, WallClock(), enqueue=handover)
+    warm = RedisOperations(client, SystemTime(), enqueue=handover)
     receive(warm, an_operation())
     before = sorted(client.keys("*"))
     operations = RedisOperations(client, PausingClock(own_redis), enqueue=handover)
-    with within(1), pytest.raises(Unavailable, match="nothing was started"):
+    with within(1), pytest.raises(Unavailable, match="may have been started"):
         receive(operations, an_operation())
     own_redis.resume()
     time.sleep(0.1)
@@ -94,15 +95,21 @@ def test_a_write_that_a_hung_redis_finds_later_is_not_carried_out(own_redis: Red
     assert len(handover.calls) == 1
 
 
-def test_an_answer_lost_after_the_write_is_looked_up(own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+LOSSES = [redis.ConnectionError("connection reset by peer"), redis.TimeoutError("timed out")]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=["cut off", "too late"])
+def test_an_answer_lost_after_the_write_is_looked_up(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch, loss: Exception
+) -> None:
     """When the write was done and only its answer was lost, the operation counts as received and is enqueued."""
     handover = Handover([])
-    operations = RedisOperations(quick(own_redis.url), WallClock(), enqueue=handover)
+    operations = RedisOperations(quick(own_redis.url), SystemTime(), enqueue=handover)
     script = operations._receive
 
     def lose_answer(**call: Any) -> None:
         script(**call)
-        raise redis.ConnectionError("connection reset by peer")
+        raise loss
 
     monkeypatch.setattr(operations, "_receive", lose_answer)
     receipt = receive(operations, an_operation(id="op-lost"))
@@ -110,9 +117,62 @@ def test_an_answer_lost_after_the_write_is_looked_up(own_redis: RedisServer, mon
     assert handover.calls == [("op-lost", False, 0)]
 
 
+@pytest.mark.parametrize("loss", LOSSES, ids=["cut off", "too late"])
+def test_a_write_that_was_never_done_is_looked_up_too(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, loss: Exception
+) -> None:
+    """When the write got lost on its way to a Redis that answers, nothing was started, and that is said."""
+    operations = RedisOperations(quick(redis_url), SystemTime(), enqueue=Handover([]))
+
+    def lose_write(**call: Any) -> None:
+        raise loss
+
+    monkeypatch.setattr(operations, "_receive", lose_write)
+    with pytest.raises(Unavailable, match="nothing was started"):
+        receive(operations, an_operation())
+
+
+def test_a_redis_that_freezes_after_the_write_is_not_called_idle(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the write was done and nobody can say so any more, the person hears that within a second."""
+    operations = RedisOperations(quick(own_redis.url), SystemTime(), enqueue=Handover([]))
+    script = operations._receive
+
+    def freeze(**call: Any) -> Any:
+        script(**call)
+        own_redis.pause()
+        return script(**call)
+
+    monkeypatch.setattr(operations, "_receive", freeze)
+    with within(1), pytest.raises(Unavailable, match="may have been started") as caught:
+        receive(operations, an_operation(id="op-frozen"))
+    assert "Look for its card" in caught.value.hint
+    own_redis.resume()
+    assert operations.get("op-frozen").id == "op-frozen"
+
+
+def test_a_slow_answer_is_waited_for_in_the_second_look(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When Redis freezes after the write and goes on within the second, the person gets the operation."""
+    operations = RedisOperations(quick(own_redis.url), SystemTime(), enqueue=Handover([]))
+    script = operations._receive
+
+    def freeze(**call: Any) -> Any:
+        script(**call)
+        own_redis.pause()
+        threading.Timer(0.47, own_redis.resume).start()
+        return script(**call)
+
+    monkeypatch.setattr(operations, "_receive", freeze)
+    with within(1):
+        assert receive(operations, an_operation(id="op-slow")).operation.id == "op-slow"
+
+
 def test_the_next_request_works_when_redis_is_back(own_redis: RedisServer) -> None:
     """The same client serves the next request after a hang and after a restart, without anybody's help."""
-    operations = RedisOperations(quick(own_redis.url), WallClock(), enqueue=Handover([]))
+    operations = RedisOperations(quick(own_redis.url), SystemTime(), enqueue=Handover([]))
     own_redis.pause()
     with pytest.raises(Unavailable):
         receive(operations, an_operation())
@@ -126,7 +186,7 @@ def test_the_next_request_works_when_redis_is_back(own_redis: RedisServer) -> No
 def test_what_was_acknowledged_survives_a_killed_redis(own_redis: RedisServer) -> None:
     """After kill -9 and restart the operation, its audit entry and its due time are there."""
     client = patient(own_redis.url)
-    operations = RedisOperations(client, WallClock(), enqueue=Handover([]))
+    operations = RedisOperations(client, SystemTime(), enqueue=Handover([]))
     operation = receive(operations, a_full_operation()).operation
     own_redis.kill()
     own_redis.start()
@@ -137,7 +197,7 @@ def test_what_was_acknowledged_survives_a_killed_redis(own_redis: RedisServer) -
 
 def test_a_client_that_repeats_a_commit_does_it_once(own_redis: RedisServer) -> None:
     """When a hung Redis finds a commit and its repetition, it carries out one, and the caller hears of success."""
-    operations = RedisOperations(patient(own_redis.url), WallClock(), enqueue=Handover([]))
+    operations = RedisOperations(patient(own_redis.url), SystemTime(), enqueue=Handover([]))
     operation = operations.commit(receive(operations, an_operation()).operation)  # the script is loaded now
     own_redis.pause()
     threading.Timer(1.3, own_redis.resume).start()
@@ -149,7 +209,7 @@ def test_a_client_that_repeats_a_commit_does_it_once(own_redis: RedisServer) -> 
 def test_a_commit_that_reaches_redis_twice_is_done_once(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same commit a second time changes nothing, adds no audit entry, and is answered like the first."""
     client = patient(redis_url)
-    operations = RedisOperations(client, WallClock(), enqueue=Handover([]))
+    operations = RedisOperations(client, SystemTime(), enqueue=Handover([]))
     operation = receive(operations, an_operation()).operation
     script = operations._commit
 
@@ -166,7 +226,7 @@ def test_a_commit_that_reaches_redis_twice_is_done_once(redis_url: str, monkeypa
 def test_every_reader_says_unavailable(own_redis: RedisServer) -> None:
     """No error of the Redis library leaves this room."""
     client = quick(own_redis.url)
-    operations, log = RedisOperations(client, WallClock(), enqueue=Handover([])), RedisAuditLog(client)
+    operations, log = RedisOperations(client, SystemTime(), enqueue=Handover([])), RedisAuditLog(client)
     own_redis.kill()
     calls = (
         lambda: operations.get("op-1"),
@@ -187,7 +247,7 @@ def test_every_reader_says_unavailable(own_redis: RedisServer) -> None:
 def test_a_lease_does_not_survive_the_loss_of_redis(own_redis: RedisServer) -> None:
     """After Redis was away for longer than the lease lives, commits under it are refused for good."""
     client = patient(own_redis.url)
-    operations, locks = RedisOperations(client, WallClock(), enqueue=Handover([])), RedisLocks(client, ttl_s=0.3)
+    operations, locks = RedisOperations(client, SystemTime(), enqueue=Handover([])), RedisLocks(client, ttl_s=0.3)
     operation = receive(operations, an_operation()).operation
     with locks.hold("route", wait_s=0) as lease:
         assert lease is not None
@@ -204,7 +264,8 @@ def test_a_lease_does_not_survive_the_loss_of_redis(own_redis: RedisServer) -> N
 
 def test_the_lock_of_a_dead_holder_ends_by_itself(redis_url: str) -> None:
     """A holder that renews nothing any more loses the lock after its lifetime."""
-    client: redis.Redis = patient(redis_url)
-    client.set("meshbot:lock:route", 1, px=300)
-    with within(0.5), RedisLocks(client, ttl_s=0.3).hold("route", wait_s=1) as lease:
+    locks, started = RedisLocks(patient(redis_url), ttl_s=0.3), time.monotonic()
+    assert locks._obtain("route", 0)
+    with locks.hold("route", wait_s=10) as lease:
         assert lease is not None
+        assert 0.25 < time.monotonic() - started < 5

@@ -18,12 +18,13 @@ import redis
 from mesh.domain.operations import Operation
 from mesh.operations import running
 from mesh.operations.stage import Stage
+from settings.time import SystemTime
 from store.connection import quick
 from store.jobs import JobQueue
 from store.locks import RedisLocks
 from store.operations import RedisOperations
 from store.pending import Pending
-from tests.store.builders import WallClock, ended
+from tests.store.builders import ended
 from workers import jobs, runner
 from workers.clock import LEAD_S, Clock, run_until_signal
 
@@ -33,7 +34,7 @@ class StandIn:
 
     def __init__(self, url: str) -> None:
         self.client = redis.Redis.from_url(url)
-        self.operations = RedisOperations(self.client, WallClock(), enqueue=JobQueue(self.client).enqueue)
+        self.operations = RedisOperations(self.client, SystemTime(), enqueue=JobQueue(self.client).enqueue)
 
 
 def run(operation_id: str, stage: Stage) -> Operation:
@@ -65,7 +66,7 @@ def main(mode: str, url: str, *rest: str) -> None:
     else:
         client = quick(url)
         pending = Pending(client, enqueue=JobQueue(client).enqueue)
-        run_until_signal(Clock(pending, RedisLocks(client, ttl_s=LEAD_S), WallClock()))
+        run_until_signal(Clock(pending, RedisLocks(client, ttl_s=LEAD_S), SystemTime()))
 
 
 if __name__ == "__main__":

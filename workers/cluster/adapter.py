@@ -13,7 +13,7 @@ from mesh.domain.routes import Arm, Route
 from workers.cluster.endpoints import ready_endpoints, ready_pods
 from workers.cluster.faults import UnknownOutcome
 from workers.cluster.resources import ENDPOINT_SLICES, PODS, SERVICES, Resource
-from workers.cluster.routing import Object, RoutingApi
+from workers.cluster.routing import Object
 from workers.cluster.served import Served, Wanted
 from workers.cluster.subsets import DESTINATION_RULE, DestinationRules, version_of
 from workers.cluster.table import ROUTING_APIS
@@ -41,10 +41,9 @@ class KubernetesCluster:
     Discovery is kept as plain data, so a parent that calls `discover()` spares its forks the asking.
     """
 
-    def __init__(self, clients: Mapping[str, Client], apis: tuple[RoutingApi, ...] = ROUTING_APIS) -> None:
+    def __init__(self, clients: Mapping[str, Client]) -> None:
         """Take one client for each configured cluster, by the cluster's name."""
         self._clients = dict(clients)
-        self._apis = apis
         self._served: dict[str, Served] = {}
 
     def discover(self) -> None:
@@ -73,7 +72,7 @@ class KubernetesCluster:
 
     def services(self, target: Target) -> list[str]:
         """Return the names of services that routes of the namespace name, sorted."""
-        found = (api.names(obj) for api in self._apis for obj in self._objects(target.cluster, api, target.namespace))
+        found = (api.names(obj) for api in ROUTING_APIS for obj in self._objects(target.cluster, api, target.namespace))
         return sorted(set().union(*found))
 
     def reread(self, plan: Plan, target: Target) -> Route | None:
@@ -125,13 +124,13 @@ class KubernetesCluster:
     def _speaking(self, target: Target) -> list[Route]:
         return [
             route
-            for api in self._apis
+            for api in ROUTING_APIS
             for obj in self._objects(target.cluster, api, target.namespace)
             for route in api.speaking(obj, target)
         ]
 
     def _rule(self, obj: Object, plan: Plan) -> Route | None:
-        api = next(api for api in self._apis if (api.kind, api.group) == (plan.kind, plan.group))
+        api = next(api for api in ROUTING_APIS if (api.kind, api.group) == (plan.kind, plan.group))
         return next((route for route in api.read(obj) if route.rule == plan.rule), None)
 
     def _pod_labels(self, arm: Arm, target: Target) -> str:

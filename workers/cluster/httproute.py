@@ -6,6 +6,8 @@ Gateway API reference). A parent of kind Service makes it a mesh route (GAMMA), 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mesh.domain.commands import Target
 from mesh.domain.routes import Arm, Route
 from workers.cluster.routing import (
@@ -46,10 +48,15 @@ def claim(obj: Object, target: Target) -> Claim:
     return Claim.OWN if _has_gateway(obj) else Claim.NONE
 
 
-def owns(arm: Arm, target: Target) -> bool:
-    """Tell whether the backend is the service or one of its versions by name: `api`, `api-v2`."""
-    mine = arm.service == target.service or arm.service.startswith(f"{target.service}-")
-    return mine and arm.namespace == target.namespace
+def owns(arms: Sequence[Arm], target: Target) -> bool:
+    """Tell whether the backends are versions of the service by name: `api` and `api-v2`, or `api-v1` and `api-v2`.
+
+    What they have in common must be the service's whole name: `api-gateway-v1` and `api-gateway-v2` are not `api`'s.
+    """
+    return (
+        all(arm.namespace == target.namespace for arm in arms)
+        and _stem([arm.service for arm in arms]) == target.service
+    )
 
 
 def names(obj: Object) -> set[str]:
@@ -57,7 +64,7 @@ def names(obj: Object) -> set[str]:
     found = {name for name, namespace in _service_parents(obj) if namespace == namespace_of(obj)}
     if _has_gateway(obj):
         rules: list[Object] = spec(obj).get("rules") or []
-        found |= {stem for rule in rules if (stem := _stem(rule.get("backendRefs") or []))}
+        found |= {stem for rule in rules if (stem := _stem(_names(rule)))}
     return found
 
 
@@ -79,9 +86,14 @@ def _has_gateway(obj: Object) -> bool:
     return any(parent.get("kind", "Gateway") == "Gateway" for parent in _parents(obj))
 
 
-def _stem(refs: list[Object]) -> str:
+def _names(rule: Object) -> list[str]:
+    refs: list[Object] = rule.get("backendRefs") or []
+    return [ref.get("name", "") for ref in refs]
+
+
+def _stem(backends: Sequence[str]) -> str:
     """Return the longest `<service>` of which all backends are `<service>` or `<service>-…`; empty when none is."""
-    words = [ref.get("name", "").split("-") for ref in refs]
+    words = [name.split("-") for name in backends]
     common = []
     for column in zip(*words, strict=False):
         if len(set(column)) > 1:

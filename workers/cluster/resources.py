@@ -32,11 +32,6 @@ class Resource:
         """What stands in `apiVersion:`."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
-    @property
-    def qualified(self) -> str:
-        """The name people and RBAC use, e.g. `virtualservices.networking.istio.io`."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
-
     def path(self, namespace: str, name: str = "") -> str:
         """Return the URL path of the collection in `namespace`, or of the object `name` in it.
 

@@ -45,8 +45,8 @@ class RoutingApi:
     """Every rule of the object that has destinations, one Route each, weighted or not. Pure; raises Refused."""
     claim: Callable[[Object, Target], Claim]
     """Whether the object, which lives in the target's namespace, speaks for the target's service."""
-    owns: Callable[[Arm, Target], bool]
-    """Whether an arm is the target's service itself; asked for `Claim.OWN` only."""
+    owns: Callable[[Sequence[Arm], Target], bool]
+    """Whether the arms of one rule are the target's service and nothing else; asked for `Claim.OWN` only."""
     names: Callable[[Object], set[str]]
     """Services of the object's own namespace that a person could name to reach this object."""
 
@@ -61,7 +61,7 @@ class RoutingApi:
         routes = self.read(obj)
         if claim is Claim.ALL:
             return routes
-        return [route for route in routes if len(route.arms) > 1 and all(self.owns(arm, target) for arm in route.arms)]
+        return [route for route in routes if len(route.arms) > 1 and self.owns(route.arms, target)]
 
 
 def spec(obj: Object) -> Object:
@@ -88,6 +88,11 @@ def service_of(host: str, namespace: str) -> ServiceName | None:
     if labels[2:] in ([], ["svc"], ["svc", "cluster", "local"]):
         return labels[0], labels[1]
     return None
+
+
+def all_of(arms: Sequence[Arm], target: Target) -> bool:
+    """Tell whether every arm's destination is the target's service."""
+    return all((arm.service, arm.namespace) == (target.service, target.namespace) for arm in arms)
 
 
 def weight_of(destination: Object, where: str) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,15 +30,15 @@ class Served:
         return Resource(wanted.group, version, wanted.plural, wanted.kind) if version else None
 
 
-def discover(ask: Callable[[str], dict[str, Any] | None], wanted: Sequence[Wanted] = WANTED) -> Served:
-    """Find the version of each wanted kind; `ask(path)` returns the JSON there, None for 404; it may raise Unavailable.
+def discover(ask: Callable[[str], dict[str, Any] | None]) -> Served:
+    """Find the version of each of `WANTED`; `ask(path)` returns the JSON there, None for 404; it may raise Unavailable.
 
     A group may serve a version without serving every kind in it, so the list of each version is read.
     """
     groups = {group["name"]: {entry["version"] for entry in group["versions"]} for group in _groups(ask)}
     lists: dict[str, set[str]] = {}
     found: dict[tuple[str, str], str] = {}
-    for kind in wanted:
+    for kind in WANTED:
         for version in kind.versions:
             if version in groups.get(kind.group, ()) and kind.plural in _plurals(ask, f"{kind.group}/{version}", lists):
                 found[kind.group, kind.plural] = version

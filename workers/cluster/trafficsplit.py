@@ -12,6 +12,7 @@ from workers.cluster.routing import (
     Claim,
     Object,
     RoutingApi,
+    all_of,
     distinct,
     effective,
     identity,
@@ -39,11 +40,6 @@ def claim(obj: Object, target: Target) -> Claim:
     """Claim by `spec.service`."""
     root = service_of(spec(obj).get("service", ""), namespace_of(obj))
     return Claim.ALL if root == (target.service, target.namespace) else Claim.NONE
-
-
-def owns(arm: Arm, target: Target) -> bool:
-    """Tell whether the arm is the target's service; no TrafficSplit is ever claimed by its arms."""
-    return (arm.service, arm.namespace) == (target.service, target.namespace)
 
 
 def names(obj: Object) -> set[str]:
@@ -80,6 +76,6 @@ TRAFFIC_SPLIT = RoutingApi(
     plural=PLURAL,
     read=read,
     claim=claim,
-    owns=owns,
+    owns=all_of,
     names=names,
 )

@@ -15,6 +15,7 @@ from workers.cluster.routing import (
     Object,
     RoutingApi,
     ServiceName,
+    all_of,
     distinct,
     effective,
     identity,
@@ -50,11 +51,6 @@ def claim(obj: Object, target: Target) -> Claim:
     if any(service_of(host, namespace_of(obj)) == wanted for host in hosts):
         return Claim.ALL
     return Claim.OWN if _by_destination(obj) else Claim.NONE
-
-
-def owns(arm: Arm, target: Target) -> bool:
-    """Tell whether the arm's destination is the target's service."""
-    return (arm.service, arm.namespace) == (target.service, target.namespace)
 
 
 def names(obj: Object) -> set[str]:
@@ -128,6 +124,6 @@ VIRTUAL_SERVICE = RoutingApi(
     plural=PLURAL,
     read=read,
     claim=claim,
-    owns=owns,
+    owns=all_of,
     names=names,
 )

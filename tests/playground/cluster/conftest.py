@@ -42,9 +42,11 @@ class Http:
 
     url: str
 
-    def do(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Reply:
+    def do(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json", *, timeout_s: float = 10
+    ) -> Reply:
         """Send one request; a str body goes as it is, anything else as JSON."""
-        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=timeout_s)
         raw = body if isinstance(body, str) or body is None else json.dumps(body)
         try:
             headers = {"Content-Type": content_type, "User-Agent": "tests/1"}

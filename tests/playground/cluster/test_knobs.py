@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from playground.cluster.knobs import Knobs, Seen
+from playground.cluster.objects import Cluster
 from tests.playground.cluster.conftest import EXAMPLES, JSON_PATCH, MERGE_PATCH, ROUTES, Http, route
 
 PATCH = {"spec": {"hosts": ["changed"]}}
@@ -102,6 +104,26 @@ def test_hang_waits_then_goes_on(http_: Http) -> None:
     begun = time.monotonic()
     assert http_.do("PATCH", f"{ROUTES}/api", PATCH, MERGE_PATCH).status == 200
     assert time.monotonic() - begun >= 0.3
+
+
+def test_what_hangs_is_applied_though_its_client_left(http_: Http) -> None:
+    """A patch whose client gave up waiting changes the object later all the same."""
+    http_.do("POST", ROUTES, route())
+    cause(http_, method="PATCH", kind="hang", seconds=0.6)
+    with pytest.raises(TimeoutError):
+        http_.do("PATCH", f"{ROUTES}/api", PATCH, MERGE_PATCH, timeout_s=0.2)
+    deadline = time.monotonic() + 5
+    while (hosts := http_.do("GET", f"{ROUTES}/api").body["spec"]["hosts"]) == ["api"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert hosts == ["changed"]
+
+
+def test_the_request_log_does_not_grow_for_ever() -> None:
+    """The newest 5 000 requests are kept."""
+    knobs = Knobs(Cluster())
+    knobs.seen.extend(Seen("GET", f"/{number}", "", 200, 0.1, "", "") for number in range(5001))
+    assert [len(knobs.seen), knobs.seen[0].path] == [5000, "/1"]
 
 
 def test_trouble_can_be_called_off(http_: Http) -> None:

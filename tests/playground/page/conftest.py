@@ -8,19 +8,9 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
+from playground.browser import CHROMIUM, FLAGS
 from playground.serving import ServerThread
 from tests.playground.page.stage import Stage
-
-CHROMIUM = "/usr/bin/chromium"
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 # Not for the whole session: the driver's event loop would be in the way of other tests' own loops.
@@ -28,7 +18,7 @@ QUIET = (
 def browser() -> Iterator[Browser]:
     """One Chromium for this folder."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield chromium
         chromium.close()
 

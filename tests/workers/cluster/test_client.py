@@ -13,6 +13,7 @@ import pytest
 
 from mesh.domain.errors import Conflict, Refused, Unavailable
 from playground.cluster.kubeconfig import kubeconfig_text
+from playground.serving import free_port
 from tests.workers.cluster.conftest import World
 from tests.workers.cluster.shapes import canary, endpoint_slice, pod, virtual_service
 from workers.cluster import client as module
@@ -147,12 +148,10 @@ def test_a_slow_answer_is_waited_for_only_so_long(routed: World, monkeypatch: py
 
 def test_a_server_that_is_away_is_not_unknown(tmp_path: Path) -> None:
     """A refused connection means that nothing was sent."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        (tmp_path / "kubeconfig").write_text(kubeconfig_text(f"http://127.0.0.1:{probe.getsockname()[1]}"))
-        client = KubernetesClient("demo", kubeconfig=str(tmp_path / "kubeconfig"))
-        with pytest.raises(Unavailable, match="the connection was refused") as caught:
-            client.patch(ROUTES, "shop", "api-vs", SET_50)
+    (tmp_path / "kubeconfig").write_text(kubeconfig_text(f"http://127.0.0.1:{free_port()}"))
+    client = KubernetesClient("demo", kubeconfig=str(tmp_path / "kubeconfig"))
+    with pytest.raises(Unavailable, match="the connection was refused") as caught:
+        client.patch(ROUTES, "shop", "api-vs", SET_50)
     assert type(caught.value) is Unavailable
 
 

@@ -66,10 +66,12 @@ def test_service_parents_claim(parent: dict[str, Any], claimed: bool) -> None:
         ((("api-v1", 1), ("web-v1", 1)), False),
         ((("apix", 1), ("api-v2", 1)), False),
         ((("api", 1),), False),
+        ((("api-gateway-v1", 1), ("api-gateway-v2", 1)), False),
+        ((("api-gateway", 1), ("api-gateway-canary", 1)), False),
     ],
 )
 def test_behind_a_gateway_names_of_backends_claim(refs: tuple[tuple[str, int], ...], claimed: bool) -> None:
-    """Weighted rules whose backends are all the service or `<service>-…`."""
+    """Weighted rules whose backends have the service's whole name in common, and not one that begins like it."""
     assert bool(HTTP_ROUTE.speaking(http_route(backends(*refs), parents=[GATEWAY_PARENT]), TARGET)) is claimed
 
 

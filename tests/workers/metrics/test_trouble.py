@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from mesh.domain.catalog import Catalog, Cluster
 from mesh.domain.commands import Target
 from mesh.domain.gates import Limits, Reading, Verdict, judge, overall
 from mesh.domain.routes import Arm
+from playground.serving import free_port
 from workers.metrics import prometheus
 from workers.metrics.prometheus import PrometheusMetrics
 
@@ -126,11 +126,8 @@ def test_a_slow_server_is_left_after_the_first_query(monkeypatch: pytest.MonkeyP
 
 def test_a_server_that_is_away_is_said_at_once() -> None:
     """A refused connection is told with the address, without retries."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        begun = time.monotonic()
-        assert read(url).problem == f"Prometheus is not reachable at {url}"
+    url, begun = f"http://127.0.0.1:{free_port()}", time.monotonic()
+    assert read(url).problem == f"Prometheus is not reachable at {url}"
     assert time.monotonic() - begun < 1
 
 

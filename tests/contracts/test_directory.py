@@ -1,0 +1,39 @@
+"""What every directory keeps, the one that asks Slack and the one in memory alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat.directory import SlackDirectory
+from chat.memory import FixedDirectory
+from mesh.domain.policy import Actor
+from mesh.ports import Directory
+
+JIN, ANA, GONE = (Actor(user, "T0MESH") for user in ("U0JIN", "U0ANA", "U0GONE"))
+NAMED = frozenset({"S0SRE", "S0APIOWN", "S0NOWHERE"})
+
+
+@pytest.fixture(params=["memory", "slack"])
+def directory(request: pytest.FixtureRequest) -> Directory:
+    """Each implementation in turn, with the people of the stand-in workspace."""
+    if request.param == "memory":
+        members = {"S0SRE": {"U0JIN", "U0GONE"}, "S0APIOWN": {"U0ANA"}}
+        return FixedDirectory(members, gone=frozenset({"U0GONE"}))
+    return SlackDirectory(request.getfixturevalue("slack").client)
+
+
+def test_members_are_active_and_leavers_are_not(directory: Directory) -> None:
+    """A member of the workspace may act, who left may not."""
+    assert [directory.active(actor) for actor in (JIN, ANA, GONE)] == [True, True, False]
+
+
+def test_a_person_is_in_the_groups_that_hold_them(directory: Directory) -> None:
+    """Each has their own groups; a group that nobody knows holds nobody, and who left is in none."""
+    found = [directory.groups(actor, NAMED) for actor in (JIN, ANA, GONE)]
+    assert found == [{"S0SRE"}, {"S0APIOWN"}, frozenset()]
+
+
+def test_only_named_groups_are_answered(directory: Directory) -> None:
+    """A group that was not asked for is not in the answer."""
+    assert directory.groups(JIN, frozenset({"S0APIOWN"})) == frozenset()
+    assert directory.groups(JIN, frozenset()) == frozenset()
