@@ -14,7 +14,7 @@ from chat import answers
 from chat.blocks import Message
 from chat.buttons import ROLLBACK, UNDO
 from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
-from mesh.domain.errors import MeshbotError, Refused
+from mesh.domain.errors import MeshbotError, Refused, Unavailable
 from mesh.domain.grammar import is_operation, parse
 from mesh.domain.policy import Actor
 from mesh.operations.receiving import Desk, history, receive, whoami
@@ -65,7 +65,7 @@ class Ear:
         self._passport = passport
 
     def hear(self, request: Request, arrival: Arrival) -> Answer:
-        """Answer one request. Whatever goes wrong becomes words, and then nothing was started."""
+        """Answer one request. Whatever goes wrong becomes words; they say so when something may have been started."""
         try:
             self._passport.identity.check(request)
             arrival.check()
@@ -111,7 +111,10 @@ def _start(desk: Desk, command: Command, request: Request) -> Message:
 
 
 def _roll_back(desk: Desk, request: Request) -> Message:
-    where = desk.operations.get(_claimed(request)).target
+    try:
+        where = desk.operations.get(_claimed(request)).target
+    except Unavailable as error:
+        raise Unavailable(f"{error.message.removesuffix('.')}, so nothing was started.", hint=error.hint) from error
     command = Command(verb=Verb.ROLLBACK, service=where.service, namespace=where.namespace, cluster=where.cluster)
     return _start(desk, command, request)
 

@@ -5,6 +5,7 @@ Payloads: docs.slack.dev /interactivity/implementing-slash-commands, /reference/
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,5 +92,20 @@ def from_button(body: Payload) -> Request:
 
 
 def unescaped(text: str) -> str:
-    """Undo Slack's escaping of exactly three characters (docs.slack.dev/messaging/formatting-message-text)."""
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    """Return what the person typed: Slack's links and names as plain words, its three escaped characters as they were.
+
+    A mention without a label stays as it is (the grammar knows the one we are called by). Form of links and names:
+    docs.slack.dev/messaging/formatting-message-text.
+    """
+    plain = _MARKED.sub(_as_typed, text)
+    return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+_MARKED = re.compile(r"<([@#]?)([^<>|]+)(?:\|([^<>]*))?>")
+
+
+def _as_typed(marked: re.Match[str]) -> str:
+    sign, target, label = marked.groups()
+    if not sign:
+        return target if "://" in target or target.startswith("mailto:") else marked[0]
+    return f"{sign}{label}" if label else marked[0]

@@ -40,7 +40,7 @@ class Operations(Protocol):
         """Write a new operation, its keys, first audit entry and due time, all or nothing; then enqueue it.
 
         A known `dedupe` key, or an `intent` whose operation is not done, gives that operation back. Raises Unavailable
-        within a second when the store does not answer: then nothing was written.
+        within a second when the store does not answer; its message says whether anything may have been written.
         """
 
     def get(self, operation_id: str) -> Operation:

@@ -151,9 +151,9 @@ def _joined_percent(words: list[str]) -> list[str]:
 
 def _lead_off(words: list[str]) -> list[str]:
     """Drop the name we were called by, what was said before it ("hey @mesh"), and a "please" after it."""
-    called = [at for at, word in enumerate(words) if _MENTION.fullmatch(word)]
-    if called:
-        words = words[called[0] + 1 :]
+    called = next((at for at, word in enumerate(words) if _MENTION.fullmatch(word)), None)
+    if called is not None and not any(word.lower() in set(Verb) for word in words[:called]):
+        words = words[called + 1 :]
     elif words and words[0].startswith("/"):
         words = words[1:]
     return words[1:] if words and words[0].lower() == "please" else words

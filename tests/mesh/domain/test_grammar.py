@@ -44,6 +44,7 @@ def test_what_people_type_means_the_same(text: str) -> None:
         ("promote api 50 --reason “hotfix 4412”", "hotfix 4412"),
         ("promote api 50 —reason “it’s urgent”", "it's urgent"),
         ("promote api 50 --reason=fast", "fast"),
+        ("promote api 50 --reason <@U0ANA>", "<@U0ANA>"),
         ("promote api --reason it's 50", "it's"),
         ("--reason 'a \"b\"' promote api 50", 'a "b"'),
     ],
