@@ -6,6 +6,7 @@ verb and target, where, weights, gates, warnings, force, outcome, people and tim
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from chat.blocks import Block, Message, Plain, actions, context, header, message, section
@@ -25,6 +26,7 @@ MOST_TIMES = 8
 MOST_PATCHES = 20
 _SENTENCE = 600
 """Characters of one foreign sentence (an outcome, a warning): the card must stay one glance."""
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min)(?!\w))")
 
 _CAME_OF_A_PATCH = frozenset({Step.PATCHED, Step.VERIFIED, Step.CONFLICT, Step.UNWRITTEN})
 _STEPS = {Step.UNCHANGED: "done", Step.CONFLICT: "not written, changed by others", Step.UNWRITTEN: "not written"}
@@ -120,8 +122,8 @@ def _asides(operation: Operation) -> Iterator[Block]:
         lines.append(esc(f"… and {len(hidden)} more warnings"))
     if lines:
         yield section(join("\n", lines))
-    if operation.command.force:
-        yield section(_forced(operation))
+    if operation.command.force and (told := _forced(operation)):
+        yield section(told)
 
 
 def _warnings(operation: Operation) -> list[str]:
@@ -136,6 +138,8 @@ def _warnings(operation: Operation) -> list[str]:
 def _forced(operation: Operation) -> Markup:
     """Say loudly that gates were overruled, or may be; and plainly when that turned out to be needless."""
     if operation.done and not was_forced(operation):
+        if operation.state is not State.SUCCEEDED or not is_change(operation):
+            return Markup("")
         return join(" ", [code("--force"), esc("was given, but no gate had to be overruled.")])
     what = "past the gates by" if was_forced(operation) else "if a gate does not pass, as asked by"
     loud = join(" ", [esc(":rotating_light:"), bold(esc("FORCED")), esc(what), user(operation.actor.user)])
@@ -217,8 +221,8 @@ def _step(step: Step) -> str:
 
 
 def _stopped(text: str) -> str:
-    """Return a sentence with its final stop, and not longer than a sentence should be."""
-    said = shorten(text.strip(), _SENTENCE)
+    """Return a sentence with its final stop, numbers kept beside their units, not longer than it should be."""
+    said = _BEFORE_UNIT.sub("\u00a0", shorten(text.strip(), _SENTENCE))
     return said if not said or said[-1] in ".!?:…" else f"{said}."
 
 

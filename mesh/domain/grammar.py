@@ -213,7 +213,7 @@ def _verb(word: str) -> Verb:
     except ValueError:
         near = closest(word, [str(verb) for verb in Verb])
         hint = f"Did you mean {near}?" if near else "See /mesh help."
-        choices = (f"/mesh {near}",) if near else ("/mesh help",)
+        choices = (f"/mesh {near}",) if near else ()
         raise Refused(f"I do not know the command {word!r}.", hint=hint, choices=choices) from None
 
 
