@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import contextlib
+import io
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,8 @@ class Counter:
 def main() -> None:
     """Collect quietly and print the counts."""
     counter = Counter()
-    pytest.main(["--collect-only", "-qq", "--no-header", "--no-summary"], plugins=[counter])
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main(["--collect-only", "-qq", "--no-header", "--no-summary"], plugins=[counter])
     print("Tests by room: " + ", ".join(f"{room} {count}" for room, count in sorted(counter.rooms.items())))  # noqa: T201 - a report
     print("Tests that need: " + ", ".join(f"{mark} {counter.marks[mark]}" for mark in MARKS))  # noqa: T201 - a report
 
