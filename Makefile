@@ -19,6 +19,10 @@ test: ## All tests: real Redis, real Prometheus, real browser
 	@tools/setup --browser
 	@$(BIN)/pytest $(ARGS)
 
+.PHONY: e2e
+e2e: setup ## Tests against a real etcd and kube-apiserver, built once with Go; E2E_KUBECONFIG=file uses a cluster instead
+	@MESHBOT_E2E=1 $(BIN)/pytest tests/e2e $(ARGS)
+
 .PHONY: check
 check: setup ## Linters, types, import contracts
 	@$(BIN)/ruff check

@@ -100,7 +100,11 @@ class KubernetesCluster:
         obj = self._client(target.cluster).patch(_resource(plan), plan.namespace, plan.name, operations)
         if obj is None:
             raise Conflict(f"{plan.label} is gone; nothing was written.", hint="Look at the service's status.")
-        route = self._rule(obj, plan)
+        try:
+            route = self._rule(obj, plan)
+        except Refused as refused:
+            said = f"{plan.label} was written and cannot be read: {refused.message}"
+            raise UnknownOutcome(said, hint=refused.hint) from refused
         if route is None:
             raise UnknownOutcome(f"The API server's answer does not show {plan.label}.", hint="Look at its status.")
         return route

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from typing import Any
 
 import urllib3
@@ -158,7 +159,12 @@ def _is_stranger(data: bytes) -> bool:
 
 def _is_unconnected(error: Exception) -> bool:
     """Tell whether no connection came about, so that the server cannot have seen the request."""
-    return isinstance(error, urllib3.exceptions.ConnectTimeoutError)
+    # The package wraps TLS errors; a certificate is refused before any request is sent.
+    cause = error.__context__ if isinstance(error, ApiException) else error
+    untrusted = isinstance(cause, urllib3.exceptions.SSLError) and isinstance(
+        cause.args[0], ssl.SSLCertVerificationError
+    )
+    return untrusted or isinstance(error, urllib3.exceptions.ConnectTimeoutError)
 
 
 def _why(error: Exception) -> str:

@@ -1,0 +1,119 @@
+"""The shipped rights: every one of them is needed, and no other is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mesh.domain.commands import Target
+from mesh.domain.errors import Refused
+from mesh.domain.plans import Roles, plan
+from mesh.domain.routes import STAMP_OPERATION, Arm, Route
+from tests.e2e.admin import Admin, Right, shipped_rights
+from tests.e2e.conftest import connected
+from tests.e2e.objects import apply_example, filled
+from tests.workers.cluster.shapes import endpoint_slice, pod
+from workers.cluster.adapter import KubernetesCluster
+
+SHOP = Target("demo", "mesh-demo", "api")
+FILES = ("app.yaml", "istio-traffic.yaml", "linkerd-split.yaml", "httproute.yaml")
+RIGHTS = shipped_rights()
+
+
+def everything(cluster: KubernetesCluster, known: list[Route]) -> list[str]:
+    """Do all that workers ever do to a cluster; return what a missing right made of it, as people are told."""
+    steps: list[Callable[[], object]] = [lambda: _told(cluster.routes(SHOP)), lambda: cluster.services(SHOP)]
+    for route in known:
+        change = plan(route, {arm.name: 50 for arm in route.arms}, Roles(), stamps={STAMP_OPERATION: "op-1"})
+        steps += [
+            lambda change=change: cluster.reread(change, SHOP),  # type: ignore[misc]  # mypy cannot infer a lambda's default
+            lambda change=change: cluster.patch(change, SHOP),  # type: ignore[misc]  # as above
+            lambda arm=route.arms[0]: cluster.ready(arm, SHOP),  # type: ignore[misc]  # as above
+        ]
+    return [said for said in map(_tried, steps) if said]
+
+
+def _told(routes: list[Route]) -> None:
+    """A route whose versions could not be learnt is still a route; it only warns."""
+    warnings = {warning for route in routes for warning in route.warnings if "meshbot may not" in warning}
+    if warnings:
+        raise Refused("; ".join(warnings))
+
+
+def _tried(step: Callable[[], object]) -> str:
+    try:
+        step()
+    except Refused as refused:
+        return f"{refused.message} {refused.hint}"
+    return ""
+
+
+@pytest.fixture
+def known(admin: Admin, cluster: KubernetesCluster, demo: str) -> list[Route]:
+    """A route of each kind, in a namespace that has them all."""
+    for file in FILES:
+        apply_example(admin, file)
+    return cluster.routes(SHOP)
+
+
+def test_the_shipped_rights_are_enough(cluster: KubernetesCluster, known: list[Route]) -> None:
+    """Nothing that workers do is refused."""
+    assert [route.kind for route in known] == ["VirtualService", "TrafficSplit", "HTTPRoute"]
+    assert everything(cluster, known) == []
+
+
+@pytest.mark.parametrize("missing", RIGHTS, ids="-".join)
+def test_one_right_too_few_is_named(admin: Admin, known: list[Route], missing: Right) -> None:
+    """Without it something is refused, and every refusal names it and the rule to add; so none is granted in vain."""
+    group, plural, verb = missing
+    name = f"without-{verb}-{plural}"
+    kubeconfig = admin.account(name, [right for right in RIGHTS if right != missing])
+    said = everything(connected(kubeconfig), known)
+    assert said
+    for one in said:
+        assert f"meshbot may not {verb} {plural} in namespace mesh-demo" in one
+    rule = f'{{apiGroups: ["{group}"], resources: ["{plural}"], verbs: ["{verb}"]}}'
+    assert any(rule in one for one in said) or plural == "destinationrules"
+
+
+def test_an_account_without_rights_is_told_so(admin: Admin, known: list[Route]) -> None:
+    """Discovery is open to it, so that what is missing is a right and not the cluster."""
+    bare = connected(admin.account("without-rights", []))
+    bare.discover()
+    with pytest.raises(Refused, match="meshbot may not list virtualservices"):
+        bare.routes(SHOP)
+
+
+def test_the_workers_may_not_do_more(admin: Admin, worker_kubeconfig: Path) -> None:
+    """No secrets, no deleting, no creating, no status: asked of the server itself."""
+    worker = Admin(worker_kubeconfig)
+    routes = "/apis/networking.istio.io/v1/namespaces/mesh-demo/virtualservices"
+    assert worker.do("GET", "/api/v1/namespaces/mesh-demo/secrets").status == 403
+    assert worker.do("POST", routes, {}).status == 403
+    assert worker.do("DELETE", f"{routes}/api-vs").status == 403
+    assert worker.do("PATCH", f"{routes}/api-vs/status", [], "application/json-patch+json").status == 403
+    assert worker.do("PUT", f"{routes}/api-vs", {}).status == 403
+
+
+def test_ready_pods_and_endpoints_are_counted(admin: Admin, cluster: KubernetesCluster, known: list[Route]) -> None:
+    """Pods by the Service's and the subset's labels and their condition; endpoints by their Service's slices."""
+    here = {"namespace": SHOP.namespace}
+    labels = {"app": "api", "version": "v2"}
+    ready = {"addresses": ["10.0.0.1"], "conditions": {"ready": True}}
+    waiting = {"addresses": ["10.0.0.2"], "conditions": {"ready": False}}
+    made = [pod("a", labels=labels, **here), pod("b", ready="False", labels=labels, **here)]
+    made.append(pod("c", labels={"app": "api", "version": "v1"}, **here))
+    made.append(endpoint_slice("slice", "api-v2", ready, waiting))
+    for obj in made:
+        obj["metadata"]["namespace"] = SHOP.namespace
+        admin.apply(filled(obj))
+    by_subset, by_service = _arm(known, "VirtualService", "v2"), _arm(known, "HTTPRoute", "api-v2")
+    assert (cluster.ready(by_subset, SHOP), cluster.ready(by_service, SHOP)) == (1, 1)
+    assert cluster.ready(_arm(known, "HTTPRoute", "api-v1"), SHOP) == 0
+
+
+def _arm(routes: list[Route], kind: str, name: str) -> Arm:
+    [found] = [arm for route in routes if route.kind == kind for arm in route.arms if arm.name == name]
+    return found

@@ -1,0 +1,9 @@
+//go:build tools
+
+// Package e2e pins the servers that the end-to-end tests run against: servers.py builds them.
+package e2e
+
+import (
+	_ "go.etcd.io/etcd/server/v3"
+	_ "k8s.io/kubernetes/cmd/kube-apiserver"
+)
