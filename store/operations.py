@@ -89,6 +89,9 @@ class RedisOperations:
             with self._in_turn():
                 known = self._write_new(operation, names, self._facts(operation.id, facts))
         except redis.RedisError as error:
+            if not isinstance(error, redis.TimeoutError):
+                # A line that broke at once: the write may still be carried out until its deadline.
+                stopwatch.sleep(EXECUTE_WITHIN_S)
             known = self._look(names[0], answer_by)
             if not known:
                 raise Unavailable(NOTHING_STARTED, hint=HINT) from error

@@ -14,7 +14,7 @@ from store.operations import Enqueue
 
 AGAIN_S = 3.0
 """After how many seconds the clock looks again at what it handed out and nobody committed."""
-MOST_ATTEMPTS = 50
+MOST_ATTEMPTS = 400
 """An operation that was handed out this often kills its workers, or can never be done."""
 REPORT_AGAIN_S = 600.0
 """How often an operation that was given up is reported."""

@@ -64,6 +64,8 @@ _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)%?")
 _WEIGHT = re.compile(r"([^=]+)=(\d{1,7})%?")
 _OPERATION = re.compile(r"op-[a-z0-9]{4,20}")
 _MENTION = re.compile(r"<@[A-Z0-9]+(\|[^>]*)?>")
+_GREETINGS = frozenset({"hey", "hi", "hello", "ok", "okay", "please", "dear", "now", "and", "so", "then"})
+"""What may stand before our name; anything else ("don't @mesh …") may turn the meaning round."""
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'"})
 
 
@@ -92,7 +94,9 @@ def format_command(command: Command) -> str:
     words += [f"{arm}={weight}" for arm, weight in command.weights]
     for option in ("namespace", "cluster", "reason"):
         value = getattr(command, option)
-        words += [f"--{option}", shlex.quote(value)] if value else []
+        # In one word, so that a value that begins with a dash is not read as the next option.
+        words += [f"--{option}={shlex.quote(value)}"] if value.startswith("-") else []
+        words += [f"--{option}", shlex.quote(value)] if value and not value.startswith("-") else []
     words += ["--force"] * command.force + ["--dry-run"] * command.dry_run
     return " ".join(filter(None, words))
 
@@ -152,7 +156,7 @@ def _joined_percent(words: list[str]) -> list[str]:
 def _lead_off(words: list[str]) -> list[str]:
     """Drop the name we were called by, what was said before it ("hey @mesh"), and a "please" after it."""
     called = next((at for at, word in enumerate(words) if _MENTION.fullmatch(word)), None)
-    if called is not None and not any(word.lower() in set(Verb) for word in words[:called]):
+    if called is not None and all(word.lower().strip(",.!:") in _GREETINGS for word in words[:called]):
         words = words[called + 1 :]
     elif words and words[0].startswith("/"):
         words = words[1:]

@@ -24,7 +24,7 @@ class State(StrEnum):
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.REFUSED, State.FAILED, State.EXPIRED}),
-    State.RUNNING: frozenset({State.RUNNING, State.SUCCEEDED, State.REFUSED, State.FAILED}),
+    State.RUNNING: frozenset({State.RUNNING, State.SUCCEEDED, State.REFUSED, State.FAILED, State.EXPIRED}),
     State.SUCCEEDED: frozenset(),
     State.REFUSED: frozenset(),
     State.FAILED: frozenset(),

@@ -21,7 +21,9 @@ def promoted(route: Route, arm: Arm, share: float, *, stable: str = "") -> dict[
 
 
 def all_to(route: Route, stable: str) -> dict[str, int]:
-    """Return the weights that send everything to `stable`, keeping the total."""
+    """Return the weights that send everything to `stable`, keeping the total; Refused when there is no such arm."""
+    if stable not in (arm.name for arm in route.arms):
+        raise Refused(f"{route.label} has no arm {stable} any more.", hint="Look at its status, then repeat.")
     wanted = {arm.name: route.total if arm.name == stable else 0 for arm in route.arms}
     return {arm.name: wanted[arm.name] for arm in route.arms if wanted[arm.name] != arm.effective}
 

@@ -142,8 +142,11 @@ def _version_choices(route: Route, command: Command) -> tuple[str, ...]:
 
 
 def _among(route: Route, said: Roles, *, target_service: str) -> Roles:
-    """Return the said roles as names of this route's arms; a name that is not there counts as unsaid."""
+    """Return the said roles as names of this route's arms; nothing is said once one of them is gone."""
     stable, canary = (_name_of(route, version, target_service) for version in (said.stable, said.canary))
+    if (said.stable and not stable) or (said.canary and not canary):
+        # Whoever took the place of an arm that is gone did not take its role.
+        return Roles()
     names = [arm.name for arm in route.arms]
     if len(names) == 2 and bool(stable) != bool(canary):
         other = next(name for name in names if name not in (stable, canary))

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from mesh.domain.catalog import Catalog, Service
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Refused
-from mesh.domain.operations import Operation, State
+from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan, Roles, plan
-from mesh.domain.routes import STAMP_ACTOR, STAMP_CANARY, STAMP_OPERATION, STAMP_PREVIOUS, STAMP_STABLE, Route
+from mesh.domain.routes import STAMP_ACTOR, STAMP_CANARY, STAMP_OPERATION, STAMP_PREVIOUS, STAMP_STABLE, Arm, Route
 from mesh.domain.shares import all_to, promoted
 from mesh.operations.choosing import again, check_configured, choose, is_settled, promoted_roles, roles
 from mesh.ports import Cluster, Operations
@@ -65,12 +65,18 @@ def _set(route: Route, service: Service, operation: Operation) -> tuple[Roles, W
 def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
     # Planned again, it goes where it was going: somebody else's weights must not say anew who is stable.
     former = operation.plan
-    found = Roles(former.stable, former.canary) if former else roles(route, service)
+    same = former is not None and (former.uid, former.rule) == (route.uid, route.rule)
+    found = Roles(former.stable, former.canary) if former and same else roles(route, service)
     if not found.stable:
         name = operation.command.service
-        choices = tuple(f"/mesh promote {name} {arm.name} 100" for arm in route.arms)
+        # Not `promote`: that would make the arm they flee to the canary, and the next rollback would go back.
+        choices = tuple(f"/mesh set {name} {_all_by_name(route, arm)}" for arm in route.arms)
         raise Refused(f"Nothing says which arm of {name} is stable.", hint="Send everything to one:", choices=choices)
     return found, {**all_to(route, found.stable)}
+
+
+def _all_by_name(route: Route, heir: Arm) -> str:
+    return " ".join(f"{arm.name}={(route.total or 100) if arm is heir else 0}" for arm in route.arms)
 
 
 _WANTED: dict[Verb, Callable[[Route, Service, Operation], tuple[Roles, Wanted]]] = {
@@ -82,6 +88,11 @@ _WANTED: dict[Verb, Callable[[Route, Service, Operation], tuple[Roles, Wanted]]]
 
 def _undo(operation: Operation, cluster: Cluster, operations: Operations) -> tuple[Plan, Route]:
     former = operations.get(operation.command.operation)
+    if former.state is not State.SUCCEEDED and former.patch_step in (Step.PATCHING, Step.PATCHED):
+        raise Refused(
+            f"{former.id} sent a patch and did not end well, so what there is to undo is not certain.",
+            hint="Look at /mesh status, then write the weights with /mesh set.",
+        )
     carried_out = former.command.changes_traffic and former.state is State.SUCCEEDED
     if former.plan is None or not carried_out or not former.plan.changes:
         raise Refused(f"{former.id} changed nothing, so there is nothing to undo.", hint=_history_hint(former))

@@ -63,6 +63,9 @@ class Record:
         except Unavailable as error:
             log.warning("%s runs and could not be shown: %s", self.operation.id, error.message)
             return
+        except Exception:
+            log.exception("a bug kept the card of %s from being drawn", self.operation.id)
+            return
         if shown.card != self.operation.card:
             self._commit(shown)
 
@@ -70,8 +73,9 @@ class Record:
         """Tell people the end; only then is the operation settled. Tried again later when Slack does not take it."""
         try:
             shown = self._stage.cards.show(self.operation)
-        except Unavailable as error:
-            log.warning("%s ended and could not be told yet: %s", self.operation.id, error.message)
+        except Exception as error:
+            bug = None if isinstance(error, Unavailable) else error
+            log.warning("%s ended and could not be told yet: %s", self.operation.id, error, exc_info=bug)
             since_the_end = self._stage.time.now() - self.operation.story[-1].at
             pause = min(max(TELL_AGAIN_S, since_the_end / 2), TELL_AGAIN_MOST_S)
             self._stage.operations.later(self.operation.id, seconds=pause)

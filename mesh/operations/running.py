@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from mesh.domain.commands import Verb
-from mesh.domain.errors import Conflict, Denied, Held, MeshbotError, Refused, Unavailable
+from mesh.domain.errors import Conflict, Denied, Held, MeshbotError, NotFound, Refused, Unavailable
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan, touch
@@ -26,6 +26,10 @@ from mesh.operations.stage import Stage
 
 LOCK_WAIT_S = 0.5
 """How long a worker waits for another change of the same service before it gives its place to the next job."""
+SLOWEST_SLACK_S = 15.0
+"""Longer than posting a card can take: two tries of 5 s and a pause of 2 s."""
+RIVALS = 50
+"""How many of the newest changes of a service are looked at: more than can be asked for while one may wait."""
 REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
 LOCK_AGAIN_S = 0.5
@@ -56,20 +60,28 @@ def run(operation_id: str, stage: Stage) -> Operation:
 
 def _begun(stage: Stage, operation: Operation) -> Operation:
     """Let a queued operation begin and show its card, or expire. Before the lock: Slack's pace is nobody else's."""
+    record = Record(stage, operation, None)
+    if not operation.went(Step.PATCHING) and _expired(record, stage.time.now()):
+        return record.operation
     if operation.state is not State.QUEUED:
         return operation
-    record, now = Record(stage, operation, None), stage.time.now()
-    if operation.deadline and now > operation.deadline:
-        # One that was begun goes on whatever the hour; one that was not would come out of the blue.
-        text = f"It waited {now - operation.created_at:.0f} s for a worker, so it was not started"
-        hint = "Nothing was changed. Repeat it if it is still wanted."
-        record.end(State.EXPIRED, Step.EXPIRED, text, hint=hint)
-        return record.operation
     record.tell(State.RUNNING, Step.CHECKING)
     # What must be fast tells people afterwards: posting the card first costs a rollback its first half second.
     if not operation.urgent:
+        # A slow Slack must not bring in a second worker, who would post a second card.
+        stage.operations.later(operation.id, seconds=SLOWEST_SLACK_S)
         record.show()
     return record.operation
+
+
+def _expired(record: Record, now: float) -> bool:
+    """End what nobody waits for any more: what comes late, begun or not, comes out of the blue."""
+    operation = record.operation
+    if not operation.deadline or now <= operation.deadline:
+        return False
+    text = f"It waited {now - operation.created_at:.0f} s for its turn, so it was not carried out"
+    record.end(State.EXPIRED, Step.EXPIRED, text, hint="Nothing was changed. Repeat it if it is still wanted.")
+    return True
 
 
 def _worked(stage: Stage, operation: Operation) -> Operation:
@@ -83,10 +95,15 @@ def _worked(stage: Stage, operation: Operation) -> Operation:
         fresh = stage.operations.get(operation.id)
         if fresh.done:
             return fresh
-        for other in stage.operations.recent(target=operation.target):
+        for other in stage.operations.recent(target=operation.target, count=RIVALS):
             if other.patch_is_open and other.id != operation.id:
                 # Left by a dead worker: found out before anything is planned on top of it, or nobody could know later.
-                _Run(stage, Record(stage, other, lease)).settle()
+                left = _Run(stage, Record(stage, other, lease))
+                left.settle()
+                # A rollback is right on top of anything, and shuts out what may still be on its way.
+                if left.operation.patch_is_open and operation.command.verb is not Verb.ROLLBACK:
+                    stage.operations.later(operation.id, seconds=LOOK_AGAIN_S)
+                    return fresh
         return _Run(stage, Record(stage, fresh, lease)).work()
 
 
@@ -116,7 +133,7 @@ class _Run:
     def work(self) -> Operation:
         """Go as far as possible; every error becomes an end here, or is left to the next worker."""
         with self._told_errors():
-            if self.operation.story[-1].step is not Step.CHECKING:
+            if self.operation.story[-1].step not in (Step.CHECKING, Step.RESUMED):
                 self.record.tell(State.RUNNING, Step.RESUMED, "taken up again after an interruption")
             if self.operation.command.changes_traffic:
                 self._change()
@@ -141,7 +158,7 @@ class _Run:
 
     def _change(self) -> None:
         # First what is done already: a right that was lost since must not turn a patch that arrived into a refusal.
-        if self._was_applied():
+        if self._was_applied() or _expired(self.record, self.stage.time.now()):
             return
         self._authorise()
         self._not_overtaken()
@@ -166,11 +183,22 @@ class _Run:
         if not plan.changes:
             self.record.end(State.SUCCEEDED, Step.UNCHANGED, "The weights already are as asked", plan=plan)
             return True
+        self._settle_stamped(route)
         sources = (stage.cluster, stage.metrics)
         gates = judge_plan(plan, route, self.operation.target, catalog=stage.catalog, sources=sources)
         self._judge(plan, gates)
         self.record.tell(State.RUNNING, Step.PATCHING, plan.label, plan=plan, gates=gates)
         return self._patch(plan)
+
+    def _settle_stamped(self, route: Route) -> None:
+        """Write down the arrival of another service's change of this object before our stamp covers its trace."""
+        try:
+            other = self.stage.operations.get(route.annotation(STAMP_OPERATION))
+        except (NotFound, Unavailable):
+            return
+        if other.patch_is_open and other.target != self.operation.target:
+            # Without its lock: the revision lets only one worker write, and nothing is patched here.
+            _Run(self.stage, Record(self.stage, other, None)).settle()
 
     def _authorise(self) -> None:
         """Rights may have changed since the request."""
@@ -182,7 +210,9 @@ class _Run:
     def _not_overtaken(self) -> None:
         """Refuse what a newer change has overtaken: who rolls back means what still waits in the queue, too."""
         op = self.operation
-        for newer in () if op.urgent else self.stage.operations.recent(target=op.target):
+        if op.command.verb is Verb.ROLLBACK:
+            return
+        for newer in self.stage.operations.recent(target=op.target, count=RIVALS):
             if newer.state is State.SUCCEEDED and newer.created_at > op.created_at:
                 raise Refused(
                     f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
@@ -264,6 +294,10 @@ class _Run:
             return self.stage.cluster.reread(plan, self.operation.target)
         except Unavailable as error:
             raise _TryLaterError(error.message) from error
+        except Refused as error:
+            # Not a refusal of the change: its patch was sent.
+            text = f"The patch was sent, and {plan.label} cannot be read since: {error.message}"
+            raise Unavailable(text, hint=error.hint) from error
 
     def _shut_out(self, plan: Plan, route: Route) -> None:
         """Give the object a new version, so that the patch, should it still be on its way, is turned away.
@@ -273,7 +307,7 @@ class _Run:
         stamp = f"{self.operation.id} {self.operation.revision}"
         try:
             self.stage.cluster.patch(touch(plan, route, {STAMP_ATTEMPT: stamp}), self.operation.target)
-        except (Conflict, Unavailable) as error:
+        except (Conflict, Refused, Unavailable) as error:
             raise _TryLaterError(error.message) from error
 
     def _verify(self, plan: Plan, route: Route | None) -> None:
@@ -310,7 +344,6 @@ class _Run:
             hint = "Look at the object before doing anything else."
             self.record.fail(State.FAILED, Step.FAILED, Unavailable(text, hint=hint))
             return
-        self.record.show()
         self.stage.operations.later(self.operation.id, seconds=LOOK_AGAIN_S)
 
 

@@ -119,6 +119,19 @@ def test_every_example_of_the_help_is_accepted() -> None:
         assert parsed.verb is verb or (verb is Verb.PLAN and parsed.dry_run)
 
 
+def test_a_reason_that_begins_with_a_dash_survives() -> None:
+    """It is written in one word with its option, or it would be read as the next one."""
+    first = parse("promote api 50 --reason='-5 % errors'")
+    assert parse(format_command(first)) == first
+
+
+@pytest.mark.parametrize("text", ["don't <@U0MESHBOT> rollback api", "please don't <@U0MESHBOT> rollback api"])
+def test_what_stands_before_our_name_may_turn_the_meaning_round(text: str) -> None:
+    """Only a greeting is passed over."""
+    with pytest.raises(Refused):
+        parse(text)
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     """No text makes the parser fail in another way than by refusing."""

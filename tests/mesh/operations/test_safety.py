@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mesh.domain.catalog import Service
-from mesh.domain.errors import Denied, Unavailable
+from mesh.domain.errors import Denied, Refused, Unavailable
 from mesh.domain.gates import Reading
 from mesh.domain.operations import Operation, State
 from mesh.domain.plans import Plan
@@ -95,7 +95,7 @@ def test_near_half_the_shape_says_nothing() -> None:
     bench = Bench(objects=[virtual_service(40, 60), *surroundings()])
     refused = bench.do("rollback api")
     assert refused.state is State.REFUSED
-    assert refused.choices == ("/mesh promote api v1 100", "/mesh promote api v2 100")
+    assert refused.choices == ("/mesh set api v1=100 v2=0", "/mesh set api v1=0 v2=100")
 
 
 def test_lowering_an_arm_that_nobody_called_canary_is_refused() -> None:
@@ -266,3 +266,142 @@ def test_what_a_dead_worker_left_is_settled_before_the_next_change(arrived: bool
     undone = bench.do("undo")
     assert undone.state is State.SUCCEEDED
     assert bench.weights() == ([50, 50] if arrived else [90, 10])
+
+
+# --- a second hostile review -------------------------------------------------------------------------------------
+
+
+def renamed(bench: Bench, *subsets: str) -> None:
+    """Somebody gives the arms other subsets."""
+    changed = copy.deepcopy(bench.route_object())
+    for arm, subset in zip(changed["spec"]["http"][0]["route"], subsets, strict=True):
+        arm["destination"]["subset"] = subset
+    bench.cluster.client.put(changed)
+
+
+def test_a_rollback_never_leaves_all_weights_at_zero() -> None:
+    """The arms were renamed between read and patch: where stable is gone, nothing is written."""
+    bench = Bench(services=(Service("api"),))
+    real = bench.cluster.patch
+    calls: list[int] = []
+
+    def patch(plan: Plan, target: Any) -> Route:
+        calls.append(1)
+        if len(calls) == 1:
+            renamed(bench, "v3", "v4")
+        return real(plan, target)
+
+    bench.cluster.patch = patch  # type: ignore[method-assign]  # another writer in between
+    assert bench.do("rollback api").state is State.REFUSED
+    assert bench.weights() == [90, 10]
+
+
+def test_an_arm_that_took_the_place_of_stable_did_not_take_its_role() -> None:
+    """v1 was replaced by v3 after v2 was fully promoted: a rollback must not send everything to the untried v3."""
+    bench = Bench()
+    bench.do("promote api 100")
+    renamed(bench, "v3", "v2")
+    bench.do("rollback api")
+    assert bench.weights() == [0, 100]
+
+
+def test_following_our_own_advice_does_not_turn_the_roles_round() -> None:
+    """At 50/50 the refused rollback offers `set`; the rollback after that goes to the arm that people fled to."""
+    bench = Bench(objects=[virtual_service(50, 50), *surroundings()])
+    advice = bench.do("rollback api").choices[0].removeprefix("/mesh ")
+    assert bench.do(advice).state is State.SUCCEEDED
+    bench.metrics.readings["v2"] = healthy(success=1.0)
+    bench.do("rollback api")
+    assert bench.weights() == [100, 0]
+
+
+def test_an_undo_that_a_rollback_overtook_is_refused() -> None:
+    """Undoing a rollback raises the canary, so it is no more urgent than a promotion."""
+    bench = Bench()
+    bench.do("promote api 50")
+    back = bench.do("rollback api")
+    bench.time.at += 1
+    waiting = bench.ask(f"undo {back.id}")
+    bench.time.at += 1
+    bench.do("rollback api")
+    assert run(waiting.id, bench.stage).state is State.REFUSED
+    assert bench.weights() == [100, 0]
+
+
+def test_what_waited_too_long_for_its_turn_expires() -> None:
+    """Begun or not: a promotion that only waited for others does not come out of the blue an hour later."""
+    bench = Bench()
+    asked = bench.ask("promote api 50")
+    with bench.locks.hold(str(asked.target), wait_s=0):
+        assert not run(asked.id, bench.stage).done
+    bench.time.at += 3600
+    assert run(asked.id, bench.stage).state is State.EXPIRED
+    assert bench.weights() == [90, 10]
+
+
+def test_ten_refused_wishes_do_not_hide_a_rollback() -> None:
+    """What overtook a change is looked for further back than the history shows."""
+    bench = Bench()
+    old = bench.ask("promote api 80")
+    bench.time.at += 1
+    bench.do("rollback api")
+    for _ in range(10):
+        bench.time.at += 1
+        bench.do("promote api v9 50")
+    assert run(old.id, bench.stage).state is State.REFUSED
+    assert bench.weights() == [100, 0]
+
+
+def test_an_object_that_cannot_be_read_after_the_patch_is_no_refusal() -> None:
+    """The patch was sent: people are told that, and undo does not claim that nothing was changed."""
+    bench = Bench()
+
+    def denied(*_: object) -> Route:
+        raise Refused("meshbot may not get virtualservices")
+
+    bench.cluster.reread = denied  # type: ignore[method-assign, assignment]  # a right that is missing
+    failed = bench.do("promote api 50")
+    assert failed.state is State.FAILED
+    assert "The patch was sent" in failed.outcome
+    assert "not certain" in bench.do(f"undo {failed.id}").outcome
+
+
+def test_a_bug_in_the_card_is_no_end_without_a_word() -> None:
+    """The traffic moves, the end is tried again later and later, and nothing escapes to the queue."""
+    bench = Bench()
+    real = bench.cards.show
+
+    def bug(operation: Operation) -> Operation:
+        raise KeyError("drawing")
+
+    bench.cards.show = bug  # type: ignore[method-assign]  # a bug
+    asked = bench.ask("promote api 50")
+    assert run(asked.id, bench.stage).state is State.SUCCEEDED
+    bench.cards.show = real  # type: ignore[method-assign]  # mended
+    assert run(asked.id, bench.stage).reported
+
+
+def test_services_that_share_an_object_do_not_cover_each_others_traces() -> None:
+    """A change of billing writes down what the object says of api's lost patch before it stamps the object anew."""
+    shared = virtual_service()
+    shared["spec"]["hosts"].append("billing.mesh-demo.svc.cluster.local")
+    services = tuple(Service(name, stable="v1", canary="v2") for name in ("api", "billing"))
+    bench = Bench(objects=[shared, *surroundings()], services=services)
+    asked = bench.ask("promote api 50")
+    die(bench, asked, "cluster", Dying(bench.cluster, "patch", after=True))
+    bench.time.at += 1
+    assert bench.do("rollback billing").state is State.SUCCEEDED
+    assert "patched" in bench.audit_steps(asked)
+    assert bench.weights() == [100, 0]
+
+
+def test_looking_for_a_patch_again_and_again_is_on_record_once() -> None:
+    """An API server that stays away does not fill the audit log."""
+    bench = Bench()
+    asked = bench.ask("promote api 50")
+    die(bench, asked, "cluster", Dying(bench.cluster, "patch", after=True))
+    bench.cluster.client.broken = Unavailable("the API server does not answer")
+    for _ in range(10):
+        run(asked.id, bench.stage)
+        bench.time.at += 2
+    assert bench.audit_steps(asked).count("resumed") == 1
