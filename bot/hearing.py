@@ -14,10 +14,10 @@ from chat import answers
 from chat.blocks import Message
 from chat.buttons import ROLLBACK, UNDO
 from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
-from mesh.domain.errors import MeshbotError, Refused, Unavailable
+from mesh.domain.errors import MeshbotError, Refused
 from mesh.domain.grammar import is_operation, parse
 from mesh.domain.policy import Actor
-from mesh.operations.receiving import Desk, history, receive, whoami
+from mesh.operations.receiving import Desk, history, nothing_started, receive, whoami
 from mesh.ports import Directory
 
 OLDEST_S = 30.0
@@ -111,10 +111,8 @@ def _start(desk: Desk, command: Command, request: Request) -> Message:
 
 
 def _roll_back(desk: Desk, request: Request) -> Message:
-    try:
+    with nothing_started():
         where = desk.operations.get(_claimed(request)).target
-    except Unavailable as error:
-        raise Unavailable(f"{error.message.removesuffix('.')}, so nothing was started.", hint=error.hint) from error
     command = Command(verb=Verb.ROLLBACK, service=where.service, namespace=where.namespace, cluster=where.cluster)
     return _start(desk, command, request)
 

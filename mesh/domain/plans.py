@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
-from mesh.domain.routes import Arm, Route
+from mesh.domain.routes import Arm, Route, RouteRef, in_words
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,9 @@ class ArmChange:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(RouteRef):
     """What will be written, to which object, at which version of it."""
 
-    kind: str
-    group: str
-    version: str
-    plural: str
-    namespace: str
-    name: str
-    rule: str
-    uid: str
-    resource_version: str
-    generation: int
-    """The object's generation when it was read: unchanged means that nobody touched its spec since."""
     arms: tuple[ArmChange, ...]
     patch: tuple[PatchOp, ...]
     """Empty when the weights already are as asked."""
@@ -74,11 +63,6 @@ class Plan:
         return bool(self.patch)
 
     @property
-    def label(self) -> str:
-        """Name of the route for people."""
-        return " ".join(filter(None, (f"{self.kind} {self.namespace}/{self.name}", self.rule)))
-
-    @property
     def weights(self) -> dict[str, int | None]:
         """The weights this plan leaves behind, by arm."""
         return {arm.name: arm.after for arm in self.arms}
@@ -87,6 +71,16 @@ class Plan:
     def former(self) -> dict[str, int | None]:
         """The weights this plan found, by arm: what `undo` restores."""
         return {arm.name: arm.before for arm in self.arms}
+
+    @property
+    def shares_before(self) -> str:
+        """The split it found, for people: `v1 90 % / v2 10 %`."""
+        return in_words((arm.name, arm.share_before) for arm in self.arms)
+
+    @property
+    def shares_after(self) -> str:
+        """The split it leaves behind, for people."""
+        return in_words((arm.name, arm.share_after) for arm in self.arms)
 
     @property
     def intent(self) -> str:
@@ -113,8 +107,7 @@ def plan(route: Route, wanted: dict[str, int | None], roles: Roles, *, stamps: d
     differs = any(change.before != change.after for change in arms)
     rising = [change for change in arms if change.rises and change.name != roles.stable]
     return Plan(
-        **_identity(route),
-        generation=route.generation,
+        **{field.name: getattr(route, field.name) for field in fields(RouteRef)},
         arms=arms,
         patch=_patch(route, after, stamps) if differs else (),
         stable=roles.stable,
@@ -129,11 +122,6 @@ def touch(former: Plan, route: Route, stamps: dict[str, str]) -> Plan:
     """Plan to write `stamps` only, on the version of `route`: whatever was planned for an older version then fails."""
     test = PatchOp("test", "/metadata/resourceVersion", route.resource_version)
     return replace(former, resource_version=route.resource_version, patch=(test, *_stamp(route, stamps)))
-
-
-def _identity(route: Route) -> dict[str, str]:
-    names = ("kind", "group", "version", "plural", "namespace", "name", "rule", "uid", "resource_version")
-    return {name: getattr(route, name) for name in names}
 
 
 def _changes(route: Route, after: dict[str, int | None]) -> tuple[ArmChange, ...]:

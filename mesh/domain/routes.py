@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,9 +45,14 @@ class Arm:
     """Version label of the pods behind a subset, as their metrics carry it; empty when nothing says it."""
 
 
+def in_words(shares: Iterable[tuple[str, float]]) -> str:
+    """Write (arm, per cent) pairs for people: `v1 90 % / v2 10 %`."""
+    return " / ".join(f"{name} {share:.4g} %" for name, share in shares)
+
+
 @dataclass(frozen=True)
-class Route:
-    """One weighted rule of one object. An object with two weighted rules is read as two routes."""
+class RouteRef:
+    """Which weighted rule of which object, at which version of it."""
 
     kind: str
     """VirtualService, TrafficSplit or HTTPRoute."""
@@ -60,6 +66,18 @@ class Route:
     uid: str
     resource_version: str
     generation: int
+    """Counted up by the API server with every change of the spec: unchanged means that nobody touched it since."""
+
+    @property
+    def label(self) -> str:
+        """Name for people: `VirtualService mesh-demo/api-vs http[1]`."""
+        return " ".join(filter(None, (f"{self.kind} {self.namespace}/{self.name}", self.rule)))
+
+
+@dataclass(frozen=True)
+class Route(RouteRef):
+    """One weighted rule of one object. An object with two weighted rules is read as two routes."""
+
     arms: tuple[Arm, ...]
     annotations: tuple[tuple[str, str], ...] | None
     """The object's annotations; None when it has no such key (a patch must then add the whole map)."""
@@ -73,11 +91,6 @@ class Route:
         """Sum of the effective weights."""
         return sum(arm.effective for arm in self.arms)
 
-    @property
-    def label(self) -> str:
-        """Name for people: `VirtualService mesh-demo/api-vs http[1]`."""
-        return " ".join(filter(None, (f"{self.kind} {self.namespace}/{self.name}", self.rule)))
-
     def share(self, arm: Arm) -> float:
         """Share of the traffic that `arm` gets now, in per cent; 0 when every weight is 0."""
         return 100.0 * arm.effective / self.total if self.total else 0.0
@@ -86,6 +99,11 @@ class Route:
     def weights(self) -> dict[str, int | None]:
         """The integers in the object, by arm."""
         return {arm.name: arm.weight for arm in self.arms}
+
+    @property
+    def shares(self) -> str:
+        """The split for people: `v1 90 % / v2 10 %`."""
+        return in_words((arm.name, self.share(arm)) for arm in self.arms)
 
     def annotation(self, key: str) -> str:
         """Value of one annotation, empty when absent."""

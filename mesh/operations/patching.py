@@ -31,7 +31,7 @@ class Patching:
             return False
         except Unavailable:
             return self._settle(plan)
-        self._record.tell(State.RUNNING, Step.PATCHED, _after(plan))
+        self._record.tell(State.RUNNING, Step.PATCHED, plan.shares_after)
         self._verify(plan, self._look(plan))
         return True
 
@@ -56,7 +56,7 @@ class Patching:
             self._shut_out(plan, route)
             self._record.tell(State.RUNNING, Step.UNWRITTEN, "no answer came, and it was not written")
             return False
-        now = "it is gone" if route is None else f"now it is {_now(route)}"
+        now = "it is gone" if route is None else f"now it is {route.shares}"
         by = (route and route.annotation(STAMP_OPERATION)) or "somebody else"
         # Not a refusal: the patch may have been written before the other change came.
         raise Unavailable(
@@ -89,16 +89,8 @@ class Patching:
     def _verify(self, plan: Plan, route: Route | None) -> None:
         """End it by what the object says now."""
         if route is None or route.weights != plan.weights:
-            now = "the object is gone" if route is None else f"now it is {_now(route)}"
+            now = "the object is gone" if route is None else f"now it is {route.shares}"
             text = f"The patch was written, but somebody changed it since: {now}"
             self._record.end(State.FAILED, Step.FAILED, text, hint="See /mesh status.")
             return
-        self._record.end(State.SUCCEEDED, Step.VERIFIED, _after(plan))
-
-
-def _after(plan: Plan) -> str:
-    return " / ".join(f"{arm.name} {arm.share_after:.4g} %" for arm in plan.arms)
-
-
-def _now(route: Route) -> str:
-    return " / ".join(f"{arm.name} {route.share(arm):.4g} %" for arm in route.arms)
+        self._record.end(State.SUCCEEDED, Step.VERIFIED, plan.shares_after)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from mesh.domain.catalog import Catalog
@@ -49,10 +51,8 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
     """
     if command.verb in ANSWERED_BY_BOT:
         raise ValueError(f"{command.verb} makes no operation")
-    try:
+    with nothing_started():
         command = _completed(desk, command, origin)
-    except Unavailable as error:
-        raise Unavailable(f"{error.message.removesuffix('.')}, so nothing was started.", hint=error.hint) from error
     target = desk.catalog.target(command)
     groups = _authorised(desk, command, actor, origin, target)
     operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(groups)))
@@ -60,6 +60,15 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
     return desk.operations.receive(
         operation, dedupe=dedupe, intent=intent, facts=facts.of_event(operation, operation.story[0])
     )
+
+
+@contextmanager
+def nothing_started() -> Iterator[None]:
+    """Let whatever is Unavailable inside say that nothing was started: for reads that come before the write."""
+    try:
+        yield
+    except Unavailable as error:
+        raise Unavailable(f"{error.message.removesuffix('.')}, so nothing was started.", hint=error.hint) from error
 
 
 def history(desk: Desk, command: Command) -> list[Operation]:

@@ -228,7 +228,8 @@ class _Run:
         absolute = self.operation.command.verb is Verb.ROLLBACK
         if former is not None and former.intent != plan.intent and not absolute:
             raise Refused(
-                f"The weights of {plan.label} changed while this ran: {_before(former)} became {_before(plan)}.",
+                f"The weights of {plan.label} changed while this ran: "
+                f"{former.shares_before} became {plan.shares_before}.",
                 hint="Nothing was changed. Repeat it if it is still wanted.",
             )
 
@@ -287,7 +288,3 @@ def _incident(operation: Operation, error: Exception) -> MeshbotError:
         f"A bug in meshbot stopped this operation ({type(error).__name__}).",
         hint=f"Look at /mesh status {operation.target.service}; the worker's log has the details under {operation.id}.",
     )
-
-
-def _before(plan: Plan) -> str:
-    return " / ".join(f"{arm.name} {arm.share_before:.4g} %" for arm in plan.arms)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -16,7 +14,7 @@ from mesh.domain.audit import verify
 from mesh.domain.operations import State
 from store.auditlog import RedisAuditLog
 from store.connection import patient
-from tests.world.town import ANA, LEE, Town, bare, post, signed, slash, until, with_weights
+from tests.world.town import ANA, LEE, Town, bare, operation_in, post, signed, slash, until, with_weights
 
 pytestmark = [pytest.mark.world, pytest.mark.timeout(180)]
 
@@ -132,7 +130,7 @@ def test_the_same_delivery_twice_is_one_operation(istio: Town) -> None:
     first = post(url, body, signed(body))
     second = post(url, body, signed(body))
     assert first[0] == second[0] == 200
-    assert _operation(first[1]) == _operation(second[1])
+    assert operation_in(first[1]) == operation_in(second[1])
 
 
 def test_an_unlisted_person_is_refused(istio: Town) -> None:
@@ -226,9 +224,3 @@ def _audit_verify(town: Town) -> int:
 def _audit_steps(town: Town, operation_id: str) -> list[str]:
     entries = [entry.facts for entry in RedisAuditLog(patient(town.world.redis.url)).entries()]
     return [entry["step"] for entry in entries if entry["operation"] == operation_id]
-
-
-def _operation(answer: str) -> str:
-    found = re.search(r"op-[a-z0-9]{10}", json.dumps(answer))
-    assert found, answer
-    return found[0]

@@ -136,9 +136,7 @@ class Town:
 
     def ask(self, text: str, user: str = JIN) -> str:
         """Type a command and return the id of its operation."""
-        found = re.search(r"op-[a-z0-9]{10}", answer := self.answer(text, user))
-        assert found, answer
-        return found[0]
+        return operation_in(self.answer(text, user))
 
     def do(self, text: str, user: str = JIN) -> Operation:
         """Type a command and return its operation once people were told the end."""
@@ -161,6 +159,13 @@ class Town:
         pid = self.world.children[name].pid
         for victim in (pid, *descendants(pid)):
             kill(victim)
+
+
+def operation_in(answer: str) -> str:
+    """The id of the operation that an answer names."""
+    found = re.search(r"op-[a-z0-9]{10}", answer)
+    assert found, answer
+    return found[0]
 
 
 def bare(obj: dict[str, Any]) -> dict[str, Any]:
