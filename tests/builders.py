@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mesh.domain.commands import Command, Target
@@ -9,6 +10,7 @@ from mesh.domain.gates import Reading
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Event, Operation, Origin, Step
 from mesh.domain.policy import Actor
+from mesh.domain.quantities import Weight
 from mesh.domain.routes import Arm, Route
 
 TARGET = Target("default", "mesh-demo", "api")
@@ -16,12 +18,12 @@ JIN = Actor("U0JIN", "T0MESH")
 LEE = Actor("U0LEE", "T0MESH")
 
 
-def arm(name: str, weight: int | None, *, index: int = 0, absent: int = 0) -> Arm:
+def arm(name: str, weight: Weight | None, *, index: int = 0, absent: int = 0) -> Arm:
     """One arm of an Istio-like route; `absent` is what an absent key means."""
     return Arm(
         name=name,
         weight=weight,
-        effective=absent if weight is None else weight,
+        effective=weight if isinstance(weight, int) else absent,
         absent=absent,
         pointer=f"/spec/http/0/route/{index}/weight",
         identity=((f"/spec/http/0/route/{index}/destination/subset", name),),
@@ -31,7 +33,7 @@ def arm(name: str, weight: int | None, *, index: int = 0, absent: int = 0) -> Ar
     )
 
 
-def route(weights: dict[str, int | None] | None = None, *, absent: int = 0, **changes: Any) -> Route:
+def route(weights: Mapping[str, Weight | None] | None = None, *, absent: int = 0, **changes: Any) -> Route:
     """A VirtualService with these weights, by default v1=90 v2=10."""
     pairs = ({"v1": 90, "v2": 10} if weights is None else weights).items()
     arms = tuple(arm(name, weight, index=index, absent=absent) for index, (name, weight) in enumerate(pairs))

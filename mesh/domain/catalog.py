@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from mesh.domain.commands import Command, Target
 from mesh.domain.errors import NotFound
 from mesh.domain.gates import Limits
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy
+
+GitPolicy = Literal["refuse", "patch"]
+"""`refuse` to move weights that Git keeps (rollback and undo are still done), or `patch` them and warn."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +22,20 @@ class Cluster:
     name: str
     context: str = ""
     """Context of the kubeconfig; empty means its current one, or in-cluster."""
+    kubeconfig: str = ""
+    """Path of this cluster's own kubeconfig; empty means the one of the environment."""
+    in_cluster: bool = False
+    """True for the cluster meshbot runs in, reached with the pod's own account whatever kubeconfig there is."""
     namespace: str = "default"
     """Namespace used when neither the command nor the service names one."""
     prometheus_url: str = ""
     """Base URL; empty means no metrics, so every gate is unknown."""
     mesh: str = "istio"
     """`istio` or `linkerd`: whose metrics speak for HTTPRoutes."""
+    route_namespaces: tuple[str, ...] = ()
+    """Where routes are looked for besides the service's own namespace, e.g. that of the gateways."""
+    git: GitPolicy = "refuse"
+    """What to do with routes that Argo CD or Flux would put back."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,8 @@ class Service:
     route: str = ""
     """`Kind/name` or `Kind/name/rule` of the route to use when several carry weights; empty means it must be clear."""
     mesh: str = ""
+    """Overrides the cluster's."""
+    git: GitPolicy | None = None
     """Overrides the cluster's."""
     limits: Limits = field(default_factory=Limits)
 
@@ -95,6 +109,10 @@ class Catalog:
     def mesh(self, target: Target) -> str:
         """Return whose metrics speak for the target: `istio` or `linkerd`."""
         return self.service(target).mesh or self.cluster(target.cluster).mesh
+
+    def git(self, target: Target) -> GitPolicy:
+        """Return what to do with routes of the target that Git keeps."""
+        return self.service(target).git or self.cluster(target.cluster).git
 
 
 def _agrees(configured: str, asked: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mesh.domain.quantities import Weight
+
 
 class Verb(StrEnum):
     """Every word that may follow `/mesh`."""
@@ -16,13 +18,15 @@ class Verb(StrEnum):
     PLAN = "plan"
     ROLLBACK = "rollback"
     UNDO = "undo"
+    ADOPT = "adopt"
+    REAPPLY = "reapply"
     GATES = "gates"
     HISTORY = "history"
     WHOAMI = "whoami"
 
 
-CHANGING = frozenset({Verb.PROMOTE, Verb.SET, Verb.ROLLBACK, Verb.UNDO})
-"""Verbs that can move traffic; policy must allow them by name."""
+CHANGING = frozenset({Verb.PROMOTE, Verb.SET, Verb.ROLLBACK, Verb.UNDO, Verb.ADOPT, Verb.REAPPLY})
+"""Verbs that write to routes; policy must allow them by name."""
 
 ANSWERED_BY_BOT = frozenset({Verb.HELP, Verb.HISTORY, Verb.WHOAMI})
 """Verbs that need neither cluster nor metrics: answered in the acknowledgement, no operation is made."""
@@ -39,8 +43,10 @@ class Command:
     """Arm to promote, e.g. `v2`; empty means the canary."""
     share: float | None = None
     """Wanted share of the promoted arm in per cent, 0 to 100."""
-    weights: tuple[tuple[str, int], ...] = ()
+    weights: tuple[tuple[str, Weight], ...] = ()
     """For `set`: (arm, weight) pairs in the order typed."""
+    route: str = ""
+    """Which of several weighted rules is meant: `Kind/name`, `Kind/name/rule`, or what tells a rule from the others."""
     operation: str = ""
     """For `undo`: the operation to undo; empty means the last change."""
     topic: str = ""
@@ -55,7 +61,7 @@ class Command:
 
     @property
     def changes_traffic(self) -> bool:
-        """True when running this command can move traffic."""
+        """True when running this command can write to a route."""
         return self.verb in CHANGING and not self.dry_run
 
 

@@ -29,6 +29,8 @@ class Limits:
     """How far back to look, in seconds, at least 10."""
     max_age_s: float = 60.0
     """Oldest newest sample that still counts as live, in seconds."""
+    load_max: float = 2.5
+    """How many times the share of the busiest endpoint now an endpoint may get; 0 asks for one ready endpoint only."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,28 @@ def judge(arm: str, reading: Reading, limits: Limits) -> tuple[GateResult, ...]:
     )
 
 
-def judge_ready(arm: str, ready: int) -> GateResult:
-    """Judge the first exposure of an arm that has no traffic yet: at least one ready endpoint."""
-    verdict = Verdict.PASS if ready > 0 else Verdict.FAIL
-    why = "" if ready > 0 else f"no ready endpoint can serve {arm}"
-    return GateResult("ready", arm, verdict, float(ready), 1, "pods", 0, 0, why)
+def judge_capacity(arm: str, share: float, *, ready: int, busiest: float, load_max: float) -> GateResult:
+    """Judge whether an arm's ready endpoints can carry the `share` of the traffic (per cent) it is to get.
+
+    Nobody knows what an endpoint can bear, but all know what the `busiest` one bears now (its share in per cent; 0 when
+    that is not known): more than `load_max` times that is a leap into the dark. One ready endpoint is always needed.
+    """
+    most = load_max * busiest
+    needed = max(1, math.ceil(share / most - 1e-9)) if most > 0 else 1
+    verdict = Verdict.PASS if ready >= needed else Verdict.FAIL
+    return GateResult(
+        "ready", arm, verdict, float(ready), needed, "pods", 0, 0, _short_of(arm, share, ready, busiest, needed)
+    )
+
+
+def _short_of(arm: str, share: float, ready: int, busiest: float, needed: int) -> str:
+    if ready >= needed:
+        return ""
+    if not ready:
+        return f"no ready endpoint can serve {arm}"
+    each = "its one ready endpoint" if ready == 1 else f"each of its {ready} ready endpoints"
+    load = f"{share / ready:.3g} % of the traffic for {each}"
+    return f"{load}, and the busiest one bears {busiest:.3g} % now: {needed} needed"
 
 
 def overall(results: tuple[GateResult, ...]) -> Verdict:

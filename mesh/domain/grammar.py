@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from mesh.domain.commands import CHANGING, Command, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.matching import closest
-
-LONGEST = 1000
-"""Characters accepted in one request; Slack sends up to 4,000, nobody means more than this."""
+from mesh.domain.quantities import Weight
+from mesh.domain.wording import words_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,10 @@ VERBS: dict[Verb, VerbHelp] = {
     Verb.UNDO: VerbHelp(
         "undo [operation|service]", "Restore the weights from before a change", ("undo", "undo op-k3v9x2m4ta")
     ),
+    Verb.ADOPT: VerbHelp("adopt <service>", "Take weights that somebody else wrote for our own", ("adopt api",)),
+    Verb.REAPPLY: VerbHelp(
+        "reapply <service>", "Write our last weights again, over somebody else's, if the gates pass", ("reapply api",)
+    ),
 }
 """Every verb, in the order `help` shows them."""
 
@@ -52,6 +54,8 @@ OPTIONS: dict[str, str] = {
     "-n": "namespace",
     "--cluster": "cluster",
     "-c": "cluster",
+    "--route": "route",
+    "-r": "route",
     "--reason": "reason",
     "--force": "force",
     "--dry-run": "dry_run",
@@ -59,14 +63,10 @@ OPTIONS: dict[str, str] = {
 FLAGS = frozenset({"force", "dry_run"})
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_ARM = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,251}[A-Za-z0-9])?")
+_ARM = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.:#]{0,251}[A-Za-z0-9])?")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)%?")
-_WEIGHT = re.compile(r"([^=]+)=(\d{1,7})%?")
+_WEIGHT = re.compile(r"([^=]+)=(?:(\d{1,7})%?|(\d{1,7}m))")
 _OPERATION = re.compile(r"op-[a-z0-9]{4,20}")
-_MENTION = re.compile(r"<@[A-Z0-9]+(\|[^>]*)?>")
-_GREETINGS = frozenset({"hey", "hi", "hello", "ok", "okay", "please", "dear", "now", "and", "so", "then"})
-"""What may stand before our name; anything else ("don't @mesh …") may turn the meaning round."""
-_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'"})
 
 
 def parse(text: str) -> Command:
@@ -74,13 +74,13 @@ def parse(text: str) -> Command:
 
     Raises Refused saying what was not understood and how it is written.
     """
-    words = _lead_off(_words(_normalised(text)))
-    words, options = _take_options(words)
+    typed = words_of(text)
+    words, options = _take_options(typed)
     if not words or words[0] in ("?", "hello", "hi"):
         return Command(verb=Verb.HELP)
-    verb, rest = _verb(words[0]), words[1:]
+    verb, rest = _verb(words[0], typed), words[1:]
     if verb is Verb.PLAN:
-        verb, rest, options = _planned(rest, options)
+        verb, rest, options = _planned(rest, options, typed)
     return _checked(replace(_READERS[verb](rest), **options))  # type: ignore[arg-type]  # the keys come from OPTIONS
 
 
@@ -92,7 +92,7 @@ def format_command(command: Command) -> str:
     if command.share is not None:
         words.append(f"{command.share:g}")
     words += [f"{arm}={weight}" for arm, weight in command.weights]
-    for option in ("namespace", "cluster", "reason"):
+    for option in ("namespace", "cluster", "route", "reason"):
         value = getattr(command, option)
         # In one word, so that a value that begins with a dash is not read as the next option.
         words += [f"--{option}={shlex.quote(value)}"] if value.startswith("-") else []
@@ -109,58 +109,6 @@ def is_operation(word: str) -> bool:
 def usage(verb: Verb) -> str:
     """Return `Usage: /mesh …` for one verb."""
     return f"Usage: /mesh {VERBS[verb].usage}"
-
-
-# --- text to words -----------------------------------------------------------------------------------------------
-
-
-def _normalised(text: str) -> str:
-    """Undo what phones and word processors do to typed text; refuse what nobody types."""
-    if len(text) > LONGEST:
-        raise Refused(f"That is {len(text)} characters; at most {LONGEST} are read.", hint="Shorten the reason.")
-    plain = unicodedata.normalize("NFKC", text).translate(_QUOTES)
-    plain = "".join(char for char in plain if unicodedata.category(char) != "Cf")  # zero-width and direction marks
-    if any(unicodedata.category(char) == "Cc" and not char.isspace() for char in plain):
-        raise Refused("There is a control character in that.", hint="Type the command again instead of pasting it.")
-    # "--" becomes a dash on many phones; an option always follows white space.
-    return re.sub(r"(?<!\S)[—–](?=[a-z])", "--", plain)
-
-
-def _words(text: str) -> list[str]:
-    try:
-        words = shlex.split(text)
-    except ValueError:
-        return _with_loose_apostrophes(text)
-    return _joined_percent(words)
-
-
-def _with_loose_apostrophes(text: str) -> list[str]:
-    """Read `--reason it's slow` as typed: an apostrophe inside a word is not a quote."""
-    try:
-        return _joined_percent(shlex.split(re.sub(r"(?<=\w)'(?=\w)", r"\'", text)))
-    except ValueError:
-        raise Refused("A quote is not closed.", hint='Write the reason as --reason "why".') from None
-
-
-def _joined_percent(words: list[str]) -> list[str]:
-    """Read `50 %` as `50%`."""
-    joined: list[str] = []
-    for word in words:
-        if word == "%" and joined:
-            joined[-1] += word
-        else:
-            joined.append(word)
-    return joined
-
-
-def _lead_off(words: list[str]) -> list[str]:
-    """Drop the name we were called by, what was said before it ("hey @mesh"), and a "please" after it."""
-    called = next((at for at, word in enumerate(words) if _MENTION.fullmatch(word)), None)
-    if called is not None and all(word.lower().strip(",.!:") in _GREETINGS for word in words[:called]):
-        words = words[called + 1 :]
-    elif words and words[0].startswith("/"):
-        words = words[1:]
-    return words[1:] if words and words[0].lower() == "please" else words
 
 
 # --- options -----------------------------------------------------------------------------------------------------
@@ -198,10 +146,17 @@ def _option(word: str, queue: list[str]) -> tuple[str, str | bool]:
         value = queue.pop(0) if queue and not queue[0].startswith("-") else ""
     if not value.strip():
         raise Refused(f"{written} needs a value.", hint=f"For example {written} {_EXAMPLE_VALUES[name]}.")
-    return name, _name(value, name) if name != "reason" else " ".join(value.split())
+    return name, " ".join(value.split()) if name in _FREE else _name(value, name)
 
 
-_EXAMPLE_VALUES = {"namespace": "mesh-demo", "cluster": "prod", "reason": '"hotfix 4412"'}
+_FREE = frozenset({"reason", "route"})
+"""Options whose value is no Kubernetes name."""
+_EXAMPLE_VALUES = {
+    "namespace": "mesh-demo",
+    "cluster": "prod",
+    "route": "'VirtualService/api-vs/http \"canary\"'",
+    "reason": '"hotfix 4412"',
+}
 
 
 def _option_hint() -> str:
@@ -211,22 +166,26 @@ def _option_hint() -> str:
 # --- verbs -------------------------------------------------------------------------------------------------------
 
 
-def _verb(word: str) -> Verb:
+def _verb(word: str, typed: Sequence[str]) -> Verb:
+    """Read a verb; a slip is answered with the whole line `typed` as it was probably meant."""
     try:
         return Verb(word.lower())
     except ValueError:
         near = closest(word, [str(verb) for verb in Verb])
         hint = f"Did you mean {near}?" if near else "See /mesh help."
-        choices = (f"/mesh {near}",) if near else ()
+        meant = shlex.join(near if one == word else one for one in typed)
+        choices = (f"/mesh {meant}",) if near else ()
         raise Refused(f"I do not know the command {word!r}.", hint=hint, choices=choices) from None
 
 
-def _planned(rest: list[str], options: dict[str, str | bool]) -> tuple[Verb, list[str], dict[str, str | bool]]:
+def _planned(
+    rest: list[str], options: dict[str, str | bool], typed: Sequence[str]
+) -> tuple[Verb, list[str], dict[str, str | bool]]:
     if not rest:
         raise Refused(
             "plan needs a changing command.", hint=usage(Verb.PLAN) + ", for example /mesh plan promote api 50."
         )
-    verb = _verb(rest[0])
+    verb = _verb(rest[0], typed)
     if verb not in CHANGING:
         raise Refused(f"{verb} changes nothing, so there is nothing to plan.", hint=f"Write /mesh {verb} …")
     return verb, rest[1:], {**options, "dry_run": True}
@@ -234,7 +193,7 @@ def _planned(rest: list[str], options: dict[str, str | bool]) -> tuple[Verb, lis
 
 def _read_help(rest: list[str]) -> Command:
     _expect(Verb.HELP, rest, 0, 1)
-    return Command(verb=Verb.HELP, topic=str(_verb(rest[0])) if rest else "")
+    return Command(verb=Verb.HELP, topic=str(_verb(rest[0], ["help", *rest])) if rest else "")
 
 
 def _read_whoami(rest: list[str]) -> Command:
@@ -285,6 +244,8 @@ _READERS: dict[Verb, Callable[[list[str]], Command]] = {
     Verb.GATES: _one_service(Verb.GATES),
     Verb.HISTORY: _one_service(Verb.HISTORY),
     Verb.ROLLBACK: _one_service(Verb.ROLLBACK),
+    Verb.ADOPT: _one_service(Verb.ADOPT),
+    Verb.REAPPLY: _one_service(Verb.REAPPLY),
     Verb.PROMOTE: _read_promote,
     Verb.SET: _read_set,
     Verb.UNDO: _read_undo,
@@ -325,11 +286,12 @@ def _share(word: str) -> float:
     return float(match[1])
 
 
-def _weight(word: str) -> tuple[str, int]:
+def _weight(word: str) -> tuple[str, Weight]:
     match = _WEIGHT.fullmatch(word.rstrip(","))
     if match is None:
         raise Refused(f"{word!r} is not <version>=<weight>.", hint=f"{usage(Verb.SET)}, for example v1=70 v2=30.")
-    return _arm(match[1]), int(match[2])
+    arm, whole, quantity = match.groups()
+    return _arm(arm), int(whole) if whole else quantity
 
 
 def _checked(command: Command) -> Command:
@@ -339,6 +301,8 @@ def _checked(command: Command) -> Command:
         if getattr(command, option) and command.verb not in CHANGING:
             written = option.replace("_", "-")
             raise Refused(f"{command.verb} changes nothing, so --{written} means nothing.", hint="Leave it out.")
-    if command.operation and (command.namespace or command.cluster):
-        raise Refused("An operation knows its namespace and cluster.", hint="Leave -n and -c out.")
+    if command.operation and (command.namespace or command.cluster or command.route):
+        raise Refused("An operation knows its namespace, cluster and route.", hint="Leave -n, -c and -r out.")
+    if command.route and not command.service:
+        raise Refused("--route needs a service.", hint="Name the service whose route it is.")
     return command

@@ -9,6 +9,9 @@ from mesh.domain.commands import Command, Target
 from mesh.domain.gates import GateResult
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
+from mesh.domain.quantities import Weight
+from mesh.domain.routes import Owner, Parent
+from mesh.domain.splits import SplitSeen
 
 
 class State(StrEnum):
@@ -41,7 +44,12 @@ class Step(StrEnum):
     PATCHING = "patching"
     """Written before the patch is sent, with the plan; always followed by what came of it."""
     PATCHED = "patched"
+    AWAITING = "awaiting"
+    """Read back; the route's parents have not said yet whether they accept it."""
     VERIFIED = "verified"
+    """Read back, and accepted where the API has a word for that."""
+    UNACCEPTED = "unaccepted"
+    """Read back, but the mesh does not say that it took it: written, and perhaps without effect."""
     CONFLICT = "conflict"
     """Somebody else changed the object first, nothing was written; it is planned again."""
     UNWRITTEN = "unwritten"
@@ -55,9 +63,14 @@ class Step(StrEnum):
     EXPIRED = "expired"
     DENIED = "denied"
     """Turned away by policy before there was an operation."""
+    MEASURED = "measured"
+    """After the end: the split that the metrics show was compared with the one that was written."""
 
 
-_OF_A_PATCH = frozenset({Step.PATCHING, Step.PATCHED, Step.VERIFIED, Step.CONFLICT, Step.UNWRITTEN})
+_OF_A_PATCH = frozenset(
+    {Step.PATCHING, Step.PATCHED, Step.AWAITING, Step.VERIFIED, Step.UNACCEPTED, Step.CONFLICT, Step.UNWRITTEN}
+)
+_OPEN = frozenset({Step.PATCHING, Step.PATCHED, Step.AWAITING})
 
 
 @dataclass(frozen=True)
@@ -99,10 +112,22 @@ class ArmStatus:
     name: str
     role: str
     """`stable`, `canary` or empty."""
-    weight: int | None
+    weight: Weight | None
     share: float
     ready: int | None = None
     """Ready endpoints; None when they could not be counted."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Weights that somebody else wrote after us."""
+
+    written: str
+    """What our last patch left, for people: `v1=50 v2=50`."""
+    by: str = ""
+    """Field manager of whoever changed them; empty when the API server does not tell."""
+    at: str = ""
+    """When, as the API server wrote it (RFC 3339, UTC)."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +139,14 @@ class RouteStatus:
     warnings: tuple[str, ...] = ()
     last_operation: str = ""
     """Id of the operation stamped on the object."""
+    drift: Drift | None = None
+    owner: Owner | None = None
+    key: str = ""
+    """How a command names this route (`--route`), where the service has several."""
+    parents: tuple[Parent, ...] = ()
+    """Parents of a Gateway API route and whether they accept it; empty where an API has no such word."""
+    generation: int = 0
+    """Generation of the object that `parents` are compared with."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +176,8 @@ class Operation:
     card: Card | None = None
     deadline: float = 0.0
     """Unix time after which a queued operation expires instead of surprising people; 0 for never."""
+    split: SplitSeen | None = None
+    """The split that was measured after the patch; None until then, and where nothing is to be measured."""
     reported: bool = False
     """True once people were told the end; until then the clock brings a finished operation back to be told."""
     revision: int = 0
@@ -155,13 +190,19 @@ class Operation:
 
     @property
     def settled(self) -> bool:
-        """True when it is done and told: no worker needs to see it again."""
-        return self.done and self.reported
+        """True when it is done, told and measured: no worker needs to see it again."""
+        return self.done and self.reported and not self.to_be_measured
+
+    @property
+    def to_be_measured(self) -> bool:
+        """True when weights were moved and nobody has yet looked whether the traffic followed."""
+        moved = self.state is State.SUCCEEDED and self.patch_step is Step.VERIFIED
+        return moved and self.plan is not None and self.plan.moves and self.split is None
 
     @property
     def urgent(self) -> bool:
-        """True for what must overtake everything else: traffic going back to stable, and undo."""
-        return self.command.verb in ("rollback", "undo")
+        """True for what must overtake everything else: traffic going back to stable, and undo, until people know."""
+        return self.command.verb in ("rollback", "undo") and not (self.done and self.reported)
 
     def went(self, step: Step) -> bool:
         """Tell whether this step is in the story."""
@@ -175,10 +216,14 @@ class Operation:
     @property
     def patch_is_open(self) -> bool:
         """True while a patch was announced and nothing is on record of how that ended."""
-        return not self.done and self.patch_step in (Step.PATCHING, Step.PATCHED)
+        return not self.done and self.patch_step in _OPEN
 
     def move(self, state: State, event: Event, **changes: object) -> Operation:
         """Return the operation in `state` with `event` told; ValueError for a transition that is not in the table."""
         if state not in TRANSITIONS[self.state]:
             raise ValueError(f"operation {self.id} cannot go from {self.state} to {state}")
         return replace(self, state=state, story=(*self.story, event), **changes)  # type: ignore[arg-type]  # replace() checks the names
+
+    def add(self, event: Event, **changes: object) -> Operation:
+        """Return the operation in the same state with `event` told: what is found out after the end."""
+        return replace(self, story=(*self.story, event), **changes)  # type: ignore[arg-type]  # as above

@@ -7,7 +7,8 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
-from mesh.domain.routes import Arm, Route, RouteRef, in_words
+from mesh.domain.quantities import Weight
+from mesh.domain.routes import STAMP_PREVIOUS, STAMP_WRITTEN, Arm, Route, RouteRef, Weights, in_words
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ class ArmChange:
     """One arm, before and after."""
 
     name: str
-    before: int | None
-    """The integer in the object before; None when the key was absent."""
-    after: int | None
+    before: Weight | None
+    """What stood in the object before; None when the key was absent."""
+    after: Weight | None
     share_before: float
     """Per cent, 0 to 100."""
     share_after: float
@@ -56,6 +57,13 @@ class Plan(RouteRef):
     exposed: tuple[str, ...] = ()
     """Arms that rise from 0: ready endpoints must exist."""
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was done to meet the request, e.g. how weights were rounded."""
+
+    @property
+    def moves(self) -> bool:
+        """True when it changes a weight, and not just our own annotations."""
+        return any(arm.before != arm.after for arm in self.arms)
 
     @property
     def changes(self) -> bool:
@@ -63,12 +71,12 @@ class Plan(RouteRef):
         return bool(self.patch)
 
     @property
-    def weights(self) -> dict[str, int | None]:
+    def weights(self) -> Weights:
         """The weights this plan leaves behind, by arm."""
         return {arm.name: arm.after for arm in self.arms}
 
     @property
-    def former(self) -> dict[str, int | None]:
+    def former(self) -> Weights:
         """The weights this plan found, by arm: what `undo` restores."""
         return {arm.name: arm.before for arm in self.arms}
 
@@ -97,25 +105,20 @@ class Roles:
     canary: str = ""
 
 
-def plan(route: Route, wanted: dict[str, int | None], roles: Roles, *, stamps: dict[str, str]) -> Plan:
-    """Plan the change of `route` to the `wanted` weights (arm name to integer; None removes the key again).
+def plan(route: Route, wanted: Weights, roles: Roles, *, stamps: dict[str, str], notes: tuple[str, ...] = ()) -> Plan:
+    """Plan the change of `route` to the `wanted` weights (None removes the key again).
 
-    Arms that are not named keep their weight. `stamps` are the annotations written in the same patch.
+    Arms that are not named keep their weight. `stamps` are the annotations written in the same patch; to them is added
+    what the object must remember of this rule. Raises Refused for a weight that is none.
     """
     after = {arm.name: wanted.get(arm.name, arm.weight) for arm in route.arms}
-    arms = _changes(route, after)
-    differs = any(change.before != change.after for change in arms)
-    rising = [change for change in arms if change.rises and change.name != roles.stable]
-    return Plan(
-        **{field.name: getattr(route, field.name) for field in fields(RouteRef)},
-        arms=arms,
-        patch=_patch(route, after, stamps) if differs else (),
-        stable=roles.stable,
-        canary=roles.canary,
-        judged=tuple(change.name for change in rising if change.share_before > 0),
-        exposed=tuple(change.name for change in rising if change.share_before == 0),
-        warnings=route.warnings,
-    )
+    made = _plan(route, after, roles, stamps=_with_memory(route, after, stamps))
+    return replace(made, notes=notes) if made.moves else replace(made, notes=notes, patch=())
+
+
+def adoption(route: Route, roles: Roles, *, stamps: dict[str, str]) -> Plan:
+    """Plan to take the weights as they are for our own: only annotations are written."""
+    return _plan(route, route.weights, roles, stamps=_with_memory(route, route.weights, stamps))
 
 
 def touch(former: Plan, route: Route, stamps: dict[str, str]) -> Plan:
@@ -124,8 +127,29 @@ def touch(former: Plan, route: Route, stamps: dict[str, str]) -> Plan:
     return replace(former, resource_version=route.resource_version, patch=(test, *_stamp(route, stamps)))
 
 
-def _changes(route: Route, after: dict[str, int | None]) -> tuple[ArmChange, ...]:
-    effective = {arm.name: _effective(arm, after[arm.name]) for arm in route.arms}
+def _plan(route: Route, after: Weights, roles: Roles, *, stamps: dict[str, str]) -> Plan:
+    arms = _changes(route, after)
+    rising = [change for change in arms if change.rises and change.name != roles.stable]
+    return Plan(
+        **{field.name: getattr(route, field.name) for field in fields(RouteRef)},
+        arms=arms,
+        patch=_patch(route, after, stamps),
+        stable=roles.stable,
+        canary=roles.canary,
+        judged=tuple(change.name for change in rising if change.share_before > 0),
+        exposed=tuple(change.name for change in rising if change.share_before == 0),
+        warnings=route.warnings,
+    )
+
+
+def _with_memory(route: Route, after: Weights, stamps: dict[str, str]) -> dict[str, str]:
+    """Add what the object must remember of this rule, so that undo and drift need nothing but the object."""
+    memory = {STAMP_PREVIOUS: route.weights, STAMP_WRITTEN: after}
+    return stamps | {key: route.remember(key, weights) for key, weights in memory.items()}
+
+
+def _changes(route: Route, after: Weights) -> tuple[ArmChange, ...]:
+    effective = {arm.name: arm.parts(after[arm.name]) for arm in route.arms}
     total = sum(effective.values())
     return tuple(
         ArmChange(
@@ -139,11 +163,7 @@ def _changes(route: Route, after: dict[str, int | None]) -> tuple[ArmChange, ...
     )
 
 
-def _effective(arm: Arm, weight: int | None) -> int:
-    return arm.absent if weight is None else weight
-
-
-def _patch(route: Route, after: dict[str, int | None], stamps: dict[str, str]) -> tuple[PatchOp, ...]:
+def _patch(route: Route, after: Weights, stamps: dict[str, str]) -> tuple[PatchOp, ...]:
     """Return tests for all that was read, then the writes: only weight leaves and our own annotations."""
     tests = [PatchOp("test", "/metadata/resourceVersion", route.resource_version)]
     writes = []
@@ -156,7 +176,7 @@ def _patch(route: Route, after: dict[str, int | None], stamps: dict[str, str]) -
     return tuple(tests + writes + _stamp(route, stamps))
 
 
-def _write(arm: Arm, weight: int | None) -> PatchOp:
+def _write(arm: Arm, weight: Weight | None) -> PatchOp:
     if weight is None:
         return PatchOp("remove", arm.pointer)
     # `replace` of an absent key is an error of RFC 6902; `add` of an absent key is what is meant.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import Any, Literal
 
-from mesh.domain.errors import NotFound
+from mesh.domain.errors import NotFound, Refused
+from mesh.domain.quantities import Weight, as_quantity, thousandths
 
 PREFIX = "meshbot.dev/"
 """Prefix of the annotations that meshbot stamps on every object it patches."""
@@ -15,8 +18,14 @@ STAMP_ACTOR = PREFIX + "actor"
 STAMP_CANARY = PREFIX + "canary"
 STAMP_STABLE = PREFIX + "stable"
 STAMP_PREVIOUS = PREFIX + "previous"
+"""The weights before our last patch: JSON, by rule, by arm. What `undo` needs when our store has forgotten."""
+STAMP_WRITTEN = PREFIX + "written"
+"""The weights our last patch wrote, in the same form. Other weights on the object are drift."""
 STAMP_ATTEMPT = PREFIX + "attempt"
 """Written alone, to give the object a new version that shuts out a patch without an answer."""
+
+
+Protocol = Literal["http", "tcp", "tls"]
 
 
 @dataclass(frozen=True)
@@ -25,10 +34,10 @@ class Arm:
 
     name: str
     """Istio subset, else the backend service: `v2`, `web-v2`."""
-    weight: int | None
-    """The integer in the object; None when the key is absent."""
+    weight: Weight | None
+    """What stands in the object; None when the key is absent."""
     effective: int
-    """The weight the mesh uses: `weight`, or what an absent key means (0 for Istio and SMI, 1 for Gateway API)."""
+    """The weight the mesh uses, in parts: `weight`, or what an absent key means. Quantities count in thousandths."""
     pointer: str
     """JSON pointer of the weight leaf, e.g. `/spec/http/1/route/0/weight`."""
     identity: tuple[tuple[str, Any], ...] = ()
@@ -43,6 +52,81 @@ class Arm:
     """What an absent weight key means beside other arms: 0 for Istio and SMI, 1 for the Gateway API."""
     version: str = ""
     """Version label of the pods behind a subset, as their metrics carry it; empty when nothing says it."""
+    quantity: bool = False
+    """True where weights are quantities (SMI v1alpha1) and no whole numbers."""
+    protocol: Protocol = "http"
+    """`tcp` and `tls` arms carry connections: nobody counts requests there."""
+
+    def parts(self, weight: Weight | None) -> int:
+        """Return what `weight` counts as beside other arms; raise Refused where that cannot be said."""
+        if weight is None:
+            return self.absent
+        if self.quantity:
+            return thousandths(weight)
+        if isinstance(weight, str):
+            raise Refused(f"{weight} is not a weight of {self.name}.", hint="Write a whole number.")
+        return weight
+
+    def written(self, parts: int) -> Weight:
+        """Return how these parts are written in the object, in the fewest letters."""
+        return as_quantity(parts) if self.quantity else parts
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The rollout controller that owns a route's weights: two writers of one weight would undo each other."""
+
+    controller: str
+    """`Flagger` or `Argo Rollouts`."""
+    name: str = ""
+    """Of its Canary or Rollout, as `kind namespace/name`; empty when the object does not say."""
+    state: str = ""
+    """What that says of itself, in words: `Progressing, canary weight 20`; empty when it could not be read."""
+    advice: tuple[str, ...] = ()
+    """Commands of that controller's own that do what people come to us for."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who last wrote to the weights besides ourselves, as the API server remembers it (managedFields)."""
+
+    manager: str
+    """Field manager, e.g. `kubectl-edit`, `argocd-controller`."""
+    at: str
+    """When, as the API server wrote it: RFC 3339 in UTC."""
+
+
+class Acceptance(Enum):
+    """Whether the mesh says that it took a route as it is now."""
+
+    ACCEPTED = "accepted"
+    """All parents did; also where an API has no word for it."""
+    PENDING = "pending"
+    """Some parent has not spoken of this generation yet."""
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Parent:
+    """What one parent of a Gateway API route says of it (`status.parents`)."""
+
+    name: str
+    """Kind and name, e.g. `Gateway infra/public`."""
+    observed: int | None = 0
+    """Generation it speaks of; 0 when it has said nothing; None when it speaks without naming one."""
+    accepted: bool = False
+    why: str = ""
+    """Its reason for not accepting, in its own words."""
+
+    def said(self, generation: int) -> Acceptance:
+        """Return what it says of the route at this generation of the object."""
+        if self.observed is not None and self.observed < generation:
+            return Acceptance.PENDING
+        return Acceptance.ACCEPTED if self.accepted else Acceptance.REFUSED
+
+
+Weights = dict[str, Weight | None]
+"""Arm name to what stands in the object; None for an absent key."""
 
 
 def in_words(shares: Iterable[tuple[str, float]]) -> str:
@@ -55,14 +139,16 @@ class RouteRef:
     """Which weighted rule of which object, at which version of it."""
 
     kind: str
-    """VirtualService, TrafficSplit or HTTPRoute."""
+    """VirtualService, TrafficSplit, HTTPRoute or GRPCRoute."""
     group: str
     version: str
     plural: str
     namespace: str
     name: str
     rule: str
-    """Which rule inside the object, for people: `http[1]`, `http "canary"`, `rules[0]`; empty for the only one."""
+    """Which rule inside the object: `http "canary"` by its name, `http port:8080` by what it matches, `http default`
+    when it alone matches all, else `http[1]` by its place; empty for the only one. Moving rules changes only the last.
+    """
     uid: str
     resource_version: str
     generation: int
@@ -81,8 +167,16 @@ class Route(RouteRef):
     arms: tuple[Arm, ...]
     annotations: tuple[tuple[str, str], ...] | None
     """The object's annotations; None when it has no such key (a patch must then add the whole map)."""
-    owner: str = ""
-    """The controller that owns the weights (`Flagger`, `Argo Rollouts`); such a route is read and never patched."""
+    selectors: tuple[str, ...] = ()
+    """Other ways to name this rule within its object, e.g. `http[1]`, `canary`, `port:8080`, `sni:db.example.com`."""
+    owner: Owner | None = None
+    """The controller that owns the weights; such a route is read and never patched."""
+    keepers: tuple[str, ...] = ()
+    """Who keeps the object in Git and will put it back: `Argo CD`, `Flux`."""
+    writer: Writer | None = None
+    """Who wrote to the weights last, besides ourselves; None when nobody else is on record."""
+    parents: tuple[Parent, ...] = ()
+    """Parents that say whether they accept the route; empty where an API has no such word."""
     warnings: tuple[str, ...] = ()
     """What a person should know of this object, e.g. that its API is deprecated."""
 
@@ -96,8 +190,8 @@ class Route(RouteRef):
         return 100.0 * arm.effective / self.total if self.total else 0.0
 
     @property
-    def weights(self) -> dict[str, int | None]:
-        """The integers in the object, by arm."""
+    def weights(self) -> Weights:
+        """The weights in the object, by arm."""
         return {arm.name: arm.weight for arm in self.arms}
 
     @property
@@ -109,6 +203,36 @@ class Route(RouteRef):
         """Value of one annotation, empty when absent."""
         return dict(self.annotations or ()).get(key, "")
 
+    @property
+    def previous(self) -> Weights | None:
+        """The weights of this rule before our last patch, as the object remembers them; None when it does not."""
+        return self._remembered(STAMP_PREVIOUS)
+
+    @property
+    def written(self) -> Weights | None:
+        """The weights that our last patch left in this rule, as the object remembers them; None when it does not."""
+        return self._remembered(STAMP_WRITTEN)
+
+    @property
+    def drifted(self) -> bool:
+        """True when somebody else changed the weights after we wrote them."""
+        return self.written is not None and self.written != self.weights
+
+    @property
+    def acceptance(self) -> Acceptance:
+        """Whether the parents accept the route as it is now."""
+        said = {parent.said(self.generation) for parent in self.parents}
+        # In the order of what people must hear first.
+        return next((one for one in (Acceptance.REFUSED, Acceptance.PENDING) if one in said), Acceptance.ACCEPTED)
+
+    def remember(self, key: str, weights: Weights) -> str:
+        """Return the value of a stamp by rule: what it says of other rules, and `weights` for this one."""
+        return json.dumps({**_by_rule(self.annotation(key)), self.rule: weights}, separators=(",", ":"))
+
+    def _remembered(self, key: str) -> Weights | None:
+        found = _by_rule(self.annotation(key)).get(self.rule)
+        return found if isinstance(found, dict) and all(map(_is_weight, found.values())) else None
+
     def find(self, version: str, service: str) -> Arm:
         """Return the arm a person means by `version`: its name, or `<service>-<version>`.
 
@@ -119,3 +243,21 @@ class Route(RouteRef):
                 return arm
         names = tuple(arm.name for arm in self.arms)
         raise NotFound(f"{self.label} has no arm {version!r}.", hint=f"It has {', '.join(names)}.", choices=names)
+
+
+def shown(weights: Mapping[str, Weight | None]) -> str:
+    """Write weights for people: `v1=90 v2=10`."""
+    return " ".join(f"{name}={'absent' if weight is None else weight}" for name, weight in weights.items())
+
+
+def _by_rule(annotation: str) -> dict[str, Any]:
+    """Read a stamp that keeps something for each rule. Anybody may write annotations: what is not ours is nothing."""
+    try:
+        found = json.loads(annotation or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_weight(value: Any) -> bool:
+    return value is None or isinstance(value, str) or (type(value) is int and value >= 0)

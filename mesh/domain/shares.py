@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from mesh.domain.errors import Refused
-from mesh.domain.routes import Arm, Route
+from mesh.domain.routes import Arm, Route, Weights
 
 
-def promoted(route: Route, arm: Arm, share: float, *, stable: str = "") -> dict[str, int]:
-    """Return the weights, by arm, that give `arm` the wanted share (0 to 100 per cent) of the object's own total.
+@dataclass(frozen=True)
+class Split:
+    """Weights that meet a request, and what had to be done for it."""
+
+    weights: Weights
+    """Only the arms that change."""
+    notes: tuple[str, ...] = ()
+    """How weights were rounded, for people; empty where nothing was."""
+
+
+def promoted(route: Route, arm: Arm, share: float, *, stable: str = "") -> Split:
+    """Return the weights that give `arm` the wanted share (0 to 100 per cent) of the object's own total.
 
     The other arms keep their proportions (largest remainder). Raises Refused when the total has no such step, with the
     nearest shares there are, and when nothing says who takes the rest.
     """
-    weight = _exact(route, share)
-    rest = _spread(route, arm, route.total - weight, stable)
-    wanted = {arm.name: weight, **rest}
-    return {other.name: wanted[other.name] for other in route.arms if wanted[other.name] != other.effective}
+    parts = _exact(route, share)
+    rest, notes = _spread(route, arm, route.total - parts, stable)
+    return Split(_changed(route, {arm.name: parts, **rest}), notes)
 
 
-def all_to(route: Route, stable: str) -> dict[str, int]:
+def all_to(route: Route, stable: str) -> Weights:
     """Return the weights that send everything to `stable`, keeping the total; Refused when there is no such arm."""
     if stable not in (arm.name for arm in route.arms):
         raise Refused(f"{route.label} has no arm {stable} any more.", hint="Look at its status, then repeat.")
-    wanted = {arm.name: route.total if arm.name == stable else 0 for arm in route.arms}
-    return {arm.name: wanted[arm.name] for arm in route.arms if wanted[arm.name] != arm.effective}
+    return _changed(route, {arm.name: route.total if arm.name == stable else 0 for arm in route.arms})
+
+
+def _changed(route: Route, parts: dict[str, int]) -> Weights:
+    return {arm.name: arm.written(parts[arm.name]) for arm in route.arms if parts[arm.name] != arm.effective}
 
 
 def _exact(route: Route, share: float) -> int:
@@ -36,7 +49,7 @@ def _exact(route: Route, share: float) -> int:
             hint="Write the weights with /mesh set.",
         )
     exact = share * total / 100
-    if math.isclose(exact, round(exact), abs_tol=1e-6):
+    if _is_whole(exact):
         return round(exact)
     near = tuple(f"{100 * weight / total:.4g}" for weight in (math.floor(exact), math.ceil(exact)))
     raise Refused(
@@ -45,20 +58,29 @@ def _exact(route: Route, share: float) -> int:
     )
 
 
-def _spread(route: Route, arm: Arm, rest: int, stable: str) -> dict[str, int]:
-    """Divide `rest` among the other arms in proportion to what they have."""
+def _spread(route: Route, arm: Arm, rest: int, stable: str) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Divide `rest` among the other arms in proportion to what they have; say how that was rounded."""
     others = [other for other in route.arms if other.name != arm.name]
     have = sum(other.effective for other in others)
     if have == 0:
         heir = _heir(route, others, stable)
-        return {other.name: rest if other is heir else 0 for other in others}
+        return {other.name: rest if other is heir else 0 for other in others}, ()
     exact = {other.name: rest * other.effective / have for other in others}
     floors = {name: math.floor(value) for name, value in exact.items()}
     short = rest - sum(floors.values())
     # Ties go to the arm that comes first in the object, so that the same request always gives the same weights.
     for name in sorted(exact, key=lambda name: floors[name] - exact[name])[:short]:
         floors[name] += 1
-    return floors
+    return floors, _rounding(exact, floors)
+
+
+def _rounding(exact: dict[str, float], given: dict[str, int]) -> tuple[str, ...]:
+    rounded = [f"{name} {exact[name]:.2f} to {given[name]}" for name in given if not _is_whole(exact[name])]
+    return (f"Weights are whole: {', '.join(rounded)}; the total is kept.",) if rounded else ()
+
+
+def _is_whole(value: float) -> bool:
+    return math.isclose(value, round(value), abs_tol=1e-6)
 
 
 def _heir(route: Route, others: list[Arm], stable: str) -> Arm:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from mesh.domain.gates import GateResult, Limits, Reading, Verdict, judge, judge_ready, overall
+from mesh.domain.gates import GateResult, Limits, Reading, Verdict, judge, judge_capacity, overall
 from tests.builders import healthy
 
 
@@ -67,7 +67,25 @@ def test_a_fail_outweighs_an_unknown() -> None:
     assert overall(rows) is Verdict.FAIL
 
 
-def test_the_first_exposure_needs_a_ready_endpoint() -> None:
-    """An arm without traffic is judged by its pods: none fails, one passes."""
-    assert judge_ready("v2", 0).verdict is Verdict.FAIL
-    assert judge_ready("v2", 1).verdict is Verdict.PASS
+@pytest.mark.parametrize(
+    ("share", "ready", "busiest", "needed"),
+    [
+        (10, 0, 0, 1),  # nothing is known of the others: one will do
+        (10, 1, 0, 1),
+        (50, 2, 10, 2),  # 25 % each is 2.5 times what the busiest bears
+        (50, 1, 10, 2),
+        (51, 2, 10, 3),
+        (100, 3, 9, 5),
+    ],
+)
+def test_an_arm_needs_endpoints_that_can_carry_its_share(share: float, ready: int, busiest: float, needed: int) -> None:
+    """No endpoint may get more than 2.5 times what the busiest one bears now, and none at all is never enough."""
+    row = judge_capacity("v2", share, ready=ready, busiest=busiest, load_max=2.5)
+    assert (row.limit, row.verdict) == (needed, Verdict.PASS if ready >= needed else Verdict.FAIL)
+    assert bool(row.why) is (ready < needed)
+
+
+def test_a_lack_of_endpoints_is_told_with_its_numbers() -> None:
+    """What each would get, what the busiest bears, how many are needed."""
+    row = judge_capacity("v2", 50, ready=1, busiest=10, load_max=2.5)
+    assert row.why == "50 % of the traffic for its one ready endpoint, and the busiest one bears 10 % now: 2 needed"

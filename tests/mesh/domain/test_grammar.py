@@ -161,6 +161,8 @@ def test_a_command_survives_being_written_and_read(
         Verb.SET: f"set {service} {version}={four} other={four}",
         Verb.ROLLBACK: f"rollback {service}",
         Verb.UNDO: f"undo {service}",
+        Verb.ADOPT: f"adopt {service}",
+        Verb.REAPPLY: f"reapply {service} --route 'VirtualService/{service}/http \"x y\"'",
     }[verb]
 
     text = words + (f" --force --reason {shlex.quote(reason)}" if reason else "")

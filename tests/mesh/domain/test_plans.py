@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mesh.domain.errors import NotFound, Refused
-from mesh.domain.plans import Roles, plan
+from mesh.domain.plans import Roles, adoption, plan
+from mesh.domain.quantities import Weight, thousandths
+from mesh.domain.routes import Route
 from mesh.domain.shares import all_to, promoted
 from tests.builders import route
 
@@ -23,14 +27,86 @@ def test_the_patch_tests_all_it_read_and_writes_only_weights_and_stamps() -> Non
         {"op": "test", "path": "/spec/http/0/route/1/weight", "value": 10},
         {"op": "replace", "path": "/spec/http/0/route/0/weight", "value": 50},
         {"op": "replace", "path": "/spec/http/0/route/1/weight", "value": 50},
-        {"op": "add", "path": "/metadata/annotations", "value": {"meshbot.dev/operation": "op-1"}},
+        {
+            "op": "add",
+            "path": "/metadata/annotations",
+            "value": {
+                "meshbot.dev/operation": "op-1",
+                "meshbot.dev/previous": '{"":{"v1":90,"v2":10}}',
+                "meshbot.dev/written": '{"":{"v1":50,"v2":50}}',
+            },
+        },
     ]
 
 
 def test_stamps_go_beside_annotations_that_are_there() -> None:
     """An object with annotations keeps them: each of ours is added by its own escaped pointer."""
     made = plan(route(annotations=(("a", "b"),)), {"v1": 50, "v2": 50}, ROLES, stamps={"meshbot.dev/operation": "op-1"})
-    assert made.patch[-1].path == "/metadata/annotations/meshbot.dev~1operation"
+    assert [op.path for op in made.patch[-3:]] == [
+        f"/metadata/annotations/meshbot.dev~1{key}" for key in ("operation", "previous", "written")
+    ]
+
+
+def test_what_the_object_remembers_of_other_rules_stays() -> None:
+    """Each rule has its own memory; what is not ours in that annotation is written anew."""
+    kept = (("meshbot.dev/written", '{"http[1]":{"v1":1}}'), ("meshbot.dev/previous", "no JSON"))
+    made = plan(route(annotations=kept, rule="http[0]"), {"v1": 50, "v2": 50}, ROLES, stamps={})
+    assert [op.value for op in made.patch[-2:]] == [
+        '{"http[0]":{"v1":90,"v2":10}}',
+        '{"http[1]":{"v1":1},"http[0]":{"v1":50,"v2":50}}',
+    ]
+
+
+@pytest.mark.parametrize(
+    "said", ["", "no JSON", "[]", '{"":[1]}', '{"":{"v1":1.5}}', '{"":{"v1":-1}}', '{"":{"v1":true}}']
+)
+def test_a_memory_that_is_not_ours_is_none(said: str) -> None:
+    """Anybody may write annotations."""
+    assert route(annotations=(("meshbot.dev/previous", said),)).previous is None
+
+
+def test_adoption_writes_annotations_only() -> None:
+    """The weights as they are become ours; nothing is judged and nothing moves."""
+    drifted = route({"v1": 60, "v2": 40}, annotations=(("meshbot.dev/written", '{"":{"v1":50,"v2":50}}'),))
+    made = adoption(drifted, ROLES, stamps={"meshbot.dev/operation": "op-2"})
+    assert drifted.drifted
+    assert (made.moves, made.changes, made.judged, made.exposed) == (False, True, (), ())
+    assert all(op.path.startswith("/metadata/annotations/") for op in made.patch if op.op != "test")
+    assert made.patch[-1].value == '{"":{"v1":60,"v2":40}}'
+
+
+def test_quantities_are_counted_in_thousandths_and_written_back_as_they_were() -> None:
+    """SMI v1alpha1: 900m beside 100m becomes 1:1 in thousandths, and undo writes the old letters."""
+    split = quantities({"v1": "0.9", "v2": "100m"})
+    half = promoted(split, split.find("v2", "api"), 50)
+    assert (split.shares, half.weights) == ("v1 90 % / v2 10 %", {"v1": "500m", "v2": "500m"})
+    there = plan(split, half.weights, ROLES, stamps={})
+    assert [op.value for op in there.patch if op.op == "replace"] == ["500m", "500m"]
+    back = plan(quantities({"v1": "500m", "v2": "500m"}), there.former, ROLES, stamps={})
+    assert [op.value for op in back.patch if op.op == "replace"] == ["0.9", "100m"]
+
+
+def quantities(weights: dict[str, str]) -> Route:
+    """A TrafficSplit v1alpha1."""
+    made = route(dict.fromkeys(weights))
+    arms = [
+        replace(arm, weight=weights[arm.name], effective=thousandths(weights[arm.name]), quantity=True)
+        for arm in made.arms
+    ]
+    return replace(made, arms=tuple(arms))
+
+
+@pytest.mark.parametrize(("written", "parts"), [("900m", 900), ("1", 1000), (1, 1000), ("0.5", 500), ("1k", 1_000_000)])
+def test_a_quantity_is_read(written: str | int, parts: int) -> None:
+    """As Kubernetes writes them."""
+    assert thousandths(written) == parts
+
+
+@pytest.mark.parametrize("written", ["", "-1", "1e3", "1Ki", "0.0005", "half", "1.", "1 "])
+def test_what_is_no_weight_is_refused(written: str) -> None:
+    """Nothing is guessed of a weight."""
+    with pytest.raises(Refused):
+        thousandths(written)
 
 
 def test_an_absent_weight_is_added_and_taken_away_again() -> None:
@@ -79,13 +155,22 @@ def test_the_intent_is_the_wish_and_not_the_version_it_was_read_at() -> None:
     ],
 )
 def test_promoting_keeps_the_total_and_the_proportions(
-    weights: dict[str, int | None], share: float, wanted: dict[str, int]
+    weights: dict[str, Weight | None], share: float, wanted: dict[str, int]
 ) -> None:
     """The canary gets its share of the object's own total; the others divide the rest as before."""
     subject = route(weights)
-    got = promoted(subject, subject.find("v2", "api"), share, stable="v1")
+    got = promoted(subject, subject.find("v2", "api"), share, stable="v1").weights
     assert got == {name: weight for name, weight in wanted.items() if weight != weights[name]}
     assert sum({**weights, **got}.values()) == subject.total  # type: ignore[arg-type]  # no absent weights here
+
+
+def test_rounding_is_by_largest_remainder_and_shown() -> None:
+    """Three arms, the rest does not divide: who got what is said, and the total is kept."""
+    subject = route({"v1": 50, "v3": 40, "v2": 10})
+    got = promoted(subject, subject.find("v2", "api"), 11)
+    assert got.weights == {"v1": 49, "v2": 11}
+    assert got.notes == ("Weights are whole: v1 49.44 to 49, v3 39.56 to 40; the total is kept.",)
+    assert promoted(subject, subject.find("v2", "api"), 55).notes == ()
 
 
 def test_a_share_the_total_cannot_give_is_refused_with_the_nearest() -> None:
