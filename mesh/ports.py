@@ -33,6 +33,15 @@ class Lease:
     token: int
 
 
+@dataclass(frozen=True)
+class Ready:
+    """How many ready endpoints serve an arm."""
+
+    count: int
+    why: str = ""
+    """Where nobody does: what is missing, which field leads there, and what to do."""
+
+
 class Operations(Protocol):
     """The durable memory of operations, with their audit log (one atomic write for both)."""
 
@@ -60,6 +69,9 @@ class Operations(Protocol):
     def recent(self, *, target: Target | None = None, channel: str = "", count: int = 10) -> list[Operation]:
         """Return the newest changing operations of a service or of a channel, newest first."""
 
+    def beside(self, operation: Operation) -> list[Operation]:
+        """Return the other changes of its service that are not done, and those received after it, newest first."""
+
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Let the clock hand this operation to a worker again after `seconds`."""
 
@@ -85,10 +97,13 @@ class Locks(Protocol):
 
 
 class Cluster(Protocol):
-    """One mesh, through its API server."""
+    """The meshes, each through its API server."""
 
     def routes(self, target: Target) -> list[Route]:
-        """Return every route that names the service, weighted or not; raise Unavailable."""
+        """Return every route that names the service, weighted or not; raise Unavailable.
+
+        Looked for in the service's namespace and the cluster's `route_namespaces`, and behind delegation.
+        """
 
     def services(self, target: Target) -> list[str]:
         """Return the names of services that routes of the namespace name, for "did you mean"."""
@@ -103,8 +118,11 @@ class Cluster(Protocol):
         unknown or the server is away, Refused when the server does not accept the object.
         """
 
-    def ready(self, arm: Arm, target: Target) -> int:
-        """Return how many ready endpoints serve the arm."""
+    def ready(self, arm: Arm, target: Target) -> Ready:
+        """Count the ready endpoints that serve the arm.
+
+        Raises Unavailable; Refused when there is no telling (no such Service, a subset that nothing defines).
+        """
 
 
 class Metrics(Protocol):
@@ -112,6 +130,12 @@ class Metrics(Protocol):
 
     def read(self, arm: Arm, target: Target, *, window_s: int) -> Reading:
         """Read one arm over the last `window_s` seconds. Never raises: what went wrong is the reading's `problem`."""
+
+    def count(self, arm: Arm, target: Target, *, window_s: int) -> float:
+        """Return how many requests the arm answered in the last `window_s` seconds.
+
+        Raises Unavailable when that is not known now, Refused when nothing could ever tell.
+        """
 
 
 class Cards(Protocol):

@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mesh.domain.catalog import Service
-from mesh.domain.commands import Command, Target
+from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.errors import NotFound, Refused
+from mesh.domain.grammar import format_command
 from mesh.domain.matching import closest
 from mesh.domain.plans import Plan, Roles
 from mesh.domain.routes import STAMP_CANARY, STAMP_STABLE, Route
 from mesh.ports import Cluster
 
 
-def choose(cluster: Cluster, target: Target, service: Service) -> Route:
-    """Return the one weighted route of the target.
+def choose(cluster: Cluster, target: Target, service: Service, command: Command) -> Route:
+    """Return the one weighted route of the target that the command, else the configuration, means.
 
     Raises NotFound when no route names the service, Refused when none carries weights or when several do.
     """
     routes = cluster.routes(target)
     if not routes:
-        raise _unknown(cluster, target)
-    weighted = [route for route in routes if len(route.arms) > 1 and is_chosen(route, service.route)]
+        raise _unknown(cluster, target, command)
+    said = command.route or service.route
+    weighted = [route for route in routes if len(route.arms) > 1 and is_chosen(route, said)]
     if len(weighted) == 1:
         return weighted[0]
     if weighted:
-        raise Refused(
-            f"{len(weighted)} routes of {target.service} carry weights, and nothing says which one is meant.",
-            hint=f"Name one in the configuration, for example services.{target.service}.route: {key(weighted[0])}",
-            choices=tuple(key(route) for route in weighted),
-        )
-    raise _unweighted(routes, target, service)
+        raise _several(weighted, target, command)
+    raise _unweighted(routes, target, command, said)
 
 
-def key(route: Route) -> str:
-    """Return how the configuration names a route: `Kind/name` or `Kind/name/rule`."""
-    return "/".join(filter(None, (route.kind, route.name, route.rule)))
+def key(route: Route, target: Target) -> str:
+    """Return how a command or the configuration names a route: `Kind/name` or `Kind/name/rule`.
+
+    A route of another namespace than the service's is named with it: `Kind/namespace/name`.
+    """
+    where = "" if route.namespace == target.namespace else route.namespace
+    return "/".join(filter(None, (route.kind, where, route.name, route.rule)))
 
 
-def is_chosen(route: Route, configured: str) -> bool:
-    """Tell whether the configuration's `route` means this one; an empty setting means any."""
-    return not configured or configured in (key(route), f"{route.kind}/{route.name}")
+def is_chosen(route: Route, said: str) -> bool:
+    """Tell whether `said` names this route, by object, by rule or by both; empty means any."""
+    objects = [f"{kind}{where}{route.name}" for kind in (f"{route.kind}/", "") for where in (f"{route.namespace}/", "")]
+    rules = [one for one in (route.rule, *route.selectors) if one]
+    return not said or said in (*objects, *rules, *(f"{obj}/{rule}" for obj in objects for rule in rules))
 
 
 def roles(route: Route, service: Service) -> Roles:
@@ -63,7 +69,7 @@ def check_configured(route: Route, service: Service) -> None:
         if name and not _name_of(route, name, service.name):
             raise Refused(
                 f"The configuration calls {name} the {role} arm of {service.name}, and {route.label} has no such arm.",
-                hint=f"Mend services.{service.name}.{role}.",
+                hint=f"Mend `services.{service.name}.{role}`.",
                 choices=tuple(arm.name for arm in route.arms),
             )
 
@@ -96,7 +102,7 @@ def promoted_roles(route: Route, service: Service, command: Command) -> Roles:
         raise Refused(
             f"{known.canary} already has all traffic of {command.service}; which version is next is unclear.",
             hint="Name the version, or roll back.",
-            choices=(*_version_choices(route, command), f"/mesh rollback {command.service}"),
+            choices=(*_version_choices(route, command), _rollback(command)),
         )
     return known
 
@@ -119,8 +125,7 @@ def _typed(route: Route, service: Service, command: Command, known: Roles) -> Ro
     if not known.stable and (command.share or 0.0) < route.share(named):
         raise Refused(
             f"That lowers {named.name}, so another arm would rise, and nothing says which one is the canary.",
-            hint="Promote the arm that is to rise, or write every weight by name.",
-            choices=(f"/mesh set {command.service} {named.name}=… …",),
+            hint=f"Promote the arm that is to rise, or write all weights: /mesh set {command.service} {named.name}=… …",
         )
     others = [arm.name for arm in route.arms if arm is not named]
     return Roles(stable=known.stable or (others[0] if len(others) == 1 else ""), canary=named.name)
@@ -132,13 +137,18 @@ def _swapped(route: Route, service: Service, command: Command, known: Roles) -> 
         return Roles(stable=known.canary, canary=known.stable)
     raise Refused(
         f"{known.stable} is the stable arm of {command.service}; more traffic for it means less for the canary.",
-        hint="Roll back to it, or write the weights by name.",
-        choices=(f"/mesh rollback {command.service}", f"/mesh set {command.service} {known.stable}=… …"),
+        hint=f"Roll back to it, or write the weights by name: /mesh set {command.service} {known.stable}=… …",
+        choices=(_rollback(command),),
     )
 
 
+def again_with(command: Command, **changes: str) -> str:
+    """Return the command as a person would type it once what was unclear is said: a choice, which becomes a button."""
+    return f"/mesh {format_command(replace(command, **changes))}"  # type: ignore[arg-type]  # replace() checks the names
+
+
 def _version_choices(route: Route, command: Command) -> tuple[str, ...]:
-    return tuple(f"/mesh promote {command.service} {arm.name} {command.share:g}" for arm in route.arms)
+    return tuple(again_with(command, version=arm.name) for arm in route.arms)
 
 
 def _among(route: Route, said: Roles, *, target_service: str) -> Roles:
@@ -161,20 +171,42 @@ def _name_of(route: Route, version: str, service: str) -> str:
         return ""
 
 
-def _unknown(cluster: Cluster, target: Target) -> NotFound:
+def _unknown(cluster: Cluster, target: Target, command: Command) -> NotFound:
     names = tuple(cluster.services(target))
     near = closest(target.service, names)
     message = f"No route names the service {target.service} in {target.cluster}/{target.namespace}."
     if near:
-        return NotFound(message, hint=f"Did you mean {near}?", choices=(near,))
+        return NotFound(message, hint=f"Did you mean {near}?", choices=(again_with(command, service=near),))
     hint = f"Routes there name {', '.join(names)}." if names else "There are no routes there; try another -n namespace."
     return NotFound(message, hint=hint, choices=names)
 
 
-def _unweighted(routes: list[Route], target: Target, service: Service) -> Refused:
-    if service.route and not any(is_chosen(route, service.route) for route in routes):
-        message = f"The configuration names {service.route} for {target.service}, and there is no such route."
-        return Refused(message, hint="Mend services.<name>.route.", choices=tuple(key(route) for route in routes))
-    labels = ", ".join(route.label for route in routes)
+def _several(weighted: list[Route], target: Target, command: Command) -> Refused:
+    keys = [key(route, target) for route in weighted]
+    what = {Verb.STATUS: "", Verb.GATES: ""}.get(command.verb, " Nothing was changed.")
+    return Refused(
+        f"{len(weighted)} routes of {target.service} carry weights, and nothing says which one is meant.{what}",
+        hint=f"Choose one, or name it once and for all in the configuration: `services.{target.service}.route`.",
+        choices=tuple(again_with(command, route=one) for one in keys),
+    )
+
+
+def _rollback(command: Command) -> str:
+    return again_with(replace(command, version="", share=None, force=False, dry_run=False), verb=Verb.ROLLBACK)
+
+
+def _unweighted(routes: list[Route], target: Target, command: Command, said: str) -> Refused:
+    if said and not any(is_chosen(route, said) for route in routes):
+        return _no_such_route(routes, target, command, said)
+    labels = ", ".join(route.label for route in routes if is_chosen(route, said))
     message = f"{labels} sends everything to one destination, so there is no weight to move."
     return Refused(message, hint="Add a second destination with weight 0 to the route first.")
+
+
+def _no_such_route(routes: list[Route], target: Target, command: Command, said: str) -> Refused:
+    weighted = [key(route, target) for route in routes if len(route.arms) > 1]
+    if command.route:
+        message = f"{target.service} has no route {said}."
+        return Refused(message, hint="Choose one.", choices=tuple(again_with(command, route=one) for one in weighted))
+    message = f"The configuration names {said} for {target.service}, and there is no such route."
+    return Refused(message, hint=f"Mend `services.{target.service}.route`.", choices=tuple(weighted))

@@ -5,13 +5,25 @@ from __future__ import annotations
 from mesh.domain.errors import Conflict, MeshbotError, Refused, Unavailable
 from mesh.domain.operations import State, Step
 from mesh.domain.plans import Plan, touch
-from mesh.domain.routes import STAMP_ATTEMPT, STAMP_OPERATION, Route
+from mesh.domain.routes import STAMP_ATTEMPT, STAMP_OPERATION, Acceptance, Route
 from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
 
+ACCEPT_S = 10.0
+"""How long a route's parents have to say that they accept it; controllers do within a second or two."""
+LOOK_AGAIN_S = 2.0
+"""When to look for a patch again, after the API server could not say whether it arrived."""
+ACCEPTED_AGAIN_S = 0.5
+"""When to look again whether the parents accept."""
+
 
 class TryLater(MeshbotError):
-    """The outcome of a patch cannot be found out yet."""
+    """The outcome of a patch cannot be found out yet; look again in `seconds`."""
+
+    def __init__(self, message: str, *, seconds: float = LOOK_AGAIN_S) -> None:
+        """Say what is not known."""
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class Patching:
@@ -47,7 +59,7 @@ class Patching:
         """
         route = self._look(plan)
         if route is not None and route.annotation(STAMP_OPERATION) == self._record.operation.id:
-            if self._record.operation.patch_step is not Step.PATCHED:
+            if self._record.operation.patch_step not in (Step.PATCHED, Step.AWAITING):
                 self._record.tell(State.RUNNING, Step.PATCHED, "found on the object")
             self._verify(plan, route)
             return True
@@ -57,6 +69,9 @@ class Patching:
             self._record.tell(State.RUNNING, Step.UNWRITTEN, "no answer came, and it was not written")
             return False
         now = "it is gone" if route is None else f"now it is {route.shares}"
+        if self._record.operation.patch_step is Step.AWAITING:
+            self._unaccepted(f"the object was changed before its parents had accepted them; {now}")
+            return True
         by = (route and route.annotation(STAMP_OPERATION)) or "somebody else"
         # Not a refusal: the patch may have been written before the other change came.
         raise Unavailable(
@@ -93,4 +108,35 @@ class Patching:
             text = f"The patch was written, but somebody changed it since: {now}"
             self._record.end(State.FAILED, Step.FAILED, text, hint="See /mesh status.")
             return
-        self._record.end(State.SUCCEEDED, Step.VERIFIED, plan.shares_after)
+        if route.acceptance is Acceptance.ACCEPTED:
+            self._record.end(State.SUCCEEDED, Step.VERIFIED, plan.shares_after)
+        elif route.acceptance is Acceptance.REFUSED:
+            self._unaccepted(_refusals(route))
+        else:
+            self._await(route)
+
+    def _await(self, route: Route) -> None:
+        """Wait for the parents to accept the new generation, without holding up a worker; give up after `ACCEPT_S`."""
+        operation, silent = self._record.operation, _silent(route)
+        patched = next(event.at for event in reversed(operation.story) if event.step is Step.PATCHED)
+        if self._stage.time.now() - patched > ACCEPT_S:
+            self._unaccepted(f"{silent} did not say within {ACCEPT_S:g} s that it accepts them")
+            return
+        if operation.patch_step is not Step.AWAITING:
+            self._record.tell(State.RUNNING, Step.AWAITING, f"for {silent} to accept it")
+        raise TryLater(f"{silent} has not accepted it yet", seconds=ACCEPTED_AGAIN_S)
+
+    def _unaccepted(self, why: str) -> None:
+        """End it where the weights are written for certain, and the mesh does not say that they count."""
+        hint = "Look at the route's status and at that controller; undo, or roll back, if traffic goes astray."
+        self._record.end(State.FAILED, Step.UNACCEPTED, f"The weights are written, but {why}", hint=hint)
+
+
+def _silent(route: Route) -> str:
+    """Return the parents that have not spoken of this generation."""
+    return ", ".join(one.name for one in route.parents if one.said(route.generation) is Acceptance.PENDING)
+
+
+def _refusals(route: Route) -> str:
+    refusing = [one for one in route.parents if one.said(route.generation) is Acceptance.REFUSED]
+    return "; ".join(f"{one.name} does not accept them: {one.why or 'it gives no reason'}" for one in refusing)

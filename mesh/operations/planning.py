@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from mesh.domain.catalog import Catalog, Service
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Refused
-from mesh.domain.operations import Operation, State, Step
-from mesh.domain.plans import Plan, Roles, plan
-from mesh.domain.routes import STAMP_ACTOR, STAMP_CANARY, STAMP_OPERATION, STAMP_PREVIOUS, STAMP_STABLE, Arm, Route
-from mesh.domain.shares import all_to, promoted
-from mesh.operations.choosing import again, check_configured, choose, is_settled, promoted_roles, roles
+from mesh.domain.operations import Operation
+from mesh.domain.plans import Plan, Roles, adoption, plan
+from mesh.domain.routes import (
+    STAMP_ACTOR,
+    STAMP_CANARY,
+    STAMP_OPERATION,
+    STAMP_STABLE,
+    Arm,
+    Owner,
+    Route,
+    Weights,
+    shown,
+)
+from mesh.domain.shares import Split, all_to, promoted
+from mesh.operations.choosing import again_with, check_configured, choose, is_settled, promoted_roles, roles
+from mesh.operations.undoing import remembered, restored
 from mesh.ports import Cluster, Operations
-
-Wanted = dict[str, int | None]
 
 
 def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operations: Operations) -> tuple[Plan, Route]:
@@ -23,104 +32,149 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
 
     Raises Refused or NotFound when the request is unclear, Unavailable when unreadable.
     """
-    if operation.command.verb is Verb.UNDO:
-        return _undo(operation, cluster, operations)
+    if operation.command.operation:
+        route, found, wanted = restored(operation, cluster, operations)
+        check_free(route, operation, catalog)
+        return plan(route, wanted, found, stamps=_stamps(operation, found)), route
     service = catalog.service(operation.target)
-    route = _free(choose(cluster, operation.target, service))
+    route = choose(cluster, operation.target, service, operation.command)
+    check_free(route, operation, catalog)
     check_configured(route, service)
-    found, wanted = _WANTED[operation.command.verb](route, service, operation)
-    return plan(route, wanted, found, stamps=_stamps(operation, route, found)), route
+    if operation.command.verb is Verb.ADOPT:
+        return _adopt(route, service, operation), route
+    found, split = _WANTED[operation.command.verb](route, service, operation)
+    made = plan(route, split.weights, found, stamps=_stamps(operation, found), notes=split.notes)
+    return replace(made, warnings=(*made.warnings, *_drift(route, operation))), route
 
 
-def _free(route: Route) -> Route:
-    """Return the route unless a rollout controller owns it: two writers of one weight would undo each other."""
+def check_free(route: Route, operation: Operation, catalog: Catalog) -> None:
+    """Raise Refused where somebody else would write their weights over ours: a rollout controller, or Git.
+
+    Traffic may always go back over what Git says: that is an incident, and Git can follow.
+    """
     if route.owner:
+        raise _owned(route, route.owner)
+    goes_back = operation.command.verb in (Verb.ROLLBACK, Verb.UNDO)
+    if route.keepers and not goes_back and catalog.git(operation.target) == "refuse":
+        who = " and ".join(route.keepers)
         raise Refused(
-            f"{route.owner} owns the weights of {route.label} and would write its own over ours.",
-            hint=f"Change it through {route.owner}; /mesh status shows the weights.",
+            f"{who} keeps {route.label} in Git and would put the old weights back.",
+            hint=f"Change it in Git, or let meshbot write it: `services.{operation.target.service}.git: patch`. "
+            + " ".join(text for text in route.warnings if text.startswith(route.keepers)),
         )
-    return route
 
 
-def _promote(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
+def _owned(route: Route, owner: Owner) -> Refused:
+    who = f"{owner.controller} ({owner.name})" if owner.name else owner.controller
+    state = f" It says: {owner.state}." if owner.state else ""
+    return Refused(
+        f"{who} owns the weights of {route.label} and would write its own over ours.{state}",
+        hint=f"Change it through {owner.controller}; /mesh status shows the weights.",
+        choices=owner.advice,
+    )
+
+
+def _promote(route: Route, service: Service, operation: Operation) -> tuple[Roles, Split]:
     command = operation.command
     found = promoted_roles(route, service, command)
     arm = route.find(found.canary, command.service)
-    return found, {**promoted(route, arm, command.share or 0.0, stable=found.stable)}
+    return found, promoted(route, arm, command.share or 0.0, stable=found.stable)
 
 
-def _set(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
+def _set(route: Route, service: Service, operation: Operation) -> tuple[Roles, Split]:
     command = operation.command
-    found = roles(route, service)
-    wanted: Wanted = {route.find(version, command.service).name: weight for version, weight in command.weights}
-    if len(wanted) < len(command.weights):
-        raise Refused("Two of these versions are the same arm.", hint="Name each arm once.")
-    after = [wanted.get(arm.name, arm.effective) for arm in route.arms]
-    if not any(after):
-        raise Refused("All weights would be 0, and then nothing is served.", hint="Give one arm a weight above 0.")
-    # A settled canary is the new stable to some people and not to others: then every rising arm is judged.
-    return (Roles() if is_settled(route, service, found) else found), wanted
+    wanted: Weights = {}
+    for version, weight in command.weights:
+        arm = route.find(version, command.service)
+        if arm.name in wanted:
+            raise Refused("Two of these versions are the same arm.", hint="Name each arm once.")
+        wanted[arm.name] = str(weight) if arm.quantity else weight
+    return _to_be_judged(route, service), Split(_some(route, wanted))
 
 
-def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
+def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Roles, Split]:
     # Planned again, it goes where it was going: somebody else's weights must not say anew who is stable.
     former = operation.plan
     same = former is not None and (former.uid, former.rule) == (route.uid, route.rule)
     found = Roles(former.stable, former.canary) if former and same else roles(route, service)
     if not found.stable:
-        name = operation.command.service
         # Not `promote`: that would make the arm they flee to the canary, and the next rollback would go back.
-        choices = tuple(f"/mesh set {name} {_all_by_name(route, arm)}" for arm in route.arms)
+        choices = tuple(_everything_to(arm, route, operation) for arm in route.arms)
+        name = operation.command.service
         raise Refused(f"Nothing says which arm of {name} is stable.", hint="Send everything to one:", choices=choices)
-    return found, {**all_to(route, found.stable)}
+    return found, Split(all_to(route, found.stable))
 
 
-def _all_by_name(route: Route, heir: Arm) -> str:
-    return " ".join(f"{arm.name}={(route.total or 100) if arm is heir else 0}" for arm in route.arms)
+def _everything_to(heir: Arm, route: Route, operation: Operation) -> str:
+    whole = route.total or 100
+    weights = tuple((arm.name, arm.written(whole if arm is heir else 0)) for arm in route.arms)
+    return again_with(replace(operation.command, verb=Verb.SET, weights=weights))
 
 
-_WANTED: dict[Verb, Callable[[Route, Service, Operation], tuple[Roles, Wanted]]] = {
+def _undo(route: Route, service: Service, operation: Operation) -> tuple[Roles, Split]:
+    return roles(route, service), Split(_some(route, remembered(route, operation)))
+
+
+def _reapply(route: Route, service: Service, _operation: Operation) -> tuple[Roles, Split]:
+    written = _drifted(route)
+    if written.keys() != route.weights.keys():
+        raise Refused(
+            f"{route.label} has other arms than when meshbot wrote {shown(written)}.",
+            hint="Adopt the weights as they are, or write new ones with /mesh set.",
+        )
+    return _to_be_judged(route, service), Split(_some(route, written))
+
+
+_WANTED: dict[Verb, Callable[[Route, Service, Operation], tuple[Roles, Split]]] = {
     Verb.PROMOTE: _promote,
     Verb.SET: _set,
     Verb.ROLLBACK: _rollback,
+    Verb.UNDO: _undo,
+    Verb.REAPPLY: _reapply,
 }
 
 
-def _undo(operation: Operation, cluster: Cluster, operations: Operations) -> tuple[Plan, Route]:
-    former = operations.get(operation.command.operation)
-    if former.state is not State.SUCCEEDED and former.patch_step in (Step.PATCHING, Step.PATCHED):
-        raise Refused(
-            f"{former.id} sent a patch and did not end well, so what there is to undo is not certain.",
-            hint="Look at /mesh status, then write the weights with /mesh set.",
-        )
-    carried_out = former.command.changes_traffic and former.state is State.SUCCEEDED
-    if former.plan is None or not carried_out or not former.plan.changes:
-        raise Refused(f"{former.id} changed nothing, so there is nothing to undo.", hint=_history_hint(former))
-    route = _free(again(cluster, former.plan, operation.target))
-    if route.weights != former.plan.weights:
-        raise Refused(
-            f"The weights changed since {former.id}: it left {_shown(former.plan.weights)}, now it is "
-            f"{_shown(route.weights)}.",
-            hint="Undo the newer change first, or write the weights with /mesh set.",
-        )
-    found = Roles(former.plan.stable, former.plan.canary)
-    return plan(route, former.plan.former, found, stamps=_stamps(operation, route, found)), route
+def _adopt(route: Route, service: Service, operation: Operation) -> Plan:
+    _drifted(route)
+    found = roles(route, service)
+    return adoption(route, found, stamps=_stamps(operation, found))
 
 
-def _history_hint(former: Operation) -> str:
-    return f"See /mesh history {former.target.service}."
+def _drifted(route: Route) -> Weights:
+    """Return what we wrote, where it is no longer there; raise Refused where nothing drifted."""
+    if route.written is None:
+        raise Refused(f"meshbot never wrote the weights of {route.label}.", hint="There is nothing that could drift.")
+    if not route.drifted:
+        raise Refused(f"The weights of {route.label} are as meshbot left them.", hint="There is nothing to do.")
+    return route.written
 
 
-def _shown(weights: Wanted) -> str:
-    return ", ".join(f"{name} {'absent' if weight is None else weight}" for name, weight in weights.items())
+def _drift(route: Route, operation: Operation) -> tuple[str, ...]:
+    """Warn of weights that somebody else wrote, where this change is not about them."""
+    if not route.drifted or operation.command.verb is Verb.REAPPLY:
+        return ()
+    by = f" by {route.writer.manager}" if route.writer else " by somebody else"
+    return (f"The weights were changed{by} after meshbot had left {shown(route.written or {})}.",)
 
 
-def _stamps(operation: Operation, route: Route, found: Roles) -> dict[str, str]:
-    """Return the annotations written with the weights: who and what, and enough to go back without our store."""
-    stamps = {
-        STAMP_OPERATION: operation.id,
-        STAMP_ACTOR: operation.actor.user,
-        STAMP_PREVIOUS: json.dumps(route.weights, separators=(",", ":")),
-    }
+def _to_be_judged(route: Route, service: Service) -> Roles:
+    """Return the roles for weights by name: a settled canary is the new stable to some people and not to others.
+
+    Then every rising arm is judged.
+    """
+    found = roles(route, service)
+    return Roles() if is_settled(route, service, found) else found
+
+
+def _some(route: Route, wanted: Weights) -> Weights:
+    """Return `wanted` unless nothing would be served; raise Refused then."""
+    if not any(arm.parts(wanted.get(arm.name, arm.weight)) for arm in route.arms):
+        raise Refused("All weights would be 0, and then nothing is served.", hint="Give one arm a weight above 0.")
+    return wanted
+
+
+def _stamps(operation: Operation, found: Roles) -> dict[str, str]:
+    """Return the annotations written with the weights: who and what, and who is stable and canary."""
+    stamps = {STAMP_OPERATION: operation.id, STAMP_ACTOR: operation.actor.user}
     said = {STAMP_STABLE: found.stable, STAMP_CANARY: found.canary}
     return stamps | {name: value for name, value in said.items() if value}

@@ -8,9 +8,9 @@ from mesh.domain.catalog import Catalog, Service
 from mesh.domain.commands import Target, Verb
 from mesh.domain.errors import MeshbotError
 from mesh.domain.gates import Verdict, overall
-from mesh.domain.operations import ArmStatus, Operation, RouteStatus
-from mesh.domain.routes import STAMP_OPERATION, Arm, Route
-from mesh.operations.choosing import choose, roles
+from mesh.domain.operations import ArmStatus, Drift, Operation, RouteStatus
+from mesh.domain.routes import STAMP_OPERATION, Arm, Route, shown
+from mesh.operations.choosing import choose, is_chosen, key, roles
 from mesh.operations.judging import judge_arm, judge_plan
 from mesh.operations.planning import make_plan
 from mesh.ports import Cluster, Metrics, Operations
@@ -31,10 +31,11 @@ def _status(operation: Operation, catalog: Catalog, cluster: Cluster) -> Operati
     target = operation.target
     if not target.service:
         return _overview(operation, catalog, cluster)
-    routes = cluster.routes(target)
+    service, command = catalog.service(target), operation.command
+    routes = [route for route in cluster.routes(target) if is_chosen(route, command.route)]
     if not routes:
-        choose(cluster, target, catalog.service(target))  # raises, with the names there are
-    statuses = tuple(route_status(route, target, catalog.service(target), cluster) for route in routes)
+        choose(cluster, target, service, command)  # raises, with the names there are
+    statuses = tuple(route_status(route, target, service, cluster) for route in routes)
     return replace(operation, statuses=statuses, outcome=_weights_in_words(statuses))
 
 
@@ -58,12 +59,29 @@ def route_status(route: Route, target: Target, service: Service, cluster: Cluste
         ArmStatus(arm.name, names.get(arm.name, ""), arm.weight, route.share(arm), _ready(arm, target, cluster))
         for arm in route.arms
     )
-    return RouteStatus(route.label, arms, route.warnings, route.annotation(STAMP_OPERATION))
+    return RouteStatus(
+        route.label,
+        arms,
+        route.warnings,
+        last_operation=route.annotation(STAMP_OPERATION),
+        drift=_drift(route),
+        owner=route.owner,
+        key=key(route, target),
+        parents=route.parents,
+        generation=route.generation,
+    )
+
+
+def _drift(route: Route) -> Drift | None:
+    if not route.drifted:
+        return None
+    by, at = (route.writer.manager, route.writer.at) if route.writer else ("", "")
+    return Drift(shown(route.written or {}), by, at)
 
 
 def _ready(arm: Arm, target: Target, cluster: Cluster) -> int | None:
     try:
-        return cluster.ready(arm, target)
+        return cluster.ready(arm, target).count
     except MeshbotError:
         return None
 
@@ -71,7 +89,7 @@ def _ready(arm: Arm, target: Target, cluster: Cluster) -> int | None:
 def _gates(operation: Operation, catalog: Catalog, sources: tuple[Cluster, Metrics]) -> Operation:
     target = operation.target
     service = catalog.service(target)
-    route = choose(sources[0], target, service)
+    route = choose(sources[0], target, service, operation.command)
     found = roles(route, service)
     rows = {arm.name: judge_arm(arm, target, catalog=catalog, metrics=sources[1]) for arm in route.arms}
     judged = rows[found.canary] if found.canary else tuple(row for arm in rows.values() for row in arm)

@@ -84,26 +84,40 @@ def whoami(desk: Desk, actor: Actor) -> Whoami:
 
 
 def _completed(desk: Desk, command: Command, origin: Origin) -> Command:
-    """Let `undo` name the operation and its service, whichever of them was typed."""
-    if command.verb is not Verb.UNDO:
+    """Let `undo` name the operation and its service, whichever of them was typed.
+
+    A service whose changes are not on record goes on without an operation: the object may remember the last one.
+    """
+    if command.verb is not Verb.UNDO or command.route:
         return command
-    former = desk.operations.get(command.operation) if command.operation else _last_change(desk, command, origin)
+    former = _named(desk, command) if command.operation else _last_change(desk, command, origin)
+    if former is None:
+        return command
     where = former.target
     return replace(
         command, operation=former.id, service=where.service, namespace=where.namespace, cluster=where.cluster
     )
 
 
-def _last_change(desk: Desk, command: Command, origin: Origin) -> Operation:
+def _named(desk: Desk, command: Command) -> Operation:
+    try:
+        return desk.operations.get(command.operation)
+    except NotFound as error:
+        hint = "If it was the last change of a service, undo that: /mesh undo <service>. The route remembers it."
+        raise NotFound(error.message, hint=hint) from error
+
+
+def _last_change(desk: Desk, command: Command, origin: Origin) -> Operation | None:
     if command.service:
         found = desk.operations.recent(target=desk.catalog.target(command))
     else:
         found = desk.operations.recent(channel=origin.channel)
     for operation in found:
-        if operation.state is State.SUCCEEDED and operation.plan and operation.plan.changes:
+        if operation.state is State.SUCCEEDED and operation.plan and operation.plan.moves:
             return operation
-    where = f"of {command.service}" if command.service else "from this channel"
-    raise NotFound(f"There is no change {where} to undo.", hint="Name the operation: /mesh undo op-…")
+    if command.service:
+        return None
+    raise NotFound("There is no change from this channel to undo.", hint="Name the service: /mesh undo api")
 
 
 def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> frozenset[str]:

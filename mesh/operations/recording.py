@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from mesh.domain.errors import Conflict, LostLease, MeshbotError, Unavailable
 from mesh.domain.operations import Event, Operation, State, Step
+from mesh.domain.splits import SplitSeen
 from mesh.operations import facts
 from mesh.operations.stage import Stage
 from mesh.ports import Lease
@@ -87,6 +88,13 @@ class Record:
             entry = self._stage.auditlog.latest(shown.id)
             self._stage.cards.announce(shown, f"{entry.facts['seq']} {entry.hash[:12]}" if entry else "")
         self._commit(replace(shown, reported=True))
+
+    def measured(self, split: SplitSeen) -> None:
+        """Write down, after the end, what split the metrics showed, and put it on the card. Raises LeftToTheNext."""
+        event = Event(Step.MEASURED, self._stage.time.now(), split.in_words)
+        operation = self.operation.add(event, split=split)
+        self._commit(operation, facts.of_event(operation, event, split=asdict(split)))
+        self.show()
 
     def _commit(self, operation: Operation, *entries: dict[str, Any]) -> None:
         """Write to the store. When that fails, nothing may be concluded: what was done is found on the object later."""

@@ -17,10 +17,10 @@ from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import reading
+from mesh.operations import measuring, reading
 from mesh.operations.authorising import authorise_again
 from mesh.operations.judging import judge_plan
-from mesh.operations.patching import Patching, TryLater
+from mesh.operations.patching import LOOK_AGAIN_S, Patching, TryLater
 from mesh.operations.planning import make_plan
 from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.stage import Stage
@@ -29,14 +29,10 @@ LOCK_WAIT_S = 0.5
 """How long a worker waits for another change of the same service before it gives its place to the next job."""
 SLOWEST_SLACK_S = 15.0
 """Longer than posting a card can take: two tries of 5 s and a pause of 2 s."""
-RIVALS = 50
-"""How many of the newest changes of a service are looked at: more than can be asked for while one may wait."""
 REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
 LOCK_AGAIN_S = 0.5
 """When to try again for the place of another change of the same service."""
-LOOK_AGAIN_S = 2.0
-"""When to look for a patch again, after the API server could not say whether it arrived."""
 GIVE_UP_S = 60.0
 """How long a patch is looked for; after that people are told that its outcome is not known."""
 
@@ -50,9 +46,14 @@ def run(operation_id: str, stage: Stage) -> Operation:
         if not operation.done:
             operation = _begun(stage, operation)
         if not operation.done:
+            awaited = operation.patch_step is Step.AWAITING
             operation = _worked(stage, operation)
+            if operation.patch_step is Step.AWAITING and not awaited:
+                operation = _shown(stage, operation)
         if operation.done and not operation.reported:
             operation = _reported(stage, operation)
+        if operation.reported and operation.to_be_measured:
+            operation = measuring.measure(stage, operation)
     except LeftToTheNext as error:
         log.warning("%s is left to the next worker: %s", operation_id, error.message)
         return stage.operations.get(operation_id)
@@ -96,8 +97,8 @@ def _worked(stage: Stage, operation: Operation) -> Operation:
         fresh = stage.operations.get(operation.id)
         if fresh.done:
             return fresh
-        for other in stage.operations.recent(target=operation.target, count=RIVALS):
-            if other.patch_is_open and other.id != operation.id:
+        for other in stage.operations.beside(operation):
+            if other.patch_is_open:
                 # Left by a dead worker: found out before anything is planned on top of it, or nobody could know later.
                 left = _Run(stage, Record(stage, other, lease))
                 left.settle()
@@ -106,6 +107,13 @@ def _worked(stage: Stage, operation: Operation) -> Operation:
                     stage.operations.later(operation.id, seconds=LOOK_AGAIN_S)
                     return fresh
         return _Run(stage, Record(stage, fresh, lease)).work()
+
+
+def _shown(stage: Stage, operation: Operation) -> Operation:
+    """Show on the card, once and outside the lock, that the parents are waited for."""
+    record = Record(stage, operation, None)
+    record.show()
+    return record.operation
 
 
 def _reported(stage: Stage, operation: Operation) -> Operation:
@@ -135,7 +143,7 @@ class _Run:
     def work(self) -> Operation:
         """Go as far as possible; every error becomes an end here, or is left to the next worker."""
         with self._told_errors():
-            if self.operation.story[-1].step not in (Step.CHECKING, Step.RESUMED):
+            if self.operation.story[-1].step not in (Step.CHECKING, Step.RESUMED, Step.AWAITING):
                 self.record.tell(State.RUNNING, Step.RESUMED, "taken up again after an interruption")
             if self.operation.command.changes_traffic:
                 self._change()
@@ -146,7 +154,8 @@ class _Run:
     def settle(self) -> None:
         """Find out what became of a patch that a dead worker left, and do nothing more."""
         with self._told_errors():
-            self.record.tell(State.RUNNING, Step.RESUMED, "looked after, for another change of this service came")
+            if self.operation.story[-1].step is not Step.AWAITING:
+                self.record.tell(State.RUNNING, Step.RESUMED, "looked after, for another change of this service came")
             self.patching.was_applied()
 
     def _read(self) -> None:
@@ -214,7 +223,7 @@ class _Run:
         op = self.operation
         if op.command.verb is Verb.ROLLBACK:
             return
-        for newer in self.stage.operations.recent(target=op.target, count=RIVALS):
+        for newer in self.stage.operations.beside(op):
             if newer.state is State.SUCCEEDED and newer.created_at > op.created_at:
                 raise Refused(
                     f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
@@ -265,14 +274,14 @@ class _Run:
         except Exception as error:  # noqa: BLE001 (a bug must end the operation and be told, not be tried for ever)
             self.record.fail(State.FAILED, Step.FAILED, _incident(self.operation, error))
 
-    def _later(self, error: MeshbotError) -> None:
+    def _later(self, error: TryLater) -> None:
         sent = next(event.at for event in reversed(self.operation.story) if event.step is Step.PATCHING)
         if self.stage.time.now() - sent > GIVE_UP_S:
             text = f"The patch was sent and its outcome is not known: {error.message}"
             hint = "Look at the object before doing anything else."
             self.record.fail(State.FAILED, Step.FAILED, Unavailable(text, hint=hint))
             return
-        self.stage.operations.later(self.operation.id, seconds=LOOK_AGAIN_S)
+        self.stage.operations.later(self.operation.id, seconds=error.seconds)
 
 
 def _remedy(gates: tuple[GateResult, ...]) -> str:

@@ -49,22 +49,37 @@ def virtual_service(v1: int = 90, v2: int = 10, *, name: str = "api-vs", host: s
     }
 
 
-def surroundings(*, ready: bool = True) -> list[dict[str, Any]]:
-    """The subsets, the Service and one pod of v2."""
+def surroundings(*, v1: int = 2, v2: int = 2, ready: bool = True) -> list[dict[str, Any]]:
+    """The subsets, the Service, its pods and its endpoints; with `ready=False` those of v2 are there and not ready."""
     subsets = [{"name": version, "labels": {"version": version}} for version in ("v1", "v2")]
-    condition = {"type": "Ready", "status": "True" if ready else "False"}
+    pods = [(f"api-v1-{number}", "v1", True) for number in range(v1)]
+    pods += [(f"api-v2-{number}", "v2", ready) for number in range(v2)]
     return [
         _object("networking.istio.io/v1beta1", "DestinationRule", "api", spec={"host": HOST, "subsets": subsets}),
         _object("v1", "Service", "api", spec={"selector": {"app": "api"}}),
-        _object(
-            "v1",
-            "Pod",
-            "api-v2-x",
-            labels={"app": "api", "version": "v2"},
-            spec={},
-            status={"phase": "Running", "podIP": "10.0.0.2", "conditions": [condition]},
-        ),
+        endpoints("api", pods),
+        *(_pod(*pod) for pod in pods),
     ]
+
+
+def _pod(name: str, version: str, ready: bool) -> dict[str, Any]:
+    condition = {"type": "Ready", "status": "True" if ready else "False"}
+    status = {"phase": "Running", "podIP": "10.0.0.2", "conditions": [condition]}
+    return _object("v1", "Pod", name, labels={"app": "api", "version": version}, spec={}, status=status)
+
+
+def endpoints(service: str, pods: list[tuple[str, str, bool]]) -> dict[str, Any]:
+    """The EndpointSlice of a Service: one endpoint for each (pod, version, ready)."""
+    found = [
+        {
+            "addresses": [f"10.0.0.{number + 2}"],
+            "conditions": {"ready": ready},
+            "targetRef": {"kind": "Pod", "name": name, "namespace": "mesh-demo"},
+        }
+        for number, (name, _, ready) in enumerate(pods)
+    ]
+    labels, rest = {"kubernetes.io/service-name": service}, {"addressType": "IPv4", "endpoints": found}
+    return _object("discovery.k8s.io/v1", "EndpointSlice", f"{service}-1", labels=labels, **rest)
 
 
 def _object(version: str, kind: str, name: str, *, labels: dict[str, str] | None = None, **rest: Any) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from mesh.domain.routes import Route
 from mesh.operations.authorising import TRUSTED_S
 from mesh.operations.running import run
 from tests.builders import LEE, healthy
-from tests.mesh.operations.bench import Bench, surroundings, virtual_service
+from tests.mesh.operations.bench import Bench, endpoints, surroundings, virtual_service
+from tests.mesh.operations.test_acceptance import spoken
 from tests.mesh.operations.test_running import Dying, die
 
 SICK = {"v1": healthy(), "v2": healthy(success=50.0)}
@@ -113,7 +114,7 @@ def test_after_full_promotion_the_old_stable_arm_can_be_the_next_canary() -> Non
     bench = Bench()
     bench.do("promote api 100")
     asked = bench.do("promote api v1 10")
-    assert asked.state is State.REFUSED  # no pod of v1 is ready on this bench
+    assert asked.state is State.SUCCEEDED
     assert [row.name for row in asked.gates] == ["ready"]
     assert asked.plan
     assert (asked.plan.stable, asked.plan.canary) == ("v2", "v1")
@@ -149,8 +150,10 @@ def test_undo_to_absent_weights_is_judged_by_what_they_mean() -> None:
         "kind": "HTTPRoute",
         "metadata": {"name": "api-route", "namespace": "mesh-demo"},
         "spec": {"parentRefs": parents, "rules": [{"backendRefs": refs}]},
+        "status": spoken(99),
     }
-    bench = Bench(objects=[obj], services=(Service("api", stable="api-v1"),))
+    slices = [endpoints(name, [(f"{name}-0", "", True)]) for name in ("api-v1", "api-v2")]
+    bench = Bench(objects=[obj, *slices], services=(Service("api", stable="api-v1"),))
     bench.metrics.readings.update({"api-v1": healthy(), "api-v2": healthy(success=10.0)})
     assert bench.do("promote api 0").state is State.SUCCEEDED
     refused = bench.do("undo")
@@ -353,8 +356,9 @@ def test_ten_refused_wishes_do_not_hide_a_rollback() -> None:
 
 
 def test_an_object_that_cannot_be_read_after_the_patch_is_no_refusal() -> None:
-    """The patch was sent: people are told that, and undo does not claim that nothing was changed."""
+    """The patch was sent: people are told that, and undo goes by what the object says once it can be read."""
     bench = Bench()
+    real = bench.cluster.reread
 
     def denied(*_: object) -> Route:
         raise Refused("meshbot may not get virtualservices")
@@ -363,7 +367,30 @@ def test_an_object_that_cannot_be_read_after_the_patch_is_no_refusal() -> None:
     failed = bench.do("promote api 50")
     assert failed.state is State.FAILED
     assert "The patch was sent" in failed.outcome
-    assert "not certain" in bench.do(f"undo {failed.id}").outcome
+    assert bench.do(f"undo {failed.id}").state is State.REFUSED
+    bench.cluster.reread = real  # type: ignore[method-assign]  # the right is given
+    assert bench.do(f"undo {failed.id}").state is State.SUCCEEDED
+    assert bench.weights() == [90, 10]
+
+
+def test_undo_of_a_patch_that_nobody_saw_arrive_is_refused_without_its_stamp() -> None:
+    """It was sent, the outcome is not known, and the object shows no trace of it: there may be nothing to undo."""
+    bench = Bench()
+
+    def lost(*_: object) -> Route:
+        raise Unavailable("no answer")
+
+    patch, reread = bench.cluster.patch, bench.cluster.reread
+    bench.cluster.patch = bench.cluster.reread = lost  # type: ignore[method-assign, assignment]  # the API server is away
+    asked = bench.do("promote api 50")
+    bench.time.at += 100
+    failed = run(asked.id, bench.stage)
+    assert failed.state is State.FAILED
+    bench.cluster.patch, bench.cluster.reread = patch, reread  # type: ignore[method-assign]  # it is back
+    refused = bench.do(f"undo {failed.id}")
+    assert refused.state is State.REFUSED
+    assert "does not show that it was written" in refused.outcome
+    assert bench.weights() == [90, 10]
 
 
 def test_a_bug_in_the_card_is_no_end_without_a_word() -> None:

@@ -1,0 +1,70 @@
+"""What `undo` restores: the weights an operation found, or, when our store has forgotten, what the object remembers."""
+
+from __future__ import annotations
+
+from mesh.domain.errors import NotFound, Refused
+from mesh.domain.operations import Operation, State, Step
+from mesh.domain.plans import Roles
+from mesh.domain.routes import STAMP_OPERATION, Route, Weights, shown
+from mesh.operations.choosing import again
+from mesh.ports import Cluster, Operations
+
+
+def restored(operation: Operation, cluster: Cluster, operations: Operations) -> tuple[Route, Roles, Weights]:
+    """Return route, roles and weights from before the operation that is to be undone.
+
+    Raises Refused when it changed nothing, when its end is not certain, and when the weights changed since.
+    """
+    former = operations.get(operation.command.operation)
+    if former.plan is None or not (former.command.changes_traffic and former.plan.moves and _may_be_written(former)):
+        raise _nothing(former)
+    route = again(cluster, former.plan, operation.target)
+    _check_written(former, route)
+    if route.weights != former.plan.weights:
+        raise _drifted(route, former.id, former.plan.weights)
+    return route, Roles(former.plan.stable, former.plan.canary), former.plan.former
+
+
+def remembered(route: Route, operation: Operation) -> Weights:
+    """Return the weights from before our last patch, as the object itself remembers them.
+
+    Raises NotFound when it remembers none, Refused when the weights or the arms changed since.
+    """
+    previous, written = route.previous, route.written
+    service = operation.target.service
+    if previous is None or written is None:
+        raise NotFound(
+            f"There is no change of {service} to undo: none is on record, and {route.label} remembers none.",
+            hint=f"Write the weights with /mesh set {service} …",
+        )
+    if written != route.weights or previous.keys() != written.keys():
+        raise _drifted(route, route.annotation(STAMP_OPERATION), written)
+    return previous
+
+
+def _may_be_written(former: Operation) -> bool:
+    if former.state is State.SUCCEEDED:
+        return True
+    return former.done and former.patch_step in (Step.PATCHING, Step.PATCHED, Step.UNACCEPTED)
+
+
+def _check_written(former: Operation, route: Route) -> None:
+    """Raise Refused where a change that did not end well left no stamp: nobody knows then what there is to undo."""
+    if former.state is not State.SUCCEEDED and route.annotation(STAMP_OPERATION) != former.id:
+        raise Refused(
+            f"{former.id} sent a patch and did not end well, and {route.label} does not show that it was written.",
+            hint="Look at /mesh status, then write the weights with /mesh set.",
+        )
+
+
+def _nothing(former: Operation) -> Refused:
+    hint = f"See /mesh history {former.target.service}."
+    return Refused(f"{former.id} changed nothing, so there is nothing to undo.", hint=hint)
+
+
+def _drifted(route: Route, operation: str, left: Weights) -> Refused:
+    by = f" (by {route.writer.manager} at {route.writer.at})" if route.writer else ""
+    return Refused(
+        f"The weights changed since {operation}: it left {shown(left)}, now it is {shown(route.weights)}{by}.",
+        hint="Undo the newer change first, or write the weights with /mesh set.",
+    )
