@@ -164,6 +164,12 @@ class MemoryOperations:
             found = [operation for operation in found if operation.origin.channel == channel]
         return found[: min(count, HISTORY_LENGTH)]
 
+    def beside(self, operation: Operation) -> list[Operation]:
+        """Return the other changes of its service that are not done, and those received after it, newest first."""
+        found = self.recent(target=operation.target, count=HISTORY_LENGTH)
+        at = next((at for at, one in enumerate(found) if one.id == operation.id), len(found))
+        return found[:at] + [one for one in found[at + 1 :] if not one.done]
+
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Set the time at which a clock would look at the operation; does nothing for one that is settled."""
         with self._lock:

@@ -153,6 +153,18 @@ class RedisOperations:
             return self._load(ids[:count])
         return [found for found in self._load(ids) if found.origin.channel == channel][:count]
 
+    def beside(self, operation: Operation) -> list[Operation]:
+        """Return the other changes of its service that are not done, and those received after it, newest first.
+
+        A worker asks this before every change, so finished older ones are passed over without being read.
+        """
+        with translated():
+            lines: list[Any] = self._redis.lrange(keys.history_of_target(operation.target), 0, HISTORY_LENGTH - 1)
+        ids = [line.decode() for line in lines]
+        newer = ids[: ids.index(operation.id)] if operation.id in ids else ids
+        older = ids[len(newer) + 1 :]
+        return self._load([*newer, *self._undone(older)])
+
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Let the clock look at the operation after `seconds`; does nothing for one that is settled."""
         with translated():
@@ -218,7 +230,7 @@ class RedisOperations:
     def _commit_parts(self, revision: int, after: Operation, lease: Lease | None) -> tuple[list[str], list[Any]]:
         names = [keys.operation(after.id), keys.AUDIT, keys.AUDIT_HEAD, keys.OPEN, keys.attempts(after.id)]
         key, token = (lease.key, lease.token) if lease else ("", "")
-        flags = [int(after.done), int(after.settled), uuid.uuid4().hex]
+        flags = [int(after.done), int(after.settled), int(after.urgent), uuid.uuid4().hex]
         argv = [after.id, revision, records.SCHEMA, records.dump_operation(after), *flags, token]
         return [*names, keys.lock(key)], [*argv, self._time.now() + NEXT_LOOK_S, RETENTION_S]
 
@@ -242,6 +254,13 @@ class RedisOperations:
         finally:
             if mine:
                 self._turn.release()
+
+    def _undone(self, ids: Sequence[str]) -> list[str]:
+        with translated(), self._redis.pipeline(transaction=False) as pipeline:
+            for operation_id in ids:
+                pipeline.hget(keys.operation(operation_id), "done")
+            flags = pipeline.execute()
+        return [operation_id for operation_id, done in zip(ids, flags, strict=True) if done == b"0"]
 
     def _load(self, ids: Sequence[str]) -> list[Operation]:
         """Return those of the operations that still exist, in the order of `ids`."""

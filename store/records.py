@@ -10,7 +10,7 @@ from mesh.domain.audit import GENESIS, AuditEntry
 from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Operation
 
-SCHEMA = 1
+SCHEMA = 2
 """The form of the records this program writes. Raise it when an older program would misread the new form."""
 
 _operations = TypeAdapter(Operation)

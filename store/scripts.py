@@ -34,28 +34,28 @@ return {'created', ARGV[2]}
 
 COMMIT = """
 -- KEYS: operation, audit, audit head, open, attempts, lock
--- ARGV: 1 id, 2 expected revision, 3 schema, 4 record, 5 done, 6 settled, 7 writer, 8 lease token or '', 9 due,
---       10 retention, 11 expected head, 12 new head, 13 genesis head, entries...
+-- ARGV: 1 id, 2 expected revision, 3 schema, 4 record, 5 done, 6 settled, 7 urgent, 8 writer, 9 lease token or '',
+--       10 due, 11 retention, 12 expected head, 13 new head, 14 genesis head, entries...
 local stored = redis.call('HMGET', KEYS[1], 'revision', 'writer')
 if not stored[1] then return {'missing'} end
 -- The same call again, after its first answer was lost.
-if stored[2] == ARGV[7] then return {'written'} end
-if ARGV[8] ~= '' and redis.call('GET', KEYS[6]) ~= ARGV[8] then return {'lease'} end
+if stored[2] == ARGV[8] then return {'written'} end
+if ARGV[9] ~= '' and redis.call('GET', KEYS[6]) ~= ARGV[9] then return {'lease'} end
 if stored[1] ~= ARGV[2] then return {'revision', stored[1]} end
-if #ARGV > 13 then
-  local head = redis.call('GET', KEYS[3]) or ARGV[13]
-  if head ~= ARGV[11] then return {'head', head} end
-  for index = 14, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
-  redis.call('SET', KEYS[3], ARGV[12])
+if #ARGV > 14 then
+  local head = redis.call('GET', KEYS[3]) or ARGV[14]
+  if head ~= ARGV[12] then return {'head', head} end
+  for index = 15, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
+  redis.call('SET', KEYS[3], ARGV[13])
 end
 redis.call('HSET', KEYS[1], 'schema', ARGV[3], 'revision', ARGV[2] + 1, 'done', ARGV[5], 'settled', ARGV[6],
-  'writer', ARGV[7], 'record', ARGV[4])
+  'urgent', ARGV[7], 'writer', ARGV[8], 'record', ARGV[4])
 if ARGV[6] == '1' then
   redis.call('ZREM', KEYS[4], ARGV[1])
   redis.call('DEL', KEYS[5])
-  redis.call('EXPIRE', KEYS[1], ARGV[10])
+  redis.call('EXPIRE', KEYS[1], ARGV[11])
 else
-  redis.call('ZADD', KEYS[4], ARGV[9], ARGV[1])
+  redis.call('ZADD', KEYS[4], ARGV[10], ARGV[1])
 end
 return {'written'}
 """

@@ -218,3 +218,22 @@ def test_history_shows_operations_as_they_are_now(memory: Memory) -> None:
     operation = memory.receive(an_operation()).operation
     memory.operations.commit(ended(operation))
     assert [found.state for found in memory.operations.recent(target=operation.target)] == [State.REFUSED]
+
+
+def test_a_change_sees_what_is_undone_beside_it_and_what_came_after_it(memory: Memory) -> None:
+    """Finished older changes and other services do not count; finished newer ones do."""
+    for number in range(1, 6):
+        memory.receive(an_operation(id=f"op-{number}"))
+    memory.receive(an_operation(id="op-6", target=Target("prod", "mesh-demo", "web")))
+    for done in ("op-1", "op-5"):
+        memory.operations.commit(ended(memory.operations.get(done)))
+    subject = memory.operations.get("op-3")
+    assert [found.id for found in memory.operations.beside(subject)] == ["op-5", "op-4", "op-2"]
+
+
+def test_traffic_that_went_back_is_urgent_until_people_know(memory: Memory) -> None:
+    """What is left of it then, measuring, waits with ordinary work: the clock goes by what the last commit said."""
+    back = memory.receive(an_operation(Verb.ROLLBACK, id="op-back")).operation
+    assert back.urgent
+    done = memory.operations.commit(replace(ended(back), reported=True))
+    assert not memory.operations.get(done.id).urgent

@@ -54,7 +54,7 @@ def ended(operation: Operation, *, reported: bool = True) -> Operation:
 def a_full_operation() -> Operation:
     """Return an operation in which no field has its default and no text is plain ASCII."""
     plan = Plan(
-        **{name: f"{name}-é" for name in ("kind", "group", "version", "plural", "namespace", "name", "rule")},
+        **{name: f"{name}-é" for name in ("kind", "group", "version", "plural", "namespace", "name", "rule")},  # type: ignore[arg-type]  # text fields only
         uid="u-1",
         resource_version="77",
         generation=3,
