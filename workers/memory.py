@@ -13,6 +13,7 @@ from typing import Any
 import jsonpatch
 
 from mesh.domain.commands import Target
+from mesh.domain.errors import Unavailable
 from mesh.domain.gates import Reading
 from mesh.domain.routes import Arm
 from workers.cluster.adapter import KubernetesCluster
@@ -97,10 +98,12 @@ class MemoryClient:
 class MemoryCluster(KubernetesCluster):
     """`mesh.ports.Cluster` over dicts: `MemoryCluster(objects)` is one cluster called `demo`."""
 
-    def __init__(self, objects: Iterable[Object] = (), *, cluster: str = "demo") -> None:
-        """Hold `objects` in a cluster of that name."""
+    def __init__(
+        self, objects: Iterable[Object] = (), *, cluster: str = "demo", route_namespaces: Iterable[str] = ()
+    ) -> None:
+        """Hold `objects` in a cluster of that name; its routes are looked for in `route_namespaces` as well."""
         self.client = MemoryClient(objects, cluster=cluster)
-        super().__init__({cluster: self.client})
+        super().__init__({cluster: self.client}, route_namespaces={cluster: tuple(route_namespaces)})
 
 
 class MemoryMetrics:
@@ -113,3 +116,10 @@ class MemoryMetrics:
     def read(self, arm: Arm, target: Target, *, window_s: int) -> Reading:  # noqa: ARG002 - the port's signature
         """Return the arm's reading."""
         return self.readings.get(arm.name, Reading())
+
+    def count(self, arm: Arm, target: Target, *, window_s: int) -> float:  # noqa: ARG002 - the port's signature
+        """Return the requests of the arm's reading."""
+        reading = self.readings.get(arm.name, Reading())
+        if reading.problem:
+            raise Unavailable(reading.problem)
+        return reading.requests or 0.0

@@ -12,8 +12,9 @@ import pytest
 from mesh.domain.commands import Target
 from mesh.domain.errors import Conflict, NotFound, Refused
 from mesh.domain.plans import Plan, Roles, plan
+from mesh.domain.quantities import Weight
 from mesh.domain.routes import STAMP_OPERATION, Arm, Route
-from mesh.ports import Cluster
+from mesh.ports import Ready
 from playground.cluster.api import make_app
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.cluster.objects import Cluster as Standin
@@ -29,6 +30,7 @@ from tests.workers.cluster.shapes import (
     destination_rule,
     endpoint_slice,
     http_route,
+    made,
     pod,
     service,
     traffic_split,
@@ -38,22 +40,23 @@ from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.client import KubernetesClient
 from workers.memory import MemoryCluster
 
-Make = Callable[..., Cluster]
+Make = Callable[..., KubernetesCluster]
 
 
 @pytest.fixture(params=["memory", "kubernetes"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    """Return a maker of clusters that hold given objects."""
+    """Return a maker of clusters that hold given objects, with routes looked for in `ingress` as well."""
     if request.param == "memory":
-        yield lambda *objects: MemoryCluster(objects)
+        yield lambda *objects: MemoryCluster(objects, route_namespaces=["ingress"])
         return
     with ServerThread(make_app(Standin())) as server:
         path = tmp_path / "kubeconfig"
         path.write_text(kubeconfig_text(server.url))
 
-        def real(*objects: Obj) -> Cluster:
+        def real(*objects: Obj) -> KubernetesCluster:
             World(server.url, path).load(*objects)
-            return KubernetesCluster({"demo": KubernetesClient("demo", kubeconfig=str(path))})
+            clients = {"demo": KubernetesClient("demo", kubeconfig=str(path))}
+            return KubernetesCluster(clients, route_namespaces={"demo": ["ingress"]})
 
         yield real
 
@@ -63,7 +66,24 @@ def planned(route: Route, **wanted: int | None) -> Plan:
     return plan(route, dict(wanted), Roles("v1", "v2"), stamps={STAMP_OPERATION: "op-1"})
 
 
-def weights(route: Route | None) -> list[int | None]:
+def sending(owner: str, *pods: str) -> Obj:
+    """Return the EndpointSlice of a Service: pods that the mesh sends to."""
+    ready = {"addresses": ["10.0.0.1"], "conditions": {"ready": True}}
+    found = [ready | {"targetRef": {"kind": "Pod", "name": name, "namespace": "shop"}} for name in pods]
+    return endpoint_slice(f"{owner}-1", owner, *found)
+
+
+def kept(obj: Obj, **spec: Any) -> Obj:
+    """Return an object with more in its spec."""
+    return obj | {"spec": obj["spec"] | spec}
+
+
+def placed(obj: Obj, namespace: str) -> Obj:
+    """Return an object in another namespace."""
+    return obj | {"metadata": obj["metadata"] | {"namespace": namespace}}
+
+
+def weights(route: Route | None) -> list[Weight | None]:
     """Return the weights of a route that must exist."""
     assert route is not None
     return [one.weight for one in route.arms]
@@ -150,28 +170,31 @@ def test_a_plan_that_changes_nothing_is_not_sent(make: Make) -> None:
 
 
 def test_pods_of_a_subset_are_counted(make: Make) -> None:
-    """Only ready pods that carry the Service's and the subset's labels."""
+    """Only ready pods that carry the Service's and the subset's labels and that its slices name."""
     older = pod("older", labels={"app": "api", "version": "1.0"})
     other = pod("other", labels={"app": "web", "version": "2.0"})
     cluster = make(
-        virtual_service(canary()), destination_rule(), service(), pod("a"), pod("b", ready="False"), older, other
-    )
+        virtual_service(canary()), destination_rule(), service(), pod("a"), pod("b", ready="False"), pod("alone"),
+        older, other, sending("api", "a", "b", "older", "other"),
+    )  # fmt: skip
     [route] = cluster.routes(TARGET)
-    assert [cluster.ready(one, TARGET) for one in route.arms] == [1, 1]
+    assert [cluster.ready(one, TARGET).count for one in route.arms] == [1, 1]
 
 
 def test_endpoints_of_a_backend_are_counted(make: Make) -> None:
-    """A Service without endpoints has none ready."""
-    ready: Any = {"addresses": ["10.0.0.1"], "conditions": {"ready": True}}
-    cluster = make(http_route(backends(("api-v1", 1), ("api-v2", 1))), endpoint_slice("s", "api-v1", ready))
+    """A Service without endpoints has none ready; one without a selector has those that somebody wrote for it."""
+    services = [service("api-v1", selector={}), service("api-v2")]
+    cluster = make(http_route(backends(("api-v1", 1), ("api-v2", 1))), sending("api-v1", "a"), *services)
     [route] = cluster.routes(TARGET)
-    assert [cluster.ready(one, TARGET) for one in route.arms] == [1, 0]
+    assert [cluster.ready(one, TARGET).count for one in route.arms] == [1, 0]
 
 
 @pytest.mark.parametrize(
     ("objects", "why"),
     [
-        ([service()], "Subset v2 is not defined by any DestinationRule"),
+        ([service()], "nothing defines subset v2"),
+        ([destination_rule(), kept(service(), clusterIP="None")], "is headless"),
+        ([destination_rule(), kept(service(), type="ExternalName", externalName="x.example")], "another name"),
         ([destination_rule()], "Service shop/api of arm v2 does not exist"),
         ([destination_rule(), service(selector={})], "selects no pods"),
         ([destination_rule(), service(selector={"version": "9"})], "contradict each other"),
@@ -182,6 +205,47 @@ def test_where_there_is_no_telling_it_is_refused(make: Make, objects: list[Obj],
     v2 = Arm("v2", 1, 1, "/w", service="api", namespace="shop", subset="v2")
     with pytest.raises(Refused, match=why):
         make(virtual_service(canary()), *objects).ready(v2, TARGET)
+
+
+@pytest.mark.parametrize(
+    ("objects", "why"),
+    [
+        (
+            [],
+            "No pod in namespace shop carries the labels of subset v2 (app=api, version=2.0): deploy that version, or "
+            "mend spec.subsets[1].labels of DestinationRule shop/api.",
+        ),
+        (
+            [pod("a", ready="False"), pod("b")],
+            "2 of the pods carry the labels of subset v2 (app=api, version=2.0), and none of them is ready.",
+        ),
+        ([pod("a"), sending("api", "a")], ""),
+    ],
+)
+def test_why_nobody_serves_a_subset_is_explained(make: Make, objects: list[Obj], why: str) -> None:
+    """None is a number, and it comes with the field to mend."""
+    v2 = Arm("v2", 1, 1, "/w", service="api", namespace="shop", subset="v2")
+    cluster = make(destination_rule(), service(), *objects)
+    assert cluster.ready(v2, TARGET) == Ready(0 if why else 1, why)
+
+
+def test_why_nobody_serves_a_service_is_explained(make: Make) -> None:
+    """By the labels that its pods must carry; one that does not exist is named."""
+    arm = Arm("api-v2", 1, 1, "/w", service="api-v2", namespace="shop")
+    assert make(service("api-v2")).ready(arm, TARGET).why == (
+        "Service shop/api-v2 has no ready endpoint: start pods that its spec.selector means (app=api), or mend it."
+    )
+    with pytest.raises(NotFound, match="Service shop/gone of arm api-v2 does not exist"):
+        make().ready(replace(arm, service="gone"), TARGET)
+    with pytest.raises(Refused, match=r"has no spec\.selector and nobody wrote EndpointSlices"):
+        make(service("bare", selector={})).ready(replace(arm, service="bare"), TARGET)
+
+
+def test_an_undefined_subset_is_refused_with_the_field_to_mend(make: Make) -> None:
+    """The DestinationRule of the host is named."""
+    v3 = Arm("v3", 1, 1, "/w", service="api", namespace="shop", subset="v3")
+    with pytest.raises(Refused, match=r"Subset v3 .* spec\.subsets of DestinationRule shop/api"):
+        make(destination_rule(), service()).ready(v3, TARGET)
 
 
 def test_what_is_outside_cannot_be_counted(make: Make) -> None:
@@ -204,3 +268,95 @@ def test_a_right_on_api_does_not_reach_the_gateway_next_to_it(make: Make) -> Non
     assert cluster.services(TARGET) == ["api-gateway"]
     [route] = cluster.routes(Target("demo", "shop", "api-gateway"))
     assert [arm.service for arm in route.arms] == ["api-gateway-v1", "api-gateway-v2"]
+
+
+GATEWAY_HOST = "api.shop.svc.cluster.local"
+
+
+def test_routes_beside_the_gateway_are_found(make: Make) -> None:
+    """In a namespace that the configuration adds; the same name in a namespace nobody added is not looked at."""
+    beside = placed(virtual_service(canary(), name="public", hosts=[GATEWAY_HOST]), "ingress")
+    unknown = placed(virtual_service(canary(), name="hidden", hosts=[GATEWAY_HOST]), "elsewhere")
+    others = placed(virtual_service(canary(), name="api-vs"), "ingress")
+    cluster = make(virtual_service(canary()), beside, unknown, others)
+    assert [route.label for route in cluster.routes(TARGET)] == [
+        "VirtualService shop/api-vs",
+        "VirtualService ingress/public",
+    ]
+    change = planned(cluster.routes(TARGET)[1], v1=50, v2=50)
+    assert weights(cluster.patch(change, TARGET)) == [50, 50]
+    assert weights(cluster.reread(change, TARGET)) == [50, 50]
+
+
+def delegating(name: str, *delegates: Obj, hosts: tuple[str, ...] = ("api",)) -> Obj:
+    """Return a VirtualService whose rules delegate."""
+    matches = ({"match": [{"uri": {"prefix": f"/{number}"}}], "delegate": one} for number, one in enumerate(delegates))
+    return virtual_service(*matches, name=name, hosts=list(hosts))
+
+
+def leaf(name: str, namespace: str = "shop") -> Obj:
+    """Return a VirtualService without hosts, which others delegate to."""
+    obj = virtual_service({"route": [arm(GATEWAY_HOST, "v1", 90), arm(GATEWAY_HOST, "v2", 10)]}, name=name)
+    return placed(kept(obj, hosts=[]), namespace)
+
+
+def test_delegates_are_followed_wherever_they_are(make: Make) -> None:
+    """Each delegate's routes are found once, and say who delegates to them."""
+    root = delegating("root", {"name": "near"}, {"name": "far", "namespace": "elsewhere"})
+    cluster = make(root, leaf("near"), leaf("far", "elsewhere"), leaf("unrelated", "elsewhere"), destination_rule())
+    routes = cluster.routes(TARGET)
+    assert [route.label for route in routes] == ["VirtualService shop/near", "VirtualService elsewhere/far"]
+    for route in routes:
+        assert any("VirtualService shop/root" in warning for warning in route.warnings)
+        assert [one.version for one in route.arms] == ["1.0", "2.0"]
+
+
+def test_a_delegate_of_two_is_one_route_that_names_both(make: Make) -> None:
+    """Its weights are there once."""
+    roots = [delegating(name, {"name": "near"}) for name in ("one", "two")]
+    [route] = make(*roots, leaf("near")).routes(TARGET)
+    said = " ".join(route.warnings)
+    assert "VirtualService shop/one" in said
+    assert "VirtualService shop/two" in said
+    assert len(set(route.warnings)) == len(route.warnings)
+
+
+def test_a_delegate_that_is_not_there_is_said(make: Make) -> None:
+    """As a warning where there are other routes; else it is why there are none."""
+    missing = "VirtualService shop/root delegates to VirtualService elsewhere/gone, and there is none."
+    gone = {"name": "gone", "namespace": "elsewhere"}
+    [route] = make(delegating("root", {"name": "near"}, gone), leaf("near")).routes(TARGET)
+    assert missing in route.warnings
+
+
+def test_only_delegates_that_are_not_there_is_an_error(make: Make) -> None:
+    """Which is not the same as a service without routes."""
+    with pytest.raises(NotFound, match=r"delegates to VirtualService elsewhere/gone, and there is none\."):
+        make(delegating("root", {"name": "gone", "namespace": "elsewhere"})).routes(TARGET)
+
+
+def rollout(**status: Any) -> Obj:
+    """Return a Rollout that moves the weights of shop/api-vs."""
+    routing = {"istio": {"virtualService": {"name": "api-vs.shop"}}}
+    spec = {"strategy": {"canary": {"trafficRouting": routing}}}
+    return made("argoproj.io/v1alpha1", "Rollout", "api", spec) | {"status": status}
+
+
+def test_the_rollout_that_moves_the_weights_is_found(make: Make) -> None:
+    """Though the object bears no mark of it: with its state, and its own commands; when read again as well."""
+    cluster = make(virtual_service(canary()), rollout(phase="Paused", message="CanaryPauseStep"))
+    [route] = cluster.routes(TARGET)
+    assert route.owner is not None
+    assert (route.owner.controller, route.owner.name) == ("Argo Rollouts", "Rollout shop/api")
+    assert route.owner.state == "Paused, CanaryPauseStep"
+    assert route.owner.advice[0] == "kubectl argo rollouts promote api -n shop"
+    again = cluster.reread(planned(route, v1=50, v2=50), TARGET)
+    assert again is not None
+    assert again == route
+
+
+def test_who_wrote_last_is_known(make: Make) -> None:
+    """Nobody else, once we wrote."""
+    cluster = make(virtual_service(canary()))
+    [route] = cluster.routes(TARGET)
+    assert cluster.patch(planned(route, v1=50, v2=50), TARGET).writer is None

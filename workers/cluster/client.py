@@ -5,32 +5,40 @@ from __future__ import annotations
 import json
 import os
 import ssl
+import threading
 from typing import Any
+from urllib.parse import urlsplit
 
 import urllib3
+import yaml
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 
+from mesh.domain.catalog import Cluster
 from mesh.domain.errors import Refused, Unavailable
 from workers.cluster.faults import Asked, fault, not_json, unreachable
 from workers.cluster.resources import Resource
 from workers.cluster.routing import Object
 from workers.cluster.served import Served, discover
+from workers.cluster.together import AT_ONCE
 
 CONNECT_S = 2.0
 READ_S = 5.0
 MANAGER = "meshbot"
 """The field manager of our writes, as `kubectl get --show-managed-fields` shows it."""
 JSON_PATCH = "application/json-patch+json"
+_UNREADABLE = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError)
+"""What a kubeconfig that is none makes of the package."""
 
 
 class KubernetesClient:
-    """One cluster's API server.
+    """One cluster's API server. Any number of threads may ask at the same time.
 
-    Connections are made at the first request of each process, so one client may be built before a fork. Nothing is
-    retried here: an answer is waited for at most 2 s (connecting) plus 5 s (reading).
+    Connections are made at the first request of each process, so one client may be built before a fork; they are kept
+    open and used again, up to `AT_ONCE` of them. An answer is waited for at most 2 s (connecting) plus 5 s (reading).
+    Nothing is asked twice but a GET on a kept connection that was closed meanwhile.
     """
 
     def __init__(self, cluster: str, *, kubeconfig: str = "", context: str = "") -> None:
@@ -39,6 +47,14 @@ class KubernetesClient:
         self._kubeconfig = kubeconfig
         self._context = context
         self._api: tuple[int, ApiClient] | None = None
+        self._building = threading.Lock()
+
+    @classmethod
+    def of(cls, cluster: Cluster, *, kubeconfig: str = "") -> KubernetesClient:
+        """Return the client of a configured cluster; `kubeconfig` is the environment's, for those without their own."""
+        if cluster.in_cluster:
+            return cls(cluster.name)
+        return cls(cluster.name, kubeconfig=cluster.kubeconfig or kubeconfig, context=cluster.context)
 
     def discover(self) -> Served:
         """Ask which versions the cluster serves; raise Unavailable."""
@@ -103,27 +119,35 @@ class KubernetesClient:
             # Without it the client sends a merge patch, which would replace whole lists of routes.
             headers["Content-Type"] = JSON_PATCH
         sent = False
+        address = ""
         try:
             api = self._connected()
+            address = _address(api.configuration.host)
             serialized = api.param_serialize(
                 method, path, query_params=list(query.items()), header_params=headers, body=body,
                 auth_settings=["BearerToken"],
             )  # fmt: skip
             sent = True
-            response = api.call_api(*serialized, _request_timeout=(CONNECT_S, READ_S))
-            return response.status, response.read()  # type: ignore[no-untyped-call]  # the package types half of itself
+            return _sent(api, serialized, tries=2 if method == "GET" else 1)
         except (ApiException, ConfigException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise unreachable(asked, _why(error), sent=sent and not _is_unconnected(error)) from error
+            arrived = sent and not _is_unconnected(error)
+            raise unreachable(asked, _why(error), address=address, sent=arrived) from error
 
     def _connected(self) -> ApiClient:
         """Return this process's client: sockets of a parent process must not be shared."""
         if self._api is None or self._api[0] != os.getpid():
-            self._api = (os.getpid(), self._build())
+            # Without the lock each of several first questions would open a pool, and shake hands, for itself.
+            with self._building:
+                if self._api is None or self._api[0] != os.getpid():
+                    self._api = (os.getpid(), self._build())
         return self._api[1]
 
     def _build(self) -> ApiClient:
         settings = Configuration()
         settings.retries = False
+        settings.connection_pool_maxsize = AT_ONCE
+        # What stands between may forget a connection that says nothing for minutes.
+        settings.keep_alive = True
         try:
             if self._kubeconfig:
                 config.load_kube_config(  # type: ignore[no-untyped-call]  # as above
@@ -131,14 +155,20 @@ class KubernetesClient:
                 )
             else:
                 config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]  # as above
-        except ConfigException as error:
+        except _UNREADABLE as error:
             raise Unavailable(
-                f"Cluster {self.cluster} cannot be reached: {error}",
+                f"Cluster {self.cluster} cannot be reached: {self._reason(error)}",
                 hint="Check the kubeconfig's path and context, or the pod's service account.",
             ) from error
         api = ApiClient(settings)
         api.user_agent = MANAGER
         return api
+
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, ConfigException):
+            return str(error)
+        # What such a file holds may be a secret: the error that quotes it is not repeated.
+        return f"{self._kubeconfig} is not a kubeconfig ({type(error).__name__})."
 
 
 def _asked(cluster: str, verb: str, resource: Resource, namespace: str, name: str | None = None) -> Asked:
@@ -150,6 +180,27 @@ def _asked(cluster: str, verb: str, resource: Resource, namespace: str, name: st
     if name is not None and name in ("", ".", ".."):
         raise Refused(f"{name!r} is not the name of a {resource.kind}.", hint="Name the object.")
     return Asked(cluster, verb, resource.group, resource.plural, namespace, name or "")
+
+
+def _sent(api: ApiClient, request: tuple[Any, Any, Any, Any, Any], *, tries: int) -> tuple[int, bytes]:
+    """Send a request and return status and body.
+
+    A server closes connections that were idle for long, at times in the moment we use one: then no answer ever comes.
+    """
+    for left in reversed(range(tries)):
+        try:
+            response = api.call_api(*request, _request_timeout=(CONNECT_S, READ_S))
+            return response.status, response.read()  # type: ignore[no-untyped-call]  # the package types half of itself
+        except urllib3.exceptions.ProtocolError:
+            if not left:
+                raise
+    raise AssertionError("at least one try")
+
+
+def _address(host: str) -> str:
+    """Return scheme, host and port of a server's address, without a user or a password."""
+    parts = urlsplit(host)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _is_stranger(data: bytes) -> bool:
@@ -174,6 +225,12 @@ def _why(error: Exception) -> str:
         return f"no connection within {CONNECT_S:g} s"
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return f"no answer within {READ_S:g} s"
-    if isinstance(error, urllib3.exceptions.NewConnectionError | ConnectionRefusedError):
-        return "the connection was refused"
+    if isinstance(error, urllib3.exceptions.NameResolutionError):
+        return "no such host name is known"
+    if isinstance(error, urllib3.exceptions.NewConnectionError) and isinstance(error.__cause__, OSError):
+        return _why_unconnected(error.__cause__)
     return str(getattr(error, "reason", "") or error).splitlines()[-1]
+
+
+def _why_unconnected(error: OSError) -> str:
+    return "the connection was refused" if isinstance(error, ConnectionRefusedError) else str(error.strerror or error)

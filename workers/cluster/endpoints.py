@@ -1,28 +1,34 @@
-"""Counting what is ready: pods behind a subset, endpoints behind a Service."""
+"""Counting what is ready: endpoints behind a Service, and those of them that are pods of a subset."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from workers.cluster.routing import Object
 
 
-def ready_pods(pods: Iterable[Object]) -> int:
-    """Count pods whose condition Ready is True and that are not being deleted."""
-    return sum(1 for pod in pods if _is_ready(pod))
+def ready_pods(pods: Iterable[Object], slices: Iterable[Object]) -> int:
+    """Count those of the pods that the mesh sends to: ready, not being deleted, and ready endpoints of the slices.
+
+    A pod may be ready and in no slice (another Service's, or just started); a slice may lag behind a pod that is not.
+    """
+    listed = {
+        reference["name"] for endpoint in _ready(slices) if (reference := endpoint.get("targetRef") or {}).get("name")
+    }
+    return sum(1 for pod in pods if _is_ready(pod) and pod["metadata"]["name"] in listed)
 
 
 def ready_endpoints(slices: Iterable[Object]) -> int:
-    """Count ready endpoints over all slices of a Service; one with an IPv4 and an IPv6 address counts once.
+    """Count ready endpoints over all slices of a Service; one with an IPv4 and an IPv6 address counts once."""
+    return len({_who(endpoint) for endpoint in _ready(slices)})
 
-    An absent `ready` condition means ready, says the EndpointSlice reference.
-    """
-    found = set()
+
+def _ready(slices: Iterable[Object]) -> Iterator[Object]:
+    """Yield the ready endpoints; an absent `ready` condition means ready, says the EndpointSlice reference."""
     for endpoint in (endpoint for one in slices for endpoint in one.get("endpoints") or []):
         conditions = endpoint.get("conditions") or {}
         if conditions.get("ready") is not False and not conditions.get("terminating"):
-            found.add(_who(endpoint))
-    return len(found)
+            yield endpoint
 
 
 def _is_ready(pod: Object) -> bool:

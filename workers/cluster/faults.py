@@ -63,9 +63,9 @@ def is_unapplied(body: dict[str, Any]) -> bool:
     return not any(details.get(key) for key in ("name", "kind", "causes"))
 
 
-def unreachable(asked: Asked, why: str, *, sent: bool) -> Unavailable:
+def unreachable(asked: Asked, why: str, *, sent: bool, address: str = "") -> Unavailable:
     """Return the error for a server that gave no answer; `sent`: the request may have arrived."""
-    message = f"Cluster {asked.cluster} did not answer: {why}."
+    message = f"Cluster {asked.cluster} did not answer{address and f' at {address}'}: {why}."
     if sent and asked.verb == "patch":
         return _unknown(asked, message)
     return Unavailable(message, hint="Check the API server's address, its certificate and the network, then try again.")

@@ -1,39 +1,70 @@
-"""Who else writes an object: rollout controllers and Git. Said as warnings, with the exception to add."""
+"""Who else writes an object, as far as it says so itself: rollout controllers, Git, and appliers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-_ARGO_CD = (
-    "Argo CD keeps this object and may put the old weights back: add `ignoreDifferences` for "
-    "`.spec.http[].route[].weight` (or this API's weights) with `RespectIgnoreDifferences=true` to its Application."
-)
-_FLUX = (
-    "Flux keeps this object and will put the old weights back: annotate it with "
-    "`kustomize.toolkit.fluxcd.io/reconcile: disabled` while meshbot moves its weights."
-)
-_HELM = "Helm keeps this object: the next `helm upgrade` may put the weights of the chart back."
+from mesh.domain.routes import Owner
+from workers.cluster.writers import others
+
+ARGO_ROLLOUTS = "Argo Rollouts"
+FLAGGER = "Flagger"
+
+_ROLLOUT_GROUPS = ("rollouts.argoproj.io", "argo-rollouts.argoproj.io")
+# Argo Rollouts marks what it changes (ManagedByRolloutsKey of its defaults); its Gateway API plugin marks routes.
+_MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
+_KUSTOMIZE = "kustomize.toolkit.fluxcd.io"
+_HELM_BY_FLUX = "helm.toolkit.fluxcd.io"
+_ARGO_CD = "argocd.argoproj.io"
+_INSTANCE = "app.kubernetes.io/instance"
+_WEIGHTS = {
+    "TrafficSplit": (".spec.backends[].weight",),
+    "HTTPRoute": (".spec.rules[].backendRefs[].weight",),
+    "GRPCRoute": (".spec.rules[].backendRefs[].weight",),
+}
 
 
-_REMEDIES = {"Flagger": "change its Canary instead", "Argo Rollouts": "change its Rollout instead"}
+def keepers_of(obj: dict[str, Any]) -> tuple[str, ...]:
+    """Return who keeps the object in Git and would put it back: `Argo CD`, `Flux`."""
+    found = {"Argo CD": _is_argo_cd(obj), "Flux": _is_kustomized(obj) or _is_helm_by_flux(obj)}
+    return tuple(name for name, keeps in found.items() if keeps)
 
 
-def owner_of(obj: dict[str, Any]) -> str:
-    """Return the rollout controller that owns the object's weights, empty when none does."""
-    metadata, marks = obj["metadata"], _marks(obj)
-    groups = {str(owner.get("apiVersion", "")).split("/")[0] for owner in metadata.get("ownerReferences") or []}
-    if "flagger.app" in groups or any(key.split("/")[0].endswith("flagger.app") for key in marks):
-        return "Flagger"
-    if "argoproj.io" in groups or "rollouts.argoproj.io/managed-by-rollouts" in marks:
-        return "Argo Rollouts"
-    return ""
+def owner_of(obj: dict[str, Any]) -> Owner | None:
+    """Return the rollout controller that owns the object's weights, as its metadata says; None when that says nothing.
+
+    Argo Rollouts leaves no mark on a VirtualService: see `Controllers` for what its Rollouts say.
+    """
+    for kind, group, controller in (("Canary", "flagger.app", FLAGGER), ("Rollout", "argoproj.io", ARGO_ROLLOUTS)):
+        for reference in obj["metadata"].get("ownerReferences") or []:
+            if (reference.get("kind"), str(reference.get("apiVersion", "")).split("/")[0]) == (kind, group):
+                return Owner(controller, name=_named(obj, kind, str(reference.get("name", ""))))
+    marks = _marks(obj)
+    groups = {key.split("/")[0] for key in marks if "/" in key}
+    # Flagger keeps what it found under `flagger.kubernetes.app`.
+    if any(group.endswith(("flagger.app", "flagger.kubernetes.app")) for group in groups):
+        return Owner(FLAGGER)
+    if groups & set(_ROLLOUT_GROUPS):
+        rollout = marks.get(_MANAGED_BY, "")
+        return Owner(ARGO_ROLLOUTS, name=_named(obj, "Rollout", rollout if "," not in rollout else ""))
+    return None
 
 
 def owner_warnings(obj: dict[str, Any]) -> tuple[str, ...]:
     """Return one warning for each other writer that the object's metadata gives away."""
     owner = owner_of(obj)
-    owned = [f"{owner} owns this object and rewrites its weights: {_REMEDIES[owner]}."] if owner else []
-    return (*owned, *_keepers(_marks(obj)))
+    return (*((owned(owner),) if owner else ()), *_keepers(obj), *_appliers(obj))
+
+
+def owned(owner: Owner) -> str:
+    """Return the warning that a rollout controller owns an object."""
+    by = f" ({owner.name})" if owner.name else ""
+    return f"{owner.controller}{by} owns this object and rewrites its weights."
+
+
+def _named(obj: dict[str, Any], kind: str, name: str) -> str:
+    return f"{kind} {obj['metadata'].get('namespace', '')}/{name}" if name else ""
 
 
 def _marks(obj: dict[str, Any]) -> dict[str, str]:
@@ -41,13 +72,97 @@ def _marks(obj: dict[str, Any]) -> dict[str, str]:
     return {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
 
 
-def _keepers(marks: dict[str, str]) -> list[str]:
-    found = []
-    if any(key.startswith("argocd.argoproj.io/") for key in marks):
-        found.append(_ARGO_CD)
-    if any(key.split("/")[0] in ("kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io") for key in marks):
-        if marks.get("kustomize.toolkit.fluxcd.io/reconcile") != "disabled":
-            found.append(_FLUX)
-    elif marks.get("app.kubernetes.io/managed-by") == "Helm":
-        found.append(_HELM)
-    return found
+def _is_argo_cd(obj: dict[str, Any]) -> bool:
+    """Argo CD's own marks count; the instance label alone is used by Helm charts as well."""
+    marks = _marks(obj)
+    if any(key.startswith(f"{_ARGO_CD}/") for key in marks):
+        return True
+    return _INSTANCE in marks and any(str(entry.get("manager", "")).startswith("argocd") for entry in others(obj))
+
+
+def _is_kustomized(obj: dict[str, Any]) -> bool:
+    """Flux leaves alone what carries one of these, in Git or in the cluster (shouldSkipApply of its `ssa` package)."""
+    marks = _marks(obj)
+    if f"{_KUSTOMIZE}/name" not in marks:
+        return False
+    reconciled = marks.get(f"{_KUSTOMIZE}/reconcile", "").lower() != "disabled"
+    return reconciled and marks.get(f"{_KUSTOMIZE}/ssa", "").lower() not in ("ignore", "ifnotpresent")
+
+
+def _is_helm_by_flux(obj: dict[str, Any]) -> bool:
+    marks = _marks(obj)
+    return f"{_HELM_BY_FLUX}/name" in marks and marks.get(f"{_HELM_BY_FLUX}/driftDetection", "").lower() != "disabled"
+
+
+def _keepers(obj: dict[str, Any]) -> Iterator[str]:
+    marks = _marks(obj)
+    if _is_argo_cd(obj):
+        yield _argo_cd(obj, marks)
+    if _is_kustomized(obj):
+        yield _kustomize(obj, marks)
+    if _is_helm_by_flux(obj):
+        yield _helm_by_flux(marks)
+    by_helm = marks.get("app.kubernetes.io/managed-by") == "Helm" or f"{_HELM_BY_FLUX}/name" in marks
+    if by_helm and not keepers_of(obj):
+        yield "Helm keeps this object: the next `helm upgrade` may put the weights of the chart back."
+
+
+def _argo_cd(obj: dict[str, Any], marks: dict[str, str]) -> str:
+    name = marks.get(f"{_ARGO_CD}/tracking-id", "").split(":")[0] or marks.get(f"{_ARGO_CD}/instance", "")
+    application = f"Application {name}" if name else "Application"
+    paths = ", ".join(f"'{path}'" for path in _paths(obj))
+    about = {"group": obj.get("apiVersion", "").split("/")[0], "kind": obj.get("kind", "")}
+    about |= {key: obj["metadata"].get(key, "") for key in ("name", "namespace")}
+    which = "".join(f"{key}: {value}, " for key, value in about.items() if value)
+    return (
+        "Argo CD keeps this object and may put the old weights back. To keep weights that were moved, add to its "
+        f"{application} the sync option `RespectIgnoreDifferences=true` and "
+        f"`ignoreDifferences: [{{{which}jqPathExpressions: [{paths}]}}]`."
+    )
+
+
+def _paths(obj: dict[str, Any]) -> tuple[str, ...]:
+    """Return the jq paths of the weights; a path through a list that is not there would be an error to jq."""
+    spec = obj.get("spec") or {}
+    rules = tuple(f".spec.{rules}[].route[].weight" for rules in ("http", "tcp", "tls") if spec.get(rules))
+    return _WEIGHTS.get(obj.get("kind", "")) or rules or (".spec.http[].route[].weight",)
+
+
+def _kustomize(obj: dict[str, Any], marks: dict[str, str]) -> str:
+    kustomization = f"{marks.get(f'{_KUSTOMIZE}/namespace', '')}/{marks[f'{_KUSTOMIZE}/name']}".lstrip("/")
+    metadata = obj["metadata"]
+    which = f"{str(obj.get('kind', 'object')).lower()} {metadata.get('name', '')} -n {metadata.get('namespace', '')}"
+    return (
+        f"Flux (Kustomization {kustomization}) keeps this object and will put the old weights back. While weights are "
+        f"moved here: `kubectl annotate {which} {_KUSTOMIZE}/reconcile=disabled`; for good, annotate it in Git with "
+        f"`{_KUSTOMIZE}/ssa: IfNotPresent`."
+    )
+
+
+def _helm_by_flux(marks: dict[str, str]) -> str:
+    release = f"{marks.get(f'{_HELM_BY_FLUX}/namespace', '')}/{marks[f'{_HELM_BY_FLUX}/name']}".lstrip("/")
+    return (
+        f"Flux (HelmRelease {release}) keeps this object and puts the chart's weights back at its next upgrade, and "
+        "sooner where it corrects drift. Against the latter, annotate it with "
+        f"`{_HELM_BY_FLUX}/driftDetection: disabled`."
+    )
+
+
+def _appliers(obj: dict[str, Any]) -> Iterator[str]:
+    """Say who applies the object server-side, unless it is Git's tool: those are warned of above, and they force.
+
+    The lists that hold weights are owned whole (CRD lists are atomic unless they say otherwise), so our patch takes all
+    of such a list from whoever applied it.
+    """
+    if keepers_of(obj) or owner_of(obj):
+        return
+    names = {str(one.get("manager", "")) for one in others(obj) if _applies_spec(one)}
+    for name in sorted(names):
+        yield (
+            f"{name} applies this object server-side: once meshbot moved its weights, `kubectl apply --server-side` "
+            "reports a conflict with field manager meshbot, and with `--force-conflicts` it puts the old weights back."
+        )
+
+
+def _applies_spec(entry: dict[str, Any]) -> bool:
+    return entry.get("operation") == "Apply" and "f:spec" in (entry.get("fieldsV1") or {})

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from workers.cluster.controllers import CANARY, ROLLOUT
 from workers.cluster.resources import KnownKind, Resource
 from workers.cluster.routing import RoutingApi
 from workers.cluster.subsets import DESTINATION_RULE
 from workers.cluster.table import ROUTING_APIS
+from workers.cluster.together import together
 
 Wanted = RoutingApi | KnownKind
 
-WANTED: tuple[Wanted, ...] = (*ROUTING_APIS, DESTINATION_RULE)
+WANTED: tuple[Wanted, ...] = (*ROUTING_APIS, DESTINATION_RULE, ROLLOUT, CANARY)
 """Everything whose version differs between clusters."""
 
 
@@ -33,26 +36,21 @@ class Served:
 def discover(ask: Callable[[str], dict[str, Any] | None]) -> Served:
     """Find the version of each of `WANTED`; `ask(path)` returns the JSON there, None for 404; it may raise Unavailable.
 
-    A group may serve a version without serving every kind in it, so the list of each version is read.
+    A group may serve a version without serving every kind in it, so the list of each version is read: all at the same
+    time, which also opens the connections that the first look for routes will use.
     """
-    groups = {group["name"]: {entry["version"] for entry in group["versions"]} for group in _groups(ask)}
-    lists: dict[str, set[str]] = {}
+    answer: dict[str, Any] = ask("/apis") or {}
+    groups = {group["name"]: {entry["version"] for entry in group["versions"]} for group in answer.get("groups") or []}
+    understood = [(kind, version) for kind in WANTED for version in kind.versions]
+    candidates = [(kind, version) for kind, version in understood if version in groups.get(kind.group, ())]
+    pages = list(dict.fromkeys(f"/apis/{kind.group}/{version}" for kind, version in candidates))
+    plurals = dict(zip(pages, together([partial(_plurals, ask, page) for page in pages]), strict=True))
     found: dict[tuple[str, str], str] = {}
-    for kind in WANTED:
-        for version in kind.versions:
-            if version in groups.get(kind.group, ()) and kind.plural in _plurals(ask, f"{kind.group}/{version}", lists):
-                found[kind.group, kind.plural] = version
-                break
+    for kind, version in candidates:
+        if kind.plural in plurals[f"/apis/{kind.group}/{version}"]:
+            found.setdefault((kind.group, kind.plural), version)
     return Served(found)
 
 
-def _groups(ask: Callable[[str], dict[str, Any] | None]) -> list[dict[str, Any]]:
-    groups: list[dict[str, Any]] = (ask("/apis") or {}).get("groups") or []
-    return groups
-
-
-def _plurals(ask: Callable[[str], dict[str, Any] | None], api_version: str, known: dict[str, set[str]]) -> set[str]:
-    if api_version not in known:
-        resources = (ask(f"/apis/{api_version}") or {}).get("resources") or []
-        known[api_version] = {resource["name"] for resource in resources}
-    return known[api_version]
+def _plurals(ask: Callable[[str], dict[str, Any] | None], page: str) -> set[str]:
+    return {resource["name"] for resource in (ask(page) or {}).get("resources") or []}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workers.cluster.grpcroute import GRPC_ROUTE
 from workers.cluster.httproute import HTTP_ROUTE
 from workers.cluster.routing import RoutingApi
 from workers.cluster.trafficsplit import TRAFFIC_SPLIT
@@ -11,4 +12,5 @@ ROUTING_APIS: tuple[RoutingApi, ...] = (
     VIRTUAL_SERVICE,
     TRAFFIC_SPLIT,
     HTTP_ROUTE,
+    GRPC_ROUTE,
 )

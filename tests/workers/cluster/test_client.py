@@ -7,10 +7,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import certifi
 import pytest
+from kubernetes.client import ApiClient
 
+from mesh.domain.catalog import Cluster
 from mesh.domain.errors import Conflict, Refused, Unavailable
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.serving import free_port
@@ -20,6 +24,8 @@ from workers.cluster import client as module
 from workers.cluster.client import KubernetesClient
 from workers.cluster.faults import UnknownOutcome
 from workers.cluster.resources import ENDPOINT_SLICES, PODS, Resource
+from workers.cluster.served import WANTED
+from workers.cluster.together import together
 
 ROUTES = Resource("networking.istio.io", "v1", "virtualservices", "VirtualService")
 WEIGHT = "/spec/http/0/route/0/weight"
@@ -64,7 +70,7 @@ def test_discovery_finds_what_is_served(world: World) -> None:
     versions = dict(world.client().discover().versions)
     assert versions[("networking.istio.io", "virtualservices")] == "v1"
     assert versions[("split.smi-spec.io", "trafficsplits")] == "v1alpha4"
-    assert len(versions) == 4
+    assert versions.keys() <= {(wanted.group, wanted.plural) for wanted in WANTED}
 
 
 def test_a_patch_is_written_under_our_name(routed: World) -> None:
@@ -72,7 +78,7 @@ def test_a_patch_is_written_under_our_name(routed: World) -> None:
     obj = routed.client().patch(ROUTES, "shop", "api-vs", SET_50)
     assert obj is not None
     assert obj["spec"]["http"][0]["route"][0]["weight"] == 50
-    assert obj["metadata"]["managedFields"][-1]["manager"] == "meshbot"
+    assert [entry["manager"] for entry in obj["metadata"]["managedFields"]].count("meshbot") == 1
     assert routed.seen()[-1] == ("PATCH", ROUTES.path("shop", "api-vs"), "fieldManager=meshbot")
 
 
@@ -181,16 +187,148 @@ def test_a_stranger_is_not_an_empty_cluster(login_page: KubernetesClient) -> Non
         login_page.read(ROUTES, "shop", "api-vs")
 
 
+def test_a_server_that_is_away_is_named_with_its_address(tmp_path: Path) -> None:
+    """With what is wrong with it, and without a password that stands in the address."""
+    port = free_port()
+    (tmp_path / "kubeconfig").write_text(kubeconfig_text(f"http://user:secret@127.0.0.1:{port}"))
+    with pytest.raises(Unavailable) as caught:
+        KubernetesClient("edge", kubeconfig=str(tmp_path / "kubeconfig")).discover()
+    assert caught.value.message == (
+        f"Cluster edge did not answer at http://127.0.0.1:{port}: the connection was refused."
+    )
+
+
+def test_a_name_that_nobody_knows_is_said(tmp_path: Path) -> None:
+    """Not "refused", which would send people to look at the wrong end."""
+    (tmp_path / "kubeconfig").write_text(kubeconfig_text("http://nowhere.invalid:6443"))
+    with pytest.raises(Unavailable, match=r"at http://nowhere\.invalid:6443: no such host name is known"):
+        KubernetesClient("edge", kubeconfig=str(tmp_path / "kubeconfig")).discover()
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[tuple[KubernetesClient, list[str]]]:
+    """Return a client of a server that closes each connection after one answer without saying so, and what it heard."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    heard: list[str] = []
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+    held: list[socket.socket] = []
+
+    def serve() -> None:
+        # The fixture's end takes both kinds of socket away.
+        with suppress(OSError):
+            while True:
+                held.append(listener.accept()[0])
+                with held[-1] as connection:
+                    heard.append(connection.recv(65536).split()[0].decode())
+                    connection.sendall(answer)
+                    # Waits for the next request and hangs up on it, as a server whose patience ends at that moment.
+                    request = connection.recv(65536)
+                    heard.extend(f"unanswered {request.split()[0].decode()}" for _ in request[:1])
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    (tmp_path / "kubeconfig").write_text(kubeconfig_text(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+    yield KubernetesClient("demo", kubeconfig=str(tmp_path / "kubeconfig")), heard
+    listener.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError):
+        held[-1].shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+    listener.close()
+
+
+def test_a_reading_on_a_closed_connection_is_asked_again(impatient: tuple[KubernetesClient, list[str]]) -> None:
+    """Nobody sees that a kept connection was closed in the moment it was used."""
+    client, heard = impatient
+    client.read(ROUTES, "shop", "api-vs")
+    assert client.read(ROUTES, "shop", "api-vs") == {}
+    assert heard == ["GET", "unanswered GET", "GET"]
+
+
+def test_a_patch_on_a_closed_connection_is_not_sent_again(impatient: tuple[KubernetesClient, list[str]]) -> None:
+    """It may have been written before the connection went."""
+    client, heard = impatient
+    client.read(ROUTES, "shop", "api-vs")
+    with pytest.raises(UnknownOutcome):
+        client.patch(ROUTES, "shop", "api-vs", SET_50)
+    assert heard == ["GET", "unanswered PATCH"]
+
+
 @pytest.mark.parametrize("context", ["", "nope"])
 def test_a_bad_configuration_says_so(tmp_path: Path, context: str) -> None:
     """A missing file, a missing context, and no pod around us."""
     path = tmp_path / "kubeconfig"
     if context:
         path.write_text(kubeconfig_text("http://127.0.0.1:1"))
-    with pytest.raises(Unavailable, match="cannot be reached"):
+    with pytest.raises(Unavailable, match="Cluster demo cannot be reached"):
         KubernetesClient("demo", kubeconfig=str(path), context=context).discover()
-    with pytest.raises(Unavailable, match="cannot be reached"):
+    with pytest.raises(Unavailable, match="Cluster demo cannot be reached"):
         KubernetesClient("demo").discover()
+
+
+GARBLED = {
+    "no YAML": "clusters: [",
+    "text": "just words",
+    "a list": "- a\n- b\n",
+    "no clusters": "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: []\n",
+    "no Base64": kubeconfig_text("https://127.0.0.1:1").replace(
+        "server:", "certificate-authority-data: 'S3CRET!'\n      server:"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", GARBLED.values(), ids=list(GARBLED))
+def test_a_garbled_kubeconfig_is_a_cluster_that_cannot_be_reached(tmp_path: Path, text: str) -> None:
+    """It is no bug of ours, it does not keep other clusters from working, and what it holds is not repeated."""
+    (tmp_path / "kubeconfig").write_text(text)
+    with pytest.raises(Unavailable, match="Cluster demo cannot be reached") as caught:
+        KubernetesClient("demo", kubeconfig=str(tmp_path / "kubeconfig")).discover()
+    assert "S3CRET" not in caught.value.message
+
+
+def test_each_cluster_is_reached_as_the_configuration_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own kubeconfig, by a context of the environment's, or by the pod's own account."""
+    for name, port in (("own", 1), ("environment", 2)):
+        (tmp_path / name).write_text(kubeconfig_text(f"http://127.0.0.1:{port}"))
+    in_pod(tmp_path, monkeypatch)
+    given = str(tmp_path / "environment")
+    clusters = (
+        Cluster("edge", kubeconfig=str(tmp_path / "own")),
+        Cluster("prod"),
+        Cluster("here", in_cluster=True),
+    )
+    hosts = [KubernetesClient.of(one, kubeconfig=given)._connected().configuration.host for one in clusters]
+    assert hosts == ["http://127.0.0.1:1", "http://127.0.0.1:2", "https://10.96.0.1:443"]
+    assert KubernetesClient.of(Cluster("prod"))._connected().configuration.host == "https://10.96.0.1:443"
+    with pytest.raises(Unavailable, match="Cluster west cannot be reached"):
+        KubernetesClient.of(Cluster("west", context="west"), kubeconfig=given).discover()
+
+
+def in_pod(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lay out a pod's service account and address of the API server."""
+    token, authority = directory / "token", directory / "ca.crt"
+    token.write_text("sometoken")
+    authority.write_text(Path(certifi.where()).read_text())
+    monkeypatch.setattr("kubernetes.config.incluster_config.SERVICE_TOKEN_FILENAME", str(token))
+    monkeypatch.setattr("kubernetes.config.incluster_config.SERVICE_CERT_FILENAME", str(authority))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+
+
+def test_first_questions_at_the_same_time_share_one_client(routed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would open connections of its own otherwise, and shake hands for them."""
+    client, built = routed.client(), []
+    build = client._build
+
+    def slowly() -> ApiClient:
+        built.append(threading.get_ident())
+        time.sleep(0.05)
+        return build()
+
+    monkeypatch.setattr(client, "_build", slowly)
+    found = together([lambda: client.read(ROUTES, "shop", "api-vs")] * 8)
+    assert all(found)
+    assert len(built) == 1
 
 
 def test_a_fork_gets_connections_of_its_own(routed: World) -> None:

@@ -1,0 +1,76 @@
+"""Whose callers follow a VirtualService, and what is said of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.workers.cluster.shapes import Obj, arm, canary, virtual_service
+from workers.cluster.virtualservice import VIRTUAL_SERVICE, read
+
+
+def warnings(obj: Obj) -> str:
+    """Return the warnings of the object's first route as one text."""
+    return " ".join(read(obj)[0].warnings)
+
+
+def aged(name: str, created: str, **spec: object) -> Obj:
+    """Return a VirtualService of `api` with an age."""
+    obj = virtual_service(canary(), name=name, **spec)
+    obj["metadata"]["creationTimestamp"] = created
+    return obj
+
+
+def test_an_ordinary_object_has_none() -> None:
+    """Nothing is said where there is nothing to know."""
+    assert warnings(virtual_service(canary(), hosts=["api", "api.shop.svc.cluster.local"], exportTo=["*"])) == ""
+    assert warnings(virtual_service(canary(), gateways=["mesh", "public"])) == ""
+
+
+def test_a_gateway_alone_leaves_the_mesh_out() -> None:
+    """Without `mesh` among its gateways, calls between services do not follow it."""
+    assert "gateway infra/public, www follows" in warnings(virtual_service(canary(), gateways=["infra/public", "www"]))
+
+
+@pytest.mark.parametrize(
+    ("exported", "said"), [(["."], "shop."), (["web", "."], "shop, web."), (["web"], ": web."), (["~"], ": none.")]
+)
+def test_an_export_names_who_follows(exported: list[str], said: str) -> None:
+    """Only the namespaces it is exported to follow it; a dot is its own."""
+    assert f"spec.exportTo){said if said[0] == ':' else ': ' + said}" in warnings(
+        virtual_service(canary(), exportTo=exported)
+    )
+
+
+def test_several_services_move_together() -> None:
+    """One object for two Services changes both."""
+    assert "several services: api.shop, web.other." in warnings(virtual_service(canary(), hosts=["web.other", "api"]))
+
+
+@pytest.mark.parametrize("host", ["api.shop", "api.shop.svc"])
+def test_half_names_are_pointed_out(host: str) -> None:
+    """Istio completes names without dots only; other half names reach no Service."""
+    said = f"Istio does not complete the host {host}: as a Service it is api.shop.svc.cluster.local."
+    assert said in warnings(virtual_service(canary(), hosts=[host]))
+    assert said in warnings(virtual_service({"route": [arm(host)]}))
+
+
+def test_hosts_of_the_world_are_left_in_peace() -> None:
+    """A domain with one dot is not taken for half a name."""
+    assert warnings(virtual_service({"route": [arm("example.com", weight=1), arm("api", weight=1)]})) == ""
+
+
+def test_the_younger_of_two_in_the_mesh_is_warned_of() -> None:
+    """Sidecars follow the older one only; it needs no warning itself."""
+    old = aged("z", "2024-01-01T00:00:00Z")
+    young = aged("a", "2025-01-01T00:00:00Z", hosts=["api.shop.svc.cluster.local"])
+    [said] = VIRTUAL_SERVICE.beside(young, [old])
+    assert said.startswith("VirtualService shop/z is older and has the same host")
+    assert VIRTUAL_SERVICE.beside(old, [young]) == ()
+
+
+def test_gateways_merge_and_other_hosts_do_not_meet() -> None:
+    """Two objects for gateways, or for different hosts, both count."""
+    old, young = "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z"
+    for spec in ({"gateways": ["public"]}, {"hosts": ["web"]}):
+        assert VIRTUAL_SERVICE.beside(aged("a", young), [aged("z", old, **spec)]) == ()
+        assert VIRTUAL_SERVICE.beside(aged("a", young, **spec), [aged("z", old)]) == ()
