@@ -140,7 +140,7 @@ def _setting(redis: Redis, wanted: tuple[str, str], todo: str) -> Finding:
 
 def _cluster(environment: Environment, cluster: Cluster) -> Finding:
     what = f"k8s {cluster.name}"
-    client = KubernetesClient(cluster.name, kubeconfig=environment.kubeconfig, context=cluster.context)
+    client = KubernetesClient.of(cluster, kubeconfig=environment.kubeconfig)
 
     def ask() -> Finding:
         served = client.discover()

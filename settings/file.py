@@ -16,7 +16,7 @@ from mesh.domain.gates import Limits
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy, Role
 from settings.lines import Document, Path, Problem, dotted, read_lines
-from settings.schema import ConfigFile, RoleSection, ServiceSection, section_at
+from settings.schema import ClusterSection, ConfigFile, RoleSection, ServiceSection, section_at
 
 MAX_BYTES = 1_048_576
 
@@ -54,7 +54,7 @@ def read_catalog(path: str | None, *, prometheus_url: str = "") -> Catalog:
 
 def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
     """Turn a checked file into the values that the rules work with."""
-    clusters = tuple(Cluster(name, **section.model_dump()) for name, section in config.clusters.items())
+    clusters = tuple(_cluster(name, section) for name, section in config.clusters.items())
     clusters = clusters or (Cluster("default"),)
     if len(clusters) == 1 and not clusters[0].prometheus_url:
         clusters = (replace(clusters[0], prometheus_url=prometheus_url),)
@@ -66,11 +66,25 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
     )
 
 
+def _cluster(name: str, section: ClusterSection) -> Cluster:
+    said = section.model_dump()
+    said |= {"kubeconfig": section.kubeconfig or "", "route_namespaces": tuple(section.route_namespaces)}
+    return Cluster(name, **said)
+
+
 def _service(name: str, section: ServiceSection) -> Service:
     gates = section.gates
-    limits = Limits(gates.success_min, gates.p99_max_ms, gates.requests_min, gates.window, float(gates.max_age))
+    limits = Limits(
+        success_min=gates.success_min,
+        p99_max_ms=gates.p99_max_ms,
+        requests_min=gates.requests_min,
+        window_s=gates.window,
+        max_age_s=float(gates.max_age),
+        load_max=gates.load_max,
+    )
     words = ("cluster", "namespace", "stable", "canary", "route", "mesh")
-    return Service(section.service or name, limits=limits, **{word: getattr(section, word) or "" for word in words})
+    said = {word: getattr(section, word) or "" for word in words}
+    return Service(section.service or name, limits=limits, git=section.git, **said)
 
 
 def _role(name: str, section: RoleSection) -> Role:
@@ -148,6 +162,7 @@ def _meaning(path: Path) -> str:
 def _disagreements(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     """Find what is well formed, but does not fit the rest of the file."""
     clusters = tuple(config.clusters) or ("default",)
+    yield from _contradictions(config.clusters)
     for name, service in config.services.items():
         if service.cluster and service.cluster not in clusters:
             yield ("services", name, "cluster"), _no_cluster(service.cluster, clusters)
@@ -158,6 +173,20 @@ def _disagreements(config: ConfigFile) -> Iterator[tuple[Path, str]]:
             if not set(cluster) & set("*?[") and cluster not in clusters:
                 yield ("policy", "roles", name, "clusters", index), _no_cluster(cluster, clusters)
     yield from _shadows(config.services)
+
+
+def _contradictions(clusters: Mapping[str, ClusterSection]) -> Iterator[tuple[Path, str]]:
+    """Find a cluster reached in two ways, and two that are one: what is meant for one would change the other."""
+    for name, section in clusters.items():
+        for key in ("kubeconfig", "context"):
+            if section.in_cluster and getattr(section, key):
+                yield ("clusters", name, key), "contradicts `in_cluster: true`, which needs none; remove one of them"
+    for (first, one), (second, other) in combinations(clusters.items(), 2):
+        if all(getattr(one, key) == getattr(other, key) for key in ("kubeconfig", "context", "in_cluster")):
+            yield (
+                ("clusters", second),
+                f"is reached in the same way as `{first}`; give each its `context`, `kubeconfig` or `in_cluster`",
+            )
 
 
 def _no_cluster(name: str, clusters: tuple[str, ...]) -> str:

@@ -24,6 +24,7 @@ TYPES = {
     "string": "text",
     "integer": "whole number",
     "number": "number",
+    "boolean": "true or false",
     "array": "list",
     "object": "keys and values",
 }
@@ -100,7 +101,9 @@ def _default(about: dict[str, Any]) -> str:
     value = about.get("default")
     if value in (None, "", [], {}) or isinstance(value, dict):
         return ""
-    return f'`["{value[0]}"]`' if isinstance(value, list) else f"`{value}`"
+    if isinstance(value, list):
+        return f'`["{value[0]}"]`'
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 if __name__ == "__main__":

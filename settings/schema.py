@@ -69,8 +69,11 @@ Grant = Annotated[str, AfterValidator(_changing)]
 Address = Annotated[str, AfterValidator(_http)]
 Seconds = Annotated[int, BeforeValidator(_seconds), WithJsonSchema({"type": "duration"})]
 Patterns = Annotated[list[Text], BeforeValidator(_every), Field(min_length=1)]
-RouteName = Annotated[Text, StringConstraints(pattern=r"^(VirtualService|TrafficSplit|HTTPRoute)/[^/\s]+(/[^\n]+)?$")]
+RouteName = Annotated[
+    Text, StringConstraints(pattern=r"^(VirtualService|TrafficSplit|HTTPRoute|GRPCRoute)/[^/\s]+(/[^\n]+)?$")
+]
 MeshName = Literal["istio", "linkerd"]
+GitName = Literal["refuse", "patch"]
 
 
 class Section(BaseModel):
@@ -82,7 +85,17 @@ class Section(BaseModel):
 class ClusterSection(Section):
     """One Kubernetes cluster. The first one is used when a command names none."""
 
+    kubeconfig: Annotated[
+        Text | None, Field(description="Path of this cluster's own kubeconfig; without one that of `KUBECONFIG`.")
+    ] = None
     context: Annotated[str, Field(description="Context of the kubeconfig; empty: its current one, or in-cluster.")] = ""
+    in_cluster: Annotated[
+        bool,
+        Field(
+            description="True for the cluster meshbot runs in, reached by the pod's service account; then neither "
+            "`kubeconfig` nor `context` may be set."
+        ),
+    ] = False
     namespace: Annotated[
         Name, Field(description="Namespace used when neither the command nor the service names one.")
     ] = "default"
@@ -90,6 +103,21 @@ class ClusterSection(Section):
         Address, Field(description="Base URL of this cluster's Prometheus; without one every gate is unknown.")
     ] = ""
     mesh: Annotated[MeshName, Field(description="Whose metrics speak for HTTPRoutes: `istio` or `linkerd`.")] = "istio"
+    route_namespaces: Annotated[
+        list[Name],
+        Field(
+            max_length=20,
+            description="Where routes are looked for besides the service's own namespace, e.g. that of the gateways; "
+            "at most 20.",
+        ),
+    ] = []
+    git: Annotated[
+        GitName,
+        Field(
+            description="Routes that Argo CD or Flux keep: `refuse` to move their weights (rollback and undo are still "
+            "done), or `patch` them and warn."
+        ),
+    ] = "refuse"
 
 
 class ChannelsSection(Section):
@@ -124,6 +152,16 @@ class GatesSection(Section):
             ge=1, le=3_600, description="Oldest newest sample that still counts as live: seconds, or with s, m or h."
         ),
     ] = int(DEFAULTS.max_age_s)
+    load_max: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1_000,
+            allow_inf_nan=False,
+            description="How many times the share of the busiest endpoint now an endpoint may get; 0 asks for one "
+            "ready endpoint only.",
+        ),
+    ] = DEFAULTS.load_max
 
 
 class ServiceSection(Section):
@@ -141,6 +179,7 @@ class ServiceSection(Section):
         Field(description="`Kind/name` or `Kind/name/rule` to use when several routes carry weights."),
     ] = None
     mesh: Annotated[MeshName | None, Field(description="Overrides the cluster's `mesh`.")] = None
+    git: Annotated[GitName | None, Field(description="Overrides the cluster's `git`.")] = None
     gates: Annotated[GatesSection, Field(description="Limits of this service's gates.")] = GatesSection()
 
 
@@ -152,7 +191,10 @@ class RoleSection(Section):
     may: Annotated[
         list[Grant],
         BeforeValidator(_every),
-        Field(min_length=1, description='What is granted: `promote`, `set`, `rollback`, `undo`, or `"*"` for all.'),
+        Field(
+            min_length=1,
+            description='What is granted: `promote`, `set`, `rollback`, `undo`, `adopt`, `reapply`, or `"*"` for all.',
+        ),
     ]
     services: Annotated[Patterns, Field(description="Service names; `*` stands for any run of characters.")] = ["*"]
     namespaces: Annotated[Patterns, Field(description="Namespaces; `*` as above.")] = ["*"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mesh.domain.commands import Target
+from mesh.domain.errors import MeshbotError
 from mesh.domain.gates import Reading
 from mesh.domain.routes import Arm
 from mesh.ports import Metrics
@@ -48,3 +49,15 @@ def test_what_went_wrong_is_said_in_the_reading(metrics: Metrics) -> None:
     reading = metrics.read(BLIND, SILENT, window_s=300)
     assert reading.problem
     assert (reading.requests, reading.success, reading.p99_ms) == (None, None, None)
+
+
+def test_requests_of_an_arm_are_counted_alone(metrics: Metrics) -> None:
+    """For the split of traffic nothing but the count is asked; no traffic counts as none."""
+    assert metrics.count(V2, MIXED, window_s=300) == pytest.approx(3000, abs=110)
+    assert metrics.count(UNSEEN, MIXED, window_s=300) == 0
+
+
+def test_what_cannot_be_counted_is_an_error(metrics: Metrics) -> None:
+    """Nobody may take "not known" for "none"."""
+    with pytest.raises(MeshbotError, match="no metrics server"):
+        metrics.count(BLIND, SILENT, window_s=300)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mesh.domain.catalog import Catalog, Cluster
 from mesh.domain.commands import Target, Verb
 from mesh.domain.errors import Refused
+from mesh.domain.gates import Limits
 from mesh.domain.policy import Actor, decide
 from settings.file import Misconfigured, read_catalog
 
@@ -74,10 +75,48 @@ def test_the_environments_prometheus_fills_the_only_cluster(tmp_path: Path) -> N
     assert read(tmp_path, "clusters: {a: {}}", prometheus_url=url).clusters[0].prometheus_url == url
     own = read(tmp_path, "clusters: {a: {prometheus_url: http://own}}", prometheus_url=url)
     assert own.clusters[0].prometheus_url == "http://own"
-    assert [c.prometheus_url for c in read(tmp_path, "clusters: {a: {}, b: {}}", prometheus_url=url).clusters] == [
-        "",
-        "",
-    ]
+    two = read(tmp_path, "clusters: {a: {context: a}, b: {context: b}}", prometheus_url=url)
+    assert [cluster.prometheus_url for cluster in two.clusters] == ["", ""]
+
+
+def test_each_cluster_says_how_it_is_reached(tmp_path: Path) -> None:
+    """A kubeconfig of its own, a context, or the pod's account; and where its routes are, and what Git is to it."""
+    catalog = read(
+        tmp_path,
+        """
+        clusters:
+          prod: {in_cluster: true, route_namespaces: [ingress, shared], git: patch}
+          edge: {kubeconfig: /etc/edge, context: edge}
+        services: {api: {cluster: prod, git: refuse}, web: {cluster: prod}}
+        """,
+    )
+    assert catalog.clusters == (
+        Cluster("prod", in_cluster=True, route_namespaces=("ingress", "shared"), git="patch"),
+        Cluster("edge", kubeconfig="/etc/edge", context="edge"),
+    )
+    assert [catalog.git(Target("prod", "shop", name)) for name in ("api", "web")] == ["refuse", "patch"]
+    assert catalog.git(Target("edge", "shop", "api")) == "refuse"
+
+
+def test_every_limit_of_the_gates_arrives(tmp_path: Path) -> None:
+    """Each key of `gates` is the limit of its name."""
+    text = "{success_min: 98, p99_max_ms: 7, requests_min: 3, window: 20, max_age: 30, load_max: 0}"
+    catalog = read(tmp_path, f"services: {{api: {{gates: {text}}}}}")
+    assert catalog.service(Target("", "", "api")).limits == Limits(98, 7, 3, 20, 30, 0)
+
+
+def test_what_can_be_granted_is_every_change(tmp_path: Path) -> None:
+    """`adopt` and `reapply` are granted like the other verbs."""
+    catalog = read(tmp_path, "policy: {roles: {sre: {users: [U0JIN], may: [adopt, reapply]}}}")
+    assert catalog.policy.roles[0].verbs == ("adopt", "reapply")
+
+
+@pytest.mark.parametrize("kind", ["VirtualService", "TrafficSplit", "HTTPRoute", "GRPCRoute"])
+def test_a_route_is_named_by_any_kind(kind: str, tmp_path: Path) -> None:
+    """Kind, name and rule; a rule may hold slashes, spaces and quotes."""
+    name = f'{kind}/api/http prefix:/v2 "x"'
+    catalog = read(tmp_path, f"services: {{api: {{route: '{name}'}}}}")
+    assert catalog.service(Target("", "", "api")).route == name
 
 
 @pytest.mark.parametrize(
@@ -122,6 +161,29 @@ MISTAKES = [
     ("services: {api: {}, api2: {service: api}}", "1: services.api2: speaks of the same service as `api`"),
     ("clusters: {prod: {mesh: consul}}", "1: clusters.prod.mesh: should be 'istio' or 'linkerd'"),
     ("clusters: {prod: {prometheus_url: 'prom:9090'}}", "1: clusters.prod.prometheus_url: not an address"),
+    ("clusters: {prod: {in_cluster: yes please}}", "1: clusters.prod.in_cluster: should be a valid boolean"),
+    (
+        "clusters:\n  prod:\n    in_cluster: true\n    kubeconfig: /etc/k\n",
+        "4: clusters.prod.kubeconfig: contradicts `in_cluster: true`",
+    ),
+    ("clusters: {prod: {in_cluster: true, context: prod}}", "1: clusters.prod.context: contradicts `in_cluster: true`"),
+    (
+        "clusters:\n  a: {context: x}\n  b: {context: x}\n",
+        "3: clusters.b: is reached in the same way as `a`",
+    ),
+    ("clusters: {prod: {kubeconfig: ''}}", "1: clusters.prod.kubeconfig: should have at least 1 character"),
+    (
+        "clusters: {prod: {route_namespaces: ingress}}",
+        "1: clusters.prod.route_namespaces: should be a list: [one, two]",
+    ),
+    ("clusters: {prod: {route_namespaces: [In]}}", "1: clusters.prod.route_namespaces[0]: 'In' is not a name"),
+    ("clusters: {prod: {git: ignore}}", "1: clusters.prod.git: should be 'refuse' or 'patch'"),
+    ("services: {api: {git: maybe}}", "1: services.api.git: should be 'refuse' or 'patch'"),
+    (
+        "services: {api: {gates: {load_max: -1}}}",
+        "1: services.api.gates.load_max: should be greater than or equal to 0",
+    ),
+    ("services: {api: {route: Ingress/api}}", "1: services.api.route: does not have the right form"),
     ("channels: {audit: '#audit'}", "1: channels.audit: '#audit' is not a channel id; ids only"),
     (
         "policy: {roles: {sre: {users: ['@jin'], may: '*'}}}",
@@ -173,7 +235,7 @@ def test_entries_of_one_service_may_differ_by_place(tmp_path: Path) -> None:
     catalog = read(
         tmp_path,
         """
-        clusters: {a: {}, b: {}}
+        clusters: {a: {context: a}, b: {context: b}}
         services:
           api: {cluster: a, canary: v2}
           api-b: {service: api, cluster: b, canary: v3}

@@ -12,7 +12,7 @@ from requests.adapters import Retry
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target
-from mesh.domain.errors import MeshbotError
+from mesh.domain.errors import MeshbotError, Refused, Unavailable
 from mesh.domain.gates import Reading
 from mesh.domain.routes import Arm
 from workers.metrics.promql import REPORTERS, Series, series_of
@@ -49,6 +49,24 @@ class PrometheusMetrics:
                 return _measured(prometheus, series, window_s)
             except Trouble as trouble:
                 return Reading(problem=str(trouble), queries=tuple(prometheus.asked))
+
+    def count(self, arm: Arm, target: Target, *, window_s: int) -> float:
+        """Return how many requests the arm answered in the last `window_s` seconds.
+
+        Raises Unavailable when Prometheus cannot say, Refused when nothing could ever tell: no metrics server is
+        configured, or no label tells this arm from the others.
+        """
+        url = self._catalog.cluster(target.cluster).prometheus_url.rstrip("/")
+        if not url:
+            raise Refused(f"no metrics server is configured for cluster {target.cluster}")
+        series = series_of(arm, target, self._catalog.mesh(target))
+        with Prometheus(url) as prometheus:
+            try:
+                reporter = _reporter(prometheus, series)
+                seen = series.seen_by(reporter[0]) if reporter else series
+                return (prometheus.scalar(seen.count(window_s)) or 0.0) if reporter else 0.0
+            except Trouble as trouble:
+                raise Unavailable(str(trouble)) from trouble
 
 
 class Prometheus:
@@ -108,19 +126,28 @@ class Prometheus:
 
 
 def _measured(prometheus: Prometheus, series: Series, window_s: int) -> Reading:
-    """Ask for the age first: it tells which reporters there are, and all other values must come from the same one."""
-    ages = {labels.get("reporter", ""): age for labels, age in prometheus.vector(series.newest())}
-    reporter = next((name for name in (*REPORTERS, "") if name in ages), None)
-    if reporter is None:
+    found = _reporter(prometheus, series)
+    if found is None:
         return Reading(queries=tuple(prometheus.asked))
+    reporter, age_s = found
     seen = series.seen_by(reporter)
     reading = Reading(
         requests=_rounded(prometheus.scalar(seen.count(window_s))),
         success=_percent(prometheus.scalar(seen.success(window_s))),
         p99_ms=prometheus.scalar(seen.p99(window_s)),
-        age_s=_finite(ages[reporter]),
+        age_s=_finite(age_s),
     )
     return replace(reading, queries=tuple(prometheus.asked))
+
+
+def _reporter(prometheus: Prometheus, series: Series) -> tuple[str, float] | None:
+    """Return the best reporter there is and the age in seconds of its newest sample; None where nothing was counted.
+
+    All other values must come from the same reporter, or requests would be counted twice.
+    """
+    ages = {labels.get("reporter", ""): age for labels, age in prometheus.vector(series.newest())}
+    name = next((name for name in (*REPORTERS, "") if name in ages), None)
+    return None if name is None else (name, ages[name])
 
 
 def _sample(item: Any) -> Sample:

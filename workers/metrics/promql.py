@@ -81,6 +81,10 @@ def series_of(arm: Arm, target: Target, mesh: str) -> Series:
     """
     if not arm.service:
         raise Refused(f"{arm.name} is not a Service of the mesh, so no proxy reports on it")
+    if arm.protocol != "http":
+        raise Refused(
+            f"{arm.name} is an arm of a {arm.protocol} route, whose proxies count connections and no requests"
+        )
     namespace = arm.namespace or target.namespace
     return _linkerd(arm, namespace) if mesh == "linkerd" else _istio(arm, namespace)
 

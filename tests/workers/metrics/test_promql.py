@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mesh.domain.commands import Target
 from mesh.domain.errors import Refused
-from mesh.domain.routes import Arm
+from mesh.domain.routes import Arm, Protocol
 from workers.metrics.promql import quoted, series_of
 
 TARGET = Target("demo", "shop", "api")
@@ -70,6 +70,13 @@ def test_what_is_no_service_is_not_measured() -> None:
     """A destination outside the mesh has no proxy that reports."""
     with pytest.raises(Refused, match="no proxy reports"):
         series_of(Arm("www", 1, 1, "/w"), TARGET, "istio")
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "tls"])
+def test_connections_are_no_requests(protocol: Protocol) -> None:
+    """The proxies of tcp and tls routes count none, so no gate can pass on them."""
+    with pytest.raises(Refused, match=f"a {protocol} route, whose proxies count connections"):
+        series_of(Arm("db", 1, 1, "/w", service="db", protocol=protocol), TARGET, "istio")
 
 
 def test_linkerd_has_no_subsets() -> None:
