@@ -13,6 +13,7 @@ from bot.requests import Request
 from chat import answers
 from chat.blocks import Message
 from chat.buttons import ROLLBACK, UNDO
+from chat.choices import CHOICES
 from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
 from mesh.domain.errors import MeshbotError, Refused
 from mesh.domain.grammar import is_operation, parse
@@ -112,8 +113,15 @@ def _start(desk: Desk, command: Command, request: Request) -> Message:
 
 def _roll_back(desk: Desk, request: Request) -> Message:
     with nothing_started():
-        where = desk.operations.get(_claimed(request)).target
-    command = Command(verb=Verb.ROLLBACK, service=where.service, namespace=where.namespace, cluster=where.cluster)
+        former = desk.operations.get(_claimed(request))
+    where = former.target
+    command = Command(
+        verb=Verb.ROLLBACK,
+        service=where.service,
+        namespace=where.namespace,
+        cluster=where.cluster,
+        route=former.command.route,
+    )
     return _start(desk, command, request)
 
 
@@ -121,11 +129,16 @@ def _undo(desk: Desk, request: Request) -> Message:
     return _start(desk, Command(verb=Verb.UNDO, operation=_claimed(request)), request)
 
 
+def _choose(desk: Desk, request: Request) -> Message:
+    """Do what the button says as if the presser had typed it: same grammar, same rights, same answers."""
+    return _words(desk, replace(request, text=request.claim))
+
+
 def _claimed(request: Request) -> str:
     """Return the id on the button: only a claim, so the operation is read again and rights are checked as ever."""
-    if not is_operation(request.operation):
+    if not is_operation(request.claim):
         raise Refused("This button names no operation.", hint="Type the command instead: /mesh help.")
-    return request.operation
+    return request.claim
 
 
 _READING: dict[Verb, Callable[[Desk, Command, Request], Message]] = {
@@ -138,5 +151,6 @@ _READING: dict[Verb, Callable[[Desk, Command, Request], Message]] = {
 BUTTONS: dict[str, Callable[[Desk, Request], Message]] = {
     ROLLBACK: _roll_back,
     UNDO: _undo,
+    **dict.fromkeys(CHOICES, _choose),
 }
-"""What each button of a card does."""
+"""What each of our buttons does."""

@@ -27,8 +27,8 @@ class Request:
     """The words as typed; empty for a button."""
     button: str = ""
     """Name of the pressed button (`chat.buttons`); empty for words."""
-    operation: str = ""
-    """For a button: the operation on whose card it is. A claim, to be looked up."""
+    claim: str = ""
+    """For a button: its value, an operation's id or a command. Only a claim: looked up, or parsed like typed text."""
     app: str = ""
     """Slack app this was sent to."""
     enterprise: str = ""
@@ -85,7 +85,7 @@ def from_button(body: Payload) -> Request:
         ),
         dedupe=":".join(("button", *parts)),
         button=action["action_id"],
-        operation=str(action.get("value") or ""),
+        claim=str(action.get("value") or ""),
         app=body.get("api_app_id") or "",
         enterprise=(body.get("enterprise") or {}).get("id") or "",
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chat.blocks import Block, Message, context, header, message, section
-from chat.cards import change_in_short, choice_lines
-from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, join, shorten, user
+from chat.blocks import Block, Message, actions, context, header, message, section
+from chat.cards import change_in_short
+from chat.choices import offer
+from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, join, prose, shorten, user
 from chat.phrases import sign, was_forced, was_written
 from chat.tables import shares
 from mesh.domain.commands import CHANGING, Verb
@@ -23,6 +24,7 @@ _OPTIONS = (
     ("--force", "go ahead although a gate does not pass; needs --reason"),
     ("--namespace name, -n", "another namespace than the configured one"),
     ("--cluster name, -c", "another cluster"),
+    ("--route name, -r", "which of several routes, e.g. 'HTTPRoute/web' or 'VirtualService/api-vs/http[1]'"),
 )
 _MOST_ROLES = 20
 
@@ -77,12 +79,14 @@ def accepted_answer(receipt: Receipt) -> Message:
 
 
 def error_answer(error: MeshbotError) -> Message:
-    """Say what is wrong, why, and what to do next; short."""
+    """Say what is wrong, why, and what to do next; short. What would have been clear becomes buttons."""
     emoji, word = next((sign for kind, sign in _ERRORS if isinstance(error, kind)), (":x:", "Failed"))
     first = join(" ", [esc(emoji), bold(esc(f"{word}.")), esc(shorten(error.message, 900))])
-    lines = [first, esc(shorten(error.hint, 600)), *choice_lines(error.choices)]
+    offered = offer(error.choices)
+    lines = [first, prose(shorten(error.hint, 600)), *offered.lines]
     text = join(" ", [esc(f"{word}."), esc(shorten(error.message, 900)), esc(shorten(error.hint, 600))])
-    return message(text, [section(join("\n", lines))])
+    pressable = [actions(offered.buttons)] if offered.buttons else []
+    return message(text, [section(join("\n", lines)), *pressable])
 
 
 def late_answer() -> Message:
@@ -125,7 +129,8 @@ def _past(operation: Operation) -> Markup:
     weights = Markup("")
     if operation.plan and was_written(operation):
         arms = operation.plan.arms[:6]
-        weights = esc(f"{shares(arms, before=True)} -> {shares(arms, before=False)}")
+        before, after = shares(arms, before=True), shares(arms, before=False)
+        weights = esc(f"{before} -> {after}" if operation.plan.moves else f"stays {before}")
     reason = code(shorten(operation.command.reason, 120))
     return join(" · ", [head, forced, weights, when, user(operation.actor.user), reason, code(operation.id)])
 

@@ -44,6 +44,6 @@ def _from_to(operation: Operation) -> str:
     if plan is None:
         return "no plan was made"
     before, after = shares(plan.arms[:8], before=True), shares(plan.arms[:8], before=False)
-    if was_written(operation):
+    if was_written(operation) and plan.moves:
         return f"{before} -> {after}"
     return f"{before} -> {after} ?" if is_unsure(operation) else f"stays {before}"

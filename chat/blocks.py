@@ -69,7 +69,7 @@ class Button:
     """At most 75 characters, about 30 are seen."""
     action_id: str
     value: str
-    """At most 2,000 characters; here always an operation id."""
+    """At most 2,000 characters; here an operation's id, or a command, which is shorter than that."""
     spoken: str = ""
     """What screen readers say, at most 75 characters; empty means the label."""
     style: Literal["", "primary", "danger"] = ""

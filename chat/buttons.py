@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from chat.blocks import Button, Confirm
+from chat.choices import CALLED, Offer, command_button, is_typable, offer, short_routes
+from chat.confirming import NAMES, confirm_command
 from chat.figures import short_name
-from chat.phrases import is_change, is_unsure, was_written
+from chat.phrases import is_change, is_unaccepted, is_unsure, was_written, went_astray
 from chat.tables import shares
-from mesh.domain.commands import Verb
+from mesh.domain.commands import Command, Verb
+from mesh.domain.grammar import format_command
 from mesh.domain.operations import Operation, RouteStatus, State
 from mesh.domain.plans import Plan
+from mesh.domain.routes import shown
 
 ROLLBACK = "meshbot.rollback"
 UNDO = "meshbot.undo"
 """What Slack sends when one is pressed; the button's value is the operation's id."""
+MOST_DRIFTS = 3
+"""Drifted routes that get buttons: the card must stay one glance, and fit."""
 
 
 def buttons(operation: Operation) -> tuple[Button, ...]:
-    """Return the buttons of an operation's card: none while it runs, none where nothing could be set back."""
+    """Return the buttons of an operation's card: none while it runs, none where there is nothing to do."""
     if not operation.done:
         return ()
     if operation.command.verb is Verb.STATUS and operation.state is State.SUCCEEDED:
         return tuple(_after_status(operation))
-    if is_change(operation) and operation.plan:
-        return tuple(_after_change(operation, operation.plan))
-    return ()
+    ways_back = _after_change(operation, operation.plan) if is_change(operation) and operation.plan else ()
+    return (*ways_back, *offered(operation).buttons)
+
+
+def offered(operation: Operation) -> Offer:
+    """Return what the end leaves to choose from: a look where it is not all well, and what would have been clear."""
+    target, worth_a_look = operation.target, is_unsure(operation) or is_unaccepted(operation) or went_astray(operation)
+    status = Command(verb=Verb.STATUS, service=target.service, namespace=target.namespace, cluster=target.cluster)
+    look = (CALLED + format_command(status),) if worth_a_look else ()
+    return offer(look + operation.choices, asked=operation.command, target=target)
 
 
 def _after_change(operation: Operation, plan: Plan) -> Iterator[Button]:
@@ -35,18 +49,58 @@ def _after_change(operation: Operation, plan: Plan) -> Iterator[Button]:
     # A rollback that nobody knows the end of is wanted more than ever.
     if plan.stable and (astray or is_unsure(operation)):
         yield _roll_back(operation, f"{short_name(plan.stable)} to 100 %")
-    if operation.state is State.SUCCEEDED and written and verb is not Verb.UNDO:
+    known = operation.state is State.SUCCEEDED or is_unaccepted(operation)
+    if known and written and plan.moves and verb is not Verb.UNDO:
         yield _undo(operation, plan)
 
 
 def _after_status(operation: Operation) -> Iterator[Button]:
-    """Yield Roll back when exactly one route sends traffic to a canary: with two, a button would not say which."""
+    """Yield Roll back when exactly one route sends traffic to a canary, and what can be done about drift.
+
+    A route that a rollout controller owns is not ours to write.
+    """
     if not operation.target.service:
         return
-    led_astray = [route for route in operation.statuses if _canary_share(route) > 0]
+    led_astray = [route for route in operation.statuses if _canary_share(route) > 0 and not route.owner]
     stables = [arm.name for route in led_astray for arm in route.arms if arm.role == "stable"]
     if len(led_astray) == 1 and len(stables) == 1:
-        yield _roll_back(operation, f"{short_name(stables[0])} to 100 %")
+        what = f"{short_name(stables[0])} to 100 %"
+        if _is_alone(operation):
+            yield _roll_back(operation, what)
+        else:
+            yield from _run(operation, Verb.ROLLBACK, led_astray[0], place=0)
+    drifted = [route for route in operation.statuses if route.drift and not route.owner]
+    for at, route in enumerate(drifted[:MOST_DRIFTS]):
+        yield from _run(operation, Verb.ADOPT, route, place=2 * at + 1)
+        yield from _run(operation, Verb.REAPPLY, route, place=2 * at + 2)
+
+
+def _is_alone(operation: Operation) -> bool:
+    """Tell whether a command for the service needs not say which of its routes is meant."""
+    return sum(len(route.arms) > 1 for route in operation.statuses) < 2
+
+
+def _run(operation: Operation, verb: Verb, route: RouteStatus, *, place: int) -> Iterator[Button]:
+    """Yield the button for a verb on one route of a status; none for a route that no command could name."""
+    target, label = operation.target, NAMES[verb]
+    command = Command(verb=verb, service=target.service, namespace=target.namespace, cluster=target.cluster)
+    if not _is_alone(operation):
+        keys = [status.key for status in operation.statuses]
+        label = f"{label} {short_routes(keys)[operation.statuses.index(route)]}"
+        command = replace(command, route=route.key)
+    if is_typable(command):
+        confirm = confirm_command(command, target, known=_known(verb, route))
+        yield command_button(command, label, confirm, place=place)
+
+
+def _known(verb: Verb, route: RouteStatus) -> str:
+    """Return the weights that a verb is about, as the status shows them."""
+    if verb is Verb.REAPPLY and route.drift:
+        return route.drift.written
+    if verb is Verb.ADOPT:
+        # A card may be old: what is adopted is what stands there then.
+        return f"the weights as they are ({shown({arm.name: arm.weight for arm in route.arms})} when read)"
+    return next((arm.name for arm in route.arms if arm.role == "stable"), "")
 
 
 def _canary_share(route: RouteStatus) -> float:

@@ -7,29 +7,40 @@ verb and target, where, weights, gates, warnings, force, outcome, people and tim
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from chat.blocks import Block, Message, Plain, actions, context, header, message, section
-from chat.buttons import buttons
-from chat.escape import Markup, bold, code, date, esc, fence, join, shorten, user
+from chat.buttons import buttons, offered
+from chat.escape import Markup, bold, code, date, esc, fence, join, prose, shorten, user
+from chat.findings import astray_lines, route_findings, split_line
 from chat.phrases import is_change, is_plan, is_unsure, phrase, sign, title, was_forced, was_written
 from chat.tables import Moved, gates_table, route_table, weights_table
 from mesh.domain.commands import Verb
 from mesh.domain.gates import Verdict, overall
-from mesh.domain.operations import Event, Operation, State, Step
+from mesh.domain.operations import Event, Operation, RouteStatus, State, Step
 from mesh.domain.plans import PatchOp, Plan
 
 MOST_ROUTES = 12
 MOST_WARNINGS = 6
-MOST_CHOICES = 8
 MOST_TIMES = 8
 MOST_PATCHES = 20
 _SENTENCE = 600
 """Characters of one foreign sentence (an outcome, a warning): the card must stay one glance."""
+_HINT = 1500
+"""Characters of what to do next: it may hold a setting to copy, which is of no use when it is cut."""
 _BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min)(?!\w))")
 
 _CAME_OF_A_PATCH = frozenset({Step.PATCHED, Step.VERIFIED, Step.CONFLICT, Step.UNWRITTEN})
-_STEPS = {Step.UNCHANGED: "done", Step.CONFLICT: "not written, changed by others", Step.UNWRITTEN: "not written"}
+_CAME_OF_WAITING = frozenset({Step.VERIFIED, Step.UNACCEPTED, Step.FAILED})
+_STEPS = {
+    Step.UNCHANGED: "done",
+    Step.CONFLICT: "not written, changed by others",
+    Step.UNWRITTEN: "not written",
+    Step.AWAITING: "waiting to be accepted",
+    Step.UNACCEPTED: "not accepted",
+    Step.MEASURED: "split measured",
+}
 """Steps whose own name says too little."""
 _PLANNED_AGAIN = {
     Step.CONFLICT: "Somebody else changed the object first, so this was planned again.",
@@ -56,8 +67,9 @@ def _blocks(operation: Operation) -> Iterator[Block]:
     yield header(title(operation))
     yield context([_where(operation)])
     if operation.plan and operation.command.verb is not Verb.GATES:
-        yield section(join("\n", [_caption(operation), weights_table(operation.plan, _moved(operation))]))
-    yield from (section(route_table(route)) for route in operation.statuses[:MOST_ROUTES])
+        yield from _weights(operation, operation.plan)
+    for route in operation.statuses[:MOST_ROUTES]:
+        yield section(join("\n", [route_table(route, _named(route, operation)), route_findings(route)]))
     if operation.gates:
         yield section(gates_table(operation.gates))
     if operation.plan and is_plan(operation) and operation.plan.patch:
@@ -79,6 +91,26 @@ def _where(operation: Operation) -> Markup:
     label = operation.plan.label if operation.plan else ""
     forced = esc(":rotating_light: ") + bold(esc("FORCED")) if was_forced(operation) else Markup("")
     return join(" · ", [state, forced, esc(f"{target.cluster} / {target.namespace}"), esc(label)])
+
+
+def _weights(operation: Operation, plan: Plan) -> Iterator[Block]:
+    """Yield the weights, how they were rounded, and whether the traffic was seen to follow them."""
+    yield section(join("\n", [_caption(operation), weights_table(plan, _moved(operation))]))
+    notes = [esc(_stopped(note)) for note in plan.notes]
+    if operation.state is State.RUNNING and operation.patch_step is Step.AWAITING:
+        notes.append(esc(_stopped(f"Written and read back. It waits {operation.story[-1].text}")))
+    if told := astray_lines(operation):
+        yield section(told)
+    elif operation.split:
+        notes.append(split_line(operation.split))
+    if notes:
+        yield context(notes)
+
+
+def _named(route: RouteStatus, operation: Operation) -> str:
+    """Return the option that names a route, where a command for the service has to say which one is meant."""
+    several = operation.target.service and len(operation.statuses) > 1
+    return f"--route {shlex.quote(route.key)}" if several and route.key and len(route.arms) > 1 else ""
 
 
 def _moved(operation: Operation) -> Moved:
@@ -117,7 +149,7 @@ def _write(op: PatchOp) -> str:
 def _asides(operation: Operation) -> Iterator[Block]:
     """Yield warnings, and the force that nobody may overlook."""
     warnings = _warnings(operation)
-    lines = [join(" ", [esc(":warning: Warning:"), esc(_stopped(text))]) for text in warnings[:MOST_WARNINGS]]
+    lines = [join(" ", [esc(":warning: Warning:"), prose(_stopped(text))]) for text in warnings[:MOST_WARNINGS]]
     if hidden := warnings[MOST_WARNINGS:]:
         lines.append(esc(f"… and {len(hidden)} more warnings"))
     if lines:
@@ -148,10 +180,9 @@ def _forced(operation: Operation) -> Markup:
 
 
 def _ending(operation: Operation) -> Iterator[Block]:
-    """Yield the outcome, what to do next, and the commands that do it."""
-    lines = [_outcome(operation), esc(_stopped(operation.hint))]
-    look = (f"/mesh status {operation.target.service}",) if is_unsure(operation) else ()
-    lines += choice_lines(look + operation.choices)
+    """Yield the outcome, what to do next, and what to choose from besides the buttons."""
+    lines = [_outcome(operation), prose(_stopped(operation.hint, most=_HINT))]
+    lines += offered(operation).lines if operation.done else ()
     if filled := join("\n", lines):
         yield section(filled)
     last = [route.last_operation for route in operation.statuses if route.last_operation]
@@ -180,19 +211,6 @@ def _is_said_above(operation: Operation) -> bool:
     return all(gate.why in operation.outcome for gate in operation.gates if gate.verdict is verdict)
 
 
-def choice_lines(choices: tuple[str, ...]) -> list[Markup]:
-    """Return commands or names to choose from, as code, one line each."""
-    lines = [join(" ", [esc("•"), code(_typed(choice))]) for choice in choices[:MOST_CHOICES]]
-    hidden = len(choices) - MOST_CHOICES
-    return lines + ([esc(f"… and {hidden} more")] if hidden > 0 else [])
-
-
-def _typed(choice: str) -> str:
-    """Return a command as it is typed; a name stays a name."""
-    words = choice.split()
-    return f"/mesh {choice}" if len(words) > 1 and words[0] in tuple(Verb) else choice
-
-
 def _reason(operation: Operation) -> Plain:
     reason = operation.command.reason
     return Plain(f"“{shorten(reason, 300)}”" if reason else "")
@@ -211,18 +229,20 @@ def _times(operation: Operation) -> Markup:
 
 
 def _told(story: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Leave `patching` out where what came of it is told, too."""
+    """Leave `patching` and `awaiting` out where what came of it is told, too."""
     closed = max((at for at, event in enumerate(story) if event.step in _CAME_OF_A_PATCH), default=-1)
-    return tuple(event for at, event in enumerate(story) if event.step is not Step.PATCHING or at > closed)
+    answered = max((at for at, event in enumerate(story) if event.step in _CAME_OF_WAITING), default=-1)
+    until = {Step.PATCHING: closed, Step.AWAITING: answered}
+    return tuple(event for at, event in enumerate(story) if at > until.get(event.step, -1))
 
 
 def _step(step: Step) -> str:
     return _STEPS.get(step) or str(step)
 
 
-def _stopped(text: str) -> str:
+def _stopped(text: str, *, most: int = _SENTENCE) -> str:
     """Return a sentence with its final stop, numbers kept beside their units, not longer than it should be."""
-    said = _BEFORE_UNIT.sub("\u00a0", shorten(text.strip(), _SENTENCE))
+    said = _BEFORE_UNIT.sub("\u00a0", shorten(text.strip(), most))
     return said if not said or said[-1] in ".!?:…" else f"{said}."
 
 

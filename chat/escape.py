@@ -68,6 +68,18 @@ def fence(rows: Iterable[str]) -> Markup:
     return Markup(f"{FENCE}\n{inside}\n{FENCE}")
 
 
+def prose(text: str) -> Markup:
+    """Escape a sentence of ours that holds commands or field names between backticks: those become code spans.
+
+    Where a backtick stands alone, none of them means anything.
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return esc(text)
+    pieces = [code(part) if at % 2 else Markup(_entities(clean(part))) for at, part in enumerate(parts)]
+    return Markup("".join(piece.text for piece in pieces))
+
+
 def bold(markup: Markup) -> Markup:
     """Print it bold."""
     return Markup(f"*{markup.text}*") if markup else markup

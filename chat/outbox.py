@@ -20,6 +20,7 @@ from chat.audit_line import audit_line
 from chat.blocks import Block, Message, context, message, section
 from chat.cards import card
 from chat.escape import Markup, code, esc, join
+from chat.phrases import went_astray
 from chat.response_url import respond
 from chat.story import closing_story
 from chat.trouble import TROUBLE, word
@@ -128,6 +129,9 @@ class SlackCards:
 
     def _answer_instead(self, operation: Operation, drawn: Message) -> None:
         """Where the bot cannot post, the asking person at least gets the same card: at first, and at the end."""
+        if operation.split and not went_astray(operation):
+            # They were told the end; that all is well besides is worth no second card.
+            return
         first = operation.id not in self._drawn
         if not operation.origin.response_url or not (first or operation.done):
             log.warning("the card of %s has no place: the app cannot post in its channel", operation.id)

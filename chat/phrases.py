@@ -72,6 +72,16 @@ def is_unsure(operation: Operation) -> bool:
     return operation.state is State.FAILED and operation.patch_step is Step.PATCHING
 
 
+def is_unaccepted(operation: Operation) -> bool:
+    """Tell whether the weights were written and the mesh does not say that it took them."""
+    return operation.state is State.FAILED and operation.patch_step is Step.UNACCEPTED
+
+
+def went_astray(operation: Operation) -> bool:
+    """Tell whether the metrics show another split than the one that was written."""
+    return operation.split is not None and operation.split.verdict is Verdict.FAIL
+
+
 def was_forced(operation: Operation) -> bool:
     """Tell whether a gate did not pass and the person went ahead."""
     return operation.went(Step.FORCED)
@@ -82,7 +92,7 @@ def sign(operation: Operation) -> Sign:
     if operation.state is State.REFUSED:
         return _refused(operation)
     if operation.state is State.FAILED:
-        return Sign(":warning:", "Unknown: written or not") if is_unsure(operation) else Sign(":x:", "Failed")
+        return _failed(operation)
     if operation.state is State.SUCCEEDED:
         return _succeeded(operation)
     return _OPEN.get(operation.state) or _running(operation)
@@ -101,9 +111,17 @@ _JUDGED = {
 
 
 def _running(operation: Operation) -> Sign:
+    if operation.patch_step is Step.AWAITING:
+        return Sign(":hourglass_flowing_sand:", "Waiting to be accepted")
     if was_written(operation):
         return Sign(":hourglass_flowing_sand:", "Verifying")
     return Sign(":hourglass_flowing_sand:", "Patching" if operation.patch_step is Step.PATCHING else "Checking")
+
+
+def _failed(operation: Operation) -> Sign:
+    if is_unsure(operation):
+        return Sign(":warning:", "Unknown: written or not")
+    return Sign(":warning:", "Written, not accepted") if is_unaccepted(operation) else Sign(":x:", "Failed")
 
 
 def _refused(operation: Operation) -> Sign:
@@ -122,6 +140,8 @@ def _succeeded(operation: Operation) -> Sign:
 
 
 def _changed(operation: Operation) -> Sign:
+    if went_astray(operation):
+        return Sign(":warning:", "Written, traffic does not follow")
     if operation.went(Step.VERIFIED):
         return Sign(":white_check_mark:", "Verified")
     if was_written(operation):
@@ -174,6 +194,16 @@ def _undo(operation: Operation) -> Phrase:
     return Phrase(f"Undoing {what}", f"Undid {what}", f"undo {what}")
 
 
+def _adopt(operation: Operation) -> Phrase:
+    what = f"the weights of {_service(operation)}"
+    return Phrase(f"Adopting {what}", f"Adopted {what}", f"adopt {what}")
+
+
+def _reapply(operation: Operation) -> Phrase:
+    what = f"our last weights of {_service(operation)}"
+    return Phrase(f"Re-applying {what}", f"Re-applied {what}", f"re-apply {what}")
+
+
 def _reading(noun: str) -> Callable[[Operation], Phrase]:
     def say(operation: Operation) -> Phrase:
         name = _service(operation) or "every service"
@@ -187,6 +217,8 @@ _PHRASES: dict[Verb, Callable[[Operation], Phrase]] = {
     Verb.SET: _set,
     Verb.ROLLBACK: _rollback,
     Verb.UNDO: _undo,
+    Verb.ADOPT: _adopt,
+    Verb.REAPPLY: _reapply,
     Verb.STATUS: _reading("status"),
     Verb.GATES: _reading("gates"),
     Verb.PLAN: _reading("plan"),

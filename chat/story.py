@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chat.escape import Markup, bold, code, date, esc, join, shorten, user
+from chat.findings import astray_story
 from chat.phrases import is_change
 from mesh.domain.operations import Event, Operation, Step
 
@@ -14,6 +15,7 @@ _TOLD = {
     Step.REFUSED: ":no_entry: Refused",
     Step.FAILED: ":x: Failed",
     Step.VERIFIED: ":white_check_mark: Verified",
+    Step.UNACCEPTED: ":warning: Written, not accepted",
 }
 """The steps a thread hears of; the rest is on the card."""
 
@@ -33,8 +35,11 @@ def story_line(operation: Operation, event: Event) -> Markup | None:
 def closing_story(operation: Operation) -> Markup | None:
     """Tell the whole story of a change that was forced or survived a worker, once it is done; else None.
 
-    Every other change stays out of the thread: its card says it all.
+    Every other change stays out of the thread: its card says it all. What is measured after the end changes the card
+    once more, and an edit makes no sound: then only traffic that does not follow the weights is told.
     """
+    if operation.split:
+        return astray_story(operation) or None
     unusual = operation.went(Step.FORCED) or operation.went(Step.RESUMED)
     if not (operation.done and unusual):
         return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from chat.escape import Markup, bold, esc, fence, join, shorten
+from chat.escape import Markup, bold, code, esc, fence, join, shorten
 from chat.figures import bar, columns, counted, no_better, number, percent, short_name
 from mesh.domain.gates import GateResult, Verdict, span
 from mesh.domain.operations import ArmStatus, RouteStatus
 from mesh.domain.plans import ArmChange, Plan
+from mesh.domain.quantities import Weight
 
 MOST_ARMS = 20
 MOST_GATES = 24
@@ -61,19 +62,27 @@ def gates_table(gates: Sequence[GateResult]) -> Markup:
     return join("\n", [bold(esc(heading)), table, *_reasons(gates)])
 
 
-def route_table(route: RouteStatus) -> Markup:
-    """Draw one route as it is: arm, role, bar, share, weight, ready pods."""
+def route_table(route: RouteStatus, named: str = "") -> Markup:
+    """Draw one route as it is: arm, role, bar, share, weight, ready pods. `named` is how a command names it."""
     rows = [_status_cells(arm) for arm in route.arms[:MOST_ARMS]]
     table = columns(rows, right=frozenset({3})) + _more(len(route.arms) - MOST_ARMS, "arms")
-    return join("\n", [bold(esc(route.label)), fence(table or ["no arms"])])
+    return join("\n", [bold(esc(route.label)), code(shorten(named, 300)), fence(table or ["no arms"])])
 
 
 def _arm_cells(arm: ArmChange, plan: Plan, moved: Moved) -> list[str]:
     now = arm.share_after if moved in (Moved.DONE, Moved.IMAGINED) else arm.share_before
-    return [short_name(arm.name), bar(now), percent(arm.share_before), _becoming(arm, moved), _role(arm.name, plan)]
+    return [
+        short_name(arm.name),
+        bar(now),
+        percent(arm.share_before),
+        _becoming(arm, plan, moved),
+        _role(arm.name, plan),
+    ]
 
 
-def _becoming(arm: ArmChange, moved: Moved) -> str:
+def _becoming(arm: ArmChange, plan: Plan, moved: Moved) -> str:
+    if not plan.moves:
+        return "stays"
     after = percent(arm.share_after)
     if moved is Moved.NEVER:
         return f"(asked: {after})"
@@ -87,17 +96,26 @@ def _role(name: str, plan: Plan) -> str:
 
 
 def _integers(arm: ArmChange, plan: Plan) -> str:
-    """Return `weight 2 of 3 -> 1 of 3` where the integers are not the shares."""
+    """Return `weight 2 of 3 -> 1 of 3`, or `weight 900m -> 500m`, where what stands in the object is not the share."""
     before, after = [a.before for a in plan.arms], [a.after for a in plan.arms]
-    if None not in (*before, *after) and sum(before) == sum(after) == 100:  # type: ignore[arg-type]  # no None left
+    if _total(before) == _total(after) == 100:
         return ""
+    if not plan.moves:
+        return f"weight {_of(arm.before, before)}"
     return f"weight {_of(arm.before, before)} -> {_of(arm.after, after)}"
 
 
-def _of(weight: int | None, weights: Sequence[int | None]) -> str:
+def _of(weight: Weight | None, weights: Sequence[Weight | None]) -> str:
     if weight is None:
         return "unset"
-    return str(weight) if None in weights else f"{weight} of {sum(w for w in weights if w is not None)}"
+    total = _total(weights)
+    return str(weight) if total is None else f"{weight} of {total}"
+
+
+def _total(weights: Sequence[Weight | None]) -> int | None:
+    """Return the sum of whole weights; None where one is absent, or a quantity."""
+    whole = [weight for weight in weights if isinstance(weight, int)]
+    return sum(whole) if len(whole) == len(weights) else None
 
 
 def _gate_cells(gate: GateResult, *, several: bool) -> list[str]:

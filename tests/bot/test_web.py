@@ -16,6 +16,7 @@ from bot.gate import MAX_BODY
 from bot.identity import Identity
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Unavailable
+from mesh.domain.grammar import parse
 from mesh.ports import Receipt
 from tests.bot.bench import Bench
 from tests.bot.senders import FORM, Mail, button, event, signed, slash, slash_fields
@@ -102,6 +103,63 @@ def test_a_tampered_button_starts_nothing(value: str) -> None:
     assert len(bench.told) == 1
 
 
+def test_roll_back_on_a_card_means_the_cards_route() -> None:
+    """Where the change said which of several routes it meant, its Roll back means that one, too."""
+    bench = Bench()
+    bench.send(slash("promote api 50 --route 'VirtualService/api-vs/http[1]'"))
+    bench.send(button("meshbot.rollback", only(bench).id))
+    pressed = next(operation for operation in bench.started if operation.command.verb is Verb.ROLLBACK)
+    assert pressed.command.route == "VirtualService/api-vs/http[1]"
+
+
+CHOICE = "/mesh promote api v2 50 -n shop --force --reason 'customer is down' --route 'http \"canary\"'"
+
+
+def test_a_choice_runs_exactly_its_command_as_the_presser() -> None:
+    """A pressed choice is the command on it, typed by whoever pressed: their name, their rights, force and reason."""
+    bench = Bench()
+    back = bench.send(button("meshbot.choice.3", CHOICE, user={"id": "U0ANA", "team_id": "T0MESH"}))
+    operation = only(bench)
+    assert (back.status, back.text) == (200, "")
+    assert operation.command == parse(CHOICE)
+    assert (operation.actor.user, operation.origin.way, operation.target.namespace) == ("U0ANA", "button", "shop")
+    assert operation.id in bench.told[0]
+
+
+def test_a_choice_asks_for_the_pressers_rights() -> None:
+    """Somebody without a role cannot press what somebody with one was offered."""
+    bench = Bench()
+    bench.send(button("meshbot.choice.0", CHOICE, user={"id": "U0LEE", "team_id": "T0MESH"}))
+    assert bench.started == []
+    assert "may not promote" in bench.told[0]
+
+
+@pytest.mark.parametrize("value", ["", "/mesh promote", "op-k3v9x2m4ta", "kubectl delete", "/mesh nosuch", "x" * 2000])
+def test_a_tampered_choice_starts_nothing(value: str) -> None:
+    """The value is parsed like typed text: what is no command becomes words."""
+    bench = Bench()
+    assert bench.send(button("meshbot.choice.0", value)).status == 200
+    assert bench.started == []
+    assert len(bench.told) == 1
+
+
+def test_a_choice_that_only_reads_is_answered() -> None:
+    """Help, rights and history behind a button are answered as if they were typed."""
+    bench = Bench()
+    bench.send(button("meshbot.choice.0", "/mesh help promote"))
+    assert "/mesh promote" in bench.told[0]
+    assert bench.started == []
+
+
+def test_a_mistyped_word_offers_what_was_meant() -> None:
+    """The answer's button carries the command, and pressing it starts that."""
+    bench = Bench()
+    answer = bench.send(slash("statu")).json
+    offered = next(block for block in answer["blocks"] if block["type"] == "actions")["elements"][0]
+    bench.send(button(offered["action_id"], offered["value"]))
+    assert only(bench).command.verb is Verb.STATUS
+
+
 @pytest.mark.parametrize("text", ["", "help", "help promote", "whoami", "history api"])
 def test_reading_words_are_answered_at_once(text: str) -> None:
     """Help, rights and history come with the acknowledgement and make no operation."""
@@ -137,8 +195,9 @@ def test_policy_is_asked_before_anything_is_written() -> None:
         lambda _: slash("promote api 50"),
         lambda _: event("<@UMESHBOT> promote api 50"),
         lambda former: button("meshbot.rollback", former),
+        lambda _: button("meshbot.choice.0", "/mesh rollback api"),
     ],
-    ids=["slash", "event", "button"],
+    ids=["slash", "event", "button", "choice"],
 )
 def test_a_repeated_delivery_gives_the_same_operation_back(make: Callable[[str], Mail]) -> None:
     """Slack's retry, and a replay of the signed request within its 300 s, start nothing new and say what there is."""
@@ -245,6 +304,7 @@ def test_a_payload_that_lacks_a_part_is_answered(changes: dict[str, None], caplo
         event("", "app_home_opened"),
         button("somebody.else", "op-k3v9x2m4ta"),
         button("meshbot.rollback.else", "op-k3v9x2m4ta"),
+        button("meshbot.choice.99", "/mesh rollback api"),
         signed(urlencode({"payload": json.dumps({"type": "view_closed", "view": {}, "user": {"id": "U1"}})})),
         signed(json.dumps({"type": "app_rate_limited", "team_id": "T0MESH"}), "application/json"),
     ],

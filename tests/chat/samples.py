@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mesh.domain.commands import Command, Target, Verb
-from mesh.domain.gates import GateResult, Limits, Reading, judge, judge_ready
+from mesh.domain.gates import GateResult, Limits, Reading, Verdict, judge, judge_capacity
 from mesh.domain.grammar import parse
-from mesh.domain.operations import ArmStatus, Event, Operation, Origin, RouteStatus, State, Step
-from mesh.domain.plans import Plan, Roles, plan
+from mesh.domain.operations import ArmStatus, Drift, Event, Operation, Origin, RouteStatus, State, Step
+from mesh.domain.plans import Plan, Roles, adoption, plan
 from mesh.domain.policy import Actor
-from mesh.domain.routes import Arm, Route
+from mesh.domain.quantities import Weight, thousandths
+from mesh.domain.routes import Arm, Owner, Parent, Route
+from mesh.domain.shares import promoted
+from mesh.domain.splits import SplitSeen, seen, unknown
 
 AT = 1_700_000_000.0
 ROLES = Roles(stable="v1", canary="v2")
@@ -44,9 +47,36 @@ def route(*weights: tuple[str, int | None], warnings: tuple[str, ...] = ()) -> R
     )
 
 
-def planned(before: Route, roles: Roles = ROLES, **wanted: int) -> Plan:
+def quantities(*weights: tuple[str, str]) -> Route:
+    """Return a TrafficSplit of v1alpha1, whose weights are quantities."""
+    arms = tuple(
+        Arm(name, weight, thousandths(weight), f"/spec/backends/{index}/weight", service=name, quantity=True)
+        for index, (name, weight) in enumerate(weights)
+    )
+    named = {"kind": "TrafficSplit", "group": "split.smi-spec.io", "version": "v1alpha1", "plural": "trafficsplits"}
+    return replace(route(), **named, name="web-split", rule="", arms=arms)  # type: ignore[arg-type]  # all are names
+
+
+def planned(before: Route, roles: Roles = ROLES, **wanted: Weight) -> Plan:
     """Return the plan that brings `before` to the wanted weights."""
     return plan(before, dict(wanted), roles, stamps={"meshbot.dev/operation": "op-k3v9x2m4ta"})
+
+
+def rounded() -> Plan:
+    """Return the plan of a promotion among three arms, where whole weights do not meet every proportion."""
+    before = route(("v1", 60), ("v2", 10), ("v3", 30))
+    split = promoted(before, before.arms[1], 50)
+    return plan(before, split.weights, ROLES, stamps={}, notes=split.notes)
+
+
+def measured(**requests: float) -> SplitSeen:
+    """Return the split that is seen with so many requests of each arm after `HALF`."""
+    return seen(HALF, requests, window_s=40)
+
+
+def capacity(arm: str, share: float, ready: int, *, busiest: float = 30.0) -> GateResult:
+    """Judge ready endpoints under the default limits."""
+    return judge_capacity(arm, share, ready=ready, busiest=busiest, load_max=Limits().load_max)
 
 
 HALF = planned(route(("v1", 90), ("v2", 10)), v1=50, v2=50)
@@ -85,9 +115,33 @@ SPLIT = RouteStatus(
     "TrafficSplit mesh-demo/web-split",
     (ArmStatus("web-v1", "stable", 900, 90.0, 2), ArmStatus("web-v2", "", None, 0.0, 1)),
 )
+CANARY = RouteStatus(
+    'VirtualService mesh-demo/api-vs http "canary"',
+    (ArmStatus("v1", "stable", 90, 90.0, 3), ArmStatus("v2", "canary", 10, 10.0, 1)),
+    key='VirtualService/api-vs/http "canary"',
+)
+DEFAULT = RouteStatus(
+    "VirtualService mesh-demo/api-vs http default",
+    (ArmStatus("v1", "stable", 100, 100.0, 3), ArmStatus("v2", "canary", 0, 0.0, 1)),
+    ("the rule stands in VirtualService mesh-demo/api-routes, which api-vs delegates to: that object is edited",),
+    key="VirtualService/api-vs/http default",
+)
+DRIFT = Drift("v1=50 v2=50", "kubectl-edit", "2023-11-14T21:50:00Z")
+OWNED = replace(
+    STATUS,
+    warnings=(),
+    last_operation="",
+    owner=Owner(
+        "Argo Rollouts",
+        "Rollout mesh-demo/api",
+        "Progressing, canary weight 10",
+        ("kubectl argo rollouts promote api -n mesh-demo", "kubectl argo rollouts abort api -n mesh-demo"),
+    ),
+)
 _DONE = (Step.CHECKING, Step.PATCHING, Step.PATCHED, Step.VERIFIED)
 _SUCCEEDED = State.SUCCEEDED
 _PASSING = gates(("v2", HEALTHY))
+_TOLD = operation("promote api 50", *_DONE[:3]).story
 
 SAMPLES: dict[str, Operation] = {
     "queued": operation("promote api 50 --reason 'hotfix 4412'"),
@@ -106,7 +160,7 @@ SAMPLES: dict[str, Operation] = {
         *_DONE,
         state=_SUCCEEDED,
         plan=planned(route(("v1", 100), ("v2", 0)), v1=90, v2=10),
-        gates=(judge_ready("v2", 3),),
+        gates=(capacity("v2", 10, 3),),
         outcome="v1 90 % / v2 10 %",
     ),
     "promoted_by_thirds": operation(
@@ -176,9 +230,9 @@ SAMPLES: dict[str, Operation] = {
         Step.CHECKING,
         Step.REFUSED,
         state=State.REFUSED,
-        outcome="Several routes of api carry weights",
-        hint="Name one in the configuration.",
-        choices=("VirtualService/api-vs/http[0]", "VirtualService/api-vs/http[1]", "promote api v2 50"),
+        outcome="2 routes of api carry weights, and nothing says which one is meant. Nothing was changed",
+        hint="Choose one, or name it once and for all in the configuration: services.api.route.",
+        choices=tuple(f"/mesh promote api 50 --route '{one.key}'" for one in (CANARY, DEFAULT)),
     ),
     "expired": operation(
         "promote api 50",
@@ -230,7 +284,7 @@ SAMPLES: dict[str, Operation] = {
         plan=planned(
             route(("v1", 80), ("v2", 20), ("v3", None), warnings=("v3 has no ready pods",)), v1=60, v2=30, v3=10
         ),
-        gates=(*_PASSING, judge_ready("v3", 1)),
+        gates=(*_PASSING, capacity("v3", 10, 1)),
         outcome="v1 60 % / v2 30 % / v3 10 %",
     ),
     "rolled_back": operation(
@@ -242,6 +296,160 @@ SAMPLES: dict[str, Operation] = {
         plan=HOME,
         outcome="v1 100 % / v2 0 %",
         origin=Origin("button", "C0PROD"),
+    ),
+    "awaiting": operation(
+        "promote api 50",
+        *_DONE[:3],
+        state=State.RUNNING,
+        plan=HALF,
+        gates=_PASSING,
+        story=(*_TOLD, Event(Step.AWAITING, AT + 4, "for Gateway infra/public to accept it")),
+    ),
+    "unaccepted": operation(
+        "promote api 50",
+        *_DONE[:3],
+        Step.AWAITING,
+        Step.UNACCEPTED,
+        state=State.FAILED,
+        plan=HALF,
+        gates=_PASSING,
+        outcome="The weights are written, but Gateway infra/public did not say within 10 s that it accepts them",
+        hint="Look at the route's status and at that controller; undo, or roll back, if traffic goes astray.",
+    ),
+    "measured": operation(
+        "promote api 50",
+        *_DONE[:3],
+        Step.AWAITING,
+        Step.VERIFIED,
+        Step.MEASURED,
+        state=_SUCCEEDED,
+        plan=HALF,
+        gates=_PASSING,
+        outcome="v1 50 % / v2 50 %",
+        split=measured(v1=605, v2=595),
+    ),
+    "measured_astray": operation(
+        "promote api 50",
+        *_DONE,
+        Step.MEASURED,
+        state=_SUCCEEDED,
+        plan=HALF,
+        gates=_PASSING,
+        outcome="v1 50 % / v2 50 %",
+        split=measured(v1=1081, v2=119),
+    ),
+    "measured_unknown": operation(
+        "promote api 50",
+        *_DONE,
+        Step.MEASURED,
+        state=_SUCCEEDED,
+        plan=HALF,
+        gates=_PASSING,
+        outcome="v1 50 % / v2 50 %",
+        split=unknown("only 3 requests in 87 s", window_s=87, requests=3),
+    ),
+    "promoted_among_three": operation(
+        "promote api 50",
+        *_DONE,
+        state=_SUCCEEDED,
+        plan=rounded(),
+        gates=_PASSING,
+        outcome="v1 33 % / v2 50 % / v3 17 %",
+    ),
+    "set_quantities": operation(
+        "set web web-v1=500m web-v2=500m",
+        *_DONE,
+        state=_SUCCEEDED,
+        plan=planned(
+            quantities(("web-v1", "900m"), ("web-v2", "100m")),
+            Roles("web-v1", "web-v2"),
+            **{"web-v1": "500m", "web-v2": "500m"},
+        ),
+        gates=gates(("web-v2", HEALTHY)),
+        outcome="web-v1 50 % / web-v2 50 %",
+    ),
+    "refused_by_capacity": operation(
+        "promote api 80",
+        Step.CHECKING,
+        Step.REFUSED,
+        state=State.REFUSED,
+        plan=planned(route(("v1", 90), ("v2", 10)), v1=20, v2=80),
+        gates=(*_PASSING, capacity("v2", 80, 1, busiest=10.0)),
+        outcome="Gates failed: v2 ready: " + capacity("v2", 80, 1, busiest=10.0).why,
+        hint="The weights stay. Look at the canary, or roll back.",
+    ),
+    "refused_canary_unclear": operation(
+        "promote api 50 --force --reason 'customer is down'",
+        Step.CHECKING,
+        Step.REFUSED,
+        state=State.REFUSED,
+        outcome="v2 already has all traffic of api; which version is next is unclear",
+        hint="Name the version, or roll back.",
+        choices=(
+            *(f"/mesh promote api {arm} 50 --reason 'customer is down' --force" for arm in ("v1", "v2", "v3")),
+            "/mesh rollback api --reason 'customer is down'",
+        ),
+    ),
+    "refused_stable_unclear": operation(
+        "rollback api",
+        Step.CHECKING,
+        Step.REFUSED,
+        state=State.REFUSED,
+        outcome="Nothing says which arm of api is stable",
+        hint="Send everything to one:",
+        choices=("/mesh set api v1=100 v2=0", "/mesh set api v1=0 v2=100"),
+    ),
+    "refused_many_routes": operation(
+        "status api",
+        Step.CHECKING,
+        Step.REFUSED,
+        state=State.REFUSED,
+        outcome="8 routes of api carry weights, and nothing says which one is meant",
+        hint="Choose one, or name it once and for all in the configuration: services.api.route.",
+        choices=tuple(f"/mesh gates api --route 'VirtualService/api-vs/http[{place}]'" for place in range(8)),
+    ),
+    "refused_owned": operation(
+        "promote api 50",
+        Step.CHECKING,
+        Step.REFUSED,
+        state=State.REFUSED,
+        outcome="Argo Rollouts (Rollout mesh-demo/api) owns the weights of VirtualService mesh-demo/api-vs and would "
+        "write its own over ours. It says: Progressing, canary weight 10",
+        hint="Change it through Argo Rollouts; /mesh status shows the weights.",
+        choices=OWNED.owner.advice if OWNED.owner else (),
+    ),
+    "refused_by_git": operation(
+        "promote api 50",
+        Step.CHECKING,
+        Step.REFUSED,
+        state=State.REFUSED,
+        outcome="Argo CD keeps VirtualService mesh-demo/api-vs in Git and would put the old weights back",
+        hint="Change it in Git, or let meshbot write it: services.api.git: patch. Argo CD keeps this object and may "
+        "put the old weights back: add `ignoreDifferences` for `.spec.http[].route[].weight` (or this API's weights) "
+        "with `RespectIgnoreDifferences=true` to its Application.",
+    ),
+    "adopted": operation(
+        "adopt api",
+        *_DONE,
+        state=_SUCCEEDED,
+        plan=adoption(route(("v1", 70), ("v2", 30)), ROLES, stamps={}),
+        outcome="v1 70 % / v2 30 %",
+    ),
+    "reapplied": operation(
+        "reapply api",
+        *_DONE,
+        state=_SUCCEEDED,
+        plan=planned(route(("v1", 70), ("v2", 30)), v1=50, v2=50),
+        gates=_PASSING,
+        outcome="v1 50 % / v2 50 %",
+    ),
+    "reapply_refused": operation(
+        "reapply api",
+        Step.CHECKING,
+        Step.REFUSED,
+        state=State.REFUSED,
+        outcome="meshbot never wrote the weights of VirtualService mesh-demo/api-vs",
+        hint="There is nothing that could drift.",
     ),
     "rollback_unsure": operation(
         "rollback api",
@@ -280,6 +488,41 @@ SAMPLES: dict[str, Operation] = {
     "status": operation(
         "status api", Step.CHECKING, Step.UNCHANGED, state=_SUCCEEDED, statuses=(STATUS,), outcome="v1 90 %, v2 10 %"
     ),
+    "status_drift": operation(
+        "status api",
+        Step.CHECKING,
+        Step.UNCHANGED,
+        state=_SUCCEEDED,
+        statuses=(replace(STATUS, warnings=(), drift=DRIFT),),
+        outcome="v1 90 %, v2 10 %",
+    ),
+    "status_parents": operation(
+        "status api",
+        Step.CHECKING,
+        Step.UNCHANGED,
+        state=_SUCCEEDED,
+        statuses=(
+            replace(
+                STATUS,
+                label="HTTPRoute mesh-demo/api-route",
+                warnings=(),
+                generation=3,
+                parents=(Parent("Service mesh-demo/api", 3, accepted=True), Parent("Gateway infra/public", 2)),
+            ),
+        ),
+        outcome="v1 90 %, v2 10 %",
+    ),
+    "status_owned": operation(
+        "status api", Step.CHECKING, Step.UNCHANGED, state=_SUCCEEDED, statuses=(OWNED,), outcome="v1 90 %, v2 10 %"
+    ),
+    "status_several": operation(
+        "status api",
+        Step.CHECKING,
+        Step.UNCHANGED,
+        state=_SUCCEEDED,
+        statuses=(CANARY, replace(DEFAULT, drift=replace(DRIFT, by="", at=""))),
+        outcome="v1 90 %, v2 10 %; v1 100 %, v2 0 %",
+    ),
     "status_everything": operation(
         "status",
         Step.CHECKING,
@@ -301,15 +544,22 @@ SAMPLES: dict[str, Operation] = {
 }
 
 
+def _bad_status(word: str) -> RouteStatus:
+    arms = (ArmStatus(word, word, word, 50.0, 1), ArmStatus(word, "canary", 1, 50.0, 1))
+    return RouteStatus(word, arms, (word,), word, Drift(word, word, word), Owner(word, word, word, (word,)), word)
+
+
 def hostile(word: str) -> list[Operation]:
     """Return operations with `word` in every field a person or a cluster can fill."""
     bad_route = replace(
         route((word, 90), (f"{word}2", 10), warnings=(word,)), kind=word, namespace=word, name=word, rule=word
     )
-    bad_plan = planned(bad_route, Roles(word, f"{word}2"), **{word: 50, f"{word}2": 50})
+    bad_plan = replace(
+        planned(bad_route, Roles(word, f"{word}2"), **{word: 50, f"{word}2": 50}), notes=(word, f"`{word}`")
+    )
     bad_gates = (
         *judge(word, Reading(problem=word), Limits()),
-        GateResult(word, word, judge_ready(word, 0).verdict, None, 1, word, 3, 300, word),
+        GateResult(word, word, Verdict.FAIL, None, 1, word, 3, 300, word),
     )
     command = Command(
         verb=Verb.PROMOTE, service=word, version=word, share=50, reason=word, force=True, operation=word, topic=word
@@ -323,17 +573,25 @@ def hostile(word: str) -> list[Operation]:
         created_at=AT,
         plan=bad_plan,
         gates=bad_gates,
-        statuses=(RouteStatus(word, (ArmStatus(word, word, 1, 50.0, 1),), (word,), word),),
+        statuses=(_bad_status(word), _bad_status(word)),
+        split=SplitSeen(((word, 50.0), (f"{word}2", 50.0)), 100, 40, Verdict.FAIL, word),
         story=tuple(Event(step, AT, word) for step in (Step.QUEUED, Step.FORCED, Step.RESUMED, *_DONE)),
         outcome=word,
         hint=word,
-        choices=(word, f"promote {word}"),
+        choices=(
+            word,
+            f"/mesh promote {word}",
+            f"/mesh promote api {word} 50",
+            f"/mesh rollback api --reason '{word}'",
+        ),
     )
     commands = (
         command,
         replace(command, verb=Verb.SET, weights=((word, 5), (f"{word}2", 6))),
         replace(command, verb=Verb.ROLLBACK),
         replace(command, verb=Verb.UNDO),
+        replace(command, verb=Verb.ADOPT),
+        replace(command, verb=Verb.REAPPLY),
         replace(command, verb=Verb.STATUS),
         replace(command, verb=Verb.GATES),
         replace(command, dry_run=True),

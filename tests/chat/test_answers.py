@@ -9,17 +9,18 @@ import pytest
 from chat.answers import accepted_answer, error_answer, help_answer, history_answer, late_answer, whoami_answer
 from chat.blocks import Message
 from mesh.domain.commands import Verb
-from mesh.domain.errors import Denied, Held, MeshbotError, NotFound, Unavailable
+from mesh.domain.errors import Denied, Held, MeshbotError, NotFound, Refused, Unavailable
 from mesh.domain.grammar import VERBS, parse
 from mesh.domain.policy import Actor, Role
 from mesh.operations.receiving import Whoami
 from mesh.ports import Receipt
 from playground.slack.render import render_text
-from tests.chat.checking import assert_accepted, assert_inert
+from tests.chat.checking import assert_accepted, assert_inert, buttons_of
 from tests.chat.samples import SAMPLES, hostile
 from tests.chat.test_cards import HOSTILE
 
 JIN = Actor("U0JIN", "T0MESH")
+HUNDRED = range(100)
 ROLE = Role("api owners", users=("U0JIN",), verbs=("promote", "rollback"), services=("api", "web-*"))
 
 
@@ -61,6 +62,7 @@ def test_history() -> None:
     assert ":no_entry: Refused" in second
     assert "->" not in second
     assert "No change is on record" in read(history_answer([]))
+    assert "stays v1 70 %, v2 30 %" in read(history_answer([SAMPLES["adopted"]]))
 
 
 def test_whoami() -> None:
@@ -87,18 +89,35 @@ def test_receipts() -> None:
     [
         (Denied("You may not."), "Not allowed."),
         (Held("Nobody knows."), "Unknown."),
-        (NotFound("No.", hint="Did you mean api?", choices=("promote api 50",)), "Refused."),
+        (NotFound("No.", hint="Did you mean api?", choices=("api", "kubectl get vs")), "Refused."),
         (Unavailable("Redis is away."), "Not available."),
         (MeshbotError("Odd."), "Failed."),
     ],
 )
 def test_errors(error: MeshbotError, word: str) -> None:
-    """Each kind of error has its own word; what to do next follows, choices as commands to copy."""
+    """Each kind of error has its own word; what to do next follows, names and other tools' commands to copy."""
     shown = read(error_answer(error))
     assert word in shown
     assert error.message in shown
     assert error.hint in shown
-    assert all(f"/mesh {choice}" in shown for choice in error.choices)
+    assert all(f"• {choice}" in shown for choice in error.choices)
+
+
+def test_a_mistyped_word_becomes_a_button() -> None:
+    """Who mistyped a word gets the command that was meant as a button; what is not complete stays text to copy."""
+    buttons = buttons_of(error_answer(mistake("statu")))
+    assert buttons["meshbot.choice.0"]["value"] == "/mesh status"
+    assert "confirm" not in buttons["meshbot.choice.0"]
+    unfinished = error_answer(NotFound("No.", choices=("/mesh promote",)))
+    assert buttons_of(unfinished) == {}
+    assert "• /mesh promote" in read(unfinished)
+
+
+def mistake(text: str) -> Refused:
+    """Return what the grammar says of `text`."""
+    with pytest.raises(Refused) as caught:
+        parse(text)
+    return caught.value
 
 
 def test_late() -> None:
@@ -115,6 +134,9 @@ def test_hostile_words(word: str) -> None:
         history_answer(wishes),
         whoami_answer(Whoami(Actor(word, word), frozenset({word}), (role,) * 40)),
         error_answer(NotFound(word, hint=word, choices=(word,) * 40)),
+        error_answer(
+            NotFound(word, hint=word, choices=tuple(f"/mesh promote api {n} --reason '{word}'" for n in HUNDRED))
+        ),
         *(accepted_answer(Receipt(replace(wish), created)) for wish in wishes for created in (True, False)),
     ]
     for answer in answers:

@@ -27,6 +27,8 @@ def test_a_change_in_one_line() -> None:
         ("refused_by_gate", "stays v1 90 %, v2 10 %"),
         ("failed_unsure", "v1 90 %, v2 10 % -&gt; v1 50 %, v2 50 % ?"),
         ("refused_unclear", "no plan was made"),
+        ("adopted", "stays v1 70 %, v2 30 %"),
+        ("unaccepted", "v1 90 %, v2 10 % -&gt; v1 50 %, v2 50 %"),
     ],
 )
 def test_what_was_not_written_is_not_claimed(name: str, said: str) -> None:

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat.cards import card
-from mesh.domain.operations import Event, State, Step
+from mesh.domain.grammar import parse
+from mesh.domain.operations import Drift, Event, State, Step
 from mesh.domain.plans import Roles, plan
 from playground.slack.render import render_text
 from tests.chat.checking import assert_accepted, assert_inert, buttons_of
@@ -105,7 +106,7 @@ def test_bars_follow_the_traffic() -> None:
     assert after in shown["promoted"]
 
 
-@pytest.mark.parametrize("name", ["queued", "checking", "verifying", "refused_by_gate", "expired", "unchanged", "plan"])
+@pytest.mark.parametrize("name", ["queued", "checking", "verifying", "awaiting", "held_unknown", "expired", "plan"])
 def test_no_buttons(name: str) -> None:
     """A card has no buttons while it runs, and none where nothing was changed."""
     assert buttons_of(card(SAMPLES[name])) == {}
@@ -122,16 +123,90 @@ def test_buttons_after_a_change() -> None:
 
 
 def test_buttons_where_they_make_sense() -> None:
-    """Rollback offers only undo, undo only rollback, a failure never undo, a status with a canary only rollback.
+    """Rollback offers only undo, undo only rollback, a status with a canary only rollback.
 
-    A rollback that nobody knows the end of offers itself again.
+    A failure offers undo only where the weights were written for certain, and a look where that may help; a rollback
+    that nobody knows the end of offers itself again.
     """
     offered = {name: list(buttons_of(card(sample))) for name, sample in SAMPLES.items()}
     assert offered["rolled_back"] == ["meshbot.undo"]
-    for name in ("undone", "failed_unsure", "failed_overwritten", "rollback_unsure", "status"):
+    for name in ("undone", "failed_overwritten", "status", "adopted"):
         assert offered[name] == ["meshbot.rollback"]
+    for name in ("failed_unsure", "rollback_unsure"):
+        assert offered[name] == ["meshbot.rollback", "meshbot.choice.0"]
+    for name in ("unaccepted", "measured_astray"):
+        assert offered[name] == ["meshbot.rollback", "meshbot.undo", "meshbot.choice.0"]
     assert offered["status_everything"] == []
     assert offered["failed_unavailable"] == []
+    assert offered["status_owned"] == []
+
+
+def test_drift_is_named_and_both_ways_out_are_offered() -> None:
+    """The card says who changed the weights, when and from what; each button says beforehand which weights it means."""
+    drawn = card(SAMPLES["status_drift"])
+    assert "*Drift:* `kubectl-edit` changed these weights <!date^1699998600^" in str(drawn.blocks)
+    found = buttons_of(drawn)
+    adopt, reapply = found["meshbot.choice.1"], found["meshbot.choice.2"]
+    assert adopt["value"] == "/mesh adopt api --namespace mesh-demo --cluster prod"
+    assert "v1=90 v2=10" in adopt["confirm"]["text"]["text"]
+    assert "no traffic moves" in adopt["confirm"]["text"]["text"]
+    assert reapply["value"].startswith("/mesh reapply api ")
+    assert "v1=50 v2=50" in reapply["confirm"]["text"]["text"]
+
+
+def test_buttons_of_several_routes_say_which() -> None:
+    """Where a service has several routes, each command carries its route; without a service there are no buttons."""
+    several = SAMPLES["status_several"]
+    found = buttons_of(card(several))
+    assert [button["text"]["text"] for button in found.values()] == [
+        'Roll back http "canary"',
+        "Adopt http default",
+        "Re-apply http default",
+    ]
+    for button in found.values():
+        assert parse(button["value"]).route in [route.key for route in several.statuses]
+    assert buttons_of(card(replace(several, target=replace(several.target, service="")))) == {}
+
+
+def test_a_drift_of_an_odd_time_is_shown_as_it_stands() -> None:
+    """What the API server's time is not is no date, and no crash."""
+    status = SAMPLES["status_drift"].statuses[0]
+    for at in ("yesterday", "0001-01-01T00:00:00Z", "9999-99-99", ""):
+        drifted = replace(status, drift=Drift("v1=1", "me", at))
+        drawn = card(replace(SAMPLES["status_drift"], statuses=(drifted,)))
+        assert f"changed these weights {at}".rstrip() in str(drawn.blocks)
+
+
+def test_what_is_measured_is_quiet_unless_the_traffic_goes_astray() -> None:
+    """A split as written is a small line, an unknown one says why; another split is told in the headline's sign too."""
+    shown = {name: str(card(SAMPLES[name]).blocks) for name in SAMPLES}
+    assert "Split seen: v1 50.4 % / v2 49.6 % in 1 200 requests over 40 s" in shown["measured"]
+    assert "Split not measured: only 3 requests in 87 s." in shown["measured_unknown"]
+    assert "does not follow" not in shown["measured"] + shown["measured_unknown"]
+    assert "*The traffic does not follow the weights.*" in shown["measured_astray"]
+    assert "Written, traffic does not follow" in card(SAMPLES["measured_astray"]).text
+
+
+def test_waiting_and_not_accepted() -> None:
+    """While parents have not spoken the card says whom it waits for; when that ends badly the bars show what stands."""
+    assert "It waits for Gateway infra/public to accept it." in str(card(SAMPLES["awaiting"]).blocks)
+    ended = card(SAMPLES["unaccepted"])
+    assert "Written, not accepted" in ended.text
+    assert "v1  " + "█" * 10 + "░" * 10 in str(ended.blocks)
+    assert "waiting" not in str(ended.blocks)
+
+
+def test_quantities_are_shown_as_they_stand() -> None:
+    """Weights that are quantities are shown as they are written, with shares beside them."""
+    assert "weight 900m -> 500m" in render_text({"blocks": card(SAMPLES["set_quantities"]).blocks})
+
+
+def test_rounding_is_told() -> None:
+    """How weights were rounded stands under them, on the card of a change and on that of a plan."""
+    note = "Weights are whole: v1 33.33 to 33, v3 16.67 to 17; the total is kept."
+    changed = SAMPLES["promoted_among_three"]
+    plan_only = replace(changed, command=replace(changed.command, dry_run=True))
+    assert all(note in str(card(one).blocks) for one in (changed, plan_only))
 
 
 def test_no_rollback_without_a_stable_arm() -> None:
@@ -163,8 +238,19 @@ def test_a_huge_operation_still_fits() -> None:
     many = plan(wide, dict.fromkeys(names[:25], 3), Roles(names[0], names[1]), stamps={})
     rows = gates(*((name, replace(QUIET, problem="q" * 900)) for name in names), (names[49], FAILING))
     story = tuple(Event(Step.RESUMED, AT + index, "r" * 900) for index in range(400))
-    wish = replace(SAMPLES["forced"], plan=many, gates=rows, story=story, choices=("c" * 900,) * 90, outcome="o" * 9000)
-    drawn = card(wish)
+    long = tuple(f"/mesh promote api v{n} 50 --force --reason '{chr(34) * 900}'" for n in range(20))
+    wish = replace(SAMPLES["forced"], plan=many, gates=rows, story=story, outcome="o" * 9000)
+    for choices in (("c" * 900,) * 90, long):
+        drawn = card(replace(wish, choices=choices))
+        assert_accepted(drawn)
+        assert_inert(drawn, allowed=("U0JIN",))
+        assert "FAIL" in str(drawn.blocks)
+
+
+def test_a_huge_status_still_fits() -> None:
+    """A dozen drifted routes with long names: three get buttons, and Slack takes the card."""
+    status = SAMPLES["status_several"].statuses[1]
+    many = tuple(replace(status, label="l" * 300, key=f"VirtualService/{'n' * 200}-{n}") for n in range(12))
+    drawn = card(replace(SAMPLES["status_several"], statuses=many))
     assert_accepted(drawn)
-    assert_inert(drawn, allowed=("U0JIN",))
-    assert "FAIL" in str(drawn.blocks)
+    assert len(buttons_of(drawn)) == 6

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.escape import DAY_AND_TIME, Markup, bold, code, cut, date, esc, fence, join, shorten, user
+from chat.escape import DAY_AND_TIME, Markup, bold, code, cut, date, esc, fence, join, prose, shorten, user
 
 
 def test_exactly_three_characters_are_escaped() -> None:
@@ -19,6 +19,13 @@ def test_one_line_and_nothing_unseen() -> None:
     assert esc("a\nb\r\tc\u2028d").text == "a b  c d"
     assert esc("\u202ea\u200bb\ufeffc\u2066").text == "abc"
     assert esc("\ud800").text == "\ufffd"
+
+
+def test_prose_keeps_its_code_spans() -> None:
+    """Pairs of backticks in a sentence of ours are code spans; with one too many, none is."""
+    assert prose("add `a: <b>` & go").text == "add `a: &lt;b&gt;` &amp; go"
+    assert prose("a `b` `c").text == "a 'b' 'c"
+    assert "```" not in prose("``````").text
 
 
 def test_code_cannot_be_left() -> None:

@@ -161,6 +161,31 @@ def test_an_unusual_end_is_told_in_the_thread(slack: Slack) -> None:
     assert "FORCED" in slack.driver.render_text(story[0])
 
 
+def test_traffic_that_does_not_follow_is_told_once(slack: Slack) -> None:
+    """What is measured edits the card, and only where traffic goes astray one reply calls the person."""
+    for split, replies in (("measured", 0), ("measured_unknown", 0), ("measured_astray", 1)):
+        cards = SlackCards(slack.client)
+        shown = cards.show(FORCED)
+        assert shown.card
+        before = len(slack.driver.replies("C0PROD", shown.card.ts))
+        measured = replace(FORCED, card=shown.card, reported=True, split=SAMPLES[split].split)
+        for _ in range(2):
+            SlackCards(slack.client).show(measured) if replies == 0 else cards.show(measured)
+        told = slack.driver.replies("C0PROD", shown.card.ts)[before:]
+        assert [slack.driver.render_text(reply) for reply in told if "does not follow" not in reply["text"]] == []
+        assert len(told) == replies
+
+
+def test_who_sees_the_card_alone_hears_of_trouble_only(slack: Slack) -> None:
+    """Where the bot cannot post, a measured split is worth another answer only when the traffic goes astray."""
+    cards = SlackCards(slack.client)
+    origin = Origin("slash", "C0RAND", response_url=slack.response_url("U0JIN", "C0RAND"))
+    for name in ("promoted", "measured", "measured_astray"):
+        cards.show(replace(SAMPLES[name], origin=origin))
+    seen = [slack.driver.render_text(m) for m in slack.driver.messages("C0RAND", as_="U0JIN")]
+    assert ["does not follow" in text for text in seen] == [False, True]
+
+
 def test_an_untold_story_keeps_the_card(slack: Slack) -> None:
     """When the thread cannot be written to, the card's place is not lost."""
     slack.driver.trouble("error", method="chat.postMessage", error="fatal_error")

@@ -1,0 +1,100 @@
+"""The question asked before a button changes anything: what a command will do, in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chat.blocks import Confirm
+from chat.escape import clean, shorten
+from chat.figures import percent
+from mesh.domain.commands import Command, Target, Verb
+
+NAMES: dict[Verb, str] = {
+    Verb.PROMOTE: "Promote",
+    Verb.SET: "Set",
+    Verb.ROLLBACK: "Roll back",
+    Verb.UNDO: "Undo",
+    Verb.ADOPT: "Adopt",
+    Verb.REAPPLY: "Re-apply",
+    Verb.STATUS: "Status",
+    Verb.GATES: "Gates",
+    Verb.HISTORY: "History",
+    Verb.HELP: "Help",
+    Verb.WHOAMI: "Who am I",
+}
+"""What a button for a verb is called."""
+
+
+def confirm_command(command: Command, target: Target | None = None, *, known: str = "") -> Confirm | None:
+    """Return the question before `command`; None for one that changes nothing.
+
+    `target` is where, and `known` are the weights it is about, as far as the card knows them.
+    """
+    if not command.changes_traffic:
+        return None
+    name = NAMES[command.verb]
+    weights = shorten(clean(known), 110) or _UNKNOWN.get(command.verb, "")
+    what = " ".join(filter(None, (_CONSEQUENCES[command.verb](command, weights), _where(command, target))))
+    pieces = [f"{what.removesuffix(',')}.", _forced(command), "The card names you."]
+    return Confirm(f"{name} {command.service}?", " ".join(filter(None, pieces)), name)
+
+
+def _where(command: Command, target: Target | None) -> str:
+    """Return the place, as far as it is typed or known."""
+    cluster = command.cluster or (target.cluster if target else "")
+    namespace = command.namespace or (target.namespace if target else "")
+    place = " / ".join(filter(None, (cluster, namespace)))
+    return ", ".join(filter(None, (place and f"in {place}", command.route and f"route {shorten(command.route, 80)}")))
+
+
+def _forced(command: Command) -> str:
+    if not command.force:
+        return ""
+    return f"FORCED, even if a gate does not pass. Reason: {shorten(clean(command.reason), 60).rstrip('.')}."
+
+
+def _judged(command: Command) -> str:
+    return "" if command.force else ", if the gates pass,"
+
+
+def _promote(command: Command, _known: str) -> str:
+    arm = shorten(command.version, 60) or "the canary"
+    return f"This gives {arm} {percent(command.share or 0.0)} of {command.service}{_judged(command)}"
+
+
+def _set(command: Command, _known: str) -> str:
+    weights = shorten(" ".join(f"{arm}={weight}" for arm, weight in command.weights), 90)
+    return f"This writes {weights} for {command.service}{_judged(command)}"
+
+
+def _rollback(command: Command, known: str) -> str:
+    return f"This sends all traffic of {command.service} to {known}, at once and without gates,"
+
+
+def _undo(command: Command, _known: str) -> str:
+    what = command.operation or f"the last change of {command.service}"
+    return f"This restores the weights from before {what}{_judged(command)}"
+
+
+def _adopt(command: Command, known: str) -> str:
+    return f"This takes {known} of {command.service} for meshbot's own; only annotations are written, no traffic moves,"
+
+
+def _reapply(command: Command, known: str) -> str:
+    return f"This writes {known} for {command.service} again, over somebody else's weights{_judged(command)}"
+
+
+_UNKNOWN = {
+    Verb.ROLLBACK: "stable",
+    Verb.ADOPT: "the weights as they are",
+    Verb.REAPPLY: "meshbot's last weights",
+}
+"""What a verb is about where nobody has looked at the route yet."""
+_CONSEQUENCES: dict[Verb, Callable[[Command, str], str]] = {
+    Verb.PROMOTE: _promote,
+    Verb.SET: _set,
+    Verb.ROLLBACK: _rollback,
+    Verb.UNDO: _undo,
+    Verb.ADOPT: _adopt,
+    Verb.REAPPLY: _reapply,
+}

@@ -1,0 +1,109 @@
+"""What was found out about weights besides the weights: the split that is seen, drift, and who owns them. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, join, shorten, user
+from chat.figures import counted, percent, short_name
+from mesh.domain.gates import Verdict, span
+from mesh.domain.operations import Drift, Operation, RouteStatus
+from mesh.domain.routes import Acceptance, Owner
+from mesh.domain.splits import SplitSeen
+
+MOST_ADVICE = 5
+_MOST_ARMS = 8
+
+MOST_PARENTS = 6
+_LOOK = {
+    "VirtualService": (
+        "the callers have a sidecar, or come through a gateway that it names",
+        "no other VirtualService and no earlier rule takes their requests",
+        "the subsets of the DestinationRule select the pods that they should",
+    ),
+    "TrafficSplit": (
+        "the callers are meshed and call the apex service",
+        "no HTTPRoute or ServiceProfile of that service overrules the split",
+    ),
+}
+_LOOK_ANYWHERE = (
+    "the callers are in the mesh, or come through a gateway that it names",
+    "no earlier rule and no other route takes their requests",
+    "every parent accepts it",
+)
+"""Where traffic goes that does not follow the weights."""
+
+
+def split_line(split: SplitSeen) -> Markup:
+    """Say in one line which split the metrics showed, or why there is none."""
+    if split.verdict is Verdict.UNKNOWN:
+        return esc(f"Split not measured: {shorten(split.why, 300) or 'no reason given'}.")
+    shown = " / ".join(f"{short_name(name)} {percent(share)}" for name, share in split.shares[:_MOST_ARMS])
+    more = ", …" if len(split.shares) > _MOST_ARMS else ""
+    return esc(f"Split seen: {shown}{more} in {counted(split.requests, 'requests')} over {span(split.window_s)}")
+
+
+def astray_lines(operation: Operation) -> Markup:
+    """Say that the traffic does not follow the weights, by how much, and where to look; empty where it does."""
+    split, plan = operation.split, operation.plan
+    if split is None or plan is None or split.verdict is not Verdict.FAIL:
+        return Markup("")
+    loud = join(" ", [esc(":warning:"), bold(esc("The traffic does not follow the weights."))])
+    seen = split_line(split) + esc(f"; {shorten(split.why, 300)}.")
+    look = [esc(f"• {what}") for what in _LOOK.get(plan.kind, _LOOK_ANYWHERE)]
+    return join("\n", [loud, seen, esc(f"For {shorten(plan.label, 200)}, check that"), *look])
+
+
+def drift_line(drift: Drift) -> Markup:
+    """Say who changed the weights after us, when, and what we had left."""
+    who = code(shorten(drift.by, 80)) or esc("somebody else")
+    left = code(shorten(drift.written, 200)) or esc("other weights")
+    changed = join(" ", [who, esc("changed these weights"), _moment(drift.at)]) + esc(",")
+    drifted = bold(esc("Drift:"))
+    return join(" ", [esc(":warning:"), drifted, changed, esc("after meshbot had left"), left + esc(".")])
+
+
+def _moment(written: str) -> Markup:
+    """Show the API server's time (RFC 3339) in the reader's zone; what is no such time, as it stands."""
+    try:
+        at = datetime.fromisoformat(written)
+        unix = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return esc(shorten(written, 40))
+    return date(unix, shown=DAY_AND_TIME) if unix > 0 else esc(shorten(written, 40))
+
+
+def owner_lines(owner: Owner) -> list[Markup]:
+    """Say which controller owns the weights, how that stands, and its own commands."""
+    name = f" ({shorten(owner.name, 120)})" if owner.name else ""
+    state = f" It says: {shorten(owner.state, 240).removesuffix('.')}." if owner.state else ""
+    first = join(" ", [esc(":lock:"), bold(esc(f"{owner.controller}{name}")), esc(f"owns these weights.{state}")])
+    asked = [esc("Change them its way:")] if owner.advice else []
+    return [first, *asked, *(join(" ", [esc("•"), code(shorten(line, 300))]) for line in owner.advice[:MOST_ADVICE])]
+
+
+def route_findings(route: RouteStatus) -> Markup:
+    """Say what stands beside the weights of one route: its parents, its owner, its drift. Empty where there is none."""
+    owned = owner_lines(route.owner) if route.owner else []
+    drift = drift_line(route.drift) if route.drift else Markup("")
+    return join("\n", [*parent_lines(route), *owned, drift])
+
+
+def parent_lines(route: RouteStatus) -> list[Markup]:
+    """Say which parents accept a Gateway API route as it is now, and which are silent; a refusal is a warning."""
+
+    def named(word: Acceptance) -> str:
+        said = [parent.name for parent in route.parents if parent.said(route.generation) is word]
+        more = f" and {len(said) - MOST_PARENTS} more" if len(said) > MOST_PARENTS else ""
+        return ", ".join(shorten(name, 120) for name in said[:MOST_PARENTS]) + more
+
+    accepting, silent = named(Acceptance.ACCEPTED), named(Acceptance.PENDING)
+    lines = [esc(f"Accepted by {accepting}.")] if accepting else []
+    waiting = esc(f":hourglass_flowing_sand: Not accepted yet, as it is now, by {silent}.")
+    return [*lines, waiting] if silent else lines
+
+
+def astray_story(operation: Operation) -> Markup:
+    """Tell the card's thread that the traffic does not follow, and call the person; empty where it does."""
+    lines = astray_lines(operation)
+    return join(" ", [user(operation.actor.user), lines]) if lines else lines
