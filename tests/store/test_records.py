@@ -10,7 +10,7 @@ from mesh.domain.errors import Unavailable
 from settings.time import SystemTime
 from store.connection import patient
 from store.operations import RedisOperations
-from store.records import dump_operation, load_operation
+from store.records import SCHEMA, dump_operation, load_operation
 from tests.store.builders import Handover, a_full_operation, an_operation, ended
 
 
@@ -18,7 +18,7 @@ def test_a_record_of_a_newer_meshbot_is_refused() -> None:
     """An old program does not guess at a record whose form it does not know, and says what to do."""
     record = dump_operation(a_full_operation())
     with pytest.raises(Unavailable, match="newer meshbot") as caught:
-        load_operation("op-1", b"2", record)
+        load_operation("op-1", str(SCHEMA + 1).encode(), record)
     assert "roll-out" in caught.value.hint
 
 
