@@ -150,6 +150,9 @@ def _with_memory(route: Route, after: Weights, stamps: dict[str, str]) -> dict[s
 
 def _changes(route: Route, after: Weights) -> tuple[ArmChange, ...]:
     effective = {arm.name: arm.parts(after[arm.name]) for arm in route.arms}
+    if len(route.arms) == 1 and route.arms[0].absent == 0:
+        # Istio and SMI give a lone arm everything, even with the weight 0.
+        effective = {name: parts or 1 for name, parts in effective.items()}
     total = sum(effective.values())
     return tuple(
         ArmChange(

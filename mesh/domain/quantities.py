@@ -14,7 +14,7 @@ Weight = int | str
 """What stands in an object: 90, or `"900m"`."""
 
 THOUSAND = 1000
-_QUANTITY = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?(m|k)?")
+_QUANTITY = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,9}))?(m|k)?")
 _SCALE: dict[str | None, int] = {None: THOUSAND, "m": 1, "k": THOUSAND * THOUSAND}
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 from mesh.domain.errors import Refused
 from mesh.domain.routes import Arm, Route, Weights
+
+AS_SHOWN = Fraction(5, 1000)
+"""Points of a per cent that people do not see: a third is typed as 33.33, as the cards show it."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,13 @@ def _exact(route: Route, share: float) -> int:
             f"All weights of {route.label} are 0, so no share can be worked out.",
             hint="Write the weights with /mesh set.",
         )
-    exact = share * total / 100
-    if _is_whole(exact):
-        return round(exact)
-    near = tuple(f"{100 * weight / total:.4g}" for weight in (math.floor(exact), math.ceil(exact)))
+    # As it was written: 33.3 is 333/10, and not the binary number next to it.
+    wanted = Fraction(str(share))
+    exact = wanted * total / 100
+    nearest = round(exact)
+    if abs(Fraction(100 * nearest, total) - wanted) < AS_SHOWN:
+        return nearest
+    near = tuple(f"{100 * weight / total:.5g}" for weight in (math.floor(exact), math.ceil(exact)))
     raise Refused(
         f"{route.label} divides its traffic into {total} parts, so {share:g} % cannot be met exactly.",
         hint=f"The nearest shares are {near[0]} % and {near[1]} %; or write other weights with /mesh set.",
@@ -62,10 +69,10 @@ def _spread(route: Route, arm: Arm, rest: int, stable: str) -> tuple[dict[str, i
     """Divide `rest` among the other arms in proportion to what they have; say how that was rounded."""
     others = [other for other in route.arms if other.name != arm.name]
     have = sum(other.effective for other in others)
-    if have == 0:
+    if have == 0 and rest:
         heir = _heir(route, others, stable)
         return {other.name: rest if other is heir else 0 for other in others}, ()
-    exact = {other.name: rest * other.effective / have for other in others}
+    exact = {other.name: Fraction(rest * other.effective, have or 1) for other in others}
     floors = {name: math.floor(value) for name, value in exact.items()}
     short = rest - sum(floors.values())
     # Ties go to the arm that comes first in the object, so that the same request always gives the same weights.
@@ -74,13 +81,9 @@ def _spread(route: Route, arm: Arm, rest: int, stable: str) -> tuple[dict[str, i
     return floors, _rounding(exact, floors)
 
 
-def _rounding(exact: dict[str, float], given: dict[str, int]) -> tuple[str, ...]:
-    rounded = [f"{name} {exact[name]:.2f} to {given[name]}" for name in given if not _is_whole(exact[name])]
+def _rounding(exact: dict[str, Fraction], given: dict[str, int]) -> tuple[str, ...]:
+    rounded = [f"{name} {float(exact[name]):.2f} to {given[name]}" for name in given if exact[name].denominator > 1]
     return (f"Weights are whole: {', '.join(rounded)}; the total is kept.",) if rounded else ()
-
-
-def _is_whole(value: float) -> bool:
-    return math.isclose(value, round(value), abs_tol=1e-6)
 
 
 def _heir(route: Route, others: list[Arm], stable: str) -> Arm:

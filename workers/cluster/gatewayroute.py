@@ -123,7 +123,7 @@ def _has_gateway(obj: Object) -> bool:
 
 def _abroad(obj: Object) -> set[str]:
     """Return the other namespaces that the backends live in."""
-    return {ref.get("namespace", "") for rule in _rules(obj) for ref in _refs(rule)} - {"", namespace_of(obj)}
+    return {ref.get("namespace") or "" for rule in _rules(obj) for ref in _refs(rule)} - {"", namespace_of(obj)}
 
 
 def _consumer(obj: Object) -> tuple[str, ...]:

@@ -178,7 +178,7 @@ def test_a_share_the_total_cannot_give_is_refused_with_the_nearest() -> None:
     subject = route({"v1": 2, "v2": 1})
     with pytest.raises(Refused, match="3 parts") as caught:
         promoted(subject, subject.find("v2", "api"), 50)
-    assert "33.33 % and 66.67 %" in caught.value.hint
+    assert "33.333 % and 66.667 %" in caught.value.hint
 
 
 def test_nobody_known_to_take_the_rest_is_refused() -> None:
