@@ -63,7 +63,7 @@ class Promotion:
     """Who takes the rest where all the others have nothing; None when nobody says."""
 
     def of(self, counted: Sequence[Fraction], unit: Fraction) -> list[Fraction] | None:
-        """Return what each must count as then; None where that cannot be met as people see it, or nobody takes the rest.
+        """Return what each must count as then; None where it cannot be met or nobody takes the rest.
 
         The others keep their proportions in steps of `unit`: each gets the steps that fit, and what is left goes one
         by one to the largest remainders, to the first of equals.
