@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .PHONY: help
 help: ## This list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 .PHONY: setup
 setup: ## Install what the other words need
@@ -22,6 +22,10 @@ test: ## All tests: real Redis, real Prometheus, real browser
 .PHONY: e2e
 e2e: setup ## Tests against a real etcd and kube-apiserver, built once with Go; E2E_KUBECONFIG=file uses a cluster instead
 	@MESHBOT_E2E=1 $(BIN)/pytest tests/e2e $(ARGS)
+
+.PHONY: bench-patch
+bench-patch: setup ## How long a change takes on a real API server, beside a bare PATCH and kubectl; docs/performance.md
+	@$(BIN)/python -m tools.bench_patch
 
 .PHONY: check
 check: setup ## Linters, types, import contracts

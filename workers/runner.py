@@ -1,28 +1,28 @@
-"""The worker process: RQ's forking worker, tuned to recover in seconds and deaf to every job that is not ours."""
+"""The worker process: RQ's worker without its forks, so that nothing is rebuilt for a job; deaf to jobs not ours."""
 
 from __future__ import annotations
 
-import ctypes
+import faulthandler
+import gc
 import logging
-import os
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import FrameType
-from typing import Any
 
 import redis
-from rq import Worker
-from rq.exceptions import DeserializationError, NoSuchJobError
+from redis.client import Pipeline
+from rq import Queue, SimpleWorker
+from rq.exceptions import DeserializationError, NoSuchJobError, StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.timeouts import UnixSignalDeathPenalty
+from rq.utils import now as utcnow
 
 from mesh.domain.grammar import is_operation
 from store.connection import patient
-from store.jobs import FUNCTION, KEEP_S, queue_name
+from store.jobs import FUNCTION, KEEP_S, TIMEOUT_S, queue_name
+from workers.supervisor import exit_on_signals
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,13 @@ RESTART_S = 1.0
 WORKER_TTL_S = 20
 """RQ blocks for 15 s less than this in one wait for jobs, so dead connections are noticed within 5 s."""
 HEARTBEAT_S = 5
+MAINTENANCE_S = 15
+DEAF_S = 10
+"""How long a job may go on after its time limit before the process ends with it."""
+MOST_JOBS = 20_000
+LONGEST_S = 24 * 3600.0
+"""After so many jobs, or at the first job after so long, a process is replaced: memory that leaks slowly ends there."""
+STDERR = 2
 FIELDS = frozenset(
     {"data", "status", "origin", "timeout", "result_ttl", "failure_ttl", "ttl", "worker_name"}
     | {"created_at", "enqueued_at", "started_at", "ended_at", "last_heartbeat"}
@@ -77,124 +84,157 @@ def _problem(function: object, instance: object, args: object, kwargs: object) -
     return "its arguments are not one operation id"
 
 
-class OwnWorker(Worker):
-    """RQ's forking worker with our limits."""
+class OutOfTime(BaseException):
+    """A job's time is over. No `Exception`: nobody may take it for an end of the operation.
+
+    What the operation did is on record, and the next worker goes on from there.
+    """
+
+
+class Deadline(UnixSignalDeathPenalty):
+    """A job's time limit: an exception when it is over, and `DEAF_S` later the end of the process.
+
+    The exception cannot reach a job that hangs in native code. The end can: it comes from a thread that needs no
+    interpreter, and leaves the place where it hung in the log.
+    """
+
+    def __init__(self, timeout: int, exception: object = None, **more: object) -> None:  # noqa: ARG002 (RQ's signature)
+        super().__init__(timeout, OutOfTime, **more)  # type: ignore[no-untyped-call]  # RQ is typed in part
+
+    def setup_death_penalty(self) -> None:
+        """Arm both."""
+        faulthandler.dump_traceback_later(self._timeout + DEAF_S, exit=True, file=STDERR)
+        super().setup_death_penalty()  # type: ignore[no-untyped-call]  # RQ is typed in part
+
+    def cancel_death_penalty(self) -> None:
+        """Disarm both; time that is over in this very moment no longer matters."""
+        with suppress(OutOfTime):
+            super().cancel_death_penalty()  # type: ignore[no-untyped-call]  # as above
+        faulthandler.cancel_dump_traceback_later()
+
+
+class Wear:
+    """How much this process has been used. A worn one makes room for a fresh one, between two jobs."""
+
+    def __init__(self, *, most_jobs: int = MOST_JOBS, longest_s: float = LONGEST_S) -> None:
+        self._most_jobs = most_jobs
+        self._old_at = time.monotonic() + longest_s
+        self._jobs = 0
+        self._hung = False
+
+    def add(self, seconds: float, limit_s: float) -> None:
+        """Count one job that took `seconds` of at most `limit_s`."""
+        self._jobs += 1
+        self._hung = self._hung or seconds >= limit_s
+
+    @property
+    def reason(self) -> str:
+        """Why this process should be replaced; empty when it should not."""
+        if self._hung:
+            # Interrupted anywhere, it may have left anything half done in memory.
+            return "a job was interrupted by its time limit"
+        if self._jobs >= self._most_jobs:
+            return f"{self._jobs} jobs were run"
+        return "it is old" if time.monotonic() >= self._old_at else ""
+
+
+class OwnWorker(SimpleWorker):
+    """RQ's worker that runs jobs in its own process, with our limits."""
 
     job_class = OwnJob
+    death_penalty_class = Deadline
     max_connection_wait_time = 2.0
     log_result_lifespan = False
-    asked_to_stop = False
 
-    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002 (RQ's signature)
-        """Return after how many seconds without a heartbeat RQ counts a job as abandoned; its own 60 s are too long."""
-        return 3 * HEARTBEAT_S
-
-    def subscribe(self) -> None:
-        """Listen to no commands: nobody stops a job by a message, and no thread runs beside the fork."""
-
-    def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Finish the running job, then end."""
-        self.asked_to_stop = True
-        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ is typed in part
-
-
-def work(redis_url: str, queue: str, prepare: Callable[[], None]) -> None:
-    """Work on one queue, `urgent` or `normal`, until SIGTERM or SIGINT; the running job is finished first.
-
-    `prepare` runs once before the first fork: import and install here what every job needs, but open no sockets.
-    An absent Redis is waited for.
-    """
-    if queue not in QUEUES:
-        raise ValueError(f"there is no queue {queue!r}; choose {' or '.join(QUEUES)}")
-    _quieten()
-    prepare()
-    while not _work_once(redis_url, QUEUES[queue]):
-        log.warning("the %s worker starts again in %.0f s", queue, RESTART_S)
-        time.sleep(RESTART_S)
-
-
-def _work_once(redis_url: str, queue: str) -> bool:
-    """Return True when the worker ended because it was asked to."""
-    _exit_on_signals()
-    worker = None
-    try:
-        # A client of its own: RQ raises its time limits.
-        worker = OwnWorker(
+    def __init__(self, queue: str, connection: redis.Redis, wear: Wear) -> None:
+        super().__init__(
             [queue],
-            connection=patient(redis_url),
+            connection=connection,
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_S,
-            job_monitoring_interval=HEARTBEAT_S,
-            maintenance_interval=3 * HEARTBEAT_S,
+            maintenance_interval=MAINTENANCE_S,
             default_result_ttl=KEEP_S,
             log_job_description=False,
         )
+        self.wear = wear
+        self.asked_to_stop = False
+        self._busy = False
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run one job here, and end after it when this process is worn."""
+        started, self._busy = time.monotonic(), True
+        try:
+            super().execute_job(job, queue)
+        finally:
+            self._busy = False
+            self.wear.add(time.monotonic() - started, job.timeout or TIMEOUT_S)
+        self._stop_requested = self._stop_requested or bool(self.wear.reason)
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002 (RQ's signature)
+        """Return how long a job may be silent before RQ counts it as abandoned: nothing beats while it runs here.
+
+        Nobody waits for that. Who was killed leaves the operation in our own index, which starts it again in seconds.
+        """
+        return TIMEOUT_S + DEAF_S + HEARTBEAT_S
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Beat in one round trip, and only when the last beat is old: RQ beats three times around each job."""
+        if pipeline is not None or self.last_heartbeat is None:
+            super().heartbeat(timeout, pipeline)
+        elif (utcnow() - self.last_heartbeat).total_seconds() >= HEARTBEAT_S:
+            with self.connection.pipeline(transaction=False) as own:
+                super().heartbeat(timeout, own)
+                own.execute()
+
+    def subscribe(self) -> None:
+        """Listen to no commands: nobody stops a job by a message."""
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 (RQ's signature)
+        """Finish the running job, then end; being asked twice makes no difference.
+
+        It may interrupt a job anywhere, so it speaks to nobody: RQ would write to Redis here, and could break the job.
+        """
+        first, self.asked_to_stop, self._stop_requested = not self.asked_to_stop, True, True
+        if first and not self._busy:
+            raise StopRequested
+
+
+def work(redis_url: str, queue: str, prepare: Callable[[], None], wear: Wear | None = None) -> None:
+    """Work on one queue, `urgent` or `normal`, until SIGTERM or SIGINT; the running job is finished first.
+
+    Returns as well when this process is worn: run it under `supervise`. `prepare` runs once, before the first job:
+    what jobs share is made there. An absent Redis is waited for.
+    """
+    if queue not in QUEUES:
+        raise ValueError(f"there is no queue {queue!r}; choose {' or '.join(QUEUES)}")
+    wear = wear or Wear()
+    _quieten()
+    exit_on_signals()
+    prepare()
+    # What lives as long as the process need not be looked through for garbage during jobs.
+    gc.collect()
+    gc.freeze()
+    while not _work_once(redis_url, QUEUES[queue], wear):
+        log.warning("the %s worker starts again in %.0f s", queue, RESTART_S)
+        time.sleep(RESTART_S)
+    if wear.reason:
+        log.info("the %s worker makes room for a fresh process: %s", queue, wear.reason)
+
+
+def _work_once(redis_url: str, queue: str, wear: Wear) -> bool:
+    """Return True when this process should end: it was asked to, or is worn."""
+    # Between two workers there is nothing to finish; while one works, its own handlers stand in for these.
+    exit_on_signals()
+    worker = None
+    try:
+        # A client of its own: RQ raises its time limits.
+        worker = OwnWorker(queue, patient(redis_url), wear)
         worker.work(logging_level=None)
     except redis.RedisError as error:
         log.warning("Redis is away: %s", error)
-    return worker is not None and worker.asked_to_stop
-
-
-def _exit_on_signals() -> None:
-    """Between two workers there is nothing to finish; while one works, RQ's handlers stand in for these."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+    return bool(wear.reason) or (worker is not None and worker.asked_to_stop)
 
 
 def _quieten() -> None:
     for name in ("rq.worker", "rq.job", "rq.queue", "rq.registry"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def supervise(argv_for: Callable[[str], list[str]]) -> None:
-    """Run one worker process for each queue until SIGTERM or SIGINT, restarting the dead; return when all have ended.
-
-    `argv_for("urgent")` is the command of that queue's process. On Linux the processes get SIGTERM when this one
-    dies, however it dies. Must be called in the main thread.
-    """
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    children = [_Child(name, argv_for(name)) for name in QUEUES]
-    while not stop.wait(0.1):
-        for child in children:
-            child.restart_if_dead()
-    for child in children:
-        child.process.terminate()
-    for child in children:
-        child.process.wait()
-
-
-class _Child:
-    def __init__(self, name: str, argv: list[str]) -> None:
-        self.name = name
-        self.argv = argv
-        self.process = self._start()
-        self._restart_at: float | None = None
-
-    def restart_if_dead(self) -> None:
-        if self.process.poll() is None:
-            return
-        if self._restart_at is None:
-            log.error("the %s worker ended with status %s and is restarted", self.name, self.process.returncode)
-            self._restart_at = time.monotonic() + RESTART_S
-        elif time.monotonic() >= self._restart_at:
-            self.process, self._restart_at = self._start(), None
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        # A fork before exec is safe here: the supervisor has one thread.
-        return subprocess.Popen(self.argv, preexec_fn=_die_with_parent(os.getpid()))  # noqa: S603, PLW1509 (our own argv)
-
-
-def _die_with_parent(parent: int) -> Callable[[], Any] | None:
-    """Return what a child does before exec so that Linux sends it SIGTERM when `parent` is gone."""
-    if sys.platform != "linux":
-        return None
-    prctl, set_death_signal = ctypes.CDLL(None).prctl, 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
-
-    def arrange() -> None:
-        prctl(set_death_signal, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(0)
-
-    return arrange

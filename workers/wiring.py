@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +13,8 @@ from chat.outbox import SlackCards
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
 from mesh.operations.stage import Stage
-from settings.environment import Environment
+from settings.environment import Environment, read_environment
+from settings.file import read_catalog
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.connection import patient, quick
@@ -26,21 +27,25 @@ from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.client import KubernetesClient
 from workers.jobs import install
 from workers.metrics.prometheus import PrometheusMetrics
-from workers.runner import supervise, work
+from workers.runner import QUEUES, work
+from workers.supervisor import supervise
 
 log = logging.getLogger(__name__)
+
+WARM_S = 0.5
+"""How long the first job waits at most for clusters to say what they serve; one that is away delays no other."""
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """What a worker process prepares once, before it forks: no sockets, so that a child can open its own."""
+    """What a worker process is made of, before anything is connected."""
 
     environment: Environment
     catalog: Catalog
     cluster: KubernetesCluster
 
     def open_stage(self) -> Stage:
-        """Return the stage of this process; called after the fork, for connections must not be shared."""
+        """Return the one stage of this process; its connections are opened at their first use and then kept."""
         environment, time_ = self.environment, SystemTime()
         redis = patient(environment.redis_url)
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
@@ -58,37 +63,55 @@ class Workshop:
 
 
 def make_workshop(environment: Environment, catalog: Catalog) -> Workshop:
-    """Build what the children of this process share; calls nobody."""
+    """Build what a worker is made of; calls nobody."""
     clients = {
-        cluster.name: KubernetesClient(cluster.name, kubeconfig=environment.kubeconfig, context=cluster.context)
-        for cluster in catalog.clusters
+        cluster.name: KubernetesClient.of(cluster, kubeconfig=environment.kubeconfig) for cluster in catalog.clusters
     }
-    return Workshop(environment, catalog, KubernetesCluster(clients))
+    namespaces = {cluster.name: cluster.route_namespaces for cluster in catalog.clusters}
+    return Workshop(environment, catalog, KubernetesCluster(clients, route_namespaces=namespaces))
 
 
 def prepare(workshop: Workshop) -> Callable[[], None]:
-    """Return what the parent does before its first fork: install the stage, and learn what the clusters serve."""
+    """Return what a worker does before its first job: install its stage, and learn what the clusters serve.
+
+    That opens a connection to each of them, so that the first job finds it open.
+    """
 
     def run() -> None:
-        install(workshop.open_stage)
-        try:
-            workshop.cluster.discover()
-        except (Unavailable, Refused) as error:
-            # The children ask again; an API server that is away must not keep urgent work for another from starting.
-            log.warning("not asked beforehand what the clusters serve: %s", error.message)
+        install(workshop.open_stage())
+        warming = threading.Thread(target=_warm, args=(workshop.cluster,), name="discovery", daemon=True)
+        warming.start()
+        warming.join(WARM_S)
 
     return run
 
 
+def _warm(cluster: KubernetesCluster) -> None:
+    try:
+        cluster.discover()
+    except (Unavailable, Refused) as error:
+        # The first job that needs it asks again.
+        log.warning("not asked beforehand what the clusters serve: %s", error.message)
+
+
 def run_worker(environment: Environment, catalog: Catalog, queue: str) -> None:
-    """Work on one queue until SIGTERM; raise Refused naming what the environment lacks."""
+    """Work on one queue, in a process that is replaced when it ends, until SIGTERM.
+
+    Raises Refused naming what the environment lacks.
+    """
     environment.need("SLACK_BOT_TOKEN")
-    work(environment.redis_url, queue, prepare(make_workshop(environment, catalog)))
+    supervise([queue], lambda name: work(environment.redis_url, name, prepare(make_workshop(environment, catalog))))
 
 
 def run_workers() -> None:
-    """Run one process for each queue until SIGTERM."""
-    supervise(lambda queue: [sys.executable, "-m", "meshbot", "worker", "--queue", queue])
+    """Run one process for each queue until SIGTERM; each reads the settings when it starts, or is started again."""
+    supervise(list(QUEUES), _work_by_settings)
+
+
+def _work_by_settings(queue: str) -> None:
+    environment = read_environment()
+    catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
+    work(environment.redis_url, queue, prepare(make_workshop(environment, catalog)))
 
 
 def run_clock(environment: Environment) -> None:

@@ -1,4 +1,4 @@
-"""Builds etcd and kube-apiserver from their Go modules, once, into a cache that every later run uses."""
+"""Builds etcd, kube-apiserver and kubectl from their Go modules, once, into a cache that every later run uses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ HERE = Path(__file__).parent
 PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
 }
 """Binary -> its main package; versions are in go.mod. `certificate` is built from Go's own tree beside them."""
 CERTIFICATE = "certificate"
+SERVERS = ("etcd", "kube-apiserver", CERTIFICATE)
 _TELL_EVERY_S = 60
 
 
@@ -34,8 +36,8 @@ def cache() -> Path:
     return root / "meshbot-e2e" / digest.hexdigest()[:16]
 
 
-def build(say: Callable[[str], None] | None = None) -> Path:
-    """Build what is missing and return the directory of the binaries; BuildFailed without Go or its proxy.
+def build(say: Callable[[str], None] | None = None, *, names: Sequence[str] = SERVERS) -> Path:
+    """Build those that are missing and return the directory of the binaries; BuildFailed without Go or its proxy.
 
     The first time takes 5 minutes on two free cores (kube-apiserver is large), 10 on a busy machine, and about 10 s
     with a warm Go build cache. Safe to end at any moment: a binary appears under its name only when it is whole.
@@ -43,9 +45,9 @@ def build(say: Callable[[str], None] | None = None) -> Path:
     say = say or _to_stderr
     directory = cache()
     directory.mkdir(parents=True, exist_ok=True)
-    for name, package in (*PACKAGES.items(), (CERTIFICATE, "")):
+    for name in names:
         if not (directory / name).exists():
-            _build_one(directory / name, package or _generator(), say)
+            _build_one(directory / name, PACKAGES.get(name) or _generator(), say)
     return directory
 
 

@@ -1,103 +1,26 @@
-"""Real worker processes on a real Redis: what they run, what they refuse, and how they die."""
+"""Real worker processes on a real Redis: what they run, what they refuse, and how they end."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import redis
-from rq import Queue
 from rq.job import Job, JobStatus
 from rq.serializers import DefaultSerializer, JSONSerializer
 
-from mesh.domain.commands import Command, Verb
 from mesh.domain.operations import Operation
 from mesh.operations.stage import Stage
-from playground.processes import Child
 from playground.servers import RedisServer
-from settings.time import SystemTime
-from store.connection import patient
-from store.jobs import FUNCTION, NORMAL, JobQueue
-from store.locks import RedisLocks
-from store.operations import RedisOperations
-from store.pending import Pending
+from store.jobs import FUNCTION
 from tests.store.builders import an_operation
+from tests.workers.desk import MODULE, Desk, wait
 from workers import jobs, runner
-from workers.clock import Clock
 
 pytestmark = pytest.mark.redis
-MODULE = "tests.workers.worker_process"
-
-
-class Desk:
-    """A Redis, the processes on it, and what to ask them."""
-
-    def __init__(self, url: str, directory: Path) -> None:
-        self.url = url
-        self.directory = directory
-        self.client: redis.Redis = patient(url)
-        self.trace = directory / "forged"
-        self.operations = RedisOperations(self.client, SystemTime(), enqueue=JobQueue(self.client).enqueue)
-
-    def process(self, mode: str, *rest: str) -> Child:
-        """Make (not start) a process; its log is `<mode>.log`."""
-        argv = [sys.executable, "-m", MODULE, mode, self.url, *rest]
-        return Child(mode, argv, {"FORGED_TRACE": str(self.trace)}, self.directory / f"{mode}.log")
-
-    @contextmanager
-    def worker(self) -> Iterator[Child]:
-        """Run a worker of the normal queue that is ready for jobs."""
-        with self.process("work", "normal") as child:
-            yield child.wait_ready(lambda: self.client.scard("rq:workers") == 1)
-
-    @contextmanager
-    def clock(self) -> Iterator[None]:
-        """Run a clock in a thread."""
-        stop = threading.Event()
-        pending = Pending(self.client, enqueue=JobQueue(self.client).enqueue)
-        clock = Clock(pending, RedisLocks(self.client, ttl_s=3), SystemTime())
-        thread = threading.Thread(target=clock.run, args=(stop,))
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-
-    def receive(self, reason: str = "", verb: Verb = Verb.PROMOTE) -> Operation:
-        """Receive one operation, which enqueues it."""
-        operation = an_operation(verb, command=Command(verb=verb, service="api", reason=reason))
-        return self.operations.receive(operation, dedupe=operation.id, intent=operation.id, facts={}).operation
-
-    def settled(self, operation: Operation) -> bool:
-        """Tell whether the operation is settled."""
-        return self.operations.get(operation.id).settled
-
-    def runs(self, operation: Operation) -> list[int]:
-        """Process ids of the operation's runs so far."""
-        pids = cast("list[bytes]", self.client.lrange(f"ran:{operation.id}", 0, -1))
-        return [int(pid) for pid in pids]
-
-    def forge(self, function: str, *args: Any, serializer: Any = JSONSerializer, **options: Any) -> Job:
-        """Enqueue a job as somebody with access to Redis could."""
-        return Queue(NORMAL, connection=self.client, serializer=serializer).enqueue(function, *args, **options)
-
-    def status(self, job: Job) -> JobStatus:
-        """What RQ says of a job."""
-        return Job.fetch(job.id, connection=self.client, serializer=JSONSerializer).get_status()
-
-    def log(self, mode: str = "work") -> str:
-        """What a process wrote."""
-        return (self.directory / f"{mode}.log").read_text()
 
 
 @pytest.fixture
@@ -106,37 +29,13 @@ def desk(redis_url: str, tmp_path: Path) -> Desk:
     return Desk(redis_url, tmp_path)
 
 
-def wait(until: Callable[[], object], seconds: float = 10) -> None:
-    """Return once `until()` is true; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def gone(pid: int) -> bool:
-    """Tell whether a process has ended."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().split(") ")[1].startswith("Z")
-
-
-def children(pid: int) -> list[int]:
-    """Process ids of a process's children."""
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-    return [int(line) for line in found.stdout.split()]
-
-
-def test_a_job_is_run_in_a_child_of_its_own(desk: Desk) -> None:
-    """An operation that was received is run once, in a forked process, and RQ sees a finished job."""
+def test_jobs_run_in_the_worker_itself(desk: Desk) -> None:
+    """Operations that were received are run once, all in the one process, and RQ sees finished jobs."""
     with desk.worker() as worker:
-        operation = desk.receive()
-        wait(lambda: desk.settled(operation))
-        assert len(desk.runs(operation)) == 1
-        assert desk.runs(operation) != [worker.pid]
-        job = Job.fetch(f"{operation.id}-0", connection=desk.client, serializer=JSONSerializer)
+        operations = [desk.receive() for _ in range(3)]
+        wait(lambda: all(map(desk.settled, operations)))
+        assert [desk.runs(operation) for operation in operations] == [[worker.pid]] * 3
+        job = Job.fetch(f"{operations[0].id}-0", connection=desk.client, serializer=JSONSerializer)
         wait(lambda: job.get_status() is JobStatus.FINISHED)
         assert job.return_value() == "refused"
 
@@ -193,67 +92,35 @@ def test_an_unreadable_job_is_passed_over(desk: Desk) -> None:
     assert "cannot be read" in desk.log()
 
 
-def test_a_job_whose_process_was_killed_runs_again_within_seconds(desk: Desk) -> None:
-    """After kill -9 of the forked process the clock hands the operation out again."""
-    with desk.worker(), desk.clock():
-        operation = desk.receive("die first")
-        wait(lambda: desk.runs(operation))
-        os.kill(desk.runs(operation)[0], signal.SIGKILL)
-        wait(lambda: desk.settled(operation), seconds=6)
-        assert len(desk.runs(operation)) == 2
-
-
-def test_a_job_whose_worker_was_killed_runs_again_within_seconds(desk: Desk) -> None:
-    """After kill -9 of worker and job the supervisor restarts the one and the clock hands out the other."""
-    with desk.process("supervise") as supervisor, desk.clock():
-        operation = desk.receive("die first")
-        wait(lambda: desk.runs(operation))
-        horse = desk.runs(operation)[0]
-        parent = int(Path(f"/proc/{horse}/stat").read_text().split(") ")[1].split()[1])
-        os.kill(parent, signal.SIGKILL)
-        os.kill(horse, signal.SIGKILL)
-        wait(lambda: desk.settled(operation), seconds=10)
-        assert len(desk.runs(operation)) == 2
-        assert parent not in children(supervisor.pid)
-
-
-def test_sigterm_finishes_the_running_job_and_takes_no_other(desk: Desk) -> None:
-    """SIGTERM lets the running job end, leaves the next one in the queue, and exits with 0."""
+@pytest.mark.parametrize("times", [1, 3])
+def test_sigterm_finishes_the_running_job_and_takes_no_other(desk: Desk, times: int) -> None:
+    """SIGTERM lets the running job end, leaves the next one in the queue, exits with 0; asking again is the same."""
     with desk.worker() as worker:
         running = desk.receive("sleep 0.7")
         wait(lambda: desk.runs(running))
         waiting = desk.receive()
-        os.kill(worker.pid, signal.SIGTERM)
+        for _ in range(times):
+            os.kill(worker.pid, signal.SIGTERM)
+            time.sleep(0.02)
         wait(lambda: not worker.running)
         assert worker.returncode == 0
     assert desk.settled(running)
     assert not desk.runs(waiting)
 
 
-def test_the_supervisor_serves_both_queues_and_ends_with_them(desk: Desk) -> None:
-    """Both queues have their worker; SIGTERM ends all three processes at once with status 0 while they are idle."""
-    with desk.process("supervise") as supervisor:
-        operations = [desk.receive(verb=verb) for verb in (Verb.ROLLBACK, Verb.PROMOTE)]
-        wait(lambda: all(map(desk.settled, operations)))
-        workers = children(supervisor.pid)
-        assert len(workers) == 2
-        wait(lambda: not any(desk.client.llen(f"rq:queue:{name}:intermediate") for name in runner.QUEUES.values()))
-        time.sleep(0.2)
-        os.kill(supervisor.pid, signal.SIGTERM)
-        wait(lambda: not supervisor.running, seconds=4)
-        assert supervisor.returncode == 0
-        assert all(map(gone, workers))
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
-def test_a_killed_supervisor_leaves_no_worker(desk: Desk) -> None:
-    """After kill -9 of the supervisor its workers end by themselves."""
-    with desk.process("supervise") as supervisor:
-        wait(lambda: desk.client.scard("rq:workers") == 2)
-        workers = children(supervisor.pid)
-        supervisor.kill()
-        wait(lambda: all(map(gone, workers)), seconds=3)
-        assert len(workers) == 2
+def test_a_job_of_a_lost_redis_is_run_again_by_the_same_process(own_redis: RedisServer, tmp_path: Path) -> None:
+    """A job that loses its Redis half way fails alone: its process goes on, and the clock hands it out once more."""
+    desk = Desk(own_redis.url, tmp_path)
+    with desk.process("work", "normal") as worker, desk.clock():
+        operation = desk.receive("sleep 0.5")
+        wait(lambda: desk.runs(operation))
+        own_redis.kill()
+        # Longer than the patience of a commit.
+        time.sleep(4)
+        own_redis.start()
+        wait(lambda: desk.settled(operation), seconds=15)
+        assert set(desk.runs(operation)) == {worker.pid}
+        assert len(desk.runs(operation)) > 1
 
 
 def test_a_worker_outlives_its_redis(own_redis: RedisServer, tmp_path: Path) -> None:
@@ -290,30 +157,24 @@ def test_an_unknown_queue_is_refused() -> None:
         runner.work("redis://127.0.0.1:1/0", "fast", lambda: None)
 
 
-def test_a_stage_is_built_once_in_each_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first job builds the stage, later ones use it, and a forked child builds its own."""
-    built: list[Stage] = []
-
-    def factory() -> Stage:
-        built.append(cast(Stage, object()))
-        return built[-1]
+def test_all_jobs_share_the_stage_of_their_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is built for a job: each gets the stage that was installed."""
+    seen: list[Stage] = []
 
     def run(operation_id: str, stage: Stage) -> Operation:
         seen.append(stage)
         return an_operation()
 
-    seen: list[Stage] = []
+    stage = cast(Stage, object())
     monkeypatch.setattr("workers.jobs.running.run", run)
-    jobs.install(factory)
+    monkeypatch.setattr(jobs._Process, "stage", None)
+    jobs.install(stage)
     assert [jobs.run_operation("op-1"), jobs.run_operation("op-1")] == ["queued", "queued"]
-    pid = os.getpid()
-    monkeypatch.setattr("workers.jobs.os.getpid", lambda: pid + 1)
-    jobs.run_operation("op-1")
-    assert seen == [built[0], built[0], built[1]]
+    assert seen == [stage, stage]
 
 
 def test_a_job_without_wiring_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that nobody wired names the command to start workers with."""
-    monkeypatch.setattr(jobs._Process, "factory", None)
+    monkeypatch.setattr(jobs._Process, "stage", None)
     with pytest.raises(RuntimeError, match="meshbot worker"):
         jobs.run_operation("op-1")

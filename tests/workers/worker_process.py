@@ -1,25 +1,27 @@
 """The processes that the tests of this folder start: a worker, its supervisor, a clock. The job is a stand-in.
 
-What a job does is written in its operation's reason: `sleep 1.5`, or `die first` (hang in the first run, to be killed).
-Each run notes its process id in the Redis list `ran:<operation id>`.
+What a job does is written in its operation's reason: `sleep 1.5`, or, in its first run only, one of `_TROUBLE`.
+Each run notes its process id in the Redis list `ran:<operation id>` and its time in `began:<operation id>`.
 """
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
+import signal
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
-
-import redis
 
 from mesh.domain.operations import Operation
 from mesh.operations import running
 from mesh.operations.stage import Stage
 from settings.time import SystemTime
-from store.connection import quick
+from store.connection import patient, quick
 from store.jobs import JobQueue
 from store.locks import RedisLocks
 from store.operations import RedisOperations
@@ -27,26 +29,50 @@ from store.pending import Pending
 from tests.store.builders import ended
 from workers import jobs, runner
 from workers.clock import LEAD_S, Clock, run_until_signal
+from workers.supervisor import supervise
 
 
 class StandIn:
     """Takes the place of a stage."""
 
     def __init__(self, url: str) -> None:
-        self.client = redis.Redis.from_url(url)
+        self.client = patient(url)
         self.operations = RedisOperations(self.client, SystemTime(), enqueue=JobQueue(self.client).enqueue)
+
+
+def freeze() -> None:
+    """Hang where no signal is heard: wait for ever, in native code, for a lock that is already held here."""
+    library, lock = ctypes.PyDLL(None), ctypes.create_string_buffer(64)
+    library.pthread_mutex_lock(lock)
+    library.pthread_mutex_lock(lock)
+
+
+def hang() -> None:
+    """Hang as an operation does, in which every `Exception` is an end that is told."""
+    with suppress(Exception):
+        time.sleep(30)
+
+
+_TROUBLE: dict[str, Callable[[], object]] = {
+    "hang": hang,
+    "freeze": freeze,
+    "exit": lambda: os._exit(3),
+    "segfault": lambda: ctypes.string_at(0),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+}
 
 
 def run(operation_id: str, stage: Stage) -> Operation:
     """Do what the reason says, and settle the operation."""
     world = cast(StandIn, stage)
+    world.client.rpush(f"began:{operation_id}", time.time())
     runs = world.client.rpush(f"ran:{operation_id}", os.getpid())
     operation = world.operations.get(operation_id)
     match operation.command.reason.split():
         case ["sleep", seconds]:
             time.sleep(float(seconds))
-        case ["die", "first"] if runs == 1:
-            time.sleep(30)
+        case [trouble, "first"] if runs == 1:
+            _TROUBLE[trouble]()
     return world.operations.commit(ended(operation))
 
 
@@ -55,14 +81,23 @@ def forged_callback(*args: Any) -> None:
     Path(os.environ["FORGED_TRACE"]).touch()
 
 
+def work(url: str, queue: str, most_jobs: int = 100) -> None:
+    """Be a worker whose jobs are stand-ins; one that may run no jobs cannot live."""
+    if not most_jobs:
+        raise SystemExit(4)
+    running.run = run
+    runner.DEAF_S = 1
+    wear = runner.Wear(most_jobs=most_jobs)
+    runner.work(url, queue, lambda: jobs.install(cast(Stage, StandIn(url))), wear)
+
+
 def main(mode: str, url: str, *rest: str) -> None:
     """Be a worker, a supervisor or a clock."""
     logging.basicConfig(level=logging.INFO)
     if mode == "work":
-        running.run = run
-        runner.work(url, rest[0], lambda: jobs.install(lambda: cast(Stage, StandIn(url))))
+        work(url, rest[0])
     elif mode == "supervise":
-        runner.supervise(lambda name: [sys.executable, "-m", __spec__.name, "work", url, name])
+        supervise(list(runner.QUEUES), lambda queue: work(url, queue, *map(int, rest)))
     else:
         client = quick(url)
         pending = Pending(client, enqueue=JobQueue(client).enqueue)

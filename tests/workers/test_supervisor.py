@@ -1,0 +1,120 @@
+"""Worker processes that die, hang or wear out, and the supervisor that replaces them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mesh.domain.commands import Verb
+from tests.workers.desk import Desk, children, gone, wait
+from workers import runner
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+def desk(redis_url: str, tmp_path: Path) -> Desk:
+    """The shared Redis, empty."""
+    return Desk(redis_url, tmp_path)
+
+
+@pytest.mark.parametrize("how", ["exit", "segfault", "kill"])
+def test_a_job_that_kills_its_process_harms_no_other(desk: Desk, how: str) -> None:
+    """The next job runs within a second in a new process, those behind it follow, and the killer gets its next try."""
+    with desk.supervisor() as supervisor, desk.clock():
+        wait(lambda: desk.client.scard("rq:workers") == 2)
+        killer = desk.receive(f"{how} first")
+        others = [desk.receive() for _ in range(5)]
+        wait(lambda: all(map(desk.settled, [killer, *others])), seconds=15)
+        assert [len(desk.runs(one)) for one in [killer, *others]] == [2, 1, 1, 1, 1, 1]
+        assert desk.began(others[0])[0] - desk.began(killer)[0] < 1
+        assert desk.runs(killer)[0] not in children(supervisor.pid)
+
+
+def test_a_job_whose_worker_was_killed_runs_again_within_seconds(desk: Desk) -> None:
+    """After kill -9 the supervisor replaces the process and the clock hands out the job."""
+    with desk.supervisor(), desk.clock():
+        operation = desk.receive("hang first")
+        wait(lambda: desk.runs(operation))
+        os.kill(desk.runs(operation)[0], signal.SIGKILL)
+        wait(lambda: desk.settled(operation), seconds=6)
+        assert len(set(desk.runs(operation))) == 2
+
+
+def test_a_worker_that_cannot_live_is_not_started_in_a_loop(desk: Desk) -> None:
+    """Who dies again and again is replaced once a second, after a first time at once."""
+    with desk.supervisor("0") as supervisor:
+        time.sleep(2.5)
+        assert supervisor.running
+    assert 6 <= desk.log("supervise").count("is replaced") <= 8
+
+
+@pytest.mark.parametrize("how", ["hang", "freeze"])
+def test_a_job_that_hangs_ends_and_takes_nothing_with_it(desk: Desk, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Python it is interrupted; in native code, where nothing interrupts it, its process ends and tells where.
+
+    Either way the process is replaced, the next job runs, and the clock gives this one another try.
+    """
+    monkeypatch.setattr("store.jobs.TIMEOUT_S", 1)
+    with desk.supervisor(), desk.clock():
+        hanging, other = desk.receive(f"{how} first"), desk.receive()
+        wait(lambda: desk.settled(hanging) and desk.settled(other), seconds=15)
+        assert len(set(desk.runs(hanging))) == 2
+        assert len(desk.runs(other)) == 1
+        limit = 1 if how == "hang" else 2
+        assert limit <= desk.began(other)[0] - desk.began(hanging)[0] < limit + 1.5
+    said = "interrupted by its time limit" if how == "hang" else "in freeze"
+    assert said in desk.log("supervise")
+
+
+def test_a_worn_process_is_replaced_between_two_jobs(desk: Desk) -> None:
+    """After its number of jobs a process ends; no job is lost, none is run twice, and no clock is needed."""
+    with desk.supervisor("3"):
+        operations = [desk.receive() for _ in range(7)]
+        wait(lambda: all(map(desk.settled, operations)))
+        runs = [desk.runs(operation) for operation in operations]
+    assert [len(pids) for pids in runs] == [1] * 7
+    assert sorted(runs.count(pids) for pids in {pids[0]: pids for pids in runs}.values()) == [1, 3, 3]
+    assert "3 jobs were run" in desk.log("supervise")
+
+
+def test_the_supervisor_serves_both_queues_and_ends_with_them(desk: Desk) -> None:
+    """Both queues have their worker; SIGTERM ends all three processes at once with status 0 while they are idle."""
+    with desk.supervisor() as supervisor:
+        operations = [desk.receive(verb=verb) for verb in (Verb.ROLLBACK, Verb.PROMOTE)]
+        wait(lambda: all(map(desk.settled, operations)))
+        workers = children(supervisor.pid)
+        assert len(workers) == 2
+        wait(lambda: not any(desk.client.llen(f"rq:queue:{name}:intermediate") for name in runner.QUEUES.values()))
+        time.sleep(0.2)
+        os.kill(supervisor.pid, signal.SIGTERM)
+        wait(lambda: not supervisor.running, seconds=4)
+        assert supervisor.returncode == 0
+        assert all(map(gone, workers))
+
+
+def test_the_supervisor_ends_after_the_running_job(desk: Desk) -> None:
+    """SIGTERM to the supervisor lets the job finish that a worker runs."""
+    with desk.supervisor() as supervisor:
+        operation = desk.receive("sleep 1")
+        wait(lambda: desk.runs(operation))
+        os.kill(supervisor.pid, signal.SIGTERM)
+        wait(lambda: not supervisor.running, seconds=4)
+        assert supervisor.returncode == 0
+    assert desk.settled(operation)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+def test_a_killed_supervisor_leaves_no_worker(desk: Desk) -> None:
+    """After kill -9 of the supervisor its workers end by themselves."""
+    with desk.supervisor() as supervisor:
+        wait(lambda: desk.client.scard("rq:workers") == 2)
+        workers = children(supervisor.pid)
+        supervisor.kill()
+        wait(lambda: all(map(gone, workers)), seconds=3)
+        assert len(workers) == 2

@@ -1,0 +1,99 @@
+"""What is made once for a worker, and lasts from job to job."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mesh.domain.catalog import Catalog, Cluster
+from mesh.domain.errors import Unavailable
+from mesh.domain.plans import Roles, plan
+from mesh.domain.routes import STAMP_OPERATION
+from mesh.operations.stage import Stage
+from playground.cluster.api import make_app
+from playground.cluster.kubeconfig import kubeconfig_text
+from playground.cluster.objects import Cluster as StandIn
+from playground.serving import ServerThread, free_port
+from settings.environment import Environment
+from tests.workers.cluster.conftest import World
+from tests.workers.cluster.shapes import TARGET, canary, virtual_service
+from workers import jobs, wiring
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A stand-in cluster with one route, and a process without a stage."""
+    monkeypatch.setattr(jobs._Process, "stage", None)
+    with ServerThread(make_app(StandIn())) as server:
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(kubeconfig_text(server.url))
+        made = World(server.url, kubeconfig)
+        made.load(virtual_service(canary()))
+        yield made
+
+
+def prepared(kubeconfig: Path) -> Stage:
+    """Prepare a worker as `meshbot worker` does, and return the stage its jobs get."""
+    environment = Environment("xoxb-test", redis_url="redis://127.0.0.1:9/0", kubeconfig=str(kubeconfig))
+    catalog = Catalog(clusters=(Cluster(TARGET.cluster, namespace=TARGET.namespace),))
+    wiring.prepare(wiring.make_workshop(environment, catalog))()
+    assert jobs._Process.stage is not None
+    return jobs._Process.stage
+
+
+def discoveries(world: World) -> list[str]:
+    """Paths that were asked to learn what is served."""
+    return [path for _, path, _ in world.seen() if "/namespaces/" not in path and path.startswith("/api")]
+
+
+def test_discovery_comes_before_the_first_job_and_never_again(world: World) -> None:
+    """A job asks for objects only; what is served was learnt when the process started."""
+    stage = prepared(world.kubeconfig)
+    asked = discoveries(world)
+    assert asked
+    for _ in range(2):
+        assert [route.name for route in stage.cluster.routes(TARGET)] == ["api-vs"]
+    assert discoveries(world) == asked
+
+
+def test_a_discovery_that_failed_is_made_up_for_by_the_next_job(world: World) -> None:
+    """Jobs of a cluster that was away when the worker started run once it is there."""
+    world.trouble(kind="status", path_contains="/apis", status=503)
+    stage = prepared(world.kubeconfig)
+    assert [route.name for route in stage.cluster.routes(TARGET)] == ["api-vs"]
+
+
+def test_a_silent_cluster_does_not_delay_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API server that accepts and says nothing is not waited for: there may be urgent work for another."""
+    monkeypatch.setattr(jobs._Process, "stage", None)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(kubeconfig_text(f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        started = time.monotonic()
+        prepared(kubeconfig)
+        assert time.monotonic() - started < wiring.WARM_S + 0.5
+
+
+def test_a_restarted_api_server_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stage outlives its connections: the first job after a restart opens new ones, and patches once."""
+    monkeypatch.setattr(jobs._Process, "stage", None)
+    port, held = free_port(), StandIn()
+    monkeypatch.setattr("playground.serving.free_port", lambda: port)
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(kubeconfig_text(f"http://127.0.0.1:{port}"))
+    with ServerThread(make_app(held)) as server:
+        World(server.url, kubeconfig).load(virtual_service(canary()))
+        stage = prepared(kubeconfig)
+        assert stage.cluster.routes(TARGET)
+    with pytest.raises(Unavailable):
+        stage.cluster.routes(TARGET)
+    with ServerThread(make_app(held)) as server:
+        [route] = stage.cluster.routes(TARGET)
+        change = plan(route, {"v1": 50, "v2": 50}, Roles("v1", "v2"), stamps={STAMP_OPERATION: "op-1"})
+        assert stage.cluster.patch(change, TARGET).weights == {"v1": 50, "v2": 50}
+        patches = [path for method, path, _ in World(server.url, kubeconfig).seen() if method == "PATCH"]
+        assert len(patches) == 1
