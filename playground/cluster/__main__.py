@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         cluster = Cluster(serving(KINDS, dict(given.serve)))
         for file in given.load:
             cluster.load(documents(file.read_text(encoding="utf-8")))
-        asyncio.run(_serve(make_app(cluster), given.port))
+        accept_after_s = None if given.accept_after < 0 else given.accept_after
+        asyncio.run(_serve(make_app(cluster, accept_after_s=accept_after_s), given.port))
     except (ApiError, OSError, ValueError) as error:
         sys.exit(f"cannot start the stand-in cluster: {error}; see --help for --port, --load and --serve")
 
@@ -34,6 +35,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m playground.cluster", description=__doc__)
     parser.add_argument("--port", type=int, default=8001, help="TCP port on 127.0.0.1")
     parser.add_argument("--load", type=Path, nargs="*", default=[], metavar="FILE", help="YAML files to start with")
+    parser.add_argument(
+        "--accept-after",
+        type=float,
+        default=0.2,
+        metavar="SECONDS",
+        help="parents accept a Gateway API route this long after it changed; below 0 = they never speak",
+    )
     parser.add_argument(
         "--serve",
         type=_versions,

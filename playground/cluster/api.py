@@ -2,50 +2,65 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from playground.cluster import discovery, patches
+from playground.cluster import discovery, jsonpatches, patches
+from playground.cluster.bodies import APPLY, no_map, read_body, read_object
 from playground.cluster.knobs import PREFIX, Knobs, Seen
-from playground.cluster.manifests import documents
+from playground.cluster.metadata import Ref
 from playground.cluster.objects import Cluster, Obj, Write
 from playground.cluster.paths import Target, parse
-from playground.cluster.protobuf import namespace_object
 from playground.cluster.selectors import Test, selector
 from playground.cluster.statuses import (
     ApiError,
+    NoSuchPage,
     bad_request,
     invalid_option,
     method_not_allowed,
     no_such_path,
+    too_large_version,
     unsupported_media_type,
 )
 from playground.cluster.trouble import suffer
-from playground.cluster.watching import Doors, stream, watch_of
+from playground.cluster.watching import Doors, stream, unparsed, watch_of, whole_number
 
 _JSON_PATCH = "application/json-patch+json"
-_APPLY = "application/apply-patch+yaml"
 _EDITS: Mapping[str, Callable[[Obj, Any], Obj]] = {
-    _JSON_PATCH: patches.json_patch,
+    _JSON_PATCH: jsonpatches.json_patch,
     "application/merge-patch+json": patches.merge_patch,
     "application/strategic-merge-patch+json": patches.strategic_merge,
 }
-_CUSTOM_PATCHES = (_JSON_PATCH, "application/merge-patch+json", _APPLY)
+_CUSTOM_PATCHES = (_JSON_PATCH, "application/merge-patch+json", APPLY)
+_WORDS = {"DELETE": "delete", "PUT": "update", "PATCH": "patch", "POST": "create"}
 _LARGEST_BODY = 3 * 1024 * 1024  # bytes; kube-apiserver's limit for a request body
 
 
-def make_app(cluster: Cluster) -> web.Application:
-    """Return the application that serves `cluster`, with its knobs under /_playground/."""
+def make_app(cluster: Cluster, *, accept_after_s: float | None = None) -> web.Application:
+    """Return the application that serves `cluster`, with its knobs under /_playground/.
+
+    Parents of Gateway API routes accept them `accept_after_s` seconds after each change; None, as on a bare API
+    server, never.
+    """
     knobs, doors = Knobs(cluster), Doors()
+    knobs.controller.turn(accept_after_s)
     app = web.Application(middlewares=[_recording(knobs), _troubling(knobs), _wording], client_max_size=_LARGEST_BODY)
     knobs.add_routes(app.router)
     app.router.add_route("*", "/{tail:.*}", Api(cluster, doors).handle)
+
+    async def control(_: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(knobs.controller.run())
+        yield
+        task.cancel()
+
+    app.cleanup_ctx.append(control)
 
     async def close(_: web.Application) -> None:
         doors.closing = True
@@ -68,6 +83,7 @@ class Api:
             ("DELETE", True): self._delete,
             ("GET", False): self._list,
             ("POST", False): self._create,
+            ("DELETE", False): self._empty,
         }
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -79,9 +95,10 @@ class Api:
         if found is not None:
             return _json(found)
         target = parse(self._cluster.kinds, path)
-        verb = self._verbs.get((request.method, bool(target.name)))
-        if verb is None or (target.status and request.method == "DELETE"):
-            raise method_not_allowed()
+        method = "GET" if request.method == "HEAD" else request.method
+        verb = self._verbs.get((method, bool(target.name)))
+        if verb is None or (target.status and method == "DELETE"):
+            raise method_not_allowed(target.kind, _WORDS.get(method, ""))
         return await verb(request, target)
 
     async def _get(self, _: web.Request, target: Target) -> web.StreamResponse:
@@ -91,53 +108,79 @@ class Api:
         test = _test_of(request, target)
         if request.query.get("watch", "") in ("1", "true"):
             return await stream(request, watch_of(self._cluster, target, test, query=request.query), self._doors)
+        self._check_list(request)
         api_version = target.kind.api_version(target.version)
         found = self._cluster.list(target.kind, target.namespace, test)
         return _json(
             {
                 "kind": f"{target.kind.kind}List",
                 "apiVersion": api_version,
-                "metadata": {"resourceVersion": str(self._cluster.version)},
+                "metadata": ({} if target.kind.builtin else {"continue": ""})
+                | {"resourceVersion": str(self._cluster.version)},
                 "items": [{**obj, "apiVersion": api_version} for obj in found],
             }
         )
 
+    def _check_list(self, request: web.Request) -> None:
+        whole_number(request.query, "limit")
+        asked = request.query.get("resourceVersion", "")
+        if asked and not asked.isdecimal():
+            raise bad_request(f"invalid resource version: {unparsed('resourceVersion', asked)}")
+        if int(asked or 0) > self._cluster.version:
+            raise too_large_version(int(asked), self._cluster.version)
+
+    async def _empty(self, request: web.Request, target: Target) -> web.StreamResponse:
+        if target.kind.namespaced and not target.namespace:
+            raise no_such_path() if target.kind.builtin else NoSuchPage()
+        found = self._cluster.list(target.kind, target.namespace, _test_of(request, target))
+        for obj in found:
+            ref = Ref(target.kind, target.namespace, obj["metadata"]["name"])
+            self._cluster.delete(ref, dry_run=_dry_run(request, "DeleteOptions"))
+        version = target.kind.api_version(target.version)
+        return _json({"kind": f"{target.kind.kind}List", "apiVersion": version, "metadata": {}, "items": found})
+
     async def _create(self, request: web.Request, target: Target) -> web.StreamResponse:
         if target.kind.namespaced and not target.namespace:
-            raise method_not_allowed()
-        obj = await _object(request)
-        created = self._cluster.create(target.kind, target.namespace, obj, write=_write(request, target))
+            raise method_not_allowed() if target.kind.builtin else NoSuchPage()
+        obj = await read_object(request)
+        created = self._cluster.create(
+            target.kind, target.namespace, obj, write=_write(request, target, "CreateOptions")
+        )
         return _shown(target, created, status=201)
 
     async def _replace(self, request: web.Request, target: Target) -> web.StreamResponse:
-        obj = await _object(request)
-        return _shown(target, self._cluster.replace(target.ref, obj, write=_write(request, target)))
+        obj = await read_object(request)
+        return _shown(target, self._cluster.replace(target.ref, obj, write=_write(request, target, "UpdateOptions")))
 
     async def _patch(self, request: web.Request, target: Target) -> web.StreamResponse:
         if not target.kind.builtin and request.content_type not in _CUSTOM_PATCHES:
             raise unsupported_media_type(_CUSTOM_PATCHES)
-        if request.content_type == _APPLY:
+        if request.content_type == APPLY:
             return await self._apply(request, target)
         if request.content_type not in _EDITS:
-            raise unsupported_media_type((*_EDITS, _APPLY))
-        body = await _body(request)
+            raise unsupported_media_type((*_EDITS, APPLY))
+        if request.query.get("force"):
+            raise invalid_option("PatchOptions", "force", "Forbidden: may not be specified for non-apply patch")
+        body = await read_body(request)
         if request.content_type != _JSON_PATCH and not isinstance(body, dict):
-            raise bad_request("error decoding patch: a merge patch is an object")
+            raise bad_request(f"error decoding patch: {no_map(body)}")
         edit = partial(_edited, _EDITS[request.content_type], body)
-        return _shown(target, self._cluster.patch(target.ref, edit, write=_write(request, target)))
+        return _shown(target, self._cluster.patch(target.ref, edit, write=_write(request, target, "PatchOptions")))
 
     async def _apply(self, request: web.Request, target: Target) -> web.StreamResponse:
         if not request.query.get("fieldManager"):
             raise invalid_option("PatchOptions", "fieldManager", "Required value: is required for apply patch")
-        applied = await _object(request)
+        applied = await read_object(request)
         force = request.query.get("force", "") in ("1", "true")
-        made, created = self._cluster.apply(target.ref, applied, write=_write(request, target), force=force)
+        made, created = self._cluster.apply(
+            target.ref, applied, write=_write(request, target, "PatchOptions"), force=force
+        )
         return _shown(target, made, status=201 if created else 200)
 
     async def _delete(self, request: web.Request, target: Target) -> web.StreamResponse:
-        options = (await _object(request)) if request.can_read_body else {}
+        options = (await read_object(request)) if request.can_read_body else {}
         wanted = options.get("preconditions") or {}
-        dry_run = _dry_run(request) or options.get("dryRun") == ["All"]
+        dry_run = _dry_run(request, "DeleteOptions") or options.get("dryRun") == ["All"]
         gone = self._cluster.delete(
             target.ref, uid=wanted.get("uid", ""), version=wanted.get("resourceVersion", ""), dry_run=dry_run
         )
@@ -176,44 +219,29 @@ def _test_of(request: web.Request, target: Target) -> Test:
     return lambda obj: obj["metadata"].get("namespace") == target.namespace and test(obj)
 
 
-def _write(request: web.Request, target: Target) -> Write:
+def _write(request: web.Request, target: Target, options: str) -> Write:
     agent = request.headers.get("User-Agent", "").split("/")[0]
     manager = request.query.get("fieldManager") or agent or "unknown"
-    return Write(manager[:128], target.version, _dry_run(request), target.status)
+    checking = request.query.get("fieldValidation", "")
+    if checking not in ("", "Ignore", "Strict", "Warn"):
+        why = f'Unsupported value: "{checking}": supported values: "", "Ignore", "Strict", "Warn"'
+        raise invalid_option(options, "fieldValidation", why)
+    return Write(manager[:128], target.version, _dry_run(request, options), target.status, checking == "Strict")
 
 
-def _dry_run(request: web.Request) -> bool:
+def _dry_run(request: web.Request, options: str) -> bool:
     given = request.query.getall("dryRun", [])
     if any(value != "All" for value in given):
-        raise invalid_option("CreateOptions", "dryRun", f'Unsupported value: "{given[0]}": supported values: "All"')
+        raise invalid_option(options, "dryRun", f'Unsupported value: {json.dumps(given)}: supported values: "All"')
     return bool(given)
-
-
-async def _body(request: web.Request) -> Any:
-    raw = await request.read()
-    try:
-        if "yaml" in request.content_type and not raw.lstrip().startswith(b"{"):
-            found = documents(raw.decode())
-            return found[0] if len(found) == 1 else None
-        return json.loads(raw)
-    except ValueError as error:
-        raise bad_request(f"error decoding the request body ({request.content_type}): {error}") from error
-
-
-async def _object(request: web.Request) -> Obj:
-    binary = "protobuf" in request.content_type
-    found = namespace_object(await request.read()) if binary else await _body(request)
-    if found is None and binary:
-        raise unsupported_media_type(("application/json", "application/yaml"))
-    if not isinstance(found, dict):
-        raise bad_request("the object provided is unrecognized: the body must be one object")
-    return found
 
 
 @web.middleware
 async def _wording(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
+    except NoSuchPage as page:
+        return web.Response(text=page.text, status=404)
     except ApiError as error:
         return _json(error.body(), status=error.code)
     except web.HTTPException as error:

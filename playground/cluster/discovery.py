@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from playground.cluster.kinds import Kind, group_versions
-from playground.cluster.statuses import no_such_path
+from playground.cluster.paths import nothing_at
 
 Document = dict[str, Any]
 
@@ -21,14 +21,14 @@ VERSION: Document = {
     "compiler": "none",
     "platform": "linux/amd64",
 }
-_VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
+_VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 _STATUS_VERBS = ["get", "patch", "update"]
 
 
 def document(kinds: Sequence[Kind], parts: Sequence[str]) -> Document | None:
     """Return the discovery document at a path given as its parts, or None when the path is a resource's.
 
-    Raises ApiError 404 for a group, version or OpenAPI document that is not served.
+    Raises ApiError 404 or NoSuchPage for a group, version or OpenAPI document that is not served.
     """
     match list(parts):
         case ["version"]:
@@ -54,7 +54,7 @@ def _groups(kinds: Sequence[Kind], wanted: Sequence[str]) -> Document:
 
 def _group(name: str, versions: Sequence[str]) -> Document:
     if not versions:
-        raise no_such_path()
+        raise nothing_at([], ["apis", name])
     listed = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
     return {"name": name, "versions": listed, "preferredVersion": listed[0]}
 
@@ -62,7 +62,7 @@ def _group(name: str, versions: Sequence[str]) -> Document:
 def _served(kinds: Sequence[Kind], group: str, version: str) -> list[Kind]:
     served = [kind for kind in kinds if kind.group == group and version in kind.versions]
     if not served:
-        raise no_such_path()
+        raise nothing_at(kinds, ["apis", group, version] if group else ["api", version])
     return served
 
 
@@ -107,7 +107,7 @@ def _openapi(kinds: Sequence[Kind], rest: Sequence[str]) -> Document:
             return _patchable(_served(kinds, "", version), version)
         case ["v3", "apis", group, version]:
             return _patchable(_served(kinds, group, version), version)
-    raise no_such_path()
+    raise nothing_at([], ["openapi", *rest])
 
 
 def _gv_path(group: str, version: str) -> str:

@@ -36,6 +36,11 @@ class Kind:
     """True when `/status` is a subresource: then the main resource ignores status and `/status` ignores the rest."""
 
     @property
+    def counts(self) -> bool:
+        """Tell whether objects of this kind have a generation: all but those of the core group, and among them pods."""
+        return bool(self.group) or self.plural == "pods"
+
+    @property
     def qualified(self) -> str:
         """The name used in error messages, e.g. virtualservices.networking.istio.io."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
@@ -76,6 +81,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("gateway.networking.k8s.io", "httproutes", "HTTPRoute", _GATEWAY, status=True),
     Kind("gateway.networking.k8s.io", "gateways", "Gateway", _GATEWAY, ("gtw",), status=True),
     Kind("gateway.networking.k8s.io", "grpcroutes", "GRPCRoute", ("v1",), status=True),
+    Kind("flagger.app", "canaries", "Canary", ("v1beta1",), in_all=True, status=True),
+    Kind("argoproj.io", "rollouts", "Rollout", ("v1alpha1",), ("ro",), status=True),
     Kind("linkerd.io", "serviceprofiles", "ServiceProfile", ("v1alpha2",), ("sp",)),
 )
 

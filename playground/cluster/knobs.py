@@ -1,4 +1,4 @@
-"""The knobs beside the API, under /_playground/: load worlds, read the request log, cause trouble."""
+"""The knobs beside the API, under /_playground/: load worlds, read the request log, cause trouble, accept routes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from playground.cluster.acceptance import Controller
 from playground.cluster.manifests import Obj, documents
 from playground.cluster.objects import Cluster
 from playground.cluster.statuses import ApiError
@@ -44,6 +45,7 @@ class Knobs:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.troubles = Troubles()
+        self.controller = Controller(cluster, self.troubles)
         self.seen: deque[Seen] = deque(maxlen=REQUESTS_KEPT)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -55,6 +57,9 @@ class Knobs:
         router.add_post(f"{PREFIX}trouble", self.trouble)
         router.add_get(f"{PREFIX}trouble", self.waiting_trouble)
         router.add_delete(f"{PREFIX}trouble", self.end_trouble)
+        router.add_put(f"{PREFIX}acceptance", self.accept)
+        router.add_get(f"{PREFIX}acceptance", self.accepting)
+        router.add_delete(f"{PREFIX}acceptance", self.end_acceptance)
 
     async def reset(self, request: web.Request) -> web.Response:
         """Replace the world by the YAML body; troubles and the request log go too."""
@@ -96,6 +101,26 @@ class Knobs:
         """Forget all troubles."""
         self.troubles.clear()
         return web.json_response({})
+
+    async def accept(self, request: web.Request) -> web.Response:
+        """Let parents speak of Gateway API routes `seconds` after each change: a JSON body {"seconds": 0 or more}."""
+        try:
+            seconds = float(json.loads(await request.text())["seconds"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ApiError(400, "BadRequest", f'send {{"seconds": number}}: {error}') from error
+        if not 0 <= seconds < 3600:
+            raise ApiError(400, "BadRequest", f"seconds is {seconds:g}: send 0 or more, and less than 3600")
+        self.controller.turn(seconds)
+        return await self.accepting(request)
+
+    async def accepting(self, _: web.Request) -> web.Response:
+        """Return how long parents take to speak; null when they never do."""
+        return web.json_response({"seconds": self.controller.seconds})
+
+    async def end_acceptance(self, request: web.Request) -> web.Response:
+        """Let parents say nothing from now on."""
+        self.controller.turn(None)
+        return await self.accepting(request)
 
 
 async def _objects(request: web.Request) -> list[Obj]:

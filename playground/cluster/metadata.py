@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from playground.cluster.kinds import Kind
-from playground.cluster.statuses import bad_request, conflict, invalid
+from playground.cluster.statuses import Cause, bad_request, conflict, invalid, server_error
 
 Obj = dict[str, Any]
 
@@ -25,7 +26,11 @@ _SERVER_OWNED = (
     "selfLink",
     "uid",
 )
-_SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_BAD_NAME = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    f"end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN.pattern}')"
+)
 
 
 @dataclass(frozen=True)
@@ -45,88 +50,99 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def check_shape(kind: Kind, obj: Mapping[str, Any], api_version: str) -> None:
-    """Raise ApiError 400 unless `obj` says it is this kind in this version and its metadata maps hold strings."""
+def check_identity(kind: Kind, obj: Mapping[str, Any], api_version: str) -> None:
+    """Raise ApiError 400 unless `obj` says it is of this version and of some kind (this one, if it is built in)."""
     if obj.get("apiVersion") != api_version:
         given = obj.get("apiVersion", "")
         raise bad_request(
             f"the API version in the data ({given}) does not match the expected API version ({api_version})"
         )
-    if obj.get("kind") != kind.kind:
-        raise bad_request(
-            f"the kind in the data ({obj.get('kind', '')}) does not match the expected kind ({kind.kind})"
-        )
-    metadata = obj.get("metadata", {})
-    if not isinstance(metadata, Mapping):
-        raise bad_request("metadata must be an object")
-    for field in ("labels", "annotations"):
-        held = metadata.get(field) or {}
-        if not isinstance(held, Mapping) or not all(isinstance(value, str) for value in held.values()):
-            raise bad_request(f"metadata.{field} must be an object whose values are strings")
+    said = obj.get("kind")
+    if not said:
+        text = json.dumps(obj)
+        what = f"the object provided is unrecognized (must be of type {kind.kind}): Object 'Kind' is missing in"
+        raise bad_request(f"{what} '{text}'")
+    if kind.builtin and said != kind.kind:
+        raise bad_request(f"the kind in the data ({said}) does not match the expected kind ({kind.kind})")
+
+
+def check_namespace(namespace: str, obj: Mapping[str, Any]) -> None:
+    """Raise ApiError 400 when `obj` says another namespace than the path."""
+    if namespace and (obj.get("metadata") or {}).get("namespace") not in (None, "", namespace):
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
 
 def born(kind: Kind, namespace: str, obj: Obj) -> Obj:
-    """Return a new object with the metadata the server gives at creation, except managedFields and resourceVersion.
-
-    Raises ApiError: 400 when the namespace is not the one of the path or a resourceVersion is given, 422 when the
-    name is missing or is not an RFC 1123 subdomain.
-    """
-    given = dict(obj.get("metadata") or {})
-    if given.get("resourceVersion"):
-        raise bad_request("resourceVersion should not be set on objects to be created")
-    if namespace and given.get("namespace") not in (None, "", namespace):
-        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    """Return a new object with the metadata the server gives at creation, except managedFields and resourceVersion."""
+    given = obj.get("metadata") or {}
     kept = {key: value for key, value in given.items() if key not in (*_SERVER_OWNED, "namespace")}
-    kept["name"] = _name(kind, kept)
+    if not kept.get("name") and kept.get("generateName"):
+        kept["name"] = f"{kept['generateName']}{secrets.token_hex(3)[:5]}"
     if namespace:
         kept["namespace"] = namespace
     kept |= {"uid": str(uuid.uuid4()), "creationTimestamp": now()}
-    if kind.group:
+    if kind.counts:
         kept["generation"] = 1
     return {**obj, "metadata": kept}
 
 
-def _name(kind: Kind, metadata: Mapping[str, Any]) -> str:
-    name, prefix = metadata.get("name"), metadata.get("generateName")
-    if not name and prefix:
-        name = f"{prefix}{secrets.token_hex(3)[:5]}"
+def name_complaints(obj: Mapping[str, Any]) -> Iterator[Cause]:
+    """Yield what is wrong with the name of a new object: it has none, or is no RFC 1123 subdomain."""
+    name = obj["metadata"].get("name", "")
     if not name:
-        raise invalid(kind, "", "metadata.name", "Required value: name or generateName is required")
-    if not isinstance(name, str) or len(name) > 253 or not _SUBDOMAIN.match(name):
-        why = f'Invalid value: "{name}": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric '
-        raise invalid(kind, str(name), "metadata.name", f"{why}characters, '-' or '.'")
-    return name
+        yield Cause("metadata.name", "Required value: name or generateName is required", "Required")
+    elif len(name) > 253 or not _SUBDOMAIN.fullmatch(name):
+        yield Cause("metadata.name", f'Invalid value: "{name}": {_BAD_NAME}', "Invalid")
 
 
 def check_name(ref: Ref, obj: Mapping[str, Any]) -> None:
     """Raise ApiError 400 unless `obj` carries the name of the path, and no other namespace than the path's."""
-    given = obj.get("metadata") or {}
-    if given.get("name") != ref.name:
-        raise bad_request(
-            f"the name of the object ({given.get('name')}) does not match the name on the URL ({ref.name})"
-        )
-    if given.get("namespace", ref.namespace) != ref.namespace:
-        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    name = (obj.get("metadata") or {}).get("name")
+    if not name:
+        raise bad_request(f"the name of the object ({ref.name} based on URL) was undeterminable: name must be provided")
+    if name != ref.name:
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({ref.name})")
+    check_namespace(ref.namespace, obj)
 
 
-def check_update(ref: Ref, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Raise ApiError unless `new` may replace `old`.
+def check_version(ref: Ref, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raise ApiError unless `new` was made from the current state of `old`.
 
-    400 when name or namespace differ, 409 when uid or resourceVersion are not the current ones, 422 when a custom
-    resource comes without resourceVersion (built-in kinds may).
+    409 when its resourceVersion is another, 422 when a custom resource comes without (built-in kinds may), 500 for
+    one that is no number.
     """
-    check_name(ref, new)
-    given, live = new.get("metadata") or {}, old["metadata"]
-    if given.get("uid", live["uid"]) != live["uid"]:
-        seen = f"UID in precondition: {given['uid']}, UID in object meta: {live['uid']}"
-        raise conflict(ref.kind, ref.name, f"Precondition failed: {seen}")
-    version = given.get("resourceVersion")
-    if not version and not ref.kind.builtin:
-        raise invalid(
-            ref.kind, ref.name, "metadata.resourceVersion", "Invalid value: 0: must be specified for an update"
-        )
-    if version and version != live["resourceVersion"]:
+    version = new["metadata"].get("resourceVersion", "0")
+    if not version.isdecimal():
+        raise server_error(f'strconv.ParseUint: parsing "{version}": invalid syntax')
+    if version == "0" and not ref.kind.builtin:
+        cause = Cause("metadata.resourceVersion", "Invalid value: 0: must be specified for an update", "Invalid")
+        raise invalid(ref.kind, ref.name, [cause], called=ref.kind.plural)
+    if version not in ("0", old["metadata"]["resourceVersion"]):
         raise conflict(ref.kind, ref.name)
+
+
+def check_uid(ref: Ref, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raise ApiError 409 when `new`, which was sent whole, is about another object of the same name."""
+    given, live = new["metadata"].get("uid"), old["metadata"]["uid"]
+    if given not in (None, live):
+        seen = f"Precondition failed: UID in precondition: {given}, UID in object meta: {live}"
+        key = f"/registry/{ref.kind.group}/{ref.kind.plural}/{ref.namespace}/{ref.name}"
+        why = f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: {seen}"
+        raise conflict(ref.kind, ref.name, why)
+
+
+def identity_complaints(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Cause]:
+    """Yield what `new` changes of an object that cannot be changed."""
+    given, live = new["metadata"].get("uid"), old["metadata"]["uid"]
+    if given not in (None, live):
+        yield Cause("metadata.uid", f'Invalid value: "{given}": field is immutable', "Invalid")
+
+
+def kind_complaints(kind: Kind, obj: Mapping[str, Any], api_version: str) -> Iterator[Cause]:
+    """Yield what is wrong with what a custom resource says it is."""
+    for key, wanted in (("kind", kind.kind), ("apiVersion", api_version)):
+        if obj.get(key) != wanted:
+            yield Cause(key, f'Invalid value: "{obj.get(key)}": must be {wanted}', "Invalid")
 
 
 def adopt(old: Mapping[str, Any], new: Mapping[str, Any]) -> Obj:
@@ -138,7 +154,7 @@ def adopt(old: Mapping[str, Any], new: Mapping[str, Any]) -> Obj:
 
 def applied_part(ref: Ref, applied: Mapping[str, Any], *, status: bool) -> Obj:
     """Return what a server-side apply may own: only the status through /status, else all but that (if there is one)."""
-    metadata = {"name": ref.name, **(applied.get("metadata") or {})}
+    metadata = applied.get("metadata") or {}
     if status:
         metadata = {key: value for key, value in metadata.items() if key in ("name", "namespace", "resourceVersion")}
     unseen = {"status"} if ref.kind.status else set()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from playground.cluster.fieldsets import Leaf, dotted, from_fields, owned_leaves, to_fields
+from playground.cluster.fieldsets import Leaf, dotted, from_fields, owned_leaves, owned_paths, to_fields
 from playground.cluster.statuses import apply_conflict
 
 Entry = dict[str, Any]
@@ -39,9 +39,13 @@ class Author:
         return made | ({"subresource": self.subresource} if self.subresource else {})
 
     def wrote(self, entry: Mapping[str, Any], operation: str) -> bool:
-        """Return whether `entry` is this author's own for that operation."""
+        """Return whether `entry` is this author's own for that operation.
+
+        Updates are kept apart by API version; an apply goes on with what the manager applied in any version.
+        """
         mine = (self.manager, operation, self.subresource)
-        return mine == (entry.get("manager"), entry.get("operation"), entry.get("subresource", ""))
+        same = mine == (entry.get("manager"), entry.get("operation"), entry.get("subresource", ""))
+        return same and (operation == "Apply" or entry.get("apiVersion") == self.api_version)
 
 
 def entries_of(obj: Mapping[str, Any]) -> list[Entry]:
@@ -51,7 +55,7 @@ def entries_of(obj: Mapping[str, Any]) -> list[Entry]:
 
 def after_update(old: Mapping[str, Any], new: Mapping[str, Any], author: Author) -> list[Entry]:
     """Return managedFields after `author` turned `old` into `new`: who changes a leaf owns it, the others lose it."""
-    before, after = owned_leaves(old), owned_leaves(new)
+    before, after = owned_paths(old), owned_paths(new)
     missing = object()
     touched = {path for path, value in after.items() if before.get(path, missing) != value}
     lost = touched | (before.keys() - after.keys())
@@ -73,7 +77,7 @@ def after_apply(old: Mapping[str, Any], applied: Mapping[str, Any], author: Auth
 
 def contests(old: Mapping[str, Any], applied: Mapping[str, Any], author: Author) -> list[tuple[Entry, Leaf]]:
     """Return each (entry of another manager, leaf) where `applied` wants another value than the live one."""
-    live, missing = owned_leaves(old), object()
+    live, missing = owned_paths(old), object()
     differing = {path for path, value in owned_leaves(applied).items() if live.get(path, missing) != value}
     others = [entry for entry in entries_of(old) if not author.wrote(entry, "Apply")]
     return [(entry, path) for entry in others for path in sorted(from_fields(entry["fieldsV1"]) & differing)]
@@ -115,4 +119,9 @@ def _give(
             kept.append(entry)
         elif has - lost:
             kept.append(entry | {"fieldsV1": to_fields(has - lost)})
-    return [*kept, author.entry(operation, mine)] if mine else kept
+    return sorted([*kept, author.entry(operation, mine)] if mine else kept, key=_order)
+
+
+def _order(entry: Entry) -> tuple[str, ...]:
+    """Return what managedFields are sorted by: applies first, then by time, which has whole seconds."""
+    return tuple(entry.get(key, "") for key in ("operation", "time", "manager", "apiVersion", "subresource"))

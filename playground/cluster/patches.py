@@ -1,15 +1,11 @@
-"""The patch types of the API, as functions from an object to a new one; nothing given is changed in place."""
+"""The merging patches of the API, as functions from an object to a new one; nothing given is changed in place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jsonpatch
-from jsonpointer import JsonPointerException
-
 from playground.cluster.fieldsets import Leaf
-from playground.cluster.statuses import bad_request, patch_failed
 
 Obj = dict[str, Any]
 
@@ -24,24 +20,6 @@ _MERGE_KEYS = {
     "ownerReferences": "uid",
     "hostAliases": "ip",
 }
-
-
-def json_patch(doc: Obj, operations: Any) -> Obj:
-    """Return `doc` after an RFC 6902 patch; all of it applies or none.
-
-    Raises ApiError 400 when the body is not a list of objects (the server cannot decode it), 413 above 10 000
-    operations, and 422 for everything found while applying: a `test` that fails, a path that is not there, an
-    operation nobody knows. That split is kube-apiserver's own (endpoints/handlers/patch.go, applyJSPatch).
-    """
-    if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
-        raise bad_request("error decoding patch: a JSON patch is a list of operations, each an object")
-    try:
-        patched = jsonpatch.JsonPatch(operations).apply(doc)
-    except (jsonpatch.JsonPatchException, JsonPointerException, TypeError) as error:
-        raise patch_failed() from error
-    if not isinstance(patched, dict):
-        raise patch_failed()
-    return patched
 
 
 def merge_patch(doc: Any, patch: Any) -> Any:

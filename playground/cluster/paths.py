@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from playground.cluster.kinds import Kind
 from playground.cluster.metadata import Ref
-from playground.cluster.statuses import no_such_path
+from playground.cluster.statuses import NoSuchPage, no_such_path, not_found
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,23 @@ class Target:
 
 
 def parse(kinds: Sequence[Kind], raw_path: str) -> Target:
-    """Return the target of a percent-encoded path; ApiError 404 when it names nothing served here."""
+    """Return the target of a percent-encoded path.
+
+    For what is not served here: ApiError 404 in the groups that are built in, NoSuchPage anywhere else.
+    """
     parts = [unquote(part) for part in raw_path.split("/") if part]
     if parts[:1] == ["api"] and len(parts) > 2:
         return _target(kinds, ("", parts[1]), parts[2:])
     if parts[:1] == ["apis"] and len(parts) > 3:
         return _target(kinds, (parts[1], parts[2]), parts[3:])
-    raise no_such_path()
+    raise nothing_at(kinds, parts)
+
+
+def nothing_at(kinds: Sequence[Kind], parts: Sequence[str]) -> Exception:
+    """Return the error for a path, given as its parts, that names nothing served here."""
+    group = "" if parts[:1] == ["api"] else parts[1] if parts[:1] == ["apis"] and len(parts) > 1 else None
+    in_charge = any(kind.builtin and kind.group == group for kind in kinds)
+    return no_such_path() if in_charge and len(parts) > 1 and parts != ["apis", group] else NoSuchPage()
 
 
 def _target(kinds: Sequence[Kind], group_version: tuple[str, str], rest: list[str]) -> Target:
@@ -48,8 +58,10 @@ def _target(kinds: Sequence[Kind], group_version: tuple[str, str], rest: list[st
         namespace, rest = rest[1], rest[2:]
     plural, name, subresource, *more = [*rest, "", ""][: max(3, len(rest))]
     kind = _find(kinds, group_version, plural)
-    if more or not _sensible(kind, namespace, name, subresource=subresource):
-        raise no_such_path()
+    if not _sensible(kind, namespace, name):
+        raise nothing_at(kinds, ["apis", *group_version, *rest] if kind.group else ["api", *rest])
+    if more or (subresource and not (subresource == "status" and kind.status)):
+        raise no_such_path() if kind.builtin else not_found(kind, name)
     return Target(kind, group_version[1], namespace, name, subresource == "status")
 
 
@@ -58,12 +70,8 @@ def _find(kinds: Sequence[Kind], group_version: tuple[str, str], plural: str) ->
     for kind in kinds:
         if (kind.group, kind.plural) == (group, plural) and version in kind.versions:
             return kind
-    raise no_such_path()
+    raise nothing_at(kinds, ["apis", group, version, plural] if group else ["api", version, plural])
 
 
-def _sensible(kind: Kind, namespace: str, name: str, *, subresource: str) -> bool:
-    if subresource and not (subresource == "status" and kind.status):
-        return False
-    if kind.namespaced:
-        return bool(namespace) or not name
-    return not namespace
+def _sensible(kind: Kind, namespace: str, name: str) -> bool:
+    return (bool(namespace) or not name) if kind.namespaced else not namespace

@@ -11,9 +11,18 @@ from playground.cluster.statuses import bad_request
 
 Test = Callable[[Mapping[str, Any]], bool]
 
+_FIELDS = ("metadata.name", "metadata.namespace")
+_MORE_FIELDS = {
+    "namespaces": ("name", "status.phase"),
+    "services": ("spec.clusterIP", "spec.type"),
+    "pods": ("spec.nodeName", "spec.serviceAccountName", "status.phase", "status.podIP"),
+    "events": ("involvedObject.kind", "involvedObject.name", "involvedObject.namespace", "involvedObject.uid", "type"),
+}
+"""The fields each kind can be selected by; the real server knows some more of pods and events."""
 _BETWEEN = re.compile(r",(?![^(]*\))")
 _KEY = r"[A-Za-z0-9](?:[\w./-]*[A-Za-z0-9])?"
 _SET = re.compile(rf"^({_KEY})\s+(in|notin)\s*\(([^()]*)\)$")
+_ORDER = re.compile(rf"^({_KEY})\s*([<>])\s*(-?\d+)$")
 _EQUAL = re.compile(rf"^({_KEY})\s*(==|=|!=)\s*([\w.-]*)$")
 _EXISTS = re.compile(rf"^(!?)\s*({_KEY})$")
 
@@ -21,9 +30,7 @@ _EXISTS = re.compile(rf"^(!?)\s*({_KEY})$")
 def selector(kind: Kind, labels: str, fields: str) -> Test:
     """Return a test of objects from the two query parameters; empty ones select everything.
 
-    Raises ApiError 400 when a selector cannot be read, or names a field this kind does not index: custom resources
-    know metadata.name and metadata.namespace only; for built-in kinds any dotted path is taken (the real server has a
-    short list for each).
+    Raises ApiError 400 when a selector cannot be read, or names a field this kind does not index.
     """
     tests = [*_label_tests(labels), *_field_tests(kind, fields)]
     return lambda obj: all(test(obj) for test in tests)
@@ -42,6 +49,8 @@ def _requirement(part: str) -> Test:
         return _one_of(match[1], {word.strip() for word in match[3].split(",")}, wanted=match[2] == "in")
     if match := _EQUAL.match(part):
         return _one_of(match[1], {match[3]}, wanted=match[2] != "!=")
+    if match := _ORDER.match(part):
+        return _beyond(match[1], int(match[3]), above=match[2] == ">")
     if match := _EXISTS.match(part):
         key, wanted = match[2], not match[1]
         return lambda labels: (key in labels) == wanted
@@ -52,6 +61,14 @@ def _one_of(key: str, values: set[str], *, wanted: bool) -> Test:
     return lambda labels: (labels.get(key) in values) == wanted
 
 
+def _beyond(key: str, bound: int, *, above: bool) -> Test:
+    def test(labels: Mapping[str, Any]) -> bool:
+        value = labels.get(key, "")
+        return re.fullmatch(r"-?\d+", value) is not None and (int(value) > bound if above else int(value) < bound)
+
+    return test
+
+
 def _field_tests(kind: Kind, text: str) -> list[Test]:
     return [_field_test(kind, part.strip()) for part in text.split(",")] if text.strip() else []
 
@@ -59,9 +76,9 @@ def _field_tests(kind: Kind, text: str) -> list[Test]:
 def _field_test(kind: Kind, part: str) -> Test:
     match = re.match(r"^([\w.]+)(==|!=|=)(.*)$", part)
     if match is None:
-        raise bad_request(f'invalid selector: "{part}"; can\'t understand "{part}"')
+        raise bad_request(f"invalid selector: '{part}'; can't understand '{part}'")
     path, wanted, value = match[1], match[2] != "!=", match[3]
-    if not kind.builtin and path not in ("metadata.name", "metadata.namespace"):
+    if path not in (*_FIELDS, *_MORE_FIELDS.get(kind.qualified, ())):
         raise bad_request(f"field label not supported: {path}")
     return lambda obj: (_text_at(obj, path) == value) == wanted
 

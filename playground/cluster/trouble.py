@@ -1,4 +1,4 @@
-"""Makes chosen requests fail on purpose, the way networks and API servers fail."""
+"""Makes chosen requests fail on purpose, the way networks and API servers fail; and verdicts on routes go wrong."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from playground.cluster.statuses import ApiError
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _KINDS = ("status", "hang", "drop_before", "drop_after")
+_VERDICTS = ("accept_never", "accept_late", "accept_refused")
+_KEYS = {"method", "path_contains", "times", "kind", "status", "seconds", "reason", "message"}
 _REASONS = {
     401: ("Unauthorized", "Unauthorized"),
     403: ("Forbidden", "forbidden by the playground"),
@@ -29,28 +31,33 @@ _OTHER = ("InternalError", "an error on the server has prevented the request fro
 
 @dataclass(frozen=True)
 class Trouble:
-    """One kind of failure for the next few requests that match."""
+    """One kind of failure for the next few requests, or generations of a Gateway API route, that match."""
 
     method: str
     """HTTP method in capitals; "" matches every method."""
     path_contains: str
     """Part of the path; "" matches every path."""
     times: int
-    """How many requests it will still hit, at least 1."""
+    """How many requests or generations it will still hit, at least 1."""
     kind: str
     """status: answer it. hang: wait, then go on as if nothing was. drop_before: close the socket, apply nothing.
-    drop_after: apply, then close the socket without an answer."""
+    drop_after: apply, then close the socket without an answer. For what parents say of a route, see acceptance.py:
+    accept_never: they say nothing. accept_late: they accept after the wait. accept_refused: they refuse."""
     status: int
     """HTTP status of kind `status`."""
     seconds: float
-    """Wait of kind `hang`."""
+    """Wait of the kinds `hang` and `accept_late`."""
+    reason: str = "NoMatchingParent"
+    """Why the parents refuse, in one word of the Gateway API."""
+    message: str = "refused by the playground"
+    """Why the parents refuse, for people."""
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Trouble:
         """Return the trouble a request asks for; ValueError says what is wrong with it."""
-        unknown = set(given) - {"method", "path_contains", "times", "kind", "status", "seconds"}
-        if unknown or given.get("kind") not in _KINDS or int(given.get("times", 1)) < 1:
-            raise ValueError(f"unknown keys {sorted(unknown)}, or kind not one of {_KINDS}, or times below 1")
+        unknown, kinds = set(given) - _KEYS, (*_KINDS, *_VERDICTS)
+        if unknown or given.get("kind") not in kinds or int(given.get("times", 1)) < 1:
+            raise ValueError(f"unknown keys {sorted(unknown)}, or kind not one of {kinds}, or times below 1")
         return cls(
             method=str(given.get("method", "")).upper(),
             path_contains=str(given.get("path_contains", "")),
@@ -58,15 +65,20 @@ class Trouble:
             kind=given["kind"],
             status=int(given.get("status", 500)),
             seconds=float(given.get("seconds", 2)),
+            **{key: str(given[key]) for key in ("reason", "message") if key in given},
         )
 
-    def matches(self, method: str, path: str) -> bool:
+    def hits_request(self, method: str, path: str) -> bool:
         """Return whether this request is one to hit."""
-        return self.method in ("", method) and self.path_contains in path
+        return self.kind in _KINDS and self.method in ("", method) and self.path_contains in path
+
+    def hits_verdict(self, path: str) -> bool:
+        """Return whether the verdict on the route at this path is one to hit."""
+        return self.kind in _VERDICTS and self.path_contains in path
 
 
 class Troubles:
-    """The troubles waiting for their requests, oldest first; each request meets at most one."""
+    """The troubles waiting for what they hit, oldest first; each request and each verdict meets at most one."""
 
     def __init__(self) -> None:
         self._waiting: list[Trouble] = []
@@ -85,8 +97,15 @@ class Troubles:
 
     def take(self, method: str, path: str) -> Trouble | None:
         """Return the first trouble for this request and count it, or None."""
+        return self._take(lambda trouble: trouble.hits_request(method, path))
+
+    def take_verdict(self, path: str) -> Trouble | None:
+        """Return the first trouble for the verdict on the route at this path and count it, or None."""
+        return self._take(lambda trouble: trouble.hits_verdict(path))
+
+    def _take(self, hits: Callable[[Trouble], bool]) -> Trouble | None:
         for place, trouble in enumerate(self._waiting):
-            if trouble.matches(method, path):
+            if hits(trouble):
                 left = replace(trouble, times=trouble.times - 1)
                 self._waiting[place : place + 1] = [left] if left.times else []
                 return trouble

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from aiohttp import web
 from playground.cluster.objects import Cluster, Obj
 from playground.cluster.paths import Target
 from playground.cluster.selectors import Test
-from playground.cluster.statuses import ApiError, bad_request
+from playground.cluster.statuses import ApiError, bad_request, server_error
 
 _LONGEST = 1800.0
 _LOOK_UP = 1.0  # seconds between looks at whether the client is still there; changes wake the stream at once
@@ -45,13 +46,25 @@ class Watch:
 
 
 def watch_of(cluster: Cluster, target: Target, test: Test, *, query: Any) -> Watch:
-    """Return the watch a request's query asks for; ApiError 400 for numbers that are none."""
-    start, seconds = query.get("resourceVersion", ""), query.get("timeoutSeconds", "")
-    for name, given in (("resourceVersion", start), ("timeoutSeconds", seconds)):
-        if given and not given.isdecimal():
-            raise bad_request(f'{name}: Invalid value: "{given}": must be a whole number')
+    """Return the watch a request's query asks for; ApiError 400 or 500 for numbers that are none."""
+    start, seconds = query.get("resourceVersion", ""), whole_number(query, "timeoutSeconds")
+    if start and not start.isdecimal():
+        raise server_error(unparsed("resourceVersion", start))
     bookmarks = query.get("allowWatchBookmarks", "") in ("1", "true")
-    return Watch(cluster, target, test, start, float(seconds or 0) or _LONGEST, bookmarks)
+    return Watch(cluster, target, test, start, float(seconds) or _LONGEST, bookmarks)
+
+
+def whole_number(query: Any, name: str) -> int:
+    """Return a query parameter that is a whole number, 0 when it is absent; ApiError 400 when it is none."""
+    given = query.get(name, "")
+    if given and not re.fullmatch(r"[+-]?\d+", given):
+        raise bad_request(f'strconv.ParseInt: parsing "{given}": invalid syntax')
+    return int(given or 0)
+
+
+def unparsed(name: str, given: str) -> str:
+    """Return the words for a resourceVersion that is no number."""
+    return f'{name}: Invalid value: "{given}": strconv.ParseUint: parsing "{given}": invalid syntax'
 
 
 async def stream(request: web.Request, watch: Watch, doors: Doors) -> web.StreamResponse:

@@ -68,7 +68,8 @@ class Http:
 def route(name: str = "api", **metadata: Any) -> dict[str, Any]:
     """Return a small VirtualService."""
     made = {"name": name, "namespace": "mesh-demo"} | metadata
-    spec = {"hosts": ["api"], "http": [{"route": [{"weight": 90}, {"weight": 10}]}]}
+    arms = [{"destination": {"host": "api", "subset": f"v{n}"}, "weight": weight} for n, weight in ((1, 90), (2, 10))]
+    spec = {"hosts": ["api"], "http": [{"route": arms}]}
     return {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": made, "spec": spec}
 
 

@@ -35,7 +35,7 @@ def test_created_objects_get_metadata(created: Reply) -> None:
     assert metadata["creationTimestamp"].endswith("Z")
     (entry,) = metadata["managedFields"]
     assert (entry["manager"], entry["operation"]) == ("tests", "Update")
-    assert entry["fieldsV1"] == {"f:spec": {"f:hosts": {}, "f:http": {}}}
+    assert entry["fieldsV1"] == {"f:spec": {".": {}, "f:hosts": {}, "f:http": {}}}
 
 
 def test_second_create_is_409(http_: Http, created: Reply) -> None:
@@ -59,9 +59,11 @@ def test_generate_name(http_: Http) -> None:
         ({"metadata": {}}, 422),
         ({"metadata": {"name": "Upper_case"}}, 422),
         ({"metadata": {"name": "a", "namespace": "other"}}, 400),
-        ({"metadata": {"name": "a", "resourceVersion": "1"}}, 400),
+        ({"metadata": {"name": "a", "resourceVersion": "1"}}, 500),
         ({"metadata": {"name": "a", "annotations": {"n": 1}}}, 400),
-        ({"kind": "Gateway"}, 400),
+        ({"metadata": []}, 400),
+        ({"kind": "Gateway"}, 422),
+        ({"kind": ""}, 400),
         ({"apiVersion": "networking.istio.io/v1beta1"}, 400),
     ],
 )
@@ -94,7 +96,30 @@ def test_json_patch_bumps_version_and_generation(http_: Http, created: Reply) ->
     assert int(reply.version) > int(created.version)
     assert reply.body["metadata"]["generation"] == 2
     owners = {entry["manager"]: entry["fieldsV1"] for entry in reply.body["metadata"]["managedFields"]}
-    assert owners == {"tests": {"f:spec": {"f:hosts": {}}}, "meshbot": {"f:spec": {"f:http": {}}}}
+    assert owners == {"tests": {"f:spec": {".": {}, "f:hosts": {}}}, "meshbot": {"f:spec": {"f:http": {}}}}
+
+
+def test_a_manager_owns_by_version(http_: Http, created: Reply) -> None:
+    """What one manager writes in two API versions is two entries of managedFields."""
+    http_.do("PATCH", f"{PATH}?fieldManager=meshbot", weight_patch(90, 50), JSON_PATCH)
+    older = PATH.replace("/v1/", "/v1beta1/")
+    note = {"metadata": {"annotations": {"a": "b"}}}
+    found = http_.do("PATCH", f"{older}?fieldManager=meshbot", note, MERGE_PATCH).body["metadata"]["managedFields"]
+    owned = {entry["apiVersion"]: entry["fieldsV1"] for entry in found if entry["manager"] == "meshbot"}
+    assert owned == {
+        "networking.istio.io/v1": {"f:spec": {"f:http": {}}},
+        "networking.istio.io/v1beta1": {"f:metadata": {"f:annotations": {".": {}, "f:a": {}}}},
+    }
+
+
+def test_a_collection_is_deleted_by_label(http_: Http) -> None:
+    """DELETE on a collection takes what the selector takes, and answers with it; without a namespace there is none."""
+    for name in ("a", "b"):
+        http_.do("POST", ROUTES, route(name, labels={"name": name}))
+    gone = http_.do("DELETE", f"{ROUTES}?labelSelector=name%3Da").body
+    assert [obj["metadata"]["name"] for obj in gone["items"]] == ["a"]
+    assert [obj["metadata"]["name"] for obj in http_.do("GET", ROUTES).body["items"]] == ["b"]
+    assert http_.do("DELETE", "/apis/networking.istio.io/v1/virtualservices").status == 404
 
 
 def test_annotations_leave_the_generation(http_: Http, created: Reply) -> None:
@@ -141,9 +166,9 @@ def test_stale_resource_version_inside_the_object_is_409(
         ({"op": "test"}, JSON_PATCH, 400),
         ([], MERGE_PATCH, 400),
         ([{"op": "replace", "path": "/metadata/name", "value": "other"}], JSON_PATCH, 400),
-        ([{"op": "replace", "path": "/kind", "value": "Other"}], JSON_PATCH, 400),
+        ([{"op": "replace", "path": "/kind", "value": "Other"}], JSON_PATCH, 422),
         ([{"op": "remove", "path": "/metadata/resourceVersion"}], JSON_PATCH, 422),
-        ({"metadata": {"uid": "other"}}, MERGE_PATCH, 409),
+        ({"metadata": {"uid": "other"}}, MERGE_PATCH, 422),
         ({"spec": {}}, "application/strategic-merge-patch+json", 415),
         ({"spec": {}}, "application/json", 415),
     ],
@@ -188,7 +213,8 @@ def test_put_needs_the_current_version(http_: Http, created: Reply) -> None:
     assert http_.do("PUT", PATH, changed).status == 200
     assert http_.do("PUT", PATH, changed).status == 409
     assert http_.do("PUT", PATH, route()).status == 422
-    assert http_.do("PUT", f"{ROUTES}/other", changed).status == 404
+    assert http_.do("PUT", f"{ROUTES}/other", changed).status == 400
+    assert http_.do("PUT", f"{ROUTES}/other", route("other")).status == 404
 
 
 def test_dry_run_stores_nothing(http_: Http, created: Reply) -> None:
@@ -217,6 +243,7 @@ def test_finalizers_hold_an_object(http_: Http) -> None:
     http_.do("POST", ROUTES, route("held", finalizers=["example.com/wait"]))
     marked = [http_.do("DELETE", f"{ROUTES}/held").body["metadata"] for _ in range(2)]
     assert marked[0] == marked[1]
+    assert marked[0]["generation"] == 2
     assert http_.do("GET", f"{ROUTES}/held").body["metadata"]["deletionTimestamp"]
     http_.do("PATCH", f"{ROUTES}/held", {"metadata": {"finalizers": None}}, MERGE_PATCH)
     assert http_.do("GET", f"{ROUTES}/held").status == 404
@@ -260,12 +287,12 @@ def test_server_side_apply(http_: Http) -> None:
 def test_server_side_apply_checks_name_and_leaves_status(http_: Http) -> None:
     """An applied object must carry the path's name; a status in it is dropped, and comes in through /status only."""
     assert http_.do("PATCH", f"{PATH}?fieldManager=git", route("other"), APPLY_PATCH).status == 400
-    assert http_.do("PATCH", f"{PATH}?fieldManager=git", route() | {"metadata": []}, APPLY_PATCH).status == 400
+    assert http_.do("PATCH", f"{PATH}?fieldManager=git", route() | {"metadata": []}, APPLY_PATCH).status == 500
     with_status = route() | {"status": {"ready": True}}
     assert "status" not in http_.do("PATCH", f"{PATH}?fieldManager=git", with_status, APPLY_PATCH).body
     reply = http_.do("PATCH", f"{PATH}/status?fieldManager=controller", with_status, APPLY_PATCH)
     assert reply.body["status"] == {"ready": True}
-    entry = reply.body["metadata"]["managedFields"][-1]
+    [entry] = [one for one in reply.body["metadata"]["managedFields"] if one["manager"] == "controller"]
     assert (entry["subresource"], entry["fieldsV1"]) == ("status", {"f:status": {"f:ready": {}}})
 
 

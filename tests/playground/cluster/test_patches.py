@@ -1,58 +1,12 @@
-"""Patches as pure functions."""
+"""Merging patches as pure functions."""
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
-import pytest
-
-from playground.cluster.patches import json_patch, merge_patch, strategic_merge, without
-from playground.cluster.statuses import ApiError
+from playground.cluster.patches import merge_patch, strategic_merge, without
 
 DOC: dict[str, Any] = {"spec": {"weight": 90, "list": [1, 2]}, "keep": {"a": None}}
-
-
-def test_json_patch_applies_all_or_nothing_and_leaves_its_input_alone() -> None:
-    """A failed test after a replace changes nothing."""
-    before = copy.deepcopy(DOC)
-    operations = [
-        {"op": "replace", "path": "/spec/weight", "value": 50},
-        {"op": "test", "path": "/spec/list/0", "value": 9},
-    ]
-    with pytest.raises(ApiError) as refused:
-        json_patch(DOC, operations)
-    assert (refused.value.code, refused.value.reason) == (422, "Invalid")
-    assert before == DOC
-    assert json_patch(DOC, operations[:1])["spec"]["weight"] == 50
-    assert before == DOC
-
-
-@pytest.mark.parametrize(
-    "operation",
-    [
-        {"op": "test", "path": "/spec/weight", "value": "90"},
-        {"op": "test", "path": "/spec/absent", "value": 1},
-        {"op": "replace", "path": "/spec/absent", "value": 1},
-        {"op": "remove", "path": "/absent/deep"},
-        {"op": "frobnicate", "path": "/spec"},
-        {"op": "add"},
-        {"op": "replace", "path": "", "value": []},
-    ],
-)
-def test_json_patch_that_does_not_fit_is_422(operation: dict[str, Any]) -> None:
-    """Whatever fails while applying is 422 with the real server's unhelpful words."""
-    with pytest.raises(ApiError, match="the server rejected our request due to an error in our request") as refused:
-        json_patch(DOC, [operation])
-    assert refused.value.code == 422
-
-
-@pytest.mark.parametrize("body", [{"op": "test"}, "text", ["text"], None])
-def test_json_patch_that_cannot_be_decoded_is_400(body: Any) -> None:
-    """A body that is not a list of objects never reaches the object."""
-    with pytest.raises(ApiError) as refused:
-        json_patch(DOC, body)
-    assert refused.value.code == 400
 
 
 def test_merge_patch_follows_rfc_7386() -> None:
