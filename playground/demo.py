@@ -139,12 +139,12 @@ class _Watcher:
         return len(deliveries) > before and bool(deliveries[-1]["attempts"])
 
     def _operation(self) -> Operation | None:
-        """Return the operation that the answer names, once it is settled; None where a command makes none."""
+        """Return the operation that the answer names, once people were told the end; None where there is none."""
         texts = [self._world.slack.render_text(message) for message in self._world.slack.transcript()[self._seen :]]
         found = OPERATION_ID.search("\n".join(texts))
         if found is None:
             return None
-        _until(lambda: self._operations.get(found[0]).settled, f"{found[0]} did not end")
+        _until(lambda: _is_told(self._operations.get(found[0])), f"{found[0]} did not end")
         return self._operations.get(found[0])
 
     def _print(self) -> None:
@@ -161,6 +161,11 @@ class _Watcher:
             return True
         wanted = {name: weight for name, weight in operation.plan.weights.items() if weight is not None}
         return _until(lambda: self._world.weights()[operation.target.service] == wanted, "the cluster disagrees")
+
+
+def _is_told(operation: Operation) -> bool:
+    """Tell whether people know the end; the measured split comes up to a minute and a half later."""
+    return operation.done and operation.reported
 
 
 def _needs_no_operation(command: str) -> bool:

@@ -46,6 +46,16 @@ def _nobody(line: str) -> None:
     """Tell nobody."""
 
 
+@dataclass(frozen=True)
+class OtherCluster:
+    """A cluster that runs already and takes the place of the stand-in."""
+
+    url: str
+    """Where the simulated sidecars read its objects over plain HTTP, without credentials."""
+    kubeconfig: Path
+    """What the workers are given."""
+
+
 @dataclass
 class World:
     """A whole world in one directory. `with World(directory) as world:` it runs; afterwards nothing is left running.
@@ -61,6 +71,8 @@ class World:
     """What traffic there is; None for the demo's."""
     workers: bool = True
     """False leaves out worker and clock: a test starts its own."""
+    cluster: OtherCluster | None = None
+    """None for the stand-in, loaded with `objects`."""
     tell: Callable[[str], None] = _nobody
     redis: RedisServer = field(init=False)
     prometheus: PrometheusServer | None = field(init=False, default=None)
@@ -86,7 +98,7 @@ class World:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of bot, worker and clock: exactly what production sets, with this world's addresses."""
+        """The environment of a worker: exactly what production sets, with this world's addresses."""
         slack = default_world().bot
         return {
             "SLACK_BOT_TOKEN": slack.bot_token,
@@ -94,15 +106,19 @@ class World:
             "SLACK_APP_TOKEN": slack.app_token,
             "SLACK_API_URL": f"{self.slack_url}/api/",
             "REDIS_URL": self.redis.url,
-            "KUBECONFIG": str(self.directory / "kubeconfig"),
+            "KUBECONFIG": str(self.cluster.kubeconfig if self.cluster else self.directory / "kubeconfig"),
             "PROMETHEUS_URL": self.prometheus.url if self.prometheus else "",
             "MESHBOT_CONFIG": str(self.configuration),
         }
 
     def start_meshbot(self, name: str, *arguments: str) -> Child:
-        """Start one more process of the product, as production would: `start_meshbot("worker2", "worker")`."""
-        argv = [sys.executable, "-m", "meshbot", *(arguments or (name,))]
-        child = Child(name, argv, self.environment, self.directory / f"{name}.log")
+        """Start one more process of the product, as production would: `start_meshbot("worker2", "worker")`.
+
+        Only workers are told of the cluster.
+        """
+        words = arguments or (name,)
+        environment = self.environment | ({} if words[0] == "worker" else {"KUBECONFIG": ""})
+        child = Child(name, [sys.executable, "-m", "meshbot", *words], environment, self.directory / f"{name}.log")
         self.children[name] = self._stack.enter_context(child)
         return child
 
@@ -130,8 +146,7 @@ class World:
         self.redis = self._stack.enter_context(RedisServer(self.directory / "redis"))
         self.tell(f"redis         {self.redis.url}")
         self._start_prometheus(traffic_port)
-        self.cluster_url = self._stand_in("cluster", "--port", str(free_port()), "--load", str(self.objects))
-        (self.directory / "kubeconfig").write_text(kubeconfig_text(self.cluster_url))
+        self.cluster_url = self.cluster.url if self.cluster else self._start_cluster()
         metrics = ("--prometheus-url", self.prometheus.url) if self.prometheus else ()
         profile = ("--profile", str(self.profile)) if self.profile else ()
         self.traffic_url = self._stand_in(
@@ -140,6 +155,11 @@ class World:
         self.slack_url = self._start_slack()
         self.slack = SlackDriver(self.slack_url)
         self._start_product(bot_port)
+
+    def _start_cluster(self) -> str:
+        url = self._stand_in("cluster", "--port", str(free_port()), "--load", str(self.objects))
+        (self.directory / "kubeconfig").write_text(kubeconfig_text(url))
+        return url
 
     def _start_prometheus(self, traffic_port: int) -> None:
         try:

@@ -57,8 +57,10 @@ def roles(route: Route, service: Service) -> Roles:
         found = _among(route, said, target_service=service.name)
         if found.stable or found.canary:
             return found
-    canary, *_, stable = sorted(route.arms, key=lambda arm: arm.effective)
-    if len(route.arms) != 2 or stable.effective < 2 * canary.effective or not stable.effective:
+    if len(route.arms) != 2:
+        return Roles()
+    canary, stable = sorted(route.arms, key=lambda arm: arm.effective)
+    if stable.effective < 2 * canary.effective or not stable.effective:
         return Roles()
     return Roles(stable=stable.name, canary=canary.name)
 

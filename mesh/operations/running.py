@@ -20,7 +20,7 @@ from mesh.domain.routes import STAMP_OPERATION, Route
 from mesh.operations import measuring, reading
 from mesh.operations.authorising import authorise_again
 from mesh.operations.judging import judge_plan
-from mesh.operations.patching import LOOK_AGAIN_S, Patching, TryLater
+from mesh.operations.patching import ACCEPTED_AGAIN_S, LOOK_AGAIN_S, Patching, TryLater
 from mesh.operations.planning import make_plan
 from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.stage import Stage
@@ -113,6 +113,8 @@ def _shown(stage: Stage, operation: Operation) -> Operation:
     """Show on the card, once and outside the lock, that the parents are waited for."""
     record = Record(stage, operation, None)
     record.show()
+    # Writing down where a first card is puts off the next look.
+    stage.operations.later(operation.id, seconds=ACCEPTED_AGAIN_S)
     return record.operation
 
 

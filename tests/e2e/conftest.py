@@ -11,7 +11,9 @@ import yaml
 
 from mesh.domain.commands import Target
 from tests.e2e.admin import Admin
-from tests.e2e.binaries import HERE, build, cache
+from tests.e2e.bench import RealBench
+from tests.e2e.binaries import HERE, BuildFailed, build, cache
+from tests.e2e.controllers import Acceptor
 from tests.e2e.objects import COLLECTIONS
 from tests.e2e.servers import install, servers
 from workers.cluster.adapter import KubernetesCluster
@@ -32,7 +34,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     capture = session.config.pluginmanager.getplugin("capturemanager")
     assert capture is not None
     with capture.global_and_fixture_disabled():
-        build()
+        try:
+            build()
+        except BuildFailed as error:
+            pytest.exit(str(error), returncode=1)
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +65,26 @@ def worker_kubeconfig(admin: Admin) -> Path:
 def cluster(worker_kubeconfig: Path) -> KubernetesCluster:
     """The workers' cluster `demo` with the shipped rights, as a fresh process has it."""
     return connected(worker_kubeconfig)
+
+
+@pytest.fixture(scope="module")
+def _acceptor(admin: Admin) -> Iterator[Acceptor]:
+    with Acceptor(admin.kubeconfig, silent=True) as started:
+        yield started
+
+
+@pytest.fixture
+def acceptor(_acceptor: Acceptor) -> Iterator[Acceptor]:
+    """The one controller that accepts Gateway API routes; it does so until the test turns a switch, or ends."""
+    _acceptor.obey()
+    yield _acceptor
+    _acceptor.silent = True
+
+
+@pytest.fixture
+def bench(cluster: KubernetesCluster, acceptor: Acceptor) -> RealBench:
+    """The verbs over the API server, with the shipped rights; routes are accepted there."""
+    return RealBench(real=cluster)
 
 
 @pytest.fixture

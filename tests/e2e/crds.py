@@ -78,23 +78,31 @@ def _modern(definition: Obj) -> Obj:
     """Return a definition of apiextensions v1beta1 (SMI's; no API server serves that any more) as v1.
 
     Only v1alpha4 is served by SMI's own file; clusters that still have TrafficSplits, Linkerd's extension first of
-    all, serve the older versions, so all four are. v1alpha1 wrote quantities: its weights may be text.
+    all, serve the older versions, so all four are. The modules that define those (linkerd-smi, smi-controller-sdk) are
+    not to be had here; by the specification they differ as `_smi_schema` says.
     """
     if definition["apiVersion"] == "apiextensions.k8s.io/v1":
         return definition
     old = definition["spec"]
-    schema: Obj = {"type": "object", **old["validation"]["openAPIV3Schema"]}
-    quantities = deepcopy(schema)
-    backend = quantities["properties"]["spec"]["properties"]["backends"]["items"]
-    backend["properties"]["weight"] = {"x-kubernetes-int-or-string": True}
     versions = [
         {
             "name": name,
             "served": True,
             "storage": name == old["version"],
-            "schema": {"openAPIV3Schema": quantities if name == "v1alpha1" else schema},
+            "schema": {"openAPIV3Schema": _smi_schema(name, old["validation"]["openAPIV3Schema"])},
         }
         for name in SMI_VERSIONS
     ]
     spec = {key: old[key] for key in ("group", "scope", "names")} | {"versions": versions}
     return definition | {"apiVersion": "apiextensions.k8s.io/v1", "spec": spec}
+
+
+def _smi_schema(version: str, newest: Obj) -> Obj:
+    """Return the schema of one version: `matches` came with v1alpha3, and v1alpha1 wrote weights as quantities."""
+    schema: Obj = {"type": "object", **deepcopy(newest)}
+    spec = schema["properties"]["spec"]["properties"]
+    if version in ("v1alpha1", "v1alpha2"):
+        del spec["matches"]
+    if version == "v1alpha1":
+        spec["backends"]["items"]["properties"]["weight"] = {"x-kubernetes-int-or-string": True}
+    return schema

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playground.cluster.manifests import documents
 from tests.e2e.admin import Admin, Obj
+from tests.world.town import bare
 
 EXAMPLES = Path(__file__).parents[2] / "manifests/examples"
 COLLECTIONS = (
@@ -17,6 +18,9 @@ COLLECTIONS = (
     "apis/security.istio.io/v1/peerauthentications",
     "apis/split.smi-spec.io/v1alpha4/trafficsplits",
     "apis/gateway.networking.k8s.io/v1/httproutes",
+    "apis/gateway.networking.k8s.io/v1/grpcroutes",
+    "apis/flagger.app/v1beta1/canaries",
+    "apis/argoproj.io/v1alpha1/rollouts",
     "apis/linkerd.io/v1alpha2/serviceprofiles",
     "apis/apps/v1/deployments",
     "apis/discovery.k8s.io/v1/endpointslices",
@@ -24,6 +28,24 @@ COLLECTIONS = (
     "api/v1/pods",
 )
 """Everything that tests make in their namespaces."""
+
+GRPC_ROUTE: Obj = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "GRPCRoute",
+    "metadata": {"name": "api-grpc", "namespace": "mesh-demo"},
+    "spec": {
+        "parentRefs": [{"group": "", "kind": "Service", "name": "api", "port": 80}],
+        "rules": [
+            {
+                "backendRefs": [
+                    {"name": "api-v1", "port": 80, "weight": 90},
+                    {"name": "api-v2", "port": 80, "weight": 10},
+                ]
+            }
+        ],
+    },
+}
+"""What httproute.yaml says, for gRPC; nothing of it is shipped."""
 
 
 def example(name: str) -> list[Obj]:
@@ -34,6 +56,11 @@ def example(name: str) -> list[Obj]:
 def apply_example(admin: Admin, name: str) -> dict[str, Obj]:
     """Apply one example file as it is; kind -> object as the server has it."""
     return {obj["kind"]: admin.apply(obj) for obj in example(name)}
+
+
+def theirs(obj: Obj) -> Obj:
+    """Return what people wrote of an object: without what each write changes, our annotations and the status."""
+    return {key: value for key, value in bare(obj).items() if key != "status"}
 
 
 def filled(obj: Obj) -> Obj:

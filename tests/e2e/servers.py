@@ -17,13 +17,23 @@ import yaml
 
 from playground.processes import Child
 from playground.serving import free_port
-from tests.e2e.admin import Admin, until
+from tests.e2e.admin import ACCOUNTS, Admin, until
 from tests.e2e.binaries import CERTIFICATE, build
 from tests.e2e.crds import definitions
 
 HOST = "127.0.0.1"
+AUDIT_LOG = "audit.log"
+"""Beside the administrator's kubeconfig: one JSON line for each request of the accounts in namespace `meshbot`."""
 _START_S = 60
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+_AUDIT_POLICY: dict[str, Any] = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata", "userGroups": [f"system:serviceaccounts:{ACCOUNTS}"]}, {"level": "None"}],
+}
 
 
 @contextmanager
@@ -81,6 +91,8 @@ def _api_server(binaries: Path, directory: Path, etcd_url: str) -> Iterator[Path
     port, token = free_port(), secrets.token_hex(16)
     key, certificate, tokens = directory / "key.pem", directory / "cert.pem", directory / "tokens.csv"
     tokens.write_text(f'{token},admin,admin,"system:masters"\n')
+    policy = directory / "audit-policy.yaml"
+    policy.write_text(yaml.safe_dump(_AUDIT_POLICY))
     command = [
         str(binaries / "kube-apiserver"),
         f"--etcd-servers={etcd_url}",
@@ -94,6 +106,8 @@ def _api_server(binaries: Path, directory: Path, etcd_url: str) -> Iterator[Path
         f"--service-account-signing-key-file={key}",
         f"--token-auth-file={tokens}",
         "--authorization-mode=RBAC",
+        f"--audit-policy-file={policy}",
+        f"--audit-log-path={directory / AUDIT_LOG}",
         "--service-cluster-ip-range=10.0.0.0/24",
         "--endpoint-reconciler-type=none",
         # It waits for a controller to make every namespace's default account; there is none.

@@ -10,7 +10,7 @@ import pytest
 
 from mesh.domain.errors import Conflict, Refused
 from mesh.domain.plans import PatchOp, Plan, Roles, plan
-from mesh.domain.routes import STAMP_OPERATION, Route
+from mesh.domain.routes import STAMP_OPERATION, Route, Weights
 from tests.e2e.admin import MERGE, Admin, Obj
 from tests.e2e.conftest import DEMO
 from tests.e2e.objects import apply_example
@@ -175,7 +175,7 @@ def _move_until(cluster: KubernetesCluster, over: Any) -> tuple[int, int]:
     moves = conflicts = 0
     while moves < 2 or not over():
         [route] = cluster.routes(DEMO)
-        wanted: dict[str, int | None] = dict(zip(route.weights, (90, 10) if moves % 2 else (50, 50), strict=True))
+        wanted: Weights = dict(zip(route.weights, (90, 10) if moves % 2 else (50, 50), strict=True))
         try:
             cluster.patch(plan(route, wanted, ROLES, stamps={STAMP_OPERATION: f"op-{moves + 1}"}), DEMO)
             moves += 1

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from mesh.domain.errors import Refused
 from mesh.domain.plans import Roles, plan
 from mesh.domain.routes import STAMP_OPERATION, Route
 from tests.e2e.admin import Admin
+from tests.e2e.bench import RealBench
 from tests.e2e.conftest import DEMO
 from tests.e2e.crds import SMI_VERSIONS
-from tests.e2e.objects import EXAMPLES, apply_example, example
-from tests.world.town import bare, with_weights
+from tests.e2e.objects import EXAMPLES, apply_example, example, theirs
+from tests.e2e.workloads import apply_workload
+from tests.world.town import with_weights
 from workers.cluster.adapter import KubernetesCluster
 
 ROLES = Roles("v1", "v2")
@@ -50,6 +51,13 @@ def test_each_example_applies_unchanged(admin: Admin, demo: str, file: Path) -> 
         assert contains(admin.get(given), given)
 
 
+@pytest.mark.parametrize("file", ["linkerd-profile.yaml", "linkerd-bundle.yaml"])
+def test_profiles_keep_their_retry_budget(file: str) -> None:
+    """A ServiceProfile has one retry budget for all routes; within a route Linkerd's definition drops it."""
+    [profile] = [obj for obj in example(file) if obj["kind"] == "ServiceProfile"]
+    assert "retryBudget" in profile["spec"]
+
+
 @pytest.mark.parametrize(("file", "kind"), WEIGHTED)
 def test_weights_move_and_come_back(admin: Admin, cluster: KubernetesCluster, demo: str, file: str, kind: str) -> None:
     """With the shipped rights: 90/10 becomes 50/50 and 90/10 again, and nothing else of the object ever differs."""
@@ -60,10 +68,10 @@ def test_weights_move_and_come_back(admin: Admin, cluster: KubernetesCluster, de
     after = cluster.patch(there, DEMO)
     middle = admin.get(before)
     assert (after.weights, after.annotation(STAMP_OPERATION)) == ({v1: 50, v2: 50}, "op-1")
-    assert bare(middle) == with_weights(bare(before), {v1: 50, v2: 50}) != bare(before)
+    assert theirs(middle) == with_weights(theirs(before), {v1: 50, v2: 50}) != theirs(before)
     back = plan(after, there.former, ROLES, stamps={STAMP_OPERATION: "op-2"})
     assert cluster.patch(back, DEMO).weights == {v1: 90, v2: 10}
-    assert bare(admin.get(before)) == bare(before)
+    assert theirs(admin.get(before)) == theirs(before)
 
 
 @pytest.mark.parametrize(("file", "kind"), WEIGHTED)
@@ -81,7 +89,8 @@ def test_a_subset_carries_the_version_of_its_pods(admin: Admin, cluster: Kuberne
     """DestinationRules are read with the shipped rights."""
     apply_example(admin, "istio-traffic.yaml")
     route = weighted(cluster, "VirtualService")
-    assert ([arm.version for arm in route.arms], route.warnings) == (["v1", "v2"], ())
+    assert [arm.version for arm in route.arms] == ["v1", "v2"]
+    assert not [warning for warning in route.warnings if "versions" in warning]
 
 
 def test_services_of_a_namespace_are_listed(admin: Admin, cluster: KubernetesCluster, demo: str) -> None:
@@ -100,17 +109,21 @@ def test_a_split_of_every_version_is_moved(admin: Admin, cluster: KubernetesClus
     assert route.version == "v1alpha4"
     half = {arm.name: 50 for arm in route.arms}
     cluster.patch(plan(route, dict(half), ROLES, stamps={STAMP_OPERATION: "op-1"}), DEMO)
-    assert bare(admin.get(given)) == with_weights(bare(before), half)
+    assert theirs(admin.get(given)) == with_weights(theirs(before), half)
 
 
 @pytest.mark.usefixtures("demo")
-def test_quantities_of_an_old_split_are_refused(admin: Admin, cluster: KubernetesCluster) -> None:
-    """v1alpha1 allowed `900m`; it is read under the newest version and still not taken for a number."""
+def test_quantities_of_an_old_split_are_moved_as_quantities(admin: Admin, bench: RealBench) -> None:
+    """v1alpha1 writes `900m`; it stays a quantity there and back, whatever version the API server reads it under."""
     given = example("linkerd-split.yaml")[0] | {"apiVersion": "split.smi-spec.io/v1alpha1"}
-    given["spec"]["backends"][0]["weight"] = "900m"
-    admin.apply(given)
-    with pytest.raises(Refused, match="the weight '900m'"):
-        cluster.routes(DEMO)
+    for backend, weight in zip(given["spec"]["backends"], ("900m", "100m"), strict=True):
+        backend["weight"] = weight
+    apply_workload(admin)
+    before = admin.apply(given)
+    bench.succeed("promote api 50")
+    assert [one["weight"] for one in admin.get(given)["spec"]["backends"]] == ["500m", "500m"]
+    bench.succeed("undo api")
+    assert theirs(admin.get(given)) == theirs(before)
 
 
 @pytest.mark.usefixtures("demo")
@@ -125,4 +138,4 @@ def test_an_absent_weight_is_there_on_a_real_server(admin: Admin, cluster: Kuber
     there = plan(route, {"api-v1": 90, "api-v2": 10}, ROLES, stamps={STAMP_OPERATION: "op-1"})
     after = cluster.patch(there, DEMO)
     cluster.patch(plan(after, there.former, ROLES, stamps={STAMP_OPERATION: "op-2"}), DEMO)
-    assert bare(admin.get(given)) == bare(before)
+    assert theirs(admin.get(given)) == theirs(before)

@@ -20,13 +20,15 @@ from urllib.parse import urlencode
 import yaml
 
 from mesh.domain.operations import Operation
-from playground.parts import OBJECTS, World
+from playground.parts import OBJECTS, OtherCluster, World
 from playground.slack.world import default_world
 from settings.time import SystemTime
 from store.connection import patient
 from store.operations import RedisOperations
 
 EXAMPLES = Path(__file__).parents[2] / "manifests/examples"
+WITH_SERVICES = "httproute.yaml"
+"""Has the Services api-v1 and api-v2 as well, which a TrafficSplit needs too."""
 ROUTING = {"VirtualService", "DestinationRule", "TrafficSplit", "HTTPRoute"}
 JIN, ANA, LEE = "U0JIN", "U0ANA", "U0LEE"
 PROD = "C0PROD"
@@ -47,22 +49,39 @@ PATHS = {
 }
 
 
-def make_world(directory: Path, *, mesh: str) -> World:
+def make_world(directory: Path, *, mesh: str, cluster: OtherCluster | None = None) -> World:
     """Return a world, not yet started, with traffic for the one service `api` of a mesh."""
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "meshbot.yaml"
     config.write_text(CONFIGURATION.replace("MESH", mesh).replace("STABLE", "v1"))
     profile = directory / "profile.yaml"
-    profile.write_text(f"services: [{{namespace: mesh-demo, service: api, mesh: {mesh}, rps: 150}}]\n")
+    # No failures but those that a test orders: one by chance among the first 60 requests would fail a gate of 99 %.
+    traffic = f"namespace: mesh-demo, service: api, mesh: {mesh}, rps: 150, error_rate: 0"
+    profile.write_text(f"services: [{{{traffic}}}]\n")
     objects = directory / "objects.yaml"
     objects.write_text(surroundings())
-    return World(directory, objects=objects, configuration=config, profile=profile)
+    return World(directory, objects=objects, configuration=config, profile=profile, cluster=cluster)
 
 
 def surroundings(*examples: str) -> str:
-    """The demo's workloads without its routes, and the named example files as they are."""
+    """The demo's workloads without its routes, a Service for each version, and the named example files as they are."""
     workloads = [doc for doc in yaml.safe_load_all(OBJECTS.read_text()) if doc and doc["kind"] not in ROUTING]
+    workloads += _slices(next(doc for doc in workloads if doc["metadata"]["name"] == "api-1"))
+    if WITH_SERVICES not in examples:
+        found = yaml.safe_load_all((EXAMPLES / WITH_SERVICES).read_text())
+        workloads += [doc for doc in found if doc["kind"] == "Service"]
     return yaml.safe_dump_all(workloads) + "".join(f"\n---\n{(EXAMPLES / name).read_text()}" for name in examples)
+
+
+def _slices(whole: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the EndpointSlices of api-v1 and api-v2, made of that of `api`."""
+    made = []
+    for service in ("api-v1", "api-v2"):
+        labels = {"app": "api", "kubernetes.io/service-name": service}
+        metadata = {"name": f"{service}-slice", "namespace": "mesh-demo", "labels": labels}
+        theirs = [one for one in whole["endpoints"] if one["targetRef"]["name"].startswith(f"{service}-")]
+        made.append(whole | {"metadata": metadata, "endpoints": theirs})
+    return made
 
 
 @dataclass
@@ -87,9 +106,9 @@ class Town:
         return items
 
     def object(self, kind: str, name: str) -> dict[str, Any]:
-        """One object as the API server has it."""
+        """One object as the API server has it, without what its controllers say of it."""
         found: dict[str, Any] = call("GET", f"{self.world.cluster_url}{PATHS[kind]}/{name}")
-        return found
+        return {key: value for key, value in found.items() if key != "status"}
 
     def cluster_trouble(self, **trouble: Any) -> None:
         """Make the next matching API request fail."""
@@ -143,8 +162,8 @@ class Town:
         return self.settled(self.ask(text, user))
 
     def settled(self, operation_id: str, timeout_s: float = 30) -> Operation:
-        """Wait for the end of an operation."""
-        until(lambda: self.operations.get(operation_id).settled, f"{operation_id} did not end", timeout_s=timeout_s)
+        """Wait until people were told the end of an operation; what the traffic does is measured later."""
+        until(lambda: _is_told(self.operations.get(operation_id)), f"{operation_id} did not end", timeout_s=timeout_s)
         return self.operations.get(operation_id)
 
     def card(self, operation: Operation) -> str:
@@ -259,6 +278,10 @@ def _parent(path: Path) -> int:
         return int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
     except (OSError, IndexError):
         return -1
+
+
+def _is_told(operation: Operation) -> bool:
+    return operation.done and operation.reported
 
 
 def _answered(deliveries: list[dict[str, Any]], before: int) -> bool:

@@ -137,3 +137,11 @@ def test_every_worker_may_die_while_it_waits() -> None:
         run(waiting.id, subject.stage)
     assert subject.cluster.client._held["HTTPRoute", "mesh-demo", "api-route"] == before
     assert subject.audit_steps(waiting).count("awaiting") == 1
+
+
+def test_showing_the_wait_does_not_put_off_the_next_look() -> None:
+    """A rollback's first card is posted while it waits; writing down where must not cost it seconds."""
+    subject = bench()
+    waiting = subject.do("rollback api")
+    assert waiting.card
+    assert subject.operations.open[waiting.id] == subject.time.at + ACCEPTED_AGAIN_S

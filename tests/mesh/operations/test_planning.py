@@ -90,6 +90,14 @@ def test_a_route_that_is_not_there_is_refused_with_those_that_are() -> None:
     assert rules_of(bench) == [[90, 10], [90, 10]]
 
 
+def test_status_shows_a_rule_with_one_destination_beside_a_weighted_one() -> None:
+    """It has no canary, and nothing else to say of roles."""
+    obj = two_rules()
+    obj["spec"]["http"][0]["route"] = obj["spec"]["http"][0]["route"][:1]
+    done = Bench(objects=[obj, *surroundings()]).do("status api")
+    assert [[arm.role for arm in status.arms] for status in done.statuses] == [[""], ["stable", "canary"]]
+
+
 def test_undo_finds_its_rule_after_rules_were_moved() -> None:
     """A rule that was put before it does not make undo write another rule's weights."""
     bench = Bench(objects=[two_rules(), *surroundings()])
