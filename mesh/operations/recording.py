@@ -72,14 +72,8 @@ class Record:
 
     def report(self) -> None:
         """Tell people the end; only then is the operation settled. Tried again later when Slack does not take it."""
-        try:
-            shown = self._stage.cards.show(self.operation)
-        except Exception as error:
-            bug = None if isinstance(error, Unavailable) else error
-            log.warning("%s ended and could not be told yet: %s", self.operation.id, error, exc_info=bug)
-            since_the_end = self._stage.time.now() - self.operation.story[-1].at
-            pause = min(max(TELL_AGAIN_S, since_the_end / 2), TELL_AGAIN_MOST_S)
-            self._stage.operations.later(self.operation.id, seconds=pause)
+        shown = self._told(self.operation)
+        if shown is None:
             return
         if shown.card != self.operation.card:
             self._commit(shown)
@@ -90,11 +84,26 @@ class Record:
         self._commit(replace(shown, reported=True))
 
     def measured(self, split: SplitSeen) -> None:
-        """Write down, after the end, what split the metrics showed, and put it on the card. Raises LeftToTheNext."""
+        """Put on the card, after the end, what split the metrics showed, and write it down. Raises LeftToTheNext.
+
+        In that order: once it is on record nobody comes back, and traffic gone astray would never be told.
+        """
         event = Event(Step.MEASURED, self._stage.time.now(), split.in_words)
-        operation = self.operation.add(event, split=split)
-        self._commit(operation, facts.of_event(operation, event, split=asdict(split)))
-        self.show()
+        shown = self._told(self.operation.add(event, split=split))
+        if shown is not None:
+            self._commit(shown, facts.of_event(shown, event, split=asdict(split)))
+
+    def _told(self, operation: Operation) -> Operation | None:
+        """Show what must reach people; None where Slack does not take it: then the clock comes back later."""
+        try:
+            return self._stage.cards.show(operation)
+        except Exception as error:
+            bug = None if isinstance(error, Unavailable) else error
+            log.warning("%s ended and could not be told yet: %s", operation.id, error, exc_info=bug)
+            since_the_end = self._stage.time.now() - self.operation.story[-1].at
+            pause = min(max(TELL_AGAIN_S, since_the_end / 2), TELL_AGAIN_MOST_S)
+            self._stage.operations.later(operation.id, seconds=pause)
+            return None
 
     def _commit(self, operation: Operation, *entries: dict[str, Any]) -> None:
         """Write to the store. When that fails, nothing may be concluded: what was done is found on the object later."""

@@ -128,3 +128,21 @@ def test_measuring_holds_up_no_rollback() -> None:
     done = bench.do("rollback api")
     assert done.to_be_measured
     assert not done.urgent
+
+
+def test_what_slack_does_not_take_is_measured_and_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traffic that went astray is not forgotten because Slack was away at the moment of the last look."""
+    bench = Bench()
+    done = bench.do("promote api 50")
+    counted(bench, 900, 100)
+
+    def away(operation: Operation) -> Operation:
+        raise Unavailable("Slack did not take the card")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.cards, "show", away)
+        assert not look(bench, done, LOOKS_S[-1]).settled
+    told = look(bench, done, LOOKS_S[-1] + 60)
+    assert told.settled
+    assert "does not follow" in str(bench.cards.cards[done.id][-1])
+    assert bench.audit_steps(told).count("measured") == 1
