@@ -60,6 +60,11 @@ class Command:
     """Show the plan, change nothing."""
 
     @property
+    def goes_back(self) -> bool:
+        """True for traffic going back to where it was: it overtakes everything else, and Git can follow."""
+        return self.verb in (Verb.ROLLBACK, Verb.UNDO)
+
+    @property
     def changes_traffic(self) -> bool:
         """True when running this command can write to a route."""
         return self.verb in CHANGING and not self.dry_run

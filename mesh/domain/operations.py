@@ -202,7 +202,7 @@ class Operation:
     @property
     def urgent(self) -> bool:
         """True for what must overtake everything else: traffic going back to stable, and undo, until people know."""
-        return self.command.verb in ("rollback", "undo") and not (self.done and self.reported)
+        return self.command.goes_back and not (self.done and self.reported)
 
     def went(self, step: Step) -> bool:
         """Tell whether this step is in the story."""

@@ -104,7 +104,7 @@ def promoted_roles(route: Route, service: Service, command: Command) -> Roles:
         raise Refused(
             f"{known.canary} already has all traffic of {command.service}; which version is next is unclear.",
             hint="Name the version, or roll back.",
-            choices=(*_version_choices(route, command), _rollback(command)),
+            choices=(*_version_choices(route, command), rollback(command)),
         )
     return known
 
@@ -140,13 +140,19 @@ def _swapped(route: Route, service: Service, command: Command, known: Roles) -> 
     raise Refused(
         f"{known.stable} is the stable arm of {command.service}; more traffic for it means less for the canary.",
         hint=f"Roll back to it, or write the weights by name: /mesh set {command.service} {known.stable}=… …",
-        choices=(_rollback(command),),
+        choices=(rollback(command),),
     )
 
 
 def again_with(command: Command, **changes: str) -> str:
     """Return the command as a person would type it once what was unclear is said: a choice, which becomes a button."""
     return f"/mesh {format_command(replace(command, **changes))}"  # type: ignore[arg-type]  # replace() checks the names
+
+
+def rollback(command: Command) -> str:
+    """Return the command that sends everything back to stable, on the route that `command` is about."""
+    bare = replace(command, version="", share=None, weights=(), force=False, dry_run=False)
+    return again_with(bare, verb=Verb.ROLLBACK)
 
 
 def _version_choices(route: Route, command: Command) -> tuple[str, ...]:
@@ -191,10 +197,6 @@ def _several(weighted: list[Route], target: Target, command: Command) -> Refused
         hint=f"Choose one, or name it once and for all in the configuration: `services.{target.service}.route`.",
         choices=tuple(again_with(command, route=one) for one in keys),
     )
-
-
-def _rollback(command: Command) -> str:
-    return again_with(replace(command, version="", share=None, force=False, dry_run=False), verb=Verb.ROLLBACK)
 
 
 def _unweighted(routes: list[Route], target: Target, command: Command, said: str) -> Refused:

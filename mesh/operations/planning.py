@@ -54,8 +54,7 @@ def check_free(route: Route, operation: Operation, catalog: Catalog) -> None:
     """
     if route.owner:
         raise _owned(route, route.owner)
-    goes_back = operation.command.verb in (Verb.ROLLBACK, Verb.UNDO)
-    if route.keepers and not goes_back and catalog.git(operation.target) == "refuse":
+    if route.keepers and not operation.command.goes_back and catalog.git(operation.target) == "refuse":
         who = " and ".join(route.keepers)
         raise Refused(
             f"{who} keeps {route.label} in Git and would put the old weights back.",

@@ -84,7 +84,7 @@ def whoami(desk: Desk, actor: Actor) -> Whoami:
 
 
 def _completed(desk: Desk, command: Command, origin: Origin) -> Command:
-    """Let `undo` name the operation and its service, whichever of them was typed.
+    """Let `undo` name the operation with its service and route, whichever of them was typed.
 
     A service whose changes are not on record goes on without an operation: the object may remember the last one.
     """
@@ -95,7 +95,12 @@ def _completed(desk: Desk, command: Command, origin: Origin) -> Command:
         return command
     where = former.target
     return replace(
-        command, operation=former.id, service=where.service, namespace=where.namespace, cluster=where.cluster
+        command,
+        operation=former.id,
+        service=where.service,
+        namespace=where.namespace,
+        cluster=where.cluster,
+        route=former.command.route,
     )
 
 

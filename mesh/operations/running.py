@@ -19,6 +19,7 @@ from mesh.domain.plans import Plan
 from mesh.domain.routes import STAMP_OPERATION, Route
 from mesh.operations import measuring, reading
 from mesh.operations.authorising import authorise_again
+from mesh.operations.choosing import rollback
 from mesh.operations.judging import judge_plan
 from mesh.operations.patching import ACCEPTED_AGAIN_S, LOOK_AGAIN_S, Patching, TryLater
 from mesh.operations.planning import make_plan
@@ -255,7 +256,7 @@ class _Run:
             return
         self.record.operation = replace(self.operation, plan=plan, gates=gates)
         if verdict is Verdict.FAIL:
-            raise Refused(f"Gates failed: {why}.", hint="The weights stay. Look at the canary, or roll back.")
+            raise _failed(self.operation, gates, why)
         raise Held(f"Gates could not decide: {why}.", hint=f"The weights stay. {_remedy(gates)}")
 
     # --- errors --------------------------------------------------------------------------------------------------
@@ -284,6 +285,17 @@ class _Run:
             self.record.fail(State.FAILED, Step.FAILED, Unavailable(text, hint=hint))
             return
         self.stage.operations.later(self.operation.id, seconds=error.seconds)
+
+
+def _failed(operation: Operation, gates: tuple[GateResult, ...], why: str) -> Refused:
+    """Say what to do where a gate failed; who is going back already is not told to roll back."""
+    message, overrule = f"Gates failed: {why}.", 'overrule this with --force --reason "why".'
+    if all(row.name == "ready" for row in gates if row.verdict is Verdict.FAIL):
+        return Refused(message, hint=f"The weights stay. Bring up more ready endpoints, or {overrule}")
+    if operation.command.goes_back:
+        return Refused(message, hint=f"The weights stay. Wait until it passes, or {overrule}")
+    back = rollback(operation.command)
+    return Refused(message, hint="The weights stay. Look at the canary, or roll back.", choices=(back,))
 
 
 def _remedy(gates: tuple[GateResult, ...]) -> str:

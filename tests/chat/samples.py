@@ -376,7 +376,7 @@ SAMPLES: dict[str, Operation] = {
         plan=planned(route(("v1", 90), ("v2", 10)), v1=20, v2=80),
         gates=(*_PASSING, capacity("v2", 80, 1, busiest=10.0)),
         outcome="Gates failed: v2 ready: " + capacity("v2", 80, 1, busiest=10.0).why,
-        hint="The weights stay. Look at the canary, or roll back.",
+        hint='The weights stay. Bring up more ready endpoints, or overrule this with --force --reason "why".',
     ),
     "refused_canary_unclear": operation(
         "promote api 50 --force --reason 'customer is down'",

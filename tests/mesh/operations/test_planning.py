@@ -313,6 +313,8 @@ def test_a_rollback_to_nobody_is_refused_unless_forced() -> None:
     refused = bench.do("rollback api")
     assert refused.state is State.REFUSED
     assert "no ready endpoint can serve v1" in refused.outcome
+    assert "--force" in refused.hint
+    assert "roll back" not in refused.hint
     assert bench.weights() == [0, 100]
     assert bench.do('rollback api --force --reason "pods come up now"').state is State.SUCCEEDED
 
@@ -323,3 +325,12 @@ def test_a_rollback_does_not_wait_for_what_cannot_be_counted() -> None:
     assert bench.do("rollback api").state is State.SUCCEEDED
     blind = Bench(objects=[virtual_service()])
     assert blind.do("rollback api").state is State.SUCCEEDED
+
+
+def test_an_undo_keeps_the_route_of_what_it_undoes() -> None:
+    """Its card has a button that rolls back, which must mean the same route where a service has several."""
+    pay = virtual_service()
+    pay["spec"]["http"].insert(0, {**pay["spec"]["http"][0], "match": [{"uri": {"prefix": "/pay"}}]})
+    bench = Bench(objects=[pay, *surroundings()], services=(Service("api", stable="v1", canary="v2"),))
+    done = bench.do("promote api 50 --route prefix:/pay")
+    assert bench.do(f"undo {done.id}").command.route == "prefix:/pay"

@@ -79,6 +79,8 @@ def test_a_weight_rises_only_on_pass(reading: Reading, said: str) -> None:
     assert refused.gates
     assert bench.weights() == [90, 10]
     assert bench.audit()[-1]["gates"]
+    # The hint speaks of rolling back, so the card has that button.
+    assert ("/mesh rollback api" in refused.choices) is ("roll back" in refused.hint)
 
 
 def test_lowering_needs_no_gate_and_rollback_neither() -> None:
