@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mesh.domain.routes import Owner, Route
-from workers.cluster.owners import ARGO_ROLLOUTS, FLAGGER, owned
+from workers.cluster.owners import ARGO_ROLLOUTS, FLAGGER
 from workers.cluster.resources import KnownKind
-from workers.cluster.routing import Object, namespace_of, spec
+from workers.cluster.routing import Object, namespace_of, spec, title
 
 ROLLOUT = KnownKind(kind="Rollout", group="argoproj.io", versions=("v1alpha1",), plural="rollouts")
 CANARY = KnownKind(kind="Canary", group="flagger.app", versions=("v1beta1",), plural="canaries")
@@ -36,27 +36,18 @@ class Controllers:
 
     def known(self, obj: Object, route: Route) -> Route:
         """Return the route of `obj` with its owner, that one's state and advice, and what could not be read."""
-        owner = self._owner(obj, route)
-        warnings = tuple(f"Whether it has an owner, and how far that is, is not known: {why}" for why in self.unread)
-        if owner is None:
-            return replace(route, warnings=(*route.warnings, *warnings))
-        said = {owned(owner), *((owned(route.owner),) if route.owner else ())}
-        rest = (warning for warning in route.warnings if warning not in said)
-        return replace(route, owner=owner, warnings=(owned(owner), *rest, *warnings))
+        unread = (f"Whether it has an owner, and how far that is, is not known: {why}" for why in self.unread)
+        return replace(route, owner=self._owner(obj, route), warnings=(*route.warnings, *unread))
 
     def _owner(self, obj: Object, route: Route) -> Owner | None:
         former = route.owner
         for rollout in self.rollouts:
-            if _moves(rollout, obj, route) or (former and former.name == _called(rollout)):
-                return Owner(ARGO_ROLLOUTS, _called(rollout), _rollout_state(rollout), _rollout_advice(rollout))
+            if _moves(rollout, obj, route) or (former and former.name == title(rollout)):
+                return Owner(ARGO_ROLLOUTS, title(rollout), _rollout_state(rollout), _rollout_advice(rollout))
         for canary in self.canaries:
-            if _generates(canary, obj) or (former and former.name == _called(canary)):
-                return Owner(FLAGGER, _called(canary), _canary_state(canary), _canary_advice(canary))
+            if _generates(canary, obj) or (former and former.name == title(canary)):
+                return Owner(FLAGGER, title(canary), _canary_state(canary), _canary_advice(canary))
         return former
-
-
-def _called(controller: Object) -> str:
-    return f"{controller['kind']} {namespace_of(controller)}/{controller['metadata']['name']}"
 
 
 # --- Argo Rollouts --------------------------------------------------------------------------------------------------

@@ -52,15 +52,8 @@ def owner_of(obj: dict[str, Any]) -> Owner | None:
 
 
 def owner_warnings(obj: dict[str, Any]) -> tuple[str, ...]:
-    """Return one warning for each other writer that the object's metadata gives away."""
-    owner = owner_of(obj)
-    return (*((owned(owner),) if owner else ()), *_keepers(obj), *_appliers(obj))
-
-
-def owned(owner: Owner) -> str:
-    """Return the warning that a rollout controller owns an object."""
-    by = f" ({owner.name})" if owner.name else ""
-    return f"{owner.controller}{by} owns this object and rewrites its weights."
+    """Return one warning for each other writer, besides an owner, that the object's metadata gives away."""
+    return (*_keepers(obj), *_appliers(obj))
 
 
 def _named(obj: dict[str, Any], kind: str, name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chat.cards import card
 from mesh.domain.catalog import Catalog, Cluster, Service
 from mesh.domain.operations import Operation, State
 from store.memory import MemoryOperations
@@ -334,3 +335,10 @@ def test_an_undo_keeps_the_route_of_what_it_undoes() -> None:
     bench = Bench(objects=[pay, *surroundings()], services=(Service("api", stable="v1", canary="v2"),))
     done = bench.do("promote api 50 --route prefix:/pay")
     assert bench.do(f"undo {done.id}").command.route == "prefix:/pay"
+
+
+def test_an_owner_is_named_once_on_the_card() -> None:
+    """What the object says and what its controller says are the same news."""
+    owned = virtual_service()
+    owned["metadata"]["ownerReferences"] = [{"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "api"}]
+    assert str(card(Bench(objects=[owned, *surroundings()]).do("status api")).blocks).count("Flagger") == 1

@@ -236,13 +236,3 @@ def test_an_owner_that_cannot_be_read_stays_the_owner() -> None:
     free = blind.known(VIRTUAL_SERVICE, routes_of(VIRTUAL_SERVICE)[0])
     assert free.owner is None
     assert any("may not list canaries" in warning for warning in free.warnings)
-
-
-def test_an_owner_is_one_warning() -> None:
-    """What the object says and what the Canary says are the same news."""
-    obj = virtual_service({"route": [arm("api-primary", weight=90), arm("api-canary", weight=10)]}, name="api")
-    bare = obj | {"metadata": obj["metadata"] | {"annotations": {"flagger.app/x": "y"}}}
-    route = Controllers((), (flagger(),)).known(bare, routes_of(bare)[0])
-    assert [warning for warning in route.warnings if "owns" in warning] == [
-        "Flagger (Canary shop/api) owns this object and rewrites its weights."
-    ]
