@@ -87,6 +87,16 @@ class Owner:
 
 
 @dataclass(frozen=True)
+class Keeper:
+    """Who keeps a route's object in Git and will put it back."""
+
+    name: str
+    """`Argo CD` or `Flux`."""
+    exception: str
+    """That it does so, and the setting there which lets moved weights stay."""
+
+
+@dataclass(frozen=True)
 class Writer:
     """Who last wrote to the weights besides ourselves, as the API server remembers it (managedFields)."""
 
@@ -171,8 +181,7 @@ class Route(RouteRef):
     """Other ways to name this rule within its object, e.g. `http[1]`, `canary`, `port:8080`, `sni:db.example.com`."""
     owner: Owner | None = None
     """The controller that owns the weights; such a route is read and never patched."""
-    keepers: tuple[str, ...] = ()
-    """Who keeps the object in Git and will put it back: `Argo CD`, `Flux`."""
+    keepers: tuple[Keeper, ...] = ()
     writer: Writer | None = None
     """Who wrote to the weights last, besides ourselves; None when nobody else is on record."""
     parents: tuple[Parent, ...] = ()

@@ -55,11 +55,11 @@ def check_free(route: Route, operation: Operation, catalog: Catalog) -> None:
     if route.owner:
         raise _owned(route, route.owner)
     if route.keepers and not operation.command.goes_back and catalog.git(operation.target) == "refuse":
-        who = " and ".join(route.keepers)
+        who = " and ".join(dict.fromkeys(keeper.name for keeper in route.keepers))
         raise Refused(
             f"{who} keeps {route.label} in Git and would put the old weights back.",
             hint=f"Change it in Git, or let meshbot write it: `services.{operation.target.service}.git: patch`. "
-            + " ".join(text for text in route.warnings if text.startswith(route.keepers)),
+            + " ".join(keeper.exception for keeper in route.keepers),
         )
 
 

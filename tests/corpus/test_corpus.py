@@ -77,7 +77,7 @@ def test_every_rule_is_read_as_it_is(case: Case) -> None:
             "acceptance": route.acceptance.value,
             "drifted": route.drifted,
             "owner": route.owner and route.owner.controller,
-            "keepers": list(route.keepers),
+            "keepers": [keeper.name for keeper in route.keepers],
             "writer": route.writer and route.writer.manager,
         }
         said = {key: getattr(truth, key) for key in known}

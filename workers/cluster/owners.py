@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from mesh.domain.routes import Owner
+from mesh.domain.routes import Keeper, Owner
 from workers.cluster.writers import others
 
 ARGO_ROLLOUTS = "Argo Rollouts"
@@ -18,17 +18,11 @@ _KUSTOMIZE = "kustomize.toolkit.fluxcd.io"
 _HELM_BY_FLUX = "helm.toolkit.fluxcd.io"
 _ARGO_CD = "argocd.argoproj.io"
 _INSTANCE = "app.kubernetes.io/instance"
-_WEIGHTS = {
-    "TrafficSplit": (".spec.backends[].weight",),
-    "HTTPRoute": (".spec.rules[].backendRefs[].weight",),
-    "GRPCRoute": (".spec.rules[].backendRefs[].weight",),
-}
 
 
-def keepers_of(obj: dict[str, Any]) -> tuple[str, ...]:
-    """Return who keeps the object in Git and would put it back: `Argo CD`, `Flux`."""
-    found = {"Argo CD": _is_argo_cd(obj), "Flux": _is_kustomized(obj) or _is_helm_by_flux(obj)}
-    return tuple(name for name, keeps in found.items() if keeps)
+def keepers_of(obj: dict[str, Any], pointers: Iterable[str] = ()) -> tuple[Keeper, ...]:
+    """Return who keeps the object in Git and would put back the weights at `pointers`."""
+    return tuple(_keepers(obj, pointers))
 
 
 def owner_of(obj: dict[str, Any]) -> Owner | None:
@@ -51,9 +45,12 @@ def owner_of(obj: dict[str, Any]) -> Owner | None:
     return None
 
 
-def owner_warnings(obj: dict[str, Any]) -> tuple[str, ...]:
+def owner_warnings(obj: dict[str, Any], keepers: Sequence[Keeper] = ()) -> tuple[str, ...]:
     """Return one warning for each other writer, besides an owner, that the object's metadata gives away."""
-    return (*_keepers(obj), *_appliers(obj))
+    if keepers:
+        # Git's tools force what they apply, and Helm behind one of them is its business.
+        return tuple(keeper.exception for keeper in keepers)
+    return (*_by_helm(obj), *(_appliers(obj) if owner_of(obj) is None else ()))
 
 
 def _named(obj: dict[str, Any], kind: str, name: str) -> str:
@@ -87,23 +84,26 @@ def _is_helm_by_flux(obj: dict[str, Any]) -> bool:
     return f"{_HELM_BY_FLUX}/name" in marks and marks.get(f"{_HELM_BY_FLUX}/driftDetection", "").lower() != "disabled"
 
 
-def _keepers(obj: dict[str, Any]) -> Iterator[str]:
+def _keepers(obj: dict[str, Any], pointers: Iterable[str]) -> Iterator[Keeper]:
     marks = _marks(obj)
     if _is_argo_cd(obj):
-        yield _argo_cd(obj, marks)
+        yield Keeper("Argo CD", _argo_cd(obj, marks, pointers))
     if _is_kustomized(obj):
-        yield _kustomize(obj, marks)
+        yield Keeper("Flux", _kustomize(obj, marks))
     if _is_helm_by_flux(obj):
-        yield _helm_by_flux(marks)
-    by_helm = marks.get("app.kubernetes.io/managed-by") == "Helm" or f"{_HELM_BY_FLUX}/name" in marks
-    if by_helm and not keepers_of(obj):
+        yield Keeper("Flux", _helm_by_flux(marks))
+
+
+def _by_helm(obj: dict[str, Any]) -> Iterator[str]:
+    marks = _marks(obj)
+    if marks.get("app.kubernetes.io/managed-by") == "Helm" or f"{_HELM_BY_FLUX}/name" in marks:
         yield "Helm keeps this object: the next `helm upgrade` may put the weights of the chart back."
 
 
-def _argo_cd(obj: dict[str, Any], marks: dict[str, str]) -> str:
+def _argo_cd(obj: dict[str, Any], marks: dict[str, str], pointers: Iterable[str]) -> str:
     name = marks.get(f"{_ARGO_CD}/tracking-id", "").split(":")[0] or marks.get(f"{_ARGO_CD}/instance", "")
     application = f"Application {name}" if name else "Application"
-    paths = ", ".join(f"'{path}'" for path in _paths(obj))
+    paths = ", ".join(f"'{path}'" for path in dict.fromkeys(map(_jq, pointers)))
     about = {"group": obj.get("apiVersion", "").split("/")[0], "kind": obj.get("kind", "")}
     about |= {key: obj["metadata"].get(key, "") for key in ("name", "namespace")}
     which = "".join(f"{key}: {value}, " for key, value in about.items() if value)
@@ -114,11 +114,13 @@ def _argo_cd(obj: dict[str, Any], marks: dict[str, str]) -> str:
     )
 
 
-def _paths(obj: dict[str, Any]) -> tuple[str, ...]:
-    """Return the jq paths of the weights; a path through a list that is not there would be an error to jq."""
-    spec = obj.get("spec") or {}
-    rules = tuple(f".spec.{rules}[].route[].weight" for rules in ("http", "tcp", "tls") if spec.get(rules))
-    return _WEIGHTS.get(obj.get("kind", "")) or rules or (".spec.http[].route[].weight",)
+def _jq(pointer: str) -> str:
+    """Return the jq path of all weights of a list: `.spec.http[]?.route[]?.weight` for `/spec/http/0/route/1/weight`.
+
+    Without the question marks one rule that has no such list (a redirect) is an error to jq, and then Argo CD drops
+    the whole exception without a word.
+    """
+    return "".join("[]?" if part.isdecimal() else f".{part}" for part in pointer.split("/")[1:])
 
 
 def _kustomize(obj: dict[str, Any], marks: dict[str, str]) -> str:
@@ -142,13 +144,11 @@ def _helm_by_flux(marks: dict[str, str]) -> str:
 
 
 def _appliers(obj: dict[str, Any]) -> Iterator[str]:
-    """Say who applies the object server-side, unless it is Git's tool: those are warned of above, and they force.
+    """Say who applies the object server-side.
 
     The lists that hold weights are owned whole (CRD lists are atomic unless they say otherwise), so our patch takes all
     of such a list from whoever applied it.
     """
-    if keepers_of(obj) or owner_of(obj):
-        return
     names = {str(one.get("manager", "")) for one in others(obj) if _applies_spec(one)}
     for name in sorted(names):
         yield (

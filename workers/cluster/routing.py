@@ -249,6 +249,7 @@ def route_of(  # noqa: PLR0913 (an object, its plural, and all that one rule add
     metadata = obj["metadata"]
     group, _, version = obj["apiVersion"].rpartition("/")
     annotations = metadata.get("annotations")
+    keepers = keepers_of(obj, [arm.pointer for arm in arms])
     return Route(
         kind=obj["kind"],
         group=group,
@@ -264,10 +265,10 @@ def route_of(  # noqa: PLR0913 (an object, its plural, and all that one rule add
         arms=tuple(arms),
         annotations=None if annotations is None else tuple(annotations.items()),
         owner=owner_of(obj),
-        keepers=keepers_of(obj),
+        keepers=keepers,
         writer=writer_of(obj, arms[0].pointer) if arms else None,
         parents=parents,
-        warnings=warnings + owner_warnings(obj),
+        warnings=warnings + owner_warnings(obj, keepers),
     )
 
 

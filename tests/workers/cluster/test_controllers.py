@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mesh.domain.routes import Owner, Route
-from tests.workers.cluster.shapes import Obj, arm, backends, canary, http_route, made, traffic_split, virtual_service
+from tests.workers.cluster.shapes import Obj, backends, canary, http_route, made, traffic_split, virtual_service
 from workers.cluster.controllers import Controllers
 from workers.cluster.table import ROUTING_APIS
 

@@ -11,6 +11,7 @@ import yaml
 from mesh.domain.routes import Owner
 from tests.workers.cluster.shapes import Obj, backends, canary, http_route, traffic_split, virtual_service
 from workers.cluster.owners import keepers_of, owner_of, owner_warnings
+from workers.cluster.table import ROUTING_APIS
 from workers.cluster.virtualservice import read
 
 KUSTOMIZED = {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}
@@ -96,8 +97,9 @@ def test_others_are_no_owners(metadata: Obj) -> None:
 def test_who_keeps_it_in_git_is_one_warning(metadata: Any, keepers: tuple[str, ...], said: str) -> None:
     """Each tool by its own marks, named with the object of that tool that must change; Helm alone is none."""
     obj = marked(**metadata)
-    assert keepers_of(obj) == keepers
-    [warning] = owner_warnings(obj)
+    found = keepers_of(obj)
+    assert tuple(keeper.name for keeper in found) == keepers
+    [warning] = owner_warnings(obj, found)
     assert said in warning
 
 
@@ -117,32 +119,35 @@ def test_what_git_does_not_put_back_is_quiet(metadata: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("obj", "paths"),
+    ("obj", "path"),
     [
-        (virtual_service(canary()), [".spec.http[].route[].weight"]),
-        (virtual_service(tcp=[{}], http=[], tls=[{}]), [".spec.tcp[].route[].weight", ".spec.tls[].route[].weight"]),
-        (http_route(backends(("a", 1))), [".spec.rules[].backendRefs[].weight"]),
-        (http_route(backends(("a", 1))) | {"kind": "GRPCRoute"}, [".spec.rules[].backendRefs[].weight"]),
-        (traffic_split({"service": "a", "weight": 1}), [".spec.backends[].weight"]),
+        (virtual_service(canary()), ".spec.http[]?.route[]?.weight"),
+        (virtual_service({"redirect": {"uri": "/"}}, canary()), ".spec.http[]?.route[]?.weight"),
+        (virtual_service(tcp=[canary()], http=[]), ".spec.tcp[]?.route[]?.weight"),
+        (http_route(backends(("a", 1))), ".spec.rules[]?.backendRefs[]?.weight"),
+        (http_route(backends(("a", 1))) | {"kind": "GRPCRoute"}, ".spec.rules[]?.backendRefs[]?.weight"),
+        (traffic_split({"service": "a", "weight": 1}), ".spec.backends[]?.weight"),
     ],
-    ids=["http", "tcp and tls", "HTTPRoute", "GRPCRoute", "TrafficSplit"],
+    ids=["http", "a rule without destinations", "tcp", "HTTPRoute", "GRPCRoute", "TrafficSplit"],
 )
-def test_the_exception_for_argo_cd_can_be_copied(obj: Obj, paths: list[str]) -> None:
+def test_the_exception_for_argo_cd_can_be_copied(obj: Obj, path: str) -> None:
     """What stands between the backticks is YAML that names this object and the weights of its API."""
-    [warning] = owner_warnings(marked(obj, labels={"argocd.argoproj.io/instance": "shop"}))
-    option, rule = re.findall(r"`([^`]+)`", warning)
+    [api] = [api for api in ROUTING_APIS if api.kind == obj["kind"]]
+    [route] = api.read(marked(obj, labels={"argocd.argoproj.io/instance": "shop"}))
+    [keeper] = route.keepers
+    option, rule = re.findall(r"`([^`]+)`", keeper.exception)
     assert option == "RespectIgnoreDifferences=true"
     [ignored] = yaml.safe_load(rule)["ignoreDifferences"]
-    assert ignored.pop("jqPathExpressions") == paths
+    assert ignored.pop("jqPathExpressions") == [path]
     group = obj["apiVersion"].split("/")[0]
     assert ignored == {"group": group, "kind": obj["kind"], "name": obj["metadata"]["name"], "namespace": "shop"}
 
 
 def test_flux_can_be_told_to_wait_by_one_command() -> None:
     """The command names kind, object and namespace."""
-    [warning] = owner_warnings(marked(labels=KUSTOMIZED))
+    [keeper] = keepers_of(marked(labels=KUSTOMIZED))
     command = "kubectl annotate virtualservice api-vs -n shop kustomize.toolkit.fluxcd.io/reconcile=disabled"
-    assert f"`{command}`" in warning
+    assert f"`{command}`" in keeper.exception
 
 
 def applied(manager: str, **metadata: Any) -> Obj:
@@ -156,7 +161,8 @@ def test_who_applies_server_side_is_warned_of_the_conflict_to_come() -> None:
     [warning] = owner_warnings(applied("kubectl"))
     assert "field manager meshbot" in warning
     assert "--force-conflicts" in warning
-    [keeper] = owner_warnings(applied("kustomize-controller", labels=KUSTOMIZED))
+    kept = applied("kustomize-controller", labels=KUSTOMIZED)
+    [keeper] = owner_warnings(kept, keepers_of(kept))
     assert keeper.startswith("Flux")
     assert owner_warnings(applied("meshbot")) == ()
     labels = applied("labeller")
