@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, join, shorten, user
 from chat.figures import counted, percent, short_name
 from mesh.domain.gates import Verdict, span
-from mesh.domain.operations import Drift, Operation, RouteStatus
-from mesh.domain.routes import Acceptance, Owner
+from mesh.domain.operations import Operation, RouteStatus
+from mesh.domain.routes import Acceptance, Drift, Owner
 from mesh.domain.splits import SplitSeen
 
 MOST_ADVICE = 5

@@ -11,7 +11,7 @@ from mesh.domain.commands import CHANGING, Command, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.matching import closest
 from mesh.domain.quantities import Weight
-from mesh.domain.wording import words_of
+from mesh.domain.spelling import words_of
 
 
 @dataclass(frozen=True)

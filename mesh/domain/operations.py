@@ -10,7 +10,7 @@ from mesh.domain.gates import GateResult
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
 from mesh.domain.quantities import Weight
-from mesh.domain.routes import Owner, Parent
+from mesh.domain.routes import Drift, Owner, Parent
 from mesh.domain.splits import SplitSeen
 
 
@@ -116,18 +116,6 @@ class ArmStatus:
     share: float
     ready: int | None = None
     """Ready endpoints; None when they could not be counted."""
-
-
-@dataclass(frozen=True)
-class Drift:
-    """Weights that somebody else wrote after us."""
-
-    written: str
-    """What our last patch left, for people: `v1=50 v2=50`."""
-    by: str = ""
-    """Field manager of whoever changed them; empty when the API server does not tell."""
-    at: str = ""
-    """When, as the API server wrote it (RFC 3339, UTC)."""
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,18 @@ class Writer:
     """When, as the API server wrote it: RFC 3339 in UTC."""
 
 
+@dataclass(frozen=True)
+class Drift:
+    """Weights that somebody else wrote after us."""
+
+    written: str
+    """What our last patch left, for people: `v1=50 v2=50`."""
+    by: str = ""
+    """Field manager of whoever changed them; empty when the API server does not tell."""
+    at: str = ""
+    """When, as the API server wrote it (RFC 3339, UTC)."""
+
+
 class Acceptance(Enum):
     """Whether the mesh says that it took a route as it is now."""
 
@@ -223,9 +235,12 @@ class Route(RouteRef):
         return self._remembered(STAMP_WRITTEN)
 
     @property
-    def drifted(self) -> bool:
-        """True when somebody else changed the weights after we wrote them."""
-        return self.written is not None and self.written != self.weights
+    def drift(self) -> Drift | None:
+        """What somebody else made of the weights that we wrote; None where they are as we left them."""
+        if self.written is None or self.written == self.weights:
+            return None
+        by, at = (self.writer.manager, self.writer.at) if self.writer else ("", "")
+        return Drift(shown(self.written), by, at)
 
     @property
     def acceptance(self) -> Acceptance:

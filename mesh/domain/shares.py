@@ -14,7 +14,7 @@ AS_SHOWN = Fraction(5, 1000)
 
 
 @dataclass(frozen=True)
-class Split:
+class Wanted:
     """Weights that meet a request, and what had to be done for it."""
 
     weights: Weights
@@ -23,7 +23,7 @@ class Split:
     """How weights were rounded, for people; empty where nothing was."""
 
 
-def promoted(route: Route, arm: Arm, share: float, *, stable: str = "") -> Split:
+def promoted(route: Route, arm: Arm, share: float, *, stable: str = "") -> Wanted:
     """Return the weights that give `arm` the wanted share (0 to 100 per cent) of the object's own total.
 
     The other arms keep their proportions (largest remainder). Raises Refused when the total has no such step, with the
@@ -31,7 +31,7 @@ def promoted(route: Route, arm: Arm, share: float, *, stable: str = "") -> Split
     """
     parts = _exact(route, share)
     rest, notes = _spread(route, arm, route.total - parts, stable)
-    return Split(_changed(route, {arm.name: parts, **rest}), notes)
+    return Wanted(_changed(route, {arm.name: parts, **rest}), notes)
 
 
 def all_to(route: Route, stable: str) -> Weights:

@@ -21,7 +21,7 @@ from mesh.domain.routes import (
     Weights,
     shown,
 )
-from mesh.domain.shares import Split, all_to, promoted
+from mesh.domain.shares import Wanted, all_to, promoted
 from mesh.operations.choosing import again_with, check_configured, choose, is_settled, promoted_roles, roles
 from mesh.operations.undoing import remembered, restored
 from mesh.ports import Cluster, Operations
@@ -33,17 +33,17 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
     Raises Refused or NotFound when the request is unclear, Unavailable when unreadable.
     """
     if operation.command.operation:
-        route, found, wanted = restored(operation, cluster, operations)
+        route, found, former = restored(operation, cluster, operations)
         check_free(route, operation, catalog)
-        return plan(route, wanted, found, stamps=_stamps(operation, found)), route
+        return plan(route, former, found, stamps=_stamps(operation, found)), route
     service = catalog.service(operation.target)
     route = choose(cluster, operation.target, service, operation.command)
     check_free(route, operation, catalog)
     check_configured(route, service)
     if operation.command.verb is Verb.ADOPT:
         return _adopt(route, service, operation), route
-    found, split = _WANTED[operation.command.verb](route, service, operation)
-    made = plan(route, split.weights, found, stamps=_stamps(operation, found), notes=split.notes)
+    found, wanted = _WANTED[operation.command.verb](route, service, operation)
+    made = plan(route, wanted.weights, found, stamps=_stamps(operation, found), notes=wanted.notes)
     return replace(made, warnings=(*made.warnings, *_drift(route, operation))), route
 
 
@@ -73,14 +73,14 @@ def _owned(route: Route, owner: Owner) -> Refused:
     )
 
 
-def _promote(route: Route, service: Service, operation: Operation) -> tuple[Roles, Split]:
+def _promote(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
     command = operation.command
     found = promoted_roles(route, service, command)
     arm = route.find(found.canary, command.service)
     return found, promoted(route, arm, command.share or 0.0, stable=found.stable)
 
 
-def _set(route: Route, service: Service, operation: Operation) -> tuple[Roles, Split]:
+def _set(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
     command = operation.command
     wanted: Weights = {}
     for version, weight in command.weights:
@@ -88,10 +88,10 @@ def _set(route: Route, service: Service, operation: Operation) -> tuple[Roles, S
         if arm.name in wanted:
             raise Refused("Two of these versions are the same arm.", hint="Name each arm once.")
         wanted[arm.name] = str(weight) if arm.quantity else weight
-    return _to_be_judged(route, service), Split(_some(route, wanted))
+    return _to_be_judged(route, service), Wanted(_some(route, wanted))
 
 
-def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Roles, Split]:
+def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
     # Planned again, it goes where it was going: somebody else's weights must not say anew who is stable.
     former = operation.plan
     same = former is not None and (former.uid, former.rule) == (route.uid, route.rule)
@@ -101,7 +101,7 @@ def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Rol
         choices = tuple(_everything_to(arm, route, operation) for arm in route.arms)
         name = operation.command.service
         raise Refused(f"Nothing says which arm of {name} is stable.", hint="Send everything to one:", choices=choices)
-    return found, Split(all_to(route, found.stable))
+    return found, Wanted(all_to(route, found.stable))
 
 
 def _everything_to(heir: Arm, route: Route, operation: Operation) -> str:
@@ -110,21 +110,21 @@ def _everything_to(heir: Arm, route: Route, operation: Operation) -> str:
     return again_with(replace(operation.command, verb=Verb.SET, weights=weights))
 
 
-def _undo(route: Route, service: Service, operation: Operation) -> tuple[Roles, Split]:
-    return roles(route, service), Split(_some(route, remembered(route, operation)))
+def _undo(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
+    return roles(route, service), Wanted(_some(route, remembered(route, operation)))
 
 
-def _reapply(route: Route, service: Service, _operation: Operation) -> tuple[Roles, Split]:
+def _reapply(route: Route, service: Service, _operation: Operation) -> tuple[Roles, Wanted]:
     written = _drifted(route)
     if written.keys() != route.weights.keys():
         raise Refused(
             f"{route.label} has other arms than when meshbot wrote {shown(written)}.",
             hint="Adopt the weights as they are, or write new ones with /mesh set.",
         )
-    return _to_be_judged(route, service), Split(_some(route, written))
+    return _to_be_judged(route, service), Wanted(_some(route, written))
 
 
-_WANTED: dict[Verb, Callable[[Route, Service, Operation], tuple[Roles, Split]]] = {
+_WANTED: dict[Verb, Callable[[Route, Service, Operation], tuple[Roles, Wanted]]] = {
     Verb.PROMOTE: _promote,
     Verb.SET: _set,
     Verb.ROLLBACK: _rollback,
@@ -143,17 +143,17 @@ def _drifted(route: Route) -> Weights:
     """Return what we wrote, where it is no longer there; raise Refused where nothing drifted."""
     if route.written is None:
         raise Refused(f"meshbot never wrote the weights of {route.label}.", hint="There is nothing that could drift.")
-    if not route.drifted:
+    if not route.drift:
         raise Refused(f"The weights of {route.label} are as meshbot left them.", hint="There is nothing to do.")
     return route.written
 
 
 def _drift(route: Route, operation: Operation) -> tuple[str, ...]:
     """Warn of weights that somebody else wrote, where this change is not about them."""
-    if not route.drifted or operation.command.verb is Verb.REAPPLY:
+    drift = route.drift
+    if drift is None or operation.command.verb is Verb.REAPPLY:
         return ()
-    by = f" by {route.writer.manager}" if route.writer else " by somebody else"
-    return (f"The weights were changed{by} after meshbot had left {shown(route.written or {})}.",)
+    return (f"The weights were changed by {drift.by or 'somebody else'} after meshbot had left {drift.written}.",)
 
 
 def _to_be_judged(route: Route, service: Service) -> Roles:

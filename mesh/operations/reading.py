@@ -8,8 +8,8 @@ from mesh.domain.catalog import Catalog, Service
 from mesh.domain.commands import Target, Verb
 from mesh.domain.errors import MeshbotError
 from mesh.domain.gates import Verdict, overall
-from mesh.domain.operations import ArmStatus, Drift, Operation, RouteStatus
-from mesh.domain.routes import STAMP_OPERATION, Arm, Route, shown
+from mesh.domain.operations import ArmStatus, Operation, RouteStatus
+from mesh.domain.routes import STAMP_OPERATION, Arm, Route
 from mesh.operations.choosing import choose, is_chosen, key, roles
 from mesh.operations.judging import judge_arm, judge_plan
 from mesh.operations.planning import make_plan
@@ -64,19 +64,12 @@ def route_status(route: Route, target: Target, service: Service, cluster: Cluste
         arms,
         route.warnings,
         last_operation=route.annotation(STAMP_OPERATION),
-        drift=_drift(route),
+        drift=route.drift,
         owner=route.owner,
         key=key(route, target),
         parents=route.parents,
         generation=route.generation,
     )
-
-
-def _drift(route: Route) -> Drift | None:
-    if not route.drifted:
-        return None
-    by, at = (route.writer.manager, route.writer.at) if route.writer else ("", "")
-    return Drift(shown(route.written or {}), by, at)
 
 
 def _ready(arm: Arm, target: Target, cluster: Cluster) -> int | None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.gates import GateResult, Limits, Reading, Verdict, judge, judge_capacity
 from mesh.domain.grammar import parse
-from mesh.domain.operations import ArmStatus, Drift, Event, Operation, Origin, RouteStatus, State, Step
+from mesh.domain.operations import ArmStatus, Event, Operation, Origin, RouteStatus, State, Step
 from mesh.domain.plans import Plan, Roles, adoption, plan
 from mesh.domain.policy import Actor
 from mesh.domain.quantities import Weight, thousandths
-from mesh.domain.routes import Arm, Owner, Parent, Route
+from mesh.domain.routes import Arm, Drift, Owner, Parent, Route
 from mesh.domain.shares import promoted
 from mesh.domain.splits import SplitSeen, seen, unknown
 

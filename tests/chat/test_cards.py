@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from chat.cards import card
 from mesh.domain.grammar import parse
-from mesh.domain.operations import Drift, Event, State, Step
+from mesh.domain.operations import Event, State, Step
 from mesh.domain.plans import Roles, plan
+from mesh.domain.routes import Drift
 from playground.slack.render import render_text
 from tests.chat.checking import assert_accepted, assert_inert, buttons_of
 from tests.chat.samples import AT, FAILING, QUIET, SAMPLES, gates, hostile, operation, planned, route

@@ -174,7 +174,7 @@ def _remembers(before: Route, after: Route) -> None:
     """The object alone must be enough to go back and to see drift."""
     assert after.previous == before.weights
     assert after.written == after.weights
-    assert not after.drifted
+    assert not after.drift
 
 
 def memory(obj: Obj, *, but: str) -> Obj:

@@ -75,7 +75,7 @@ def test_every_rule_is_read_as_it_is(case: Case) -> None:
         assert any(truth.says in warning for warning in ("", *route.warnings))
         known = {
             "acceptance": route.acceptance.value,
-            "drifted": route.drifted,
+            "drifted": route.drift is not None,
             "owner": route.owner and route.owner.controller,
             "keepers": [keeper.name for keeper in route.keepers],
             "writer": route.writer and route.writer.manager,

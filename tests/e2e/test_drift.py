@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mesh.domain.operations import Drift, State
+from mesh.domain.operations import State
+from mesh.domain.routes import Drift
 from tests.e2e.admin import Admin, Obj
 from tests.e2e.bench import RealBench
 from tests.e2e.objects import apply_example, theirs

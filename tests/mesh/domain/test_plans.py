@@ -69,7 +69,7 @@ def test_adoption_writes_annotations_only() -> None:
     """The weights as they are become ours; nothing is judged and nothing moves."""
     drifted = route({"v1": 60, "v2": 40}, annotations=(("meshbot.dev/written", '{"":{"v1":50,"v2":50}}'),))
     made = adoption(drifted, ROLES, stamps={"meshbot.dev/operation": "op-2"})
-    assert drifted.drifted
+    assert drifted.drift
     assert (made.moves, made.changes, made.judged, made.exposed) == (False, True, (), ())
     assert all(op.path.startswith("/metadata/annotations/") for op in made.patch if op.op != "test")
     assert made.patch[-1].value == '{"":{"v1":60,"v2":40}}'
