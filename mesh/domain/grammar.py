@@ -63,9 +63,9 @@ OPTIONS: dict[str, str] = {
 FLAGS = frozenset({"force", "dry_run"})
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_ARM = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.:#]{0,251}[A-Za-z0-9])?")
+_ARM = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.:#/]{0,251}[A-Za-z0-9])?")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)%?")
-_WEIGHT = re.compile(r"([^=]+)=(?:(\d{1,7})%?|(\d{1,7}m))")
+_WEIGHT = re.compile(r"([^=]+)=(?:(\d{1,10})|(\d{1,10}m))")
 _OPERATION = re.compile(r"op-[a-z0-9]{4,20}")
 
 
@@ -146,6 +146,8 @@ def _option(word: str, queue: list[str]) -> tuple[str, str | bool]:
         value = queue.pop(0) if queue and not queue[0].startswith("-") else ""
     if not value.strip():
         raise Refused(f"{written} needs a value.", hint=f"For example {written} {_EXAMPLE_VALUES[name]}.")
+    if name == "route":
+        return name, value.strip()  # as the object has it: a match may hold two spaces
     return name, " ".join(value.split()) if name in _FREE else _name(value, name)
 
 
@@ -289,7 +291,10 @@ def _share(word: str) -> float:
 def _weight(word: str) -> tuple[str, Weight]:
     match = _WEIGHT.fullmatch(word.rstrip(","))
     if match is None:
-        raise Refused(f"{word!r} is not <version>=<weight>.", hint=f"{usage(Verb.SET)}, for example v1=70 v2=30.")
+        raise Refused(
+            f"{word!r} is not <version>=<weight>.",
+            hint=f"Weights are parts, not per cent. {usage(Verb.SET)}, for example v1=70 v2=30.",
+        )
     arm, whole, quantity = match.groups()
     return _arm(arm), int(whole) if whole else quantity
 

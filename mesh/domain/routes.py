@@ -21,6 +21,8 @@ STAMP_PREVIOUS = PREFIX + "previous"
 """The weights before our last patch: JSON, by rule, by arm. What `undo` needs when our store has forgotten."""
 STAMP_WRITTEN = PREFIX + "written"
 """The weights our last patch wrote, in the same form. Other weights on the object are drift."""
+EVERY_RULE = "*"
+"""Stands for every rule of an object in the stamps of roles."""
 STAMP_ATTEMPT = PREFIX + "attempt"
 """Written alone, to give the object a new version that shuts out a patch without an answer."""
 
@@ -54,6 +56,12 @@ class Arm:
     """Version label of the pods behind a subset, as their metrics carry it; empty when nothing says it."""
     quantity: bool = False
     """True where weights are quantities (SMI v1alpha1) and no whole numbers."""
+    most: int = 2_147_483_647
+    """The largest weight the API takes: int32 for Istio and SMI, 1000000 for the Gateway API."""
+    unpermitted: str = ""
+    """Where it lies in another namespace and a parent says that some such backend may not be referred to: its words."""
+    alike: str = ""
+    """Another arm that this one's requests cannot be told from by their labels; empty when they can."""
     protocol: Protocol = "http"
     """`tcp` and `tls` arms carry connections: nobody counts requests there."""
 
@@ -237,10 +245,19 @@ class Route(RouteRef):
     @property
     def drift(self) -> Drift | None:
         """What somebody else made of the weights that we wrote; None where they are as we left them."""
-        if self.written is None or self.written == self.weights:
+        if self.written is None or self.stands(self.written):
             return None
         by, at = (self.writer.manager, self.writer.at) if self.writer else ("", "")
         return Drift(shown(self.written), by, at)
+
+    def stands(self, weights: Weights) -> bool:
+        """Tell whether these weights are the ones in the object, however they are written (`1` and `1000m`)."""
+        try:
+            return weights.keys() == self.weights.keys() and all(
+                arm.parts(weights[arm.name]) == arm.parts(arm.weight) for arm in self.arms
+            )
+        except Refused:
+            return False
 
     @property
     def acceptance(self) -> Acceptance:
@@ -249,9 +266,29 @@ class Route(RouteRef):
         # In the order of what people must hear first.
         return next((one for one in (Acceptance.REFUSED, Acceptance.PENDING) if one in said), Acceptance.ACCEPTED)
 
+    def role(self, key: str) -> str:
+        """Return the arm that a stamp of a role names for this rule: rules of one object may have different ones.
+
+        A plain name, as a person writes it, is for every rule that has no word of its own.
+        """
+        found = self._roles(key).get(self.rule, self._roles(key).get(EVERY_RULE, ""))
+        return found if isinstance(found, str) else ""
+
+    def remember_role(self, key: str, name: str) -> str:
+        """Return the value of a role's stamp: what it says of other rules, and `name` for this one."""
+        return json.dumps({**self._others(self._roles(key)), self.rule: name}, separators=(",", ":"))
+
+    def _roles(self, key: str) -> dict[str, Any]:
+        said = self.annotation(key)
+        return _by_rule(said) or ({EVERY_RULE: said} if said and not said.startswith("{") else {})
+
     def remember(self, key: str, weights: Weights) -> str:
         """Return the value of a stamp by rule: what it says of other rules, and `weights` for this one."""
-        return json.dumps({**_by_rule(self.annotation(key)), self.rule: weights}, separators=(",", ":"))
+        return json.dumps({**self._others(_by_rule(self.annotation(key))), self.rule: weights}, separators=(",", ":"))
+
+    def _others(self, by_rule: dict[str, Any]) -> dict[str, Any]:
+        """Return what is said of rules there may be: beside other rules none is without a label."""
+        return {rule: said for rule, said in by_rule.items() if rule or not self.rule}
 
     def _remembered(self, key: str) -> Weights | None:
         found = _by_rule(self.annotation(key)).get(self.rule)
@@ -262,9 +299,11 @@ class Route(RouteRef):
 
         Raises NotFound naming the arms there are.
         """
-        for arm in self.arms:
-            if version in (arm.name, arm.name.removeprefix(f"{service}-")):
-                return arm
+        # A full name first: beside `api-v2`, `v2` may be an arm of its own.
+        for short in ("", f"{service}-"):
+            for arm in self.arms:
+                if version == arm.name.removeprefix(short):
+                    return arm
         names = tuple(arm.name for arm in self.arms)
         raise NotFound(f"{self.label} has no arm {version!r}.", hint=f"It has {', '.join(names)}.", choices=names)
 
@@ -278,7 +317,7 @@ def _by_rule(annotation: str) -> dict[str, Any]:
     """Read a stamp that keeps something for each rule. Anybody may write annotations: what is not ours is nothing."""
     try:
         found = json.loads(annotation or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

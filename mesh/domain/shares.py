@@ -38,7 +38,12 @@ def all_to(route: Route, stable: str) -> Weights:
     """Return the weights that send everything to `stable`, keeping the total; Refused when there is no such arm."""
     if stable not in (arm.name for arm in route.arms):
         raise Refused(f"{route.label} has no arm {stable} any more.", hint="Look at its status, then repeat.")
-    return _changed(route, {arm.name: route.total if arm.name == stable else 0 for arm in route.arms})
+    return _changed(route, {arm.name: whole_of(route, arm) if arm.name == stable else 0 for arm in route.arms})
+
+
+def whole_of(route: Route, heir: Arm) -> int:
+    """Return what an arm is written with that gets everything: the object's total, as far as the API takes it."""
+    return min(route.total or 100, heir.most)
 
 
 def _changed(route: Route, parts: dict[str, int]) -> Weights:
@@ -56,7 +61,9 @@ def _exact(route: Route, share: float) -> int:
     wanted = Fraction(str(share))
     exact = wanted * total / 100
     nearest = round(exact)
-    if abs(Fraction(100 * nearest, total) - wanted) < AS_SHOWN:
+    # Nobody who asks for 99.996 % means that stable gets nothing.
+    to_the_end = nearest in (0, total) and wanted not in (0, 100)
+    if abs(Fraction(100 * nearest, total) - wanted) < AS_SHOWN and not to_the_end:
         return nearest
     near = tuple(f"{100 * weight / total:.5g}" for weight in (math.floor(exact), math.ceil(exact)))
     raise Refused(

@@ -52,6 +52,9 @@ def seen(plan: Plan, counts: dict[str, float], *, window_s: int) -> SplitSeen:
     wanted = {arm.name: arm.share_after for arm in plan.arms}
     if all(abs(share - wanted[name]) <= _allowance(wanted[name], total) for name, share in shares):
         return found
+    if plan.rule:
+        why = f"{found.in_words}, and other rules of {plan.kind} {plan.name} may send there too"
+        return unknown(why, window_s=window_s, requests=round(total))
     return SplitSeen(shares, round(total), window_s, Verdict.FAIL, f"{plan.shares_after} was written")
 
 

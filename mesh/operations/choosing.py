@@ -53,10 +53,12 @@ def roles(route: Route, service: Service) -> Roles:
     The shape tells only where there are two arms and one has at least twice the share of the other: the smaller one is
     the canary. Nearer to half nobody can tell a canary on its way up from one that is being drained.
     """
-    for said in (Roles(service.stable, service.canary), stamped(route)):
-        found = _among(route, said, target_service=service.name)
-        if found.stable or found.canary:
-            return found
+    configured = _among(route, Roles(service.stable, service.canary), target_service=service.name)
+    if configured.stable or configured.canary or _is_over(route):
+        return configured
+    found = _among(route, stamped(route), target_service=service.name)
+    if found.stable or found.canary:
+        return found
     if len(route.arms) != 2:
         return Roles()
     canary, stable = sorted(route.arms, key=lambda arm: arm.effective)
@@ -77,8 +79,18 @@ def check_configured(route: Route, service: Service) -> None:
 
 
 def stamped(route: Route) -> Roles:
-    """Return the roles that our last patch wrote on the object."""
-    return Roles(route.annotation(STAMP_STABLE), route.annotation(STAMP_CANARY))
+    """Return the roles that our last patch of this rule wrote, or that a person wrote for all rules."""
+    return Roles(route.role(STAMP_STABLE), route.role(STAMP_CANARY))
+
+
+def _is_over(route: Route) -> bool:
+    """Tell whether our roles are of a round that was over when somebody else changed the weights.
+
+    We gave the canary everything; who then moved traffic back began the next round, or fled from the canary. The stamp
+    says one thing and the shape the other, so people are asked.
+    """
+    others = {name: weight for name, weight in (route.written or {}).items() if name != stamped(route).canary}
+    return route.drift is not None and bool(others) and all(weight in (0, "0", None) for weight in others.values())
 
 
 def is_settled(route: Route, service: Service, found: Roles) -> bool:

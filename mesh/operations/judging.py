@@ -53,9 +53,13 @@ class _Capacity:
         arms = {arm.name: arm for arm in route.arms}
         self._ready = cache(lambda name: cluster.ready(arms[name], target))
         self._load_max = load_max
+        self._unpermitted = {arm.name: arm.unpermitted for arm in route.arms}
 
     def judge(self, name: str, *, untold: Verdict) -> GateResult:
         """Judge one arm that rises; `untold` is the verdict where its endpoints cannot be counted."""
+        if self._unpermitted[name]:
+            # The status does not say which backend it means: nobody can tell that it is not this one.
+            return GateResult("ready", name, Verdict.UNKNOWN, None, 1, "pods", 0, 0, self._unpermitted[name])
         try:
             ready = self._ready(name)
         except Refused as error:

@@ -21,7 +21,7 @@ from mesh.domain.routes import (
     Weights,
     shown,
 )
-from mesh.domain.shares import Wanted, all_to, promoted
+from mesh.domain.shares import Wanted, all_to, promoted, whole_of
 from mesh.operations.choosing import again_with, check_configured, choose, is_settled, promoted_roles, roles
 from mesh.operations.undoing import remembered, restored
 from mesh.ports import Cluster, Operations
@@ -35,7 +35,7 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
     if operation.command.operation:
         route, found, former = restored(operation, cluster, operations)
         check_free(route, operation, catalog)
-        return plan(route, former, found, stamps=_stamps(operation, found)), route
+        return plan(route, former, found, stamps=_stamps(operation, route, found)), route
     service = catalog.service(operation.target)
     route = choose(cluster, operation.target, service, operation.command)
     check_free(route, operation, catalog)
@@ -43,7 +43,7 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
     if operation.command.verb is Verb.ADOPT:
         return _adopt(route, service, operation), route
     found, wanted = _WANTED[operation.command.verb](route, service, operation)
-    made = plan(route, wanted.weights, found, stamps=_stamps(operation, found), notes=wanted.notes)
+    made = plan(route, wanted.weights, found, stamps=_stamps(operation, route, found), notes=wanted.notes)
     return replace(made, warnings=(*made.warnings, *_drift(route, operation))), route
 
 
@@ -105,7 +105,7 @@ def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Rol
 
 
 def _everything_to(heir: Arm, route: Route, operation: Operation) -> str:
-    whole = route.total or 100
+    whole = whole_of(route, heir)
     weights = tuple((arm.name, arm.written(whole if arm is heir else 0)) for arm in route.arms)
     return again_with(replace(operation.command, verb=Verb.SET, weights=weights))
 
@@ -136,7 +136,7 @@ _WANTED: dict[Verb, Callable[[Route, Service, Operation], tuple[Roles, Wanted]]]
 def _adopt(route: Route, service: Service, operation: Operation) -> Plan:
     _drifted(route)
     found = roles(route, service)
-    return adoption(route, found, stamps=_stamps(operation, found))
+    return adoption(route, found, stamps=_stamps(operation, route, found))
 
 
 def _drifted(route: Route) -> Weights:
@@ -172,8 +172,9 @@ def _some(route: Route, wanted: Weights) -> Weights:
     return wanted
 
 
-def _stamps(operation: Operation, found: Roles) -> dict[str, str]:
+def _stamps(operation: Operation, route: Route, found: Roles) -> dict[str, str]:
     """Return the annotations written with the weights: who and what, and who is stable and canary."""
     stamps = {STAMP_OPERATION: operation.id, STAMP_ACTOR: operation.actor.user}
     said = {STAMP_STABLE: found.stable, STAMP_CANARY: found.canary}
-    return stamps | {name: value for name, value in said.items() if value}
+    # What is not known any more must not stay as it was: half a pair of another round would be believed.
+    return stamps | {key: route.remember_role(key, name) for key, name in said.items() if name or route.role(key)}

@@ -118,7 +118,8 @@ def _last_change(desk: Desk, command: Command, origin: Origin) -> Operation | No
     else:
         found = desk.operations.recent(channel=origin.channel)
     for operation in found:
-        if operation.state is State.SUCCEEDED and operation.plan and operation.plan.moves:
+        written = operation.state is State.SUCCEEDED or operation.patch_step is Step.UNACCEPTED
+        if written and operation.plan and operation.plan.moves:
             return operation
     if command.service:
         return None

@@ -20,7 +20,7 @@ def restored(operation: Operation, cluster: Cluster, operations: Operations) -> 
         raise _nothing(former)
     route = again(cluster, former.plan, operation.target)
     _check_written(former, route)
-    if route.weights != former.plan.weights:
+    if not route.stands(former.plan.weights):
         raise _drifted(route, former.id, former.plan.weights)
     return route, Roles(former.plan.stable, former.plan.canary), former.plan.former
 
@@ -37,8 +37,13 @@ def remembered(route: Route, operation: Operation) -> Weights:
             f"There is no change of {service} to undo: none is on record, and {route.label} remembers none.",
             hint=f"Write the weights with /mesh set {service} …",
         )
-    if written != route.weights or previous.keys() != written.keys():
+    if not route.stands(written):
         raise _drifted(route, route.annotation(STAMP_OPERATION), written)
+    if previous.keys() != written.keys():
+        raise Refused(
+            f"{route.label} has other arms than before its last change: it had {shown(previous)}.",
+            hint=f"Write the weights with /mesh set {service} …",
+        )
     return previous
 
 
@@ -50,7 +55,8 @@ def _may_be_written(former: Operation) -> bool:
 
 def _check_written(former: Operation, route: Route) -> None:
     """Raise Refused where a change that did not end well left no stamp: nobody knows then what there is to undo."""
-    if former.state is not State.SUCCEEDED and route.annotation(STAMP_OPERATION) != former.id:
+    was_read_back = former.state is State.SUCCEEDED or former.patch_step is Step.UNACCEPTED
+    if not was_read_back and route.annotation(STAMP_OPERATION) != former.id:
         raise Refused(
             f"{former.id} sent a patch and did not end well, and {route.label} does not show that it was written.",
             hint="Look at /mesh status, then write the weights with /mesh set.",

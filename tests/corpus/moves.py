@@ -99,7 +99,8 @@ def everything(place: int) -> Wish:
 
     def expected(spot: Spot, obj: Obj) -> list[Fraction]:
         counted = spot.counted(obj)
-        return [sum(counted, Fraction(0)) if index == place else Fraction(0) for index in range(len(counted))]
+        whole = sum(counted, Fraction(0)) or 100 * Fraction(spot.unit)
+        return [whole if index == place else Fraction(0) for index in range(len(counted))]
 
     return Wish(f"everything to arm {place}", lambda route: all_to(route, route.arms[place].name), expected)
 

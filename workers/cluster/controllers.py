@@ -59,9 +59,15 @@ def _moves(rollout: Object, obj: Object, route: Route) -> bool:
     routing = canary.get("trafficRouting") or {}
     here = (obj["kind"], namespace_of(obj), obj["metadata"]["name"])
     for kind, namespace, name, rules in (*_istio(rollout, routing), *_smi(rollout, routing)):
-        if here == (kind, namespace, name) and (not rules or set(rules) & set(route.selectors)):
+        if here == (kind, namespace, name) and (not rules or _rule_name(obj, route) in rules):
             return True
     return any(_plugged(rollout, plugin, obj) for plugin in (routing.get("plugins") or {}).values())
+
+
+def _rule_name(obj: Object, route: Route) -> str:
+    """Return the rule's own name: its selectors leave out what another rule answers to as well."""
+    _, _, protocol, place, *_ = route.arms[0].pointer.split("/")
+    return str(spec(obj)[protocol][int(place)].get("name") or "")
 
 
 _Named = tuple[str, str, str, tuple[str, ...]]

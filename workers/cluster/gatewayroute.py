@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterable, Sequence
 from mesh.domain.commands import Target
 from mesh.domain.routes import Arm, Route
 from workers.cluster.backendnames import is_version, services_of
-from workers.cluster.parents import GROUP, is_gateway, parent_refs, parent_service, parent_warnings, parents_of
+from workers.cluster.parents import (
+    GROUP,
+    is_gateway,
+    parent_refs,
+    parent_service,
+    parent_warnings,
+    parents_of,
+    unpermitted,
+)
 from workers.cluster.routing import (
     OR,
     Claim,
@@ -35,6 +43,7 @@ Conditions = Callable[[Object], Iterable[str]]
 
 _IDENTITY = ("name", "namespace", "port", "kind", "group")
 _ABSENT = 1
+_MOST = 1_000_000
 _STICKY = "This rule keeps sessions with their backend: its weights move new sessions only."
 
 
@@ -165,6 +174,8 @@ def _arm(obj: Object, ref: Object, name: str, place: tuple[int, int]) -> Arm:
         weight=weight,
         effective=_ABSENT if weight is None else weight,
         absent=_ABSENT,
+        most=_MOST,
+        unpermitted=unpermitted(obj) if namespace not in ("", namespace_of(obj)) else "",
         pointer=f"{pointer}/weight",
         identity=identity(ref, pointer, _IDENTITY),
         service=service,

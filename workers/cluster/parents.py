@@ -52,6 +52,12 @@ def parent_warnings(obj: Object, abroad: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*refused, *unresolved)))
 
 
+def unpermitted(obj: Object) -> str:
+    """Return why a parent may not refer to some backend of another namespace; empty where none says so."""
+    words = (word for ref in parent_refs(obj) for word in _words(obj, ref, "ResolvedRefs"))
+    return next((word.why for word in words if (word.status, word.reason) == ("False", "RefNotPermitted")), "")
+
+
 def parent_refs(obj: Object) -> list[Object]:
     """Return the parentRefs of the spec."""
     refs: list[Object] = spec(obj).get("parentRefs") or []

@@ -85,6 +85,8 @@ def series_of(arm: Arm, target: Target, mesh: str) -> Series:
         raise Refused(
             f"{arm.name} is an arm of a {arm.protocol} route, whose proxies count connections and no requests"
         )
+    if arm.alike:
+        raise Refused(f"the requests of {arm.name} carry the same labels as those of {arm.alike}, so none can be told")
     namespace = arm.namespace or target.namespace
     return _linkerd(arm, namespace) if mesh == "linkerd" else _istio(arm, namespace)
 

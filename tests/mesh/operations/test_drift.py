@@ -100,6 +100,6 @@ def test_the_object_says_who_and_what_and_the_way_back() -> None:
         "meshbot.dev/actor": "U0JIN",
         "meshbot.dev/previous": '{"":{"v1":90,"v2":10}}',
         "meshbot.dev/written": '{"":{"v1":50,"v2":50}}',
-        "meshbot.dev/stable": "v1",
-        "meshbot.dev/canary": "v2",
+        "meshbot.dev/stable": '{"":"v1"}',
+        "meshbot.dev/canary": '{"":"v2"}',
     }

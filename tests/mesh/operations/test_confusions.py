@@ -1,0 +1,259 @@
+"""Roles of another rule or round, arms taken for others, ends told wrongly: each of these was wrong once."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from mesh.domain.catalog import Service
+from mesh.domain.errors import Refused
+from mesh.domain.gates import Reading, Verdict
+from mesh.domain.grammar import parse
+from mesh.domain.operations import State, Step
+from mesh.operations.running import run
+from tests.builders import healthy
+from tests.mesh.operations.bench import Bench, _object, endpoints, surroundings, virtual_service
+
+SICK = Reading(requests=1000, success=1.0, p99_ms=9000, age_s=1)
+Obj = dict[str, Any]
+
+
+def arms(host: str, **weights: int) -> list[Obj]:
+    """Destinations of one rule."""
+    return [
+        {"destination": {"host": f"{host}.mesh-demo.svc.cluster.local", "subset": name.replace("_", "-")}, "weight": w}
+        for name, w in weights.items()
+    ]
+
+
+def with_rules(*rules: Obj, **spec: Any) -> Obj:
+    """The VirtualService with these http rules."""
+    made = virtual_service()
+    made["spec"] = {**made["spec"], **spec, "http": list(rules)}
+    return made
+
+
+def http_route(*rules: list[Obj], parents: list[Obj] | None = None) -> Obj:
+    """An HTTPRoute of `web` with these backends, one rule for each list."""
+    spec = {
+        "parentRefs": parents or [{"group": "", "kind": "Service", "name": "web"}],
+        "rules": [
+            {"matches": [{"path": {"type": "PathPrefix", "value": f"/{at}"}}], "backendRefs": refs}
+            for at, refs in enumerate(rules)
+        ],
+    }
+    return _object("gateway.networking.k8s.io/v1", "HTTPRoute", "web-route", spec=spec)
+
+
+def backends(name: str, **weights: int) -> list[Obj]:
+    """Backends `<name>-v1` and so on."""
+    return [{"name": f"{name}-{version}", "port": 80, "weight": weight} for version, weight in weights.items()]
+
+
+def web(*rules: list[Obj], services: tuple[Service, ...] = (), parents: list[Obj] | None = None) -> Bench:
+    """A bench with that HTTPRoute, all arms ready and healthy."""
+    names = [f"{name}-{version}" for name in ("web", "api") for version in ("v1", "v2")]
+    there = [_object("v1", "Service", name, spec={"selector": {"app": name}}) for name in names]
+    there += [endpoints(name, [(f"{name}-{pod}", "x", True) for pod in range(2)]) for name in names]
+    readings = {name: healthy() for name in names}
+    bench = Bench([http_route(*rules, parents=parents), *there], services=services, readings=readings)
+    accept(bench)
+    return bench
+
+
+def accept(bench: Bench) -> None:
+    """Let the parents accept the route as it is."""
+    obj = copy.deepcopy(bench.cluster.client._held["HTTPRoute", "mesh-demo", "web-route"])
+    said = {"type": "Accepted", "status": "True", "observedGeneration": obj["metadata"]["generation"]}
+    obj["status"] = {"parents": [{"parentRef": ref, "conditions": [said]} for ref in obj["spec"]["parentRefs"]]}
+    bench.cluster.client.put(obj)
+
+
+def in_route(bench: Bench) -> list[list[int]]:
+    """The weights of every rule of the HTTPRoute."""
+    rules = bench.cluster.client._held["HTTPRoute", "mesh-demo", "web-route"]["spec"]["rules"]
+    return [[ref["weight"] for ref in rule["backendRefs"]] for rule in rules]
+
+
+def in_service(bench: Bench) -> list[list[int]]:
+    """The weights of every rule of the VirtualService."""
+    return [[arm["weight"] for arm in rule["route"]] for rule in bench.route_object()["spec"]["http"]]
+
+
+def test_roles_are_those_of_the_rule() -> None:
+    """Two services in one object: promoting api must not send a rollback of web to web's canary."""
+    rules = (
+        {"match": [{"uri": {"prefix": "/web"}}], "route": arms("web", v1=10, v2=90)},
+        {"route": arms("api", v1=90, v2=10)},
+    )
+    bench = Bench([with_rules(*rules, hosts=["shop.example.com"], gateways=["g"]), *surroundings()])
+    assert bench.do("promote api 50").state is State.SUCCEEDED
+    bench.do("rollback web")
+    assert in_service(bench) == [[0, 100], [50, 50]]
+
+
+def test_a_round_begun_by_set_is_judged_and_rolled_back_rightly() -> None:
+    """v2 has everything; `set` gives v1 10 %; v1 turns out sick: it neither rises unjudged nor is rolled back to."""
+    bench = Bench([virtual_service(), *surroundings(v1=8, v2=8)], readings={"v2": healthy()})
+    bench.do("promote api 100")
+    bench.do("set api v1=10 v2=90")
+    bench.metrics.readings["v1"] = SICK
+    assert bench.do("set api v1=60 v2=40").state is State.REFUSED
+    bench.do("rollback api")
+    assert bench.weights() == [0, 100]
+
+
+def test_a_round_begun_by_somebody_else_is_not_ours() -> None:
+    """After v2 had everything, kubectl gives v1 10 %: our old roles and the shape disagree, so it is asked."""
+    bench = Bench()
+    bench.do("promote api 100")
+    bench.cluster.client.put({**bench.route_object(), "spec": virtual_service(10, 90)["spec"]})
+    refused = bench.do("rollback api")
+    assert refused.choices == ("/mesh set api v1=100 v2=0", "/mesh set api v1=0 v2=100")
+    assert bench.weights() == [10, 90]
+
+
+def test_half_of_an_old_pair_of_roles_is_not_kept() -> None:
+    """v2 is gone and v4 is named: v1, of a round before, must not be stable again."""
+    bench = Bench()
+    bench.do("promote api 100")
+    bench.cluster.client.put(
+        {**bench.route_object(), "spec": with_rules({"route": arms("api", v1=0, v3=100, v4=0)})["spec"]}
+    )
+    bench.do("promote api v4 10 --force --reason new")
+    assert bench.do("rollback api").state is State.REFUSED
+    assert bench.weights() == [0, 90, 10]
+
+
+def test_a_full_name_is_an_arm_before_a_short_one_is() -> None:
+    """Beside the subset `api-v2`, `v2` means the subset `v2`."""
+    bench = Bench([with_rules({"route": arms("api", api_v2=50, v2=50)}), *surroundings()])
+    bench.do("promote api v2 60 --force --reason x")
+    assert bench.weights() == [40, 60]
+
+
+def test_a_rollback_of_nothing_is_something() -> None:
+    """All weights are 0, so nobody is served; "already as asked" would be a lie."""
+    bench = web(backends("web", v1=0, v2=0), services=(Service("web", stable="v1", canary="v2"),))
+    bench.do("rollback web")
+    assert in_route(bench) == [[100, 0]]
+
+
+def test_a_rollback_stays_within_what_the_api_takes() -> None:
+    """The Gateway API takes no weight above 1000000, whatever the total was."""
+    bench = web(backends("web", v1=1_000_000, v2=500_000))
+    bench.do("rollback web")
+    assert in_route(bench) == [[1_000_000, 0]]
+
+
+def test_set_takes_no_per_cent() -> None:
+    """On a total of 2, `v2=60%` as a weight of 60 would be 98 %."""
+    with pytest.raises(Refused, match="60%") as caught:
+        parse("set web v2=60%")
+    assert "not per cent" in caught.value.hint
+
+
+def test_undo_of_a_service_is_of_its_newest_written_change() -> None:
+    """Also where its parents did not accept it, and where another rule was changed since."""
+    bench = web(backends("web", v1=90, v2=10), backends("web", v1=90, v2=10))
+    op = bench.do("promote web 20 --route prefix:/0")
+    bench.time.at += 11
+    assert run(op.id, bench.stage).patch_step is Step.UNACCEPTED
+    assert bench.ask("undo web").command.operation == op.id
+    accept(bench)
+    other = bench.do("promote web 30 --route prefix:/1")
+    accept(bench)
+    run(other.id, bench.stage)
+    bench.do(f"undo {op.id}")
+    assert in_route(bench) == [[90, 10], [70, 30]]
+
+
+def test_waiting_is_not_ended_by_a_change_of_another_rule() -> None:
+    """Web waits for its parents, api of the same object is changed meanwhile: both succeed."""
+    bench = web(backends("web", v1=90, v2=10), backends("api", v1=90, v2=10), parents=[{"name": "public"}])
+    first, second = bench.do("promote web 20"), bench.do("promote api 20")
+    accept(bench)
+    assert [run(op.id, bench.stage).state for op in (first, second)] == [State.SUCCEEDED] * 2
+
+
+def test_a_lone_rule_is_found_beside_a_new_one() -> None:
+    """Beside another rule it has a label; it still sends where it sent, so undo finds it."""
+    bench = Bench()
+    op = bench.do("promote api 50")
+    rule = {"match": [{"uri": {"prefix": "/x"}}], "route": arms("api", v1=1)}
+    obj = bench.route_object()
+    bench.cluster.client.put({**obj, "spec": {**obj["spec"], "http": [rule, *obj["spec"]["http"]]}})
+    assert bench.do(f"undo {op.id}").state is State.SUCCEEDED
+    assert bench.weights() == [90, 10]
+
+
+def test_rules_that_share_arms_are_no_alarm() -> None:
+    """Jason always gets v2: the metrics of v2 hold his requests too, so the split of the default rule is not known."""
+    jason = {"match": [{"headers": {"end-user": {"exact": "jason"}}}], "route": arms("api", v2=1)}
+    bench = Bench([with_rules(jason, {"route": arms("api", v1=90, v2=10)}), *surroundings()])
+    op = bench.do("promote api 50")
+    bench.metrics.readings = {"v1": Reading(requests=500), "v2": Reading(requests=1000)}
+    bench.time.at += 95
+    split = run(op.id, bench.stage).split
+    assert split is not None
+    assert split.verdict is Verdict.UNKNOWN
+
+
+def test_a_rule_that_is_called_like_another_is_still_owned() -> None:
+    """Argo Rollouts owns the rule named `default`; another rule, without a match, answers to that word as well."""
+    rollout = _object("argoproj.io/v1alpha1", "Rollout", "api")
+    routing = {"istio": {"virtualService": {"name": "api-vs", "routes": ["default"]}}}
+    rollout["spec"] = {"strategy": {"canary": {"trafficRouting": routing}}}
+    named = {"name": "default", "match": [{"headers": {"x": {"exact": "y"}}}], "route": arms("api", v1=90, v2=10)}
+    bench = Bench([with_rules(named, {"route": arms("api", v1=90, v2=10)}), *surroundings(), rollout])
+    assert "Argo Rollouts" in bench.do("promote api 50 --route http[0]").outcome
+
+
+def test_arms_with_the_same_labels_are_not_judged_by_each_other() -> None:
+    """Both subsets are of version v3: stable's requests must not pass for the canary's."""
+    there = surroundings()
+    there[0]["spec"]["subsets"] = [
+        {"name": name, "labels": {"version": "v3", "track": track}} for name, track in (("v1", "old"), ("v2", "new"))
+    ]
+    bench = Bench([virtual_service(), *there])
+    assert [arm.alike for arm in bench.cluster.routes(bench.ask("status api").target)[0].arms] == ["v2", "v1"]
+
+
+def test_an_annotation_too_deep_is_nothing() -> None:
+    """Anybody may write annotations; none may stand in the way of a rollback."""
+    obj = virtual_service()
+    obj["metadata"]["annotations"] = {"meshbot.dev/written": "[" * 100_000}
+    bench = Bench([obj, *surroundings()])
+    assert bench.do("rollback api").state is State.SUCCEEDED
+
+
+def test_a_choice_with_two_spaces_can_be_pressed() -> None:
+    """What is offered is understood when it comes back."""
+    rule = {"match": [{"headers": {"ua": {"exact": "a  b"}}}], "route": arms("api", v1=90, v2=10)}
+    bench = Bench([with_rules(rule, {"route": arms("api", v1=90, v2=10)}), *surroundings()])
+    choice = bench.do("promote api 50").choices[0]
+    assert bench.do(choice).state is State.SUCCEEDED
+
+
+def test_almost_all_is_not_all() -> None:
+    """99.996 % of 100 parts cannot be met; it is not 100 %."""
+    assert bench_share("99.996") is State.REFUSED
+
+
+def bench_share(share: str) -> State:
+    """How a promotion to this share ends."""
+    return Bench().do(f"promote api {share}").state
+
+
+def test_no_traffic_goes_to_a_backend_that_nobody_may_refer_to() -> None:
+    """The parent said so before the change: a warning beside half of the requests failing is too little."""
+    bench = web(backends("web", v1=100, v2=0), services=(Service("web", stable="web-v1", canary="web-v2"),))
+    obj = copy.deepcopy(bench.cluster.client._held["HTTPRoute", "mesh-demo", "web-route"])
+    obj["spec"]["rules"][0]["backendRefs"][1]["namespace"] = "other"
+    said = {"type": "ResolvedRefs", "status": "False", "reason": "RefNotPermitted", "observedGeneration": 2}
+    obj["status"]["parents"][0]["conditions"].append(said)
+    bench.cluster.client.put(obj)
+    assert bench.do("promote web 50").state is State.REFUSED
+    assert in_route(bench) == [[100, 0]]
