@@ -61,7 +61,14 @@ class MemoryClient:
             versions[wanted.group, wanted.plural] = next(spoken, f"/{wanted.versions[0]}").rpartition("/")[2]
         return Served(versions)
 
-    def objects(self, resource: Resource, namespace: str, *, labels: str = "") -> list[Object] | None:
+    def objects(
+        self,
+        resource: Resource,
+        namespace: str,
+        *,
+        labels: str = "",
+        cached: bool = False,  # noqa: ARG002 (the client's signature: here nothing is ever old)
+    ) -> list[Object] | None:
         """Return the objects of a namespace that carry `labels`."""
         self._answer()
         wanted = dict(pair.split("=", 1) for pair in labels.split(",") if pair).items()

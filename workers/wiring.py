@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chat.connection import web_client
@@ -42,6 +42,8 @@ class Workshop:
 
     environment: Environment
     catalog: Catalog
+    clients: Mapping[str, KubernetesClient]
+    """By cluster."""
     cluster: KubernetesCluster
 
     def open_stage(self) -> Stage:
@@ -68,30 +70,32 @@ def make_workshop(environment: Environment, catalog: Catalog) -> Workshop:
         cluster.name: KubernetesClient.of(cluster, kubeconfig=environment.kubeconfig) for cluster in catalog.clusters
     }
     namespaces = {cluster.name: cluster.route_namespaces for cluster in catalog.clusters}
-    return Workshop(environment, catalog, KubernetesCluster(clients, route_namespaces=namespaces))
+    return Workshop(environment, catalog, clients, KubernetesCluster(clients, route_namespaces=namespaces))
 
 
 def prepare(workshop: Workshop) -> Callable[[], None]:
-    """Return what a worker does before its first job: install its stage, and learn what the clusters serve.
+    """Return what a worker does before its first job: install its stage, learn what the clusters serve, watch them.
 
-    That opens a connection to each of them, so that the first job finds it open.
+    That opens connections to each of them, so that the first job finds them open. It starts threads, so nothing may
+    fork afterwards.
     """
 
     def run() -> None:
         install(workshop.open_stage())
-        warming = threading.Thread(target=_warm, args=(workshop.cluster,), name="discovery", daemon=True)
+        warming = threading.Thread(target=_warm, args=(workshop,), name="discovery", daemon=True)
         warming.start()
         warming.join(WARM_S)
 
     return run
 
 
-def _warm(cluster: KubernetesCluster) -> None:
+def _warm(workshop: Workshop) -> None:
     try:
-        cluster.discover()
+        workshop.cluster.discover()
     except (Unavailable, Refused) as error:
         # The first job that needs it asks again.
         log.warning("not asked beforehand what the clusters serve: %s", error.message)
+    workshop.cluster.watch(workshop.clients)
 
 
 def run_worker(environment: Environment, catalog: Catalog, queue: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -12,7 +15,7 @@ from mesh.domain.errors import Refused
 from mesh.domain.operations import State
 from mesh.domain.plans import Roles, plan
 from mesh.domain.routes import STAMP_OPERATION, Arm, Route
-from tests.e2e.admin import Admin, Right, shipped_rights
+from tests.e2e.admin import Admin, Right, shipped_rights, until
 from tests.e2e.audit import requests_of, settle
 from tests.e2e.bench import RealBench
 from tests.e2e.conftest import GIVEN, connected
@@ -22,6 +25,7 @@ from tests.e2e.workloads import apply_workload, placed
 from tests.e2e.writing import rewrite
 from tests.workers.cluster.shapes import pod
 from workers.cluster.adapter import KubernetesCluster
+from workers.cluster.client import KubernetesClient
 
 SHOP = Target("demo", "mesh-demo", "api")
 FILES = ("app.yaml", "istio-traffic.yaml", "linkerd-split.yaml", "httproute.yaml")
@@ -74,7 +78,7 @@ def test_the_shipped_rights_are_enough(cluster: KubernetesCluster, known: list[R
     assert everything(cluster, known) == []
 
 
-@pytest.mark.parametrize("missing", RIGHTS, ids="-".join)
+@pytest.mark.parametrize("missing", [right for right in RIGHTS if right[2] != "watch"], ids="-".join)
 def test_one_right_too_few_is_named(admin: Admin, known: list[Route], missing: Right) -> None:
     """Without it something is refused, and every refusal names it and the rule to add; so none is granted in vain."""
     group, plural, verb = missing
@@ -86,6 +90,33 @@ def test_one_right_too_few_is_named(admin: Admin, known: list[Route], missing: R
         assert f"meshbot may not {verb} {plural} in namespace mesh-demo" in one
     rule = f'{{apiGroups: ["{group}"], resources: ["{plural}"], verbs: ["{verb}"]}}'
     assert any(rule in one for one in said) or plural == "destinationrules"
+
+
+def test_without_watching_all_still_works(admin: Admin, known: list[Route], caplog: pytest.LogCaptureFixture) -> None:
+    """As with rights in some namespaces only: each job lists for itself, and what is missing is in the log."""
+    cluster = connected(admin.account("without-watch", [right for right in RIGHTS if right[2] != "watch"]))
+    kinds = {plural for _, plural, verb in RIGHTS if verb == "watch"}
+    with watching(cluster):
+        until(lambda: len(kinds_told(caplog)) == len(kinds), "what is missing was not told")
+        assert kinds_told(caplog) == kinds
+        assert everything(cluster, known) == []
+
+
+def kinds_told(caplog: pytest.LogCaptureFixture) -> set[str]:
+    """Return what is said not to be watched for a missing right."""
+    said = re.findall(r"meshbot may not watch (\w+) in all namespaces of cluster demo", caplog.text)
+    return set(said)
+
+
+@contextmanager
+def watching(cluster: KubernetesCluster) -> Iterator[None]:
+    """Watch, as a worker does from its start to its end."""
+    sources = {name: cast("KubernetesClient", site.client) for name, site in cluster._sites.items()}
+    cluster.watch(sources)
+    try:
+        yield
+    finally:
+        cluster.close()
 
 
 def test_an_account_without_rights_is_told_so(admin: Admin, known: list[Route]) -> None:
@@ -128,10 +159,15 @@ def _arm(routes: list[Route], kind: str, name: str) -> Arm:
 def test_what_is_granted_is_what_is_asked(admin: Admin, acceptor: Acceptor, known: list[Route]) -> None:
     """Every verb on every kind of route asks for the rights of manifests/rbac.yaml: none is missing, none is spare."""
     account = admin.account("audited", RIGHTS)
-    bench = RealBench(real=connected(account))
-    bench.real.discover()  # type: ignore[attr-defined]  # the adapter's own, as a worker does it before its first job
+    cluster = connected(account)
+    bench = RealBench(real=cluster)
+    cluster.discover()
+    # Without a watch as well: what is not watched is listed.
     for route in known:
         every_verb(admin, bench, route)
+    with watching(cluster):
+        until(lambda: all(one._open for one in cluster._watching[0]._watchers), "not watched")
+        every_verb(admin, bench, known[0])
     settle(admin, Admin(account))
     asked = {request.right for request in requests_of(admin, "audited")}
     missing, spare = sorted(asked - set(RIGHTS)), sorted(set(RIGHTS) - asked)

@@ -19,15 +19,26 @@ from playground.cluster.kubeconfig import kubeconfig_text
 from playground.cluster.objects import Cluster as StandIn
 from playground.serving import ServerThread, free_port
 from settings.environment import Environment
-from tests.workers.cluster.conftest import World
+from tests.workers.cluster.conftest import World, until
 from tests.workers.cluster.shapes import TARGET, canary, virtual_service
 from workers import jobs, wiring
+from workers.cluster.adapter import KubernetesCluster
+
+
+@pytest.fixture(autouse=True)
+def unprepared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process without a stage, whose threads end with the test."""
+    monkeypatch.setattr(jobs._Process, "stage", None)
+    yield
+    if jobs._Process.stage is not None:
+        cluster = jobs._Process.stage.cluster
+        assert isinstance(cluster, KubernetesCluster)
+        cluster.close()
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A stand-in cluster with one route, and a process without a stage."""
-    monkeypatch.setattr(jobs._Process, "stage", None)
+def world(tmp_path: Path) -> Iterator[World]:
+    """A stand-in cluster with one route."""
     with ServerThread(make_app(StandIn())) as server:
         kubeconfig = tmp_path / "kubeconfig"
         kubeconfig.write_text(kubeconfig_text(server.url))
@@ -47,7 +58,7 @@ def prepared(kubeconfig: Path) -> Stage:
 
 def discoveries(world: World) -> list[str]:
     """Paths that were asked to learn what is served."""
-    return [path for _, path, _ in world.seen() if "/namespaces/" not in path and path.startswith("/api")]
+    return [path for _, path, _ in world.seen() if path.startswith("/api") and path.count("/") <= 3]
 
 
 def test_discovery_comes_before_the_first_job_and_never_again(world: World) -> None:
@@ -67,9 +78,21 @@ def test_a_discovery_that_failed_is_made_up_for_by_the_next_job(world: World) ->
     assert [route.name for route in stage.cluster.routes(TARGET)] == ["api-vs"]
 
 
-def test_a_silent_cluster_does_not_delay_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_routes_are_watched_from_the_start(world: World) -> None:
+    """A job then reads the object it is about, and lists nothing."""
+    stage = prepared(world.kubeconfig)
+    path = "/apis/networking.istio.io/v1/namespaces/shop/virtualservices"
+
+    def asked() -> list[str]:
+        before = len(world.seen())
+        assert [route.name for route in stage.cluster.routes(TARGET)] == ["api-vs"]
+        return [path for _, path, _ in world.seen()[before:] if "/namespaces/" in path]
+
+    until(lambda: asked() == [f"{path}/api-vs"], "each job lists")
+
+
+def test_a_silent_cluster_does_not_delay_the_start(tmp_path: Path) -> None:
     """An API server that accepts and says nothing is not waited for: there may be urgent work for another."""
-    monkeypatch.setattr(jobs._Process, "stage", None)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         kubeconfig = tmp_path / "kubeconfig"
         kubeconfig.write_text(kubeconfig_text(f"http://127.0.0.1:{silent.getsockname()[1]}"))
@@ -80,7 +103,6 @@ def test_a_silent_cluster_does_not_delay_the_start(tmp_path: Path, monkeypatch: 
 
 def test_a_restarted_api_server_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stage outlives its connections: the first job after a restart opens new ones, and patches once."""
-    monkeypatch.setattr(jobs._Process, "stage", None)
     port, held = free_port(), StandIn()
     monkeypatch.setattr("playground.serving.free_port", lambda: port)
     kubeconfig = tmp_path / "kubeconfig"

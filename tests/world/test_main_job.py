@@ -180,6 +180,8 @@ def test_killed_between_patch_and_report(istio: Town) -> None:
     istio.await_gates("v2")
     before = istio.object("VirtualService", "api-vs")
     istio.cluster_trouble(method="PATCH", path_contains="virtualservices", kind="drop_after", times=1)
+    # The first reading comes before the patch and passes.
+    istio.cluster_trouble(method="GET", path_contains="virtualservices/api-vs", kind="hang", seconds=0, times=1)
     istio.cluster_trouble(method="GET", path_contains="virtualservices/api-vs", kind="hang", seconds=25, times=1)
     operation_id = istio.ask("/mesh promote api 50")
     istio.await_trouble()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from mesh.domain.commands import Target
@@ -20,6 +21,7 @@ from workers.cluster.routing import Object
 from workers.cluster.subsets import DESTINATION_RULE
 from workers.cluster.table import ROUTING_APIS
 from workers.cluster.together import both, together
+from workers.cluster.watching import Source, Watching, watch
 
 Namespaces = Mapping[str, Sequence[str]]
 
@@ -27,8 +29,9 @@ Namespaces = Mapping[str, Sequence[str]]
 class KubernetesCluster:
     """Implements `mesh.ports.Cluster`.
 
-    What a cluster serves is kept as plain data, so a parent that calls `discover()` spares its forks the asking. The
-    reads of one question go out at the same time.
+    What a cluster serves is kept as plain data, so a parent that calls `discover()` spares its forks the asking. Where
+    to look is told by lists, or by memory once `watch` was called; what is planned with is read by name. The reads of
+    one question go out at the same time.
     """
 
     def __init__(self, clients: Mapping[str, Client], *, route_namespaces: Namespaces | None = None) -> None:
@@ -38,6 +41,22 @@ class KubernetesCluster:
         """
         self._sites = {name: Site(client) for name, client in clients.items()}
         self._namespaces = dict(route_namespaces or {})
+        self._watching: list[Watching] = []
+        self._closed = False
+
+    def watch(self, sources: Mapping[str, Source]) -> None:
+        """Follow from now on what is asked of every cluster for every job; `sources` are the clients, by cluster.
+
+        Call it once in a process, after its last fork: it starts threads. Without it each job lists for itself.
+        """
+        if not self._closed:
+            self._watching = watch(self._sites, sources)
+
+    def close(self) -> None:
+        """Stop watching for good; a process that ends need not call it."""
+        self._closed = True
+        for watching in self._watching:
+            watching.close()
 
     def discover(self) -> None:
         """Ask every cluster what it serves; when some do not answer, learn the others first and raise Unavailable."""
@@ -53,19 +72,17 @@ class KubernetesCluster:
         site = self._site(target.cluster)
         known = site.served is not None
         namespaces = list(dict.fromkeys((target.namespace, *self._namespaces.get(target.cluster, ()))))
-        found = find(Look(site), target, namespaces)
+        found = find(Look(site), target, namespaces) or find(Look(site, truly=True), target, namespaces)
         if not found and known:
             # A kind installed since discovery would look like a service without routes.
             site.discover()
-            found = find(Look(site), target, namespaces)
+            found = find(Look(site, truly=True), target, namespaces)
         return found
 
     def services(self, target: Target) -> list[str]:
         """Return the names of services that routes of the namespace name, sorted; raise Refused, Unavailable."""
-        look = Look(self._site(target.cluster))
-        look.ask([(api, target.namespace) for api in ROUTING_APIS])
-        names = (api.names(obj) for api in ROUTING_APIS for obj in look.listing(api, target.namespace).sure())
-        return sorted(set().union(*names))
+        site = self._site(target.cluster)
+        return _names(Look(site), target) or _names(Look(site, truly=True), target)
 
     def reread(self, plan: Plan, target: Target) -> Route | None:
         """Read the planned route again; None when it is gone (also when its rule has another label now).
@@ -89,10 +106,11 @@ class KubernetesCluster:
         if not plan.changes:
             raise ValueError(f"the plan for {plan.label} changes nothing")
         operations = [operation.as_json() for operation in plan.patch]
-        client = self._site(target.cluster).client
-        obj = client.patch(_resource(plan), plan.namespace, plan.name, operations)
+        site = self._site(target.cluster)
+        obj = site.client.patch(_resource(plan), plan.namespace, plan.name, operations)
         if obj is None:
             raise Conflict(f"{plan.label} is gone; nothing was written.", hint="Look at the service's status.")
+        site.wrote(_resource(plan), obj)
         try:
             route = _rule(obj, plan)
         except Refused as refused:
@@ -107,7 +125,12 @@ class KubernetesCluster:
 
         Raises Unavailable; Refused when there is no telling, which is not the same as none.
         """
-        return count_ready(Look(self._site(target.cluster)), arm, target)
+        site = self._site(target.cluster)
+        with suppress(Refused):
+            ready = count_ready(Look(site), arm, target)
+            if ready.count:
+                return ready
+        return count_ready(Look(site, truly=True), arm, target)
 
     def _site(self, cluster: str) -> Site:
         if cluster not in self._sites:
@@ -122,6 +145,12 @@ def _failure(site: Site) -> Unavailable | None:
     except Unavailable as error:
         return error
     return None
+
+
+def _names(look: Look, target: Target) -> list[str]:
+    look.ask([(api, target.namespace) for api in ROUTING_APIS])
+    names = (api.names(obj) for api in ROUTING_APIS for obj in look.listing(api, target.namespace).sure())
+    return sorted(set().union(*names))
 
 
 def _look_around(look: Look, plan: Plan, target: Target) -> None:

@@ -15,9 +15,11 @@ from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
+from kubernetes.utils.keepalive import tcp_keepalive_socket_options
 
 from mesh.domain.catalog import Cluster
 from mesh.domain.errors import Refused, Unavailable
+from workers.cluster.changes import Changes
 from workers.cluster.faults import Asked, fault, not_json, unreachable
 from workers.cluster.resources import Resource
 from workers.cluster.routing import Object
@@ -26,6 +28,9 @@ from workers.cluster.together import AT_ONCE
 
 CONNECT_S = 2.0
 READ_S = 5.0
+PROBE_S = 5
+PROBES = 5
+"""A connection that says nothing is probed after `PROBE_S`, then each second; without `PROBES` answers it is dead."""
 MANAGER = "meshbot"
 """The field manager of our writes, as `kubectl get --show-managed-fields` shows it."""
 JSON_PATCH = "application/json-patch+json"
@@ -60,19 +65,52 @@ class KubernetesClient:
         """Ask which versions the cluster serves; raise Unavailable."""
         return discover(lambda path: self._send(Asked(self.cluster, "get"), "GET", path))
 
-    def objects(self, resource: Resource, namespace: str, *, labels: str = "") -> list[Object] | None:
+    def objects(
+        self, resource: Resource, namespace: str, *, labels: str = "", cached: bool = False
+    ) -> list[Object] | None:
         """Return the objects of a namespace, those that carry `labels` ("a=b,c=d"); None when the kind is not served.
 
+        `cached`: as the server has them in memory, which is a moment old. Without it the server first makes sure that
+        it has missed nothing, which takes it up to 0.1 s ("Semantics for get and list" in Kubernetes' API concepts).
         Raises Refused without the right to, Unavailable.
         """
         asked = _asked(self.cluster, "list", resource, namespace)
         query = {"labelSelector": labels} if labels else {}
+        if cached:
+            query["resourceVersion"] = "0"
         answer = self._send(asked, "GET", resource.path(namespace), query=query)
+        return None if answer is None else _items(answer, resource)
+
+    def everywhere(self, resource: Resource) -> tuple[list[Object], str] | None:
+        """Return the objects of all namespaces and the resource version of the list; None when it is not served.
+
+        Raises Refused without the right to, Unavailable.
+        """
+        asked = Asked(self.cluster, "list", resource.group, resource.plural)
+        answer = self._send(asked, "GET", resource.everywhere)
         if answer is None:
             return None
-        # Items of built-in lists carry neither; readers may rely on both.
-        typed = {"apiVersion": resource.api_version, "kind": resource.kind}
-        return [{**typed, **item} for item in answer.get("items") or []]
+        return _items(answer, resource), str((answer.get("metadata") or {}).get("resourceVersion", ""))
+
+    def changes(self, resource: Resource, version: str, *, seconds: float) -> Changes | None:
+        """Watch all namespaces from a resource version on; None when the kind is not served.
+
+        The server is asked to end it after `seconds`; one that says nothing for `READ_S` longer has broken it, and so
+        has one that is dead, which shows within 10 s. Raises Refused without the right to, Unavailable.
+        """
+        asked = Asked(self.cluster, "watch", resource.group, resource.plural)
+        query = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": f"{seconds:.0f}",
+        }
+        request = ("GET", resource.everywhere, query, None)
+        response = self._exchange(asked, request, watch_s=seconds)
+        if response.status == 200:
+            return Changes(response, lambda error: unreachable(asked, _why(error), sent=True))
+        self._answer(asked, response)
+        return None
 
     def read(self, resource: Resource, namespace: str, name: str) -> Object | None:
         """Return one object; None when there is none. Raises Refused without the right to, Unavailable."""
@@ -97,7 +135,10 @@ class KubernetesClient:
         query: dict[str, str] | None = None,
         body: list[dict[str, Any]] | None = None,
     ) -> Object | None:
-        status, data = self._exchange(asked, (method, path, query or {}, body))
+        return self._answer(asked, self._exchange(asked, (method, path, query or {}, body)))
+
+    def _answer(self, asked: Asked, response: urllib3.BaseHTTPResponse) -> Object | None:
+        status, data = response.status, response.data
         if status == 404 and not _is_stranger(data):
             return None
         try:
@@ -111,8 +152,13 @@ class KubernetesClient:
         return answer
 
     def _exchange(
-        self, asked: Asked, request: tuple[str, str, dict[str, str], list[dict[str, Any]] | None]
-    ) -> tuple[int, bytes]:
+        self,
+        asked: Asked,
+        request: tuple[str, str, dict[str, str], list[dict[str, Any]] | None],
+        *,
+        watch_s: float | None = None,
+    ) -> urllib3.BaseHTTPResponse:
+        """Return the answer, read to its end unless it is a watch of `watch_s` seconds."""
         method, path, query, body = request
         headers = {"Accept": "application/json"}
         if body is not None:
@@ -128,7 +174,7 @@ class KubernetesClient:
                 auth_settings=["BearerToken"],
             )  # fmt: skip
             sent = True
-            return _sent(api, serialized, tries=2 if method == "GET" else 1)
+            return _sent(api, serialized, tries=2 if method == "GET" else 1, watch_s=watch_s)
         except (ApiException, ConfigException, urllib3.exceptions.HTTPError, OSError) as error:
             arrived = sent and not _is_unconnected(error)
             raise unreachable(asked, _why(error), address=address, sent=arrived) from error
@@ -146,8 +192,8 @@ class KubernetesClient:
         settings = Configuration()
         settings.retries = False
         settings.connection_pool_maxsize = AT_ONCE
-        # What stands between may forget a connection that says nothing for minutes.
-        settings.keep_alive = True
+        # What stands between may forget a connection that says nothing for minutes, and a dead server says nothing.
+        settings.socket_options = tcp_keepalive_socket_options(PROBE_S, 1, PROBES)
         try:
             if self._kubeconfig:
                 config.load_kube_config(  # type: ignore[no-untyped-call]  # as above
@@ -182,19 +228,31 @@ def _asked(cluster: str, verb: str, resource: Resource, namespace: str, name: st
     return Asked(cluster, verb, resource.group, resource.plural, namespace, name or "")
 
 
-def _sent(api: ApiClient, request: tuple[Any, Any, Any, Any, Any], *, tries: int) -> tuple[int, bytes]:
-    """Send a request and return status and body.
+def _sent(
+    api: ApiClient, request: tuple[Any, Any, Any, Any, Any], *, tries: int, watch_s: float | None
+) -> urllib3.BaseHTTPResponse:
+    """Send a request and return its answer, whose body was read unless it is a watch.
 
     A server closes connections that were idle for long, at times in the moment we use one: then no answer ever comes.
     """
     for left in reversed(range(tries)):
         try:
-            response = api.call_api(*request, _request_timeout=(CONNECT_S, READ_S))
-            return response.status, response.read()  # type: ignore[no-untyped-call]  # the package types half of itself
+            timeout = (CONNECT_S, READ_S + (watch_s or 0))
+            response: urllib3.BaseHTTPResponse = api.call_api(*request, _request_timeout=timeout).response
+            if watch_s is None or response.status != 200:
+                _ = response.data
         except urllib3.exceptions.ProtocolError:
             if not left:
                 raise
+        else:
+            return response
     raise AssertionError("at least one try")
+
+
+def _items(answer: Object, resource: Resource) -> list[Object]:
+    # Items of built-in lists carry neither; readers may rely on both.
+    typed = {"apiVersion": resource.api_version, "kind": resource.kind}
+    return [{**typed, **item} for item in answer.get("items") or []]
 
 
 def _address(host: str) -> str:

@@ -11,34 +11,62 @@ from mesh.ports import Ready
 from workers.cluster.endpoints import ready_endpoints, ready_pods
 from workers.cluster.finding import destination_rules, rule_places
 from workers.cluster.looking import Look
-from workers.cluster.resources import ENDPOINT_SLICES, PODS, SERVICES
+from workers.cluster.resources import ENDPOINT_SLICES, PODS, SERVICES, Resource
 from workers.cluster.routing import Object, spec, title
 from workers.cluster.subsets import DestinationRules
-from workers.cluster.together import both
+from workers.cluster.together import all_three
 
 
 def count_ready(look: Look, arm: Arm, target: Target) -> Ready:
     """Count the ready endpoints that serve the arm; raise Unavailable, or Refused where there is no telling.
 
-    One round trip for a whole Service, two for a subset, whose labels must be known before its pods are asked for.
+    One round trip. For a subset two, unless the labels of its pods can be guessed: its DestinationRules are watched,
+    and its Service was read before. Only a look that is taken truly can say that nobody is ready, or why.
     """
-    client = look.site.client
     if not arm.service:
         raise Refused(
             f"{arm.name} is not a Service of cluster {target.cluster}, so its endpoints cannot be counted.",
             hint="Only Services of the mesh can be checked; what lies outside it (ServiceEntry) cannot.",
         )
-    list_rules = partial(look.ask, rule_places([arm], target) if arm.subset else [])
-    list_slices = partial(client.objects, ENDPOINT_SLICES, arm.namespace, labels=_of_service(arm))
-    read_service = partial(client.read, SERVICES, arm.namespace, arm.service)
-    service, (slices, _) = both(read_service, partial(both, list_slices, list_rules))
+    guess = _guess(look, arm, target)
+    service, slices, guessed = all_three(
+        partial(_service, look, arm),
+        partial(_listed, look, ENDPOINT_SLICES, arm, _of_service(arm)),
+        partial(_listed, look, PODS, arm, _in_words(guess, ",")) if guess else partial(_list_rules, look, arm, target),
+    )
     if not arm.subset:
-        return _of_whole(arm, service, slices or [])
+        return _of_whole(arm, service, slices)
     rules = destination_rules(look, [arm], target)
     labels = _pod_labels(arm, _selector(service, arm), rules)
-    pods = client.objects(PODS, arm.namespace, labels=_in_words(labels, ",")) or []
-    ready = ready_pods(pods, slices or [])
+    pods = guessed if labels == guess else _listed(look, PODS, arm, _in_words(labels, ","))
+    ready = ready_pods(pods, slices)
     return Ready(ready, "" if ready else _why_none(arm, pods, labels, rules))
+
+
+def _guess(look: Look, arm: Arm, target: Target) -> dict[str, str] | None:
+    """Return the labels of the subset's pods where they can be told without asking anybody, else None."""
+    selector = look.site.selectors.get((arm.namespace, arm.service))
+    if not arm.subset or not selector or not look.knows(rule_places([arm], target)):
+        return None
+    labels = destination_rules(look, [arm], target).labels(arm)
+    return None if labels is None else dict(sorted({**selector, **labels}.items()))
+
+
+def _list_rules(look: Look, arm: Arm, target: Target) -> list[Object]:
+    """List them while other things are asked for; no pods come of it."""
+    look.ask(rule_places([arm], target) if arm.subset else [])
+    return []
+
+
+def _service(look: Look, arm: Arm) -> Object | None:
+    service = look.site.client.read(SERVICES, arm.namespace, arm.service)
+    look.site.selectors[arm.namespace, arm.service] = spec(service or {}).get("selector") or {}
+    return service
+
+
+def _listed(look: Look, resource: Resource, arm: Arm, labels: str) -> list[Object]:
+    # Pods start and end without waiting for us: what the server has in memory is what the mesh knows of them, too.
+    return look.site.client.objects(resource, arm.namespace, labels=labels, cached=not look.truly) or []
 
 
 def _of_service(arm: Arm) -> str:

@@ -18,10 +18,11 @@ class Asked:
 
     cluster: str
     verb: str
-    """RBAC's word: `get`, `list` or `patch`."""
+    """RBAC's word: `get`, `list`, `watch` or `patch`."""
     group: str = ""
     plural: str = ""
     namespace: str = ""
+    """Empty for all of them."""
     name: str = ""
 
     @property
@@ -86,8 +87,9 @@ def _forbidden(asked: Asked, said: str) -> Refused:
     if asked.verb == "patch" and "denied" in said:
         return Refused(f"Cluster {asked.cluster} refused {asked.what}: {said}", hint="Ask whoever keeps that rule.")
     rule = f'{{apiGroups: ["{asked.group}"], resources: ["{asked.plural}"], verbs: ["{asked.verb}"]}}'
+    where = f"namespace {asked.namespace}" if asked.namespace else "all namespaces"
     return Refused(
-        f"meshbot may not {asked.verb} {asked.plural} in namespace {asked.namespace} of cluster {asked.cluster}.",
+        f"meshbot may not {asked.verb} {asked.plural} in {where} of cluster {asked.cluster}.",
         hint=f"Add to its role: {rule} (the server said: {said})",
     )
 

@@ -20,6 +20,9 @@ from workers.cluster.together import together
 Key = tuple[str, str, str]
 """(kind, namespace, name) of an object."""
 
+Claiming = tuple[RoutingApi, Object, Claim]
+"""An object that may speak for the target."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -47,23 +50,25 @@ def first_places(target: Target, namespaces: Sequence[str]) -> list[Place]:
 def find(look: Look, target: Target, namespaces: Sequence[str]) -> list[Route]:
     """Return every route that speaks for the target, with its owner and the versions behind its subsets.
 
-    Asks once for everything that may matter, and again only for what lies in other namespaces. Raises Unavailable;
-    Refused when a right is missing, or when one of the service's routes cannot be read.
+    Asks once for everything that may matter, then for each object to plan with, and again only for what lies in other
+    namespaces. Nothing found means nothing unless the look is taken truly. Raises Unavailable; Refused when a right is
+    missing, or when one of the service's routes cannot be read.
     """
     look.ask(first_places(target, namespaces))
-    claiming = [
+    listed: list[Claiming] = [
         (api, obj, claim)
         for namespace in namespaces
         for api in ROUTING_APIS
         for obj in look.listing(api, namespace).sure()
         if (claim := api.claim(obj, target)) is not Claim.NONE
     ]
+    claiming = listed if look.truly else _fresh(look, listed, target)
     followed, missing = _followed(look, [(api, obj) for api, obj, claim in claiming if claim is Claim.ALL])
     found = [
         *_speaking(claiming, {_key(one.obj) for one in followed}, target),
         *(Found(one.obj, route) for one in followed for route in _delegated(one)),
     ]
-    if missing and not found:
+    if missing and not found and look.truly:
         raise NotFound(missing[0], hint="Create it, or correct the name and namespace of the delegate.")
     warned = [replace(one, route=_warned(one.route, missing)) for one in found]
     return complete(look, warned, target)
@@ -97,9 +102,30 @@ def destination_rules(look: Look, arms: Iterable[Arm], target: Target) -> Destin
     return DestinationRules.of(rule for place in places for rule in look.listing(*place).sure())
 
 
-def _speaking(
-    claiming: Sequence[tuple[RoutingApi, Object, Claim]], followed: set[Key], target: Target
-) -> Iterator[Found]:
+def _fresh(look: Look, listed: Sequence[Claiming], target: Target) -> list[Claiming]:
+    """Read again what was found a moment ago; nothing at all when some of it is gone or speaks for the target no more.
+
+    What directs callers of something else and has no route for the target is left out: most gateways are like that.
+    """
+    speaking = [(api, obj) for api, obj, claim in listed if claim is Claim.ALL or _has_routes(api, obj, target)]
+    objs = together([partial(look.read, api, *_key(obj)[1:]) for api, obj in speaking])
+    fresh: list[Claiming] = [
+        (api, obj, claim)
+        for (api, _), obj in zip(speaking, objs, strict=True)
+        if obj is not None and (claim := api.claim(obj, target)) is not Claim.NONE
+    ]
+    return fresh if len(fresh) == len(speaking) else []
+
+
+def _has_routes(api: RoutingApi, obj: Object, target: Target) -> bool:
+    try:
+        return bool(api.speaking(obj, target))
+    except Refused:
+        # Whether it is still faulty is for the fresh object to say.
+        return True
+
+
+def _speaking(claiming: Sequence[Claiming], followed: set[Key], target: Target) -> Iterator[Found]:
     """Read what claims the target; what somebody delegates to is left to `_delegated`, or it would be found twice."""
     for api, obj, claim in claiming:
         if _key(obj) in followed:
@@ -116,7 +142,7 @@ def _followed(look: Look, roots: Sequence[tuple[RoutingApi, Object]]) -> tuple[l
     for api, root in roots:
         for name, namespace in api.follows(root):
             wanted.setdefault((api.kind, namespace, name), (api, []))[1].append(root)
-    asks = [partial(_read, look, api, key) for key, (api, _) in wanted.items()]
+    asks = [partial(look.read, api, *key[1:]) for key, (api, _) in wanted.items()]
     found, missing = [], []
     for (key, (api, by)), obj in zip(wanted.items(), together(asks), strict=True):
         if obj is None:
@@ -124,15 +150,6 @@ def _followed(look: Look, roots: Sequence[tuple[RoutingApi, Object]]) -> tuple[l
         else:
             found.append(Followed(api, obj, tuple(by)))
     return found, tuple(missing)
-
-
-def _read(look: Look, api: RoutingApi, key: Key) -> Object | None:
-    """Return one object: from its list when its namespace was listed, else by a GET."""
-    held = next((obj for listing in look.held(api) for obj in listing.objects if _key(obj) == key), None)
-    resource = look.site.resource(api)
-    if held is not None or resource is None or look.has(api, key[1]):
-        return held
-    return look.site.client.read(resource, key[1], key[2])
 
 
 def _delegated(one: Followed) -> Iterator[Route]:

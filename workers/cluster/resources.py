@@ -38,9 +38,17 @@ class Resource:
         An empty namespace or a name that is no single path segment would silently address something else, so every
         part is quoted; callers refuse empty names.
         """
-        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         tail = f"/{quote(name, safe='')}" if name else ""
-        return f"{root}/namespaces/{quote(namespace, safe='')}/{self.plural}{tail}"
+        return f"{self._root}/namespaces/{quote(namespace, safe='')}/{self.plural}{tail}"
+
+    @property
+    def everywhere(self) -> str:
+        """Return the URL path of the collection in all namespaces."""
+        return f"{self._root}/{self.plural}"
+
+    @property
+    def _root(self) -> str:
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
 
 
 SERVICES = Resource("", "v1", "services", "Service")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,14 @@ class World:
         request = urllib.request.Request(f"{self.url}/_playground/{name}", method=method, data=body.encode() or None)
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.load(answer)
+
+
+def until(true: Callable[[], object], what: str, *, within_s: float = 5.0) -> None:
+    """Wait until it is true; fail with `what` when that takes too long."""
+    end = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < end, what
+        time.sleep(0.01)
 
 
 def _bare(metadata: Obj) -> Obj:

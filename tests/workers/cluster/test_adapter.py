@@ -12,19 +12,20 @@ import yaml
 
 from mesh.domain.catalog import Cluster
 from mesh.domain.commands import Target
-from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.errors import NotFound, Refused, Unavailable
 from mesh.domain.plans import Roles, plan
 from playground.cluster.api import make_app
 from playground.cluster.kinds import KINDS, serving
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.cluster.objects import Cluster as Standin
 from playground.serving import ServerThread
-from tests.workers.cluster.conftest import World
+from tests.workers.cluster.conftest import World, until
 from tests.workers.cluster.shapes import (
     TARGET,
     Obj,
     canary,
     destination_rule,
+    endpoint_slice,
     http_route,
     pod,
     service,
@@ -37,23 +38,129 @@ from workers.cluster.faults import UnknownOutcome
 from workers.cluster.resources import Resource
 from workers.cluster.rights import RIGHTS
 from workers.cluster.served import WANTED, Served
+from workers.cluster.subsets import DESTINATION_RULE
 from workers.memory import MemoryClient, MemoryCluster
 
 EXAMPLES = Path(__file__).parents[3] / "manifests" / "examples"
-_PATH = re.compile(r"/apis?/(?:(?P<group>[^/]+\.[^/]+|)/?)(?:v\w+)/namespaces/[^/]+/(?P<plural>\w+)(?P<name>/.+)?")
+_PATH = re.compile(r"/apis?/(?:(?P<group>[^/]+\.[^/]+|)/?)(?:v\w+)/(?:namespaces/[^/]+/)?(?P<plural>\w+)(?P<name>/.+)?")
 
 
 def test_discovery_is_asked_once(world: World) -> None:
-    """The second look at the routes lists only: each kind that is served once, in the service's namespace."""
+    """The second look lists each kind that is served once, in the service's namespace, and reads the object found."""
     world.load(virtual_service(canary()))
     client = world.client()
     cluster = KubernetesCluster({"demo": client})
     cluster.routes(TARGET)
     before = len(world.seen())
     cluster.routes(TARGET)
-    asked = [path for _, path, _ in world.seen()[before:]]
+    *lists, last = [(path, query) for _, path, query in world.seen()[before:]]
     served = (client.discover().resource(wanted) for wanted in WANTED)
-    assert sorted(asked) == sorted(resource.path("shop") for resource in served if resource)
+    # What the server has in memory will do to find out what to read; the object itself is read as it is.
+    assert sorted(lists) == sorted((resource.path("shop"), "resourceVersion=0") for resource in served if resource)
+    assert last == ("/apis/networking.istio.io/v1/namespaces/shop/virtualservices/api-vs", "")
+
+
+def test_nobody_is_unknown_by_hearsay(world: World) -> None:
+    """That a service has no route is said after lists that the server made sure of, and after asking what is served."""
+    world.load(virtual_service(canary()))
+    cluster = KubernetesCluster({"demo": world.client()})
+    cluster.routes(TARGET)
+    before = len(world.seen())
+    assert cluster.routes(replace(TARGET, service="nobody")) == []
+    asked = [(path, query) for _, path, query in world.seen()[before:] if path.endswith("/virtualservices")]
+    assert [query for _, query in asked] == ["resourceVersion=0", "", ""]
+
+
+class Hearsay(MemoryClient):
+    """A client whose server remembers the lists of one moment for ever."""
+
+    def __init__(self, *objects: Obj) -> None:
+        super().__init__(objects)
+        self.then: dict[str, list[Obj] | None] = {}
+
+    def objects(
+        self, resource: Resource, namespace: str, *, labels: str = "", cached: bool = False
+    ) -> list[Obj] | None:
+        """List what was, or what is."""
+        now = super().objects(resource, namespace, labels=labels)
+        return self.then.setdefault(f"{resource.plural} {namespace} {labels}", now) if cached else now
+
+
+def test_what_is_planned_with_is_read_by_name() -> None:
+    """A list that is old tells where to look; weights and version are those of now."""
+    client = Hearsay(virtual_service(canary()), destination_rule())
+    cluster = KubernetesCluster({"demo": client})
+    cluster.routes(TARGET)
+    made = client.put(virtual_service(canary(30, 70)))
+    [route] = cluster.routes(TARGET)
+    assert route.weights == {"v1": 30, "v2": 70}
+    assert route.resource_version == made["metadata"]["resourceVersion"]
+
+
+@pytest.mark.parametrize("now", ["gone", "for another service"])
+def test_what_is_no_longer_so_is_listed_truly(now: str) -> None:
+    """The object found by an old list is gone or speaks for others; the one that took its place is found."""
+    client = Hearsay(virtual_service(canary()))
+    cluster = KubernetesCluster({"demo": client})
+    cluster.routes(TARGET)
+    if now == "gone":
+        client.remove("VirtualService", "shop", "api-vs")
+    else:
+        client.put(virtual_service(canary(), hosts=["web"]))
+    client.put(virtual_service(canary(50, 50), name="new-vs"))
+    assert [(route.name, route.weights) for route in cluster.routes(TARGET)] == [("new-vs", {"v1": 50, "v2": 50})]
+
+
+def test_one_of_two_that_is_gone_means_a_true_list() -> None:
+    """What came instead of it may speak for the service as well, and then two do."""
+    client = Hearsay(virtual_service(canary()), virtual_service(canary(), name="old"))
+    cluster = KubernetesCluster({"demo": client})
+    cluster.routes(TARGET)
+    client.remove("VirtualService", "shop", "old")
+    client.put(virtual_service(canary(), name="new"))
+    assert sorted(route.name for route in cluster.routes(TARGET)) == ["api-vs", "new"]
+
+
+def test_a_delegate_that_is_missing_hides_no_new_route() -> None:
+    """There is one, which the old list did not show: it is found, with a warning of the other."""
+    client = Hearsay(virtual_service({"delegate": {"name": "gone"}}, name="root"))
+    cluster = KubernetesCluster({"demo": client})
+    with pytest.raises(NotFound):
+        cluster.routes(TARGET)
+    client.put(virtual_service(canary()))
+    [route] = cluster.routes(TARGET)
+    assert route.name == "api-vs"
+    assert any("delegates to VirtualService shop/gone" in warning for warning in route.warnings)
+
+
+def test_a_delegate_is_read_by_name_too() -> None:
+    """Its weights are planned with, so they are those of now; and one that was just made is found."""
+    root = virtual_service({"delegate": {"name": "split"}}, name="root")
+    client = Hearsay(root)
+    cluster = KubernetesCluster({"demo": client})
+    with pytest.raises(NotFound, match="delegates to VirtualService shop/split, and there is none"):
+        cluster.routes(TARGET)
+    for weights in ((90, 10), (40, 60)):
+        client.put(virtual_service(canary(*weights), name="split", hosts=[]))
+        assert [tuple(route.weights.values()) for route in cluster.routes(TARGET)] == [weights]
+
+
+def test_nobody_ready_is_not_hearsay() -> None:
+    """Pods that came up a moment ago, and a DestinationRule made a moment ago, count before anything is refused."""
+    early = Hearsay(virtual_service(canary()), service())
+    cluster = KubernetesCluster({"demo": early})
+    [route] = cluster.routes(TARGET)
+    with pytest.raises(Refused, match="No DestinationRule speaks for host"):
+        cluster.ready(route.arms[1], TARGET)
+    early.put(destination_rule())
+    assert cluster.ready(route.arms[1], TARGET).count == 0
+
+    client = Hearsay(virtual_service(canary()), service(), destination_rule())
+    cluster = KubernetesCluster({"demo": client})
+    assert cluster.ready(route.arms[1], TARGET).count == 0
+    client.put(pod("a"))
+    client.put(endpoint_slice("s", "api", {"addresses": ["10.0.0.1"], "targetRef": {"kind": "Pod", "name": "a"}}))
+    assert cluster.ready(route.arms[1], TARGET).count == 1
 
 
 def test_without_destination_rules_the_routes_are_still_good(world: World) -> None:
@@ -96,14 +203,21 @@ class Meeting(MemoryClient):
         super().__init__(objects)
         self.barrier: threading.Barrier | None = None
 
-    def expect(self, parties: int) -> None:
-        """Wait for so many readings from now on; with fewer the test fails in 5 s."""
-        self.barrier = threading.Barrier(parties, timeout=5)
+    def expect(self, parties: int, *, then: int | None = None) -> None:
+        """Wait for so many readings from now on, or once and `then` for others; with fewer the test fails in 5 s."""
 
-    def objects(self, resource: Resource, namespace: str, *, labels: str = "") -> list[Obj] | None:
+        def change() -> None:
+            if then is not None:
+                self.expect(then)
+
+        self.barrier = threading.Barrier(parties, change, timeout=5)
+
+    def objects(
+        self, resource: Resource, namespace: str, *, labels: str = "", cached: bool = False
+    ) -> list[Obj] | None:
         """Wait for the others, then list."""
         self._meet()
-        return super().objects(resource, namespace, labels=labels)
+        return super().objects(resource, namespace, labels=labels, cached=cached)
 
     def read(self, resource: Resource, namespace: str, name: str) -> Obj | None:
         """Wait for the others, then read."""
@@ -116,15 +230,30 @@ class Meeting(MemoryClient):
 
 
 def test_the_reads_of_one_question_go_out_together() -> None:
-    """Each question costs one round trip, however many kinds a cluster serves; a subset's endpoints cost two."""
+    """All lists at once, then the objects that were found; a route is read again with all that belongs to it."""
     client = Meeting(virtual_service(canary()), destination_rule(), service(), service("api-v2"))
     cluster = KubernetesCluster({"demo": client})
-    client.expect(len(WANTED))
+    client.expect(len(WANTED), then=1)
     [route] = cluster.routes(TARGET)
     client.expect(4)  # the object, its DestinationRules, Rollouts and Canaries
     assert cluster.reread(plan(route, {"v1": 5}, Roles(), stamps={}), TARGET) == route
     client.expect(2)  # the Service and its slices
     assert cluster.ready(replace(route.arms[0], service="api-v2", subset=""), TARGET).count == 0
+
+
+def test_the_endpoints_of_a_known_subset_are_asked_for_together() -> None:
+    """Its labels are remembered, and what its Service selects was read before: one round trip, Service and all."""
+    listed = endpoint_slice("s", "api", {"addresses": ["10.0.0.1"], "targetRef": {"kind": "Pod", "name": "a"}})
+    client = Meeting(virtual_service(canary()), destination_rule(), service(), pod("a"), listed)
+    cluster = KubernetesCluster({"demo": client})
+    [route] = cluster.routes(TARGET)
+    site = cluster._sites["demo"]
+    rules = site.resource(DESTINATION_RULE)
+    assert rules is not None
+    site.remembered[rules.group, rules.plural].replace(rules, [destination_rule()], "1")
+    assert cluster.ready(route.arms[1], TARGET).count == 1
+    client.expect(3)
+    assert cluster.ready(route.arms[1], TARGET).count == 1
 
 
 def test_connections_are_kept(world: World) -> None:
@@ -217,22 +346,34 @@ def test_the_rights_are_exactly_what_is_asked_for(world: World) -> None:
     world.load(virtual_service(canary()), destination_rule(), service(), service("api-v1"), pod("a"))
     world.load(pod("b", labels={"app": "api", "version": "1.0"}))
     world.load(traffic_split(split, split | {"service": "api-v2"}), http_route(versions), grpc_route)
-    cluster = KubernetesCluster({"demo": world.client()})
+    client = world.client()
+    cluster = KubernetesCluster({"demo": client})
+    cluster.watch({"demo": client})
     for route in cluster.routes(TARGET):
         change = plan(route, {route.arms[0].name: 5}, Roles(), stamps={})
         cluster.ready(route.arms[0], TARGET)
         cluster.reread(change, TARGET)
         cluster.patch(change, TARGET)
-    used = {_right(method, path) for method, path, _ in world.seen() if "/namespaces/" in path}
-    served = {kind for _, kind in world.client().discover().versions} | {"services", "pods", "endpointslices"}
-    assert used == {(group, plural, verb) for group, plural, verbs in RIGHTS for verb in verbs if plural in served}
+    served = {kind for _, kind in client.discover().versions} | {"services", "pods", "endpointslices"}
+    wanted = {(group, plural, verb) for group, plural, verbs in RIGHTS for verb in verbs if plural in served}
+    [watching] = cluster._watching
+    until(lambda: all(one._open for one in watching._watchers if one._wanted.plural in served), "not watched")
+    # The stand-in notes a watch when it ends.
+    cluster.close()
+    until(lambda: _used(world) >= wanted, "a right that nobody uses")
+    assert _used(world) == wanted
 
 
-def _right(method: str, path: str) -> tuple[str, str, str]:
+def _used(world: World) -> set[tuple[str, str, str]]:
+    return {right for asked in world.seen() if (right := _right(*asked))}
+
+
+def _right(method: str, path: str, query: str) -> tuple[str, str, str] | None:
     found = _PATH.fullmatch(path)
-    assert found is not None, path
-    verb = "patch" if method == "PATCH" else "get" if found["name"] else "list"
-    return found["group"], found["plural"], verb
+    if found is None:
+        return None  # what is served
+    listing = "watch" if "watch=1" in query else "list"
+    return found["group"], found["plural"], "patch" if method == "PATCH" else "get" if found["name"] else listing
 
 
 def test_a_patch_of_unknown_outcome_can_be_read_back(world: World) -> None:

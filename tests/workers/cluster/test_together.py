@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 
@@ -38,13 +39,42 @@ def test_the_first_question_with_an_error_raises_it() -> None:
         together([lambda: 1, failing("first"), failing("second")])
 
 
-def test_no_thread_is_left() -> None:
-    """A process that forks afterwards has one thread."""
-    before = threading.active_count()
+def test_threads_are_kept() -> None:
+    """The same few answer from then on; an error costs none of them."""
     together([lambda: 1] * AT_ONCE)
-    with pytest.raises(ValueError, match="x"):
-        together([failing("x")] * 3)
+    before = threading.active_count()
+    for _ in range(20):
+        together([lambda: 1] * 3 * AT_ONCE)
+        with pytest.raises(ValueError, match="x"):
+            together([failing("x")] * 3)
     assert threading.active_count() == before
+
+
+def test_threads_that_hang_delay_nobody() -> None:
+    """While all of them wait for somebody, questions are answered by who asks."""
+    hung, over = threading.Barrier(AT_ONCE + 1, timeout=5), threading.Event()
+
+    def hang() -> int:
+        hung.wait()
+        over.wait(5)
+        return 0
+
+    other = threading.Thread(target=lambda: together([hang] * AT_ONCE))
+    other.start()
+    hung.wait()
+    assert together([lambda number=number: number for number in range(5)]) == list(range(5))  # type: ignore[misc]  # as above
+    over.set()
+    other.join(5)
+
+
+def test_a_fork_starts_its_own() -> None:
+    """Threads do not survive a fork; a child that waited for its parent's would wait for ever."""
+    together([lambda: 1] * AT_ONCE)
+    child = os.fork()
+    if child == 0:
+        meeting = threading.Barrier(3, timeout=5)
+        os._exit(0 if sorted(together([meeting.wait] * 3)) == [0, 1, 2] else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_lone_question_needs_no_thread() -> None:
