@@ -102,7 +102,10 @@ class ClusterSection(Section):
     prometheus_url: Annotated[
         Address, Field(description="Base URL of this cluster's Prometheus; without one every gate is unknown.")
     ] = ""
-    mesh: Annotated[MeshName, Field(description="Whose metrics speak for HTTPRoutes: `istio` or `linkerd`.")] = "istio"
+    mesh: Annotated[
+        MeshName,
+        Field(description="Whose proxies' metrics are read, whatever the kind of route: `istio` or `linkerd`."),
+    ] = "istio"
     route_namespaces: Annotated[
         list[Name],
         Field(

@@ -31,7 +31,7 @@ class Cluster:
     prometheus_url: str = ""
     """Base URL; empty means no metrics, so every gate is unknown."""
     mesh: str = "istio"
-    """`istio` or `linkerd`: whose metrics speak for HTTPRoutes."""
+    """`istio` or `linkerd`: whose proxies' metrics are read, whatever the kind of route."""
     route_namespaces: tuple[str, ...] = ()
     """Where routes are looked for besides the service's own namespace, e.g. that of the gateways."""
     git: GitPolicy = "refuse"

@@ -47,8 +47,8 @@ def authorise(catalog: Catalog, directory: Directory, command: Command, actor: A
 def authorise_again(operation: Operation, catalog: Catalog, directory: Directory, *, now: float) -> Decision:
     """Decide anew when the operation runs: by today's policy, and by what Slack said when it was received.
 
-    That is asked again once it is older than a minute, and only then: each job runs in a process of its own, so asking
-    each time would use up Slack's rate limits, and a hiccup of Slack's would turn allowed rollbacks away.
+    That is asked again once it is older than a minute, and only then: asking each time would use up Slack's rate
+    limits, and a hiccup of Slack's would turn allowed rollbacks away.
     """
     if now - operation.created_at > TRUSTED_S:
         return authorise(catalog, directory, operation.command, operation.actor, operation.target).decision

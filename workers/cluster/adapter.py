@@ -29,9 +29,9 @@ Namespaces = Mapping[str, Sequence[str]]
 class KubernetesCluster:
     """Implements `mesh.ports.Cluster`.
 
-    What a cluster serves is kept as plain data, so a parent that calls `discover()` spares its forks the asking. Where
-    to look is told by lists, or by memory once `watch` was called; what is planned with is read by name. The reads of
-    one question go out at the same time.
+    What a cluster serves is asked once and kept, by `discover()` or by the first question. Where to look is told by
+    lists, or by memory once `watch` was called; what is planned with is read by name. The reads of one question go out
+    at the same time.
     """
 
     def __init__(self, clients: Mapping[str, Client], *, route_namespaces: Namespaces | None = None) -> None:
@@ -161,7 +161,27 @@ def _look_around(look: Look, plan: Plan, target: Target) -> None:
 
 def _rule(obj: Object, plan: Plan) -> Route | None:
     api = next(api for api in ROUTING_APIS if (api.kind, api.group) == (plan.kind, plan.group))
-    return next((route for route in api.read(obj) if route.rule == plan.rule), None)
+    routes = api.read(obj)
+    found = next((route for route in routes if route.rule == plan.rule), None)
+    if found or plan.rule:
+        return found
+    # It was the only rule, so it had no label; beside new ones it has. The one that sends where it sent is it.
+    same = [route for route in routes if _sent(route.arms) == _planned(plan)]
+    return same[0] if len(same) == 1 else None
+
+
+def _sent(arms: Sequence[Arm]) -> set[tuple[str, str]]:
+    return {(_in_rule(pointer), str(value)) for arm in arms for pointer, value in arm.identity}
+
+
+def _planned(plan: Plan) -> set[tuple[str, str]]:
+    tests = (one for one in plan.patch if one.op == "test" and one.path.startswith("/spec/"))
+    return {(_in_rule(one.path), str(one.value)) for one in tests if not one.path.endswith("/weight")}
+
+
+def _in_rule(pointer: str) -> str:
+    """Leave out in which list and at which place a rule stands."""
+    return "/".join(pointer.split("/")[4:])
 
 
 def _resource(plan: Plan) -> Resource:

@@ -25,14 +25,13 @@ from workers.cluster.resources import Resource
 from workers.cluster.routing import Object
 from workers.cluster.served import Served, discover
 from workers.cluster.together import AT_ONCE
+from workers.cluster.writers import OURS
 
 CONNECT_S = 2.0
 READ_S = 5.0
 PROBE_S = 5
 PROBES = 5
 """A connection that says nothing is probed after `PROBE_S`, then each second; without `PROBES` answers it is dead."""
-MANAGER = "meshbot"
-"""The field manager of our writes, as `kubectl get --show-managed-fields` shows it."""
 JSON_PATCH = "application/json-patch+json"
 _UNREADABLE = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError)
 """What a kubeconfig that is none makes of the package."""
@@ -124,7 +123,7 @@ class KubernetesClient:
         """
         asked = _asked(self.cluster, "patch", resource, namespace, name)
         path = resource.path(namespace, name)
-        return self._send(asked, "PATCH", path, query={"fieldManager": MANAGER}, body=operations)
+        return self._send(asked, "PATCH", path, query={"fieldManager": OURS}, body=operations)
 
     def _send(
         self,
@@ -207,7 +206,7 @@ class KubernetesClient:
                 hint="Check the kubeconfig's path and context, or the pod's service account.",
             ) from error
         api = ApiClient(settings)
-        api.user_agent = MANAGER
+        api.user_agent = OURS
         return api
 
     def _reason(self, error: Exception) -> str:

@@ -11,7 +11,7 @@ from mesh.domain.errors import NotFound, Refused, Unavailable
 from mesh.domain.routes import Arm, Route
 from workers.cluster.controllers import CANARY, ROLLOUT, controllers
 from workers.cluster.looking import Look, Place
-from workers.cluster.routing import Claim, Object, RoutingApi, namespace_of, title
+from workers.cluster.routing import Claim, Object, RoutingApi, ServiceName, namespace_of, title
 from workers.cluster.served import Wanted
 from workers.cluster.subsets import DESTINATION_RULE, DestinationRules, version_of
 from workers.cluster.table import ROUTING_APIS
@@ -86,7 +86,20 @@ def complete(look: Look, found: Iterable[Found], target: Target) -> list[Route]:
         (obj for listing in canaries for obj in listing.objects),
         (f"{error.message} {error.hint}" for listing in (*rollouts, *canaries) if (error := listing.error)),
     )
-    return _with_versions(look, [owning.known(one.obj, one.route) for one in known], target)
+    routes = _with_versions(look, [owning.known(one.obj, one.route) for one in known], target)
+    return [
+        replace(route, arms=tuple(replace(arm, alike=_alike(arm, route)) for arm in route.arms)) for route in routes
+    ]
+
+
+def _alike(arm: Arm, route: Route) -> str:
+    """Return another arm whose requests carry the labels of this one's: no metric tells the two apart."""
+    same = (one for one in route.arms if one is not arm and one.service and _place(one) == _place(arm))
+    return next((one.name for one in same if not arm.subset or (one.subset and one.version == arm.version)), "")
+
+
+def _place(arm: Arm) -> ServiceName:
+    return arm.service, arm.namespace
 
 
 def rule_places(arms: Iterable[Arm], target: Target) -> list[Place]:

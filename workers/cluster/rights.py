@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from workers.cluster.controllers import CANARY, ROLLOUT
+from workers.cluster.resources import ENDPOINT_SLICES, PODS, SERVICES
+from workers.cluster.subsets import DESTINATION_RULE
+from workers.cluster.table import ROUTING_APIS
+
 RIGHTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("networking.istio.io", "virtualservices", ("get", "list", "watch", "patch")),
-    ("split.smi-spec.io", "trafficsplits", ("get", "list", "watch", "patch")),
-    ("gateway.networking.k8s.io", "httproutes", ("get", "list", "watch", "patch")),
-    ("gateway.networking.k8s.io", "grpcroutes", ("get", "list", "watch", "patch")),
-    ("networking.istio.io", "destinationrules", ("list", "watch")),
-    ("argoproj.io", "rollouts", ("list", "watch")),
-    ("flagger.app", "canaries", ("list", "watch")),
-    ("", "services", ("get",)),
-    ("", "pods", ("list",)),
-    ("discovery.k8s.io", "endpointslices", ("list",)),
+    *((api.group, api.plural, ("get", "list", "watch", "patch")) for api in ROUTING_APIS),
+    *((kind.group, kind.plural, ("list", "watch")) for kind in (DESTINATION_RULE, ROLLOUT, CANARY)),
+    *((kind.group, kind.plural, ("list",)) for kind in (PODS, ENDPOINT_SLICES)),
+    (SERVICES.group, SERVICES.plural, ("get",)),
 )
 """(API group, plural, verbs). Discovery (`/apis`) is open to every authenticated account (system:discovery)."""

@@ -120,6 +120,17 @@ def service_of(host: str, namespace: str) -> ServiceName | None:
     return None
 
 
+def full_host(host: str, namespace: str) -> str:
+    """Return a host as Istio completes it in an object of `namespace`: only a name without dots is short."""
+    return host if "." in host or host == "*" else f"{host}.{namespace}.svc.cluster.local"
+
+
+def age(obj: Object) -> tuple[str, str, str]:
+    """Return what Istio orders objects by: the oldest first, of one age by name, then by namespace."""
+    metadata = obj["metadata"]
+    return metadata.get("creationTimestamp") or "", metadata["name"], namespace_of(obj)
+
+
 def all_of(arms: Sequence[Arm], target: Target) -> bool:
     """Tell whether every arm's destination is the target's service."""
     return all((arm.service, arm.namespace) == (target.service, target.namespace) for arm in arms)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mesh.domain.errors import Refused
 from mesh.domain.routes import Arm
 from workers.cluster.resources import KnownKind
-from workers.cluster.routing import Object, namespace_of, service_of, spec, title
+from workers.cluster.routing import Object, age, full_host, namespace_of, service_of, spec, title
 
 DESTINATION_RULE = KnownKind(
     kind="DestinationRule",
@@ -41,7 +41,7 @@ class DestinationRules:
     @classmethod
     def of(cls, rules: Iterable[Object]) -> DestinationRules:
         """Order `rules` as Istio merges them: by age, then by name."""
-        return cls(tuple(sorted(rules, key=_age)))
+        return cls(tuple(sorted(rules, key=age)))
 
     def labels(self, arm: Arm) -> dict[str, str] | None:
         """Return the labels of the arm's subset; None when no DestinationRule defines it for every caller."""
@@ -117,14 +117,13 @@ def _subsets(rule: Object) -> list[Object]:
 def _name_of(arm: Arm) -> str:
     """Return the full host name of the arm; that of a host outside the cluster as the route writes it."""
     if arm.service:
-        return f"{arm.service}.{arm.namespace}.svc.cluster.local"
+        return full_host(arm.service, arm.namespace)
     return next((str(value) for pointer, value in arm.identity if pointer.endswith("/destination/host")), "")
 
 
 def _host(rule: Object) -> str:
-    """Return the rule's host as Istio completes it: only a name without dots is short, for its own namespace."""
-    host: str = spec(rule).get("host", "")
-    return host if "." in host or host == "*" else f"{host}.{namespace_of(rule)}.svc.cluster.local"
+    """Return the rule's host as Istio completes it."""
+    return full_host(spec(rule).get("host", ""), namespace_of(rule))
 
 
 def _covers(host: str, name: str) -> bool:
@@ -139,8 +138,3 @@ def _is_for_all(rule: Object) -> bool:
     """Tell whether the rule holds for every caller of its own namespace; elsewhere nobody can tell from here."""
     exported: list[str] = spec(rule).get("exportTo") or ["*"]
     return not spec(rule).get("workloadSelector") and bool({"*", ".", namespace_of(rule)} & set(exported))
-
-
-def _age(rule: Object) -> tuple[str, str, str]:
-    metadata = rule["metadata"]
-    return metadata.get("creationTimestamp") or "", metadata.get("namespace", ""), metadata["name"]

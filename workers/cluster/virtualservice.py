@@ -24,6 +24,7 @@ from workers.cluster.routing import (
     all_of,
     distinct,
     effective,
+    full_host,
     identity,
     namespace_of,
     route_of,
@@ -136,7 +137,7 @@ def _is_by_destination(obj: Object, service: ServiceName) -> bool:
     So it is when it is bound to a gateway, when it is a delegate (which has no hosts), and when a wildcard such as
     `*.shop.svc.cluster.local` covers the service.
     """
-    name = f"{service[0]}.{service[1]}.svc.cluster.local"
+    name = full_host(*service)
     wild = (host[1:] for host in hosts_of(obj) if host.startswith("*."))
     return not hosts_of(obj) or is_for_gateways(obj) or any(name.endswith(suffix) for suffix in wild)
 

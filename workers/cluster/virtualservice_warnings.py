@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mesh.domain.routes import Arm
-from workers.cluster.routing import Object, namespace_of, service_of, spec, title
+from workers.cluster.routing import Object, age, full_host, namespace_of, service_of, spec, title
 
 _MESH = "mesh"
 """The gateway that means the sidecars; what is meant when no gateway is named."""
@@ -52,10 +52,10 @@ def beside(obj: Object, others: Sequence[Object]) -> tuple[str, ...]:
     Gateways do merge them. Istio takes the older one, of two of one age the first by name and namespace; it reports the
     overlap as IST0109, and `exportTo` may tell the two apart.
     """
-    older = [one for one in others if _age(one) < _age(obj) and _is_for_mesh(one) and _hosts(one) & _hosts(obj)]
+    older = [one for one in others if age(one) < age(obj) and _is_for_mesh(one) and _hosts(one) & _hosts(obj)]
     if not older or not _is_for_mesh(obj):
         return ()
-    first = title(min(older, key=_age))
+    first = title(min(older, key=age))
     return (
         f"{first} is older and has the same host: inside the mesh Istio follows only one of them, so a change here may "
         "move nothing. Merge the two, or tell them apart by spec.exportTo.",
@@ -72,16 +72,8 @@ def _is_for_mesh(obj: Object) -> bool:
 
 
 def _hosts(obj: Object) -> set[str]:
-    """Return the hosts as Istio completes them: only a name without dots is short for a Service of the namespace."""
-    return {
-        host if "." in host or host == "*" else f"{host}.{namespace_of(obj)}.svc.cluster.local"
-        for host in hosts_of(obj)
-    }
-
-
-def _age(obj: Object) -> tuple[str, str]:
-    metadata = obj["metadata"]
-    return metadata.get("creationTimestamp") or "", f"{metadata['name']}.{namespace_of(obj)}"
+    """Return the hosts as Istio completes them."""
+    return {full_host(host, namespace_of(obj)) for host in hosts_of(obj)}
 
 
 def _is_visible_in(obj: Object, namespace: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from mesh.domain.routes import Writer
 
 OURS = "meshbot"
-"""Field manager of our own writes."""
+"""Field manager of our own writes, as `kubectl get --show-managed-fields` shows it."""
 
 _MISSING = object()
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from mesh.domain.commands import Target
 from tests.workers.cluster.shapes import Obj, arm, canary, virtual_service
 from workers.cluster.virtualservice import VIRTUAL_SERVICE, read
+from workers.memory import MemoryCluster
 
 
 def warnings(obj: Obj) -> str:
@@ -74,3 +76,19 @@ def test_gateways_merge_and_other_hosts_do_not_meet() -> None:
     for spec in ({"gateways": ["public"]}, {"hosts": ["web"]}):
         assert VIRTUAL_SERVICE.beside(aged("a", young), [aged("z", old, **spec)]) == ()
         assert VIRTUAL_SERVICE.beside(aged("a", young, **spec), [aged("z", old)]) == ()
+
+
+def test_of_one_age_the_first_name_counts() -> None:
+    """One `kubectl apply` makes both within a second: then Istio goes by name, then by namespace."""
+    short, long = (aged(name, "2024-01-01T00:00:00Z") for name in ("api", "api-canary"))
+    assert VIRTUAL_SERVICE.beside(short, [long]) == ()
+    [said] = VIRTUAL_SERVICE.beside(long, [short])
+    assert said.startswith("VirtualService shop/api is older")
+
+
+def test_the_warning_reaches_whoever_asks_for_routes() -> None:
+    """It needs both objects, so it is made where they are found and not where one is read."""
+    old, young = aged("z", "2024-01-01T00:00:00Z"), aged("a", "2025-01-01T00:00:00Z")
+    found = MemoryCluster([old, young]).routes(Target("demo", "shop", "api"))
+    warned = {route.name for route in found if "is older and has the same host" in " ".join(route.warnings)}
+    assert warned == {"a"}
