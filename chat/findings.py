@@ -37,7 +37,7 @@ _LOOK_ANYWHERE = (
 def split_line(split: SplitSeen) -> Markup:
     """Say in one line which split the metrics showed, or why there is none."""
     if split.verdict is Verdict.UNKNOWN:
-        return esc(f"Split not measured: {shorten(split.why, 300) or 'no reason given'}.")
+        return esc(f"Split not known: {shorten(split.why, 300) or 'no reason given'}.")
     shown = " / ".join(f"{short_name(name)} {percent(share)}" for name, share in split.shares[:_MOST_ARMS])
     more = ", …" if len(split.shares) > _MOST_ARMS else ""
     return esc(f"Split seen: {shown}{more} in {counted(split.requests, 'requests')} over {span(split.window_s)}")

@@ -69,9 +69,9 @@ def rounded() -> Plan:
     return plan(before, split.weights, ROLES, stamps={}, notes=split.notes)
 
 
-def measured(**requests: float) -> SplitSeen:
-    """Return the split that is seen with so many requests of each arm after `HALF`."""
-    return seen(HALF, requests, window_s=40)
+def measured(change: Plan | None = None, **requests: float) -> SplitSeen:
+    """Return the split that is seen with so many requests of each arm, by default after `HALF`."""
+    return seen(change or HALF, requests, window_s=40)
 
 
 def capacity(arm: str, share: float, ready: int, *, busiest: float = 30.0) -> GateResult:
@@ -80,6 +80,8 @@ def capacity(arm: str, share: float, ready: int, *, busiest: float = 30.0) -> Ga
 
 
 HALF = planned(route(("v1", 90), ("v2", 10)), v1=50, v2=50)
+HALF_OF_ALL = replace(HALF, rule="")
+"""The same where the object has no other rule."""
 HOME = planned(route(("v1", 50), ("v2", 50)), v1=100, v2=0)
 
 
@@ -329,6 +331,16 @@ SAMPLES: dict[str, Operation] = {
         split=measured(v1=605, v2=595),
     ),
     "measured_astray": operation(
+        "promote api 50",
+        *_DONE,
+        Step.MEASURED,
+        state=_SUCCEEDED,
+        plan=HALF_OF_ALL,
+        gates=_PASSING,
+        outcome="v1 50 % / v2 50 %",
+        split=measured(HALF_OF_ALL, v1=1081, v2=119),
+    ),
+    "measured_among_rules": operation(
         "promote api 50",
         *_DONE,
         Step.MEASURED,

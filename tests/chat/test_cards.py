@@ -182,7 +182,7 @@ def test_what_is_measured_is_quiet_unless_the_traffic_goes_astray() -> None:
     """A split as written is a small line, an unknown one says why; another split is told in the headline's sign too."""
     shown = {name: str(card(SAMPLES[name]).blocks) for name in SAMPLES}
     assert "Split seen: v1 50.4 % / v2 49.6 % in 1 200 requests over 40 s" in shown["measured"]
-    assert "Split not measured: only 3 requests in 87 s." in shown["measured_unknown"]
+    assert "Split not known: only 3 requests in 87 s." in shown["measured_unknown"]
     assert "does not follow" not in shown["measured"] + shown["measured_unknown"]
     assert "*The traffic does not follow the weights.*" in shown["measured_astray"]
     assert "Written, traffic does not follow" in card(SAMPLES["measured_astray"]).text

@@ -22,4 +22,6 @@ def test_a_stage_is_built_without_calling_anybody() -> None:
 
 def test_an_absent_cluster_does_not_keep_workers_from_starting() -> None:
     """What a cluster serves is asked beforehand when possible, and later otherwise."""
-    prepare(make_workshop(NOWHERE, Catalog()))()
+    workshop = make_workshop(NOWHERE, Catalog())
+    prepare(workshop)()
+    workshop.cluster.close()
