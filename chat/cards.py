@@ -224,7 +224,7 @@ def _times(operation: Operation) -> Markup:
     """Return when each step happened, in the reader's zone, and the operation's id."""
     story = _told(operation.story)
     kept = story if len(story) <= MOST_TIMES else (story[0], *story[-(MOST_TIMES - 1) :])
-    steps = [join(" ", [date(event.at), esc(_step(event.step))]) for event in kept]
+    steps = [join(" ", [date(event.at), esc(_step(event.step, operation))]) for event in kept]
     return join(" · ", [*steps, code(operation.id)])
 
 
@@ -236,7 +236,9 @@ def _told(story: tuple[Event, ...]) -> tuple[Event, ...]:
     return tuple(event for at, event in enumerate(story) if at > until.get(event.step, -1))
 
 
-def _step(step: Step) -> str:
+def _step(step: Step, operation: Operation) -> str:
+    if step is Step.MEASURED and operation.split and operation.split.verdict is Verdict.UNKNOWN:
+        return "split not measured"
     return _STEPS.get(step) or str(step)
 
 

@@ -68,7 +68,8 @@ def _set(command: Command, _known: str) -> str:
 
 
 def _rollback(command: Command, known: str) -> str:
-    return f"This sends all traffic of {command.service} to {known}, at once and without gates,"
+    what = "all traffic of one route" if command.route else "all traffic"
+    return f"This sends {what} of {command.service} to {known}, at once and without gates,"
 
 
 def _undo(command: Command, _known: str) -> str:

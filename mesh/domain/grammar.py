@@ -36,7 +36,9 @@ VERBS: dict[Verb, VerbHelp] = {
         ("promote api 50", "promote api v2 25%", 'promote api 100 --reason "hotfix 4412"'),
     ),
     Verb.SET: VerbHelp(
-        "set <service> <version>=<weight> …", "Write these weights, if the gates pass", ("set api v1=70 v2=30",)
+        "set <service> <version>=<weight> …",
+        "Write these weights (parts, not per cent; others stay), if the gates pass",
+        ("set api v1=70 v2=30",),
     ),
     Verb.ROLLBACK: VerbHelp("rollback <service>", "All traffic back to stable, at once, no gates", ("rollback api",)),
     Verb.UNDO: VerbHelp(

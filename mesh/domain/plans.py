@@ -113,6 +113,8 @@ def plan(route: Route, wanted: Weights, roles: Roles, *, stamps: dict[str, str],
     """
     after = {arm.name: wanted.get(arm.name, arm.weight) for arm in route.arms}
     made = _plan(route, after, roles, stamps=_with_memory(route, after, stamps))
+    untried = "has no traffic yet: its ready endpoints are judged, not its requests"
+    notes = (*notes, *(f"{name} {untried}" for name in made.exposed))
     return replace(made, notes=notes) if made.moves else replace(made, notes=notes, patch=())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mesh.domain.errors import Conflict, MeshbotError, Refused, Unavailable
 from mesh.domain.operations import State, Step
 from mesh.domain.plans import Plan, touch
@@ -113,7 +115,7 @@ class Patching:
             self._record.end(State.FAILED, Step.FAILED, text, hint="See /mesh status.")
             return
         if route.acceptance is Acceptance.ACCEPTED or not plan.moves:
-            self._record.end(State.SUCCEEDED, Step.VERIFIED, plan.shares_after)
+            self._record.end(State.SUCCEEDED, Step.VERIFIED, plan.shares_after, plan=_as_accepted(plan, route))
         elif route.acceptance is Acceptance.REFUSED:
             self._unaccepted(_refusals(route))
         else:
@@ -127,13 +129,21 @@ class Patching:
             self._unaccepted(f"{silent} did not say within {ACCEPT_S:g} s that it accepts them")
             return
         if operation.patch_step is not Step.AWAITING:
-            self._record.tell(State.RUNNING, Step.AWAITING, f"for {silent} to accept it")
+            self._record.tell(State.RUNNING, Step.AWAITING, f"for {silent} to accept it, {ACCEPT_S:g} s at most")
         raise TryLater(f"{silent} has not accepted it yet", seconds=ACCEPTED_AGAIN_S)
 
     def _unaccepted(self, why: str) -> None:
         """End it where the weights are written for certain, and the mesh does not say that they count."""
-        hint = "Look at the route's status and at that controller; undo, or roll back, if traffic goes astray."
+        back = "" if self._record.operation.command.goes_back else "; undo, or roll back, if traffic goes astray"
+        hint = f"Look at the route's status and at that controller{back}."
         self._record.end(State.FAILED, Step.UNACCEPTED, f"The weights are written, but {why}", hint=hint)
+
+
+def _as_accepted(plan: Plan, route: Route) -> Plan:
+    """Leave out what parents said against the route before this change and do not say any more."""
+    old = f"{plan.kind} {plan.namespace}/{plan.name} is not accepted by "
+    kept = tuple(text for text in plan.warnings if not text.startswith(old) or text in route.warnings)
+    return replace(plan, warnings=kept)
 
 
 def _silent(route: Route) -> str:

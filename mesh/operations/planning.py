@@ -88,7 +88,17 @@ def _set(route: Route, service: Service, operation: Operation) -> tuple[Roles, W
         if arm.name in wanted:
             raise Refused("Two of these versions are the same arm.", hint="Name each arm once.")
         wanted[arm.name] = str(weight) if arm.quantity else weight
-    return _to_be_judged(route, service), Wanted(_some(route, wanted))
+    return _to_be_judged(route, service), Wanted(_some(route, wanted), _left_alone(route, wanted))
+
+
+def _left_alone(route: Route, wanted: Weights) -> tuple[str, ...]:
+    """Say which arms keep their weight, where that makes the total another: weights are parts, not per cent."""
+    kept = {arm.name: arm.weight for arm in route.arms if arm.name not in wanted}
+    after = sum(arm.parts(wanted.get(arm.name, arm.weight)) for arm in route.arms)
+    if not kept or after == route.total:
+        return ()
+    said = f"{shown(kept)} was not named and stays, so the shares are of another total"
+    return (f"Weights are parts, not per cent: {said}",)
 
 
 def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:

@@ -293,14 +293,18 @@ def _failed(operation: Operation, gates: tuple[GateResult, ...], why: str) -> Re
     if all(row.name == "ready" for row in gates if row.verdict is Verdict.FAIL):
         return Refused(message, hint=f"The weights stay. Bring up more ready endpoints, or {overrule}")
     if operation.command.goes_back:
-        return Refused(message, hint=f"The weights stay. Wait until it passes, or {overrule}")
+        return Refused(message, hint=f"The weights stay. Mend it, or {overrule}")
+    if operation.plan and not any(arm.share_before for arm in operation.plan.arms if arm.name != operation.plan.stable):
+        look = "Look at the canary, which has no traffic now; mend it, or"
+        return Refused(message, hint=f"The weights stay. {look} {overrule}")
     back = rollback(operation.command)
     return Refused(message, hint="The weights stay. Look at the canary, or roll back.", choices=(back,))
 
 
 def _remedy(gates: tuple[GateResult, ...]) -> str:
     """Say what would let the gates decide: traffic where the metrics answered, else the metrics themselves."""
-    if any(row.value is not None for row in gates) or any("no traffic" in row.why for row in gates):
+    measured = [row for row in gates if row.name != "ready"]
+    if any(row.value is not None or "no traffic" in row.why for row in measured):
         return "Wait for more traffic, then repeat."
     return "See that the metrics server is there and answers (meshbot doctor), then repeat."
 

@@ -72,5 +72,5 @@ def _drifted(route: Route, operation: str, left: Weights) -> Refused:
     by = f" (by {route.writer.manager} at {route.writer.at})" if route.writer else ""
     return Refused(
         f"The weights changed since {operation}: it left {shown(left)}, now it is {shown(route.weights)}{by}.",
-        hint="Undo the newer change first, or write the weights with /mesh set.",
+        hint="If another change came since, undo that first; else write the weights with /mesh set, or roll back.",
     )

@@ -150,7 +150,7 @@ def _in_words(labels: dict[str, str], between: str = ", ") -> str:
 def _field(arm: Arm, rules: DestinationRules) -> str:
     """Return which field gives the subset its labels, e.g. `spec.subsets[1].labels of DestinationRule shop/api`."""
     labels = rules.labels(arm)
-    for rule in rules.rules:
+    for rule in rules.speaking(arm):
         for index, subset in enumerate(spec(rule).get("subsets") or []):
             if subset.get("name") == arm.subset and dict(subset.get("labels") or {}) == labels:
                 return f"spec.subsets[{index}].labels of {title(rule)}"

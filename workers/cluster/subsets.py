@@ -45,7 +45,7 @@ class DestinationRules:
 
     def labels(self, arm: Arm) -> dict[str, str] | None:
         """Return the labels of the arm's subset; None when no DestinationRule defines it for every caller."""
-        for rule in self._speaking(arm):
+        for rule in self.speaking(arm):
             for subset in _subsets(rule):
                 if subset.get("name") == arm.subset:
                     return dict(subset.get("labels") or {})
@@ -54,7 +54,7 @@ class DestinationRules:
     def undefined(self, arm: Arm) -> Refused:
         """Return what to say of a subset without labels: which field of which DestinationRule to mend, and how."""
         host = _name_of(arm)
-        speaking = self._speaking(arm)
+        speaking = self.speaking(arm)
         if not speaking:
             return Refused(
                 f"No DestinationRule speaks for host {host}, so nothing defines subset {arm.subset}.{self._near(arm)}",
@@ -70,7 +70,7 @@ class DestinationRules:
             "answers 503.",
         )
 
-    def _speaking(self, arm: Arm) -> list[Object]:
+    def speaking(self, arm: Arm) -> list[Object]:
         """Return the rules that hold for the arm's host, the older first."""
         found = [rule for rule in self.rules if _covers(_host(rule), _name_of(arm)) and _is_for_all(rule)]
         if not found:

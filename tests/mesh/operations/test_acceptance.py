@@ -145,3 +145,17 @@ def test_showing_the_wait_does_not_put_off_the_next_look() -> None:
     waiting = subject.do("rollback api")
     assert waiting.card
     assert subject.operations.open[waiting.id] == subject.time.at + ACCEPTED_AGAIN_S
+
+
+def test_what_was_refused_before_is_no_warning_once_accepted() -> None:
+    """A verified change does not say that its route is not accepted."""
+    subject = bench()
+    speak(subject, 1, accepted=False)
+    waiting = subject.do("promote api 50")
+    assert waiting.plan
+    assert any("not accepted" in text for text in waiting.plan.warnings)
+    speak(subject, 2)
+    done = run(waiting.id, subject.stage)
+    assert done.state is State.SUCCEEDED
+    assert done.plan
+    assert done.plan.warnings == ()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 
 from chat.cards import card
 from mesh.domain.catalog import Catalog, Cluster, Service
+from mesh.domain.gates import Reading
 from mesh.domain.operations import Operation, State
 from store.memory import MemoryOperations
 from tests.builders import healthy
@@ -342,3 +344,47 @@ def test_an_owner_is_named_once_on_the_card() -> None:
     owned = virtual_service()
     owned["metadata"]["ownerReferences"] = [{"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "api"}]
     assert str(card(Bench(objects=[owned, *surroundings()]).do("status api")).blocks).count("Flagger") == 1
+
+
+def test_without_metrics_nobody_is_told_to_wait_for_traffic() -> None:
+    """A pod that was counted is no sign that the metrics server answers."""
+    silent = Reading(problem="Prometheus did not answer in 3 s")
+    assert "meshbot doctor" in Bench(readings={"v1": silent, "v2": silent}).do("promote api 50").hint
+
+
+def test_weights_that_make_another_total_are_told() -> None:
+    """`set api v1=50` is not 50 %: the arm that is not named keeps its weight."""
+    assert notes(Bench().do("set api v1=50")) == (
+        "Weights are parts, not per cent: v2=10 was not named and stays, so the shares are of another total",
+    )
+    assert notes(Bench().do("set api v1=50 v2=50")) == ()
+
+
+def test_a_first_exposure_says_what_was_not_judged() -> None:
+    """Ready pods say nothing of requests."""
+    fresh = Bench(objects=[virtual_service(100, 0), *surroundings()], readings={})
+    assert notes(fresh.do("promote api 10")) == (
+        "v2 has no traffic yet: its ready endpoints are judged, not its requests",
+    )
+
+
+def test_a_failed_gate_offers_no_rollback_of_nothing() -> None:
+    """At 0 % there is nothing to roll back."""
+    sick = healthy(success=10.0)
+    ended = Bench(objects=[virtual_service(100, 0), *surroundings()], readings={"v2": sick}).do("promote api 50")
+    assert (ended.state, ended.choices) == (State.REFUSED, ())
+    assert "roll back" not in ended.hint
+
+
+def test_the_rule_to_mend_is_the_one_that_speaks_for_the_host() -> None:
+    """Another Service's DestinationRule with the same subsets is not the one to mend."""
+    other = copy.deepcopy(surroundings()[0])
+    other["metadata"]["name"], other["spec"]["host"] = "a-other", "other.mesh-demo.svc.cluster.local"
+    ended = Bench(objects=[other, virtual_service(), *surroundings(v2=0)]).do("promote api 50")
+    assert "DestinationRule mesh-demo/api" in ended.outcome
+
+
+def notes(operation: Operation) -> tuple[str, ...]:
+    """What was done to meet the request."""
+    assert operation.plan
+    return operation.plan.notes
