@@ -17,6 +17,7 @@ from chat.choices import CHOICES
 from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
 from mesh.domain.errors import MeshbotError, Refused
 from mesh.domain.grammar import is_operation, parse
+from mesh.domain.operations import Operation
 from mesh.domain.policy import Actor
 from mesh.operations.receiving import Desk, history, nothing_started, receive, whoami
 from mesh.ports import Directory
@@ -121,8 +122,17 @@ def _roll_back(desk: Desk, request: Request) -> Message:
         namespace=where.namespace,
         cluster=where.cluster,
         route=former.command.route,
+        promised=_promised(former),
     )
     return _start(desk, command, request)
+
+
+def _promised(former: Operation) -> str:
+    """Return the arm that the question on the card named: a card may be rounds old."""
+    if former.plan is not None:
+        return former.plan.stable
+    stables = {arm.name for route in former.statuses for arm in route.arms if arm.role == "stable"}
+    return stables.pop() if len(stables) == 1 else ""
 
 
 def _undo(desk: Desk, request: Request) -> Message:

@@ -96,7 +96,8 @@ def _run(operation: Operation, verb: Verb, route: RouteStatus, *, place: int) ->
 def _known(verb: Verb, route: RouteStatus) -> str:
     """Return the weights that a verb is about, as the status shows them."""
     if verb is Verb.REAPPLY and route.drift:
-        return route.drift.written
+        # A card may be old: what is written again is what was written last by then.
+        return f"our last weights ({route.drift.written} when read)"
     if verb is Verb.ADOPT:
         # A card may be old: what is adopted is what stands there then.
         return f"the weights as they are ({shown({arm.name: arm.weight for arm in route.arms})} when read)"

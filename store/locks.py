@@ -42,8 +42,9 @@ class RedisLocks:
             yield None
             return
         over = threading.Event()
-        threading.Thread(target=self._keep, args=(lease, over), name=f"lease-{key}", daemon=True).start()
         try:
+            # Inside: whoever is interrupted while it starts must not leave a thread that renews for ever.
+            threading.Thread(target=self._keep, args=(lease, over), name=f"lease-{key}", daemon=True).start()
             yield lease
         finally:
             over.set()

@@ -47,6 +47,8 @@ class Command:
     """For `set`: (arm, weight) pairs in the order typed."""
     route: str = ""
     """Which of several weighted rules is meant: `Kind/name`, `Kind/name/rule`, or what tells a rule from the others."""
+    promised: str = ""
+    """For a press of Roll back: the arm that the button's question named; empty for what is typed."""
     operation: str = ""
     """For `undo`: the operation to undo; empty means the last change."""
     topic: str = ""

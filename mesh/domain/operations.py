@@ -189,8 +189,11 @@ class Operation:
 
     @property
     def urgent(self) -> bool:
-        """True for what must overtake everything else: traffic going back to stable, and undo, until people know."""
-        return self.command.goes_back and not (self.done and self.reported)
+        """True for what must overtake everything else: traffic going back to stable, and undo, until that is done.
+
+        Telling people again may take as long as Slack does, and another service's traffic must not wait for it.
+        """
+        return self.command.goes_back and not self.done
 
     def went(self, step: Step) -> bool:
         """Tell whether this step is in the story."""

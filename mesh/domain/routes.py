@@ -199,6 +199,8 @@ class Route(RouteRef):
     """The object's annotations; None when it has no such key (a patch must then add the whole map)."""
     selectors: tuple[str, ...] = ()
     """Other ways to name this rule within its object, e.g. `http[1]`, `canary`, `port:8080`, `sni:db.example.com`."""
+    rules: tuple[str, ...] = ()
+    """The labels of all rules of the object, with or without destinations."""
     owner: Owner | None = None
     """The controller that owns the weights; such a route is read and never patched."""
     keepers: tuple[Keeper, ...] = ()
@@ -273,6 +275,15 @@ class Route(RouteRef):
         """
         found = self._roles(key).get(self.rule, self._roles(key).get(EVERY_RULE, ""))
         return found if isinstance(found, str) else ""
+
+    @property
+    def lost_roles(self) -> bool:
+        """Tell whether our stamps hold roles of a rule that no longer has that label, and none of this rule.
+
+        Who adds, removes, names or matches rules gives them other labels: the roles may be those of this rule.
+        """
+        stamps = [self._roles(key) for key in (STAMP_STABLE, STAMP_CANARY)]
+        return any(self.rule not in said and said.keys() - {EVERY_RULE, *self.rules} for said in stamps)
 
     def remember_role(self, key: str, name: str) -> str:
         """Return the value of a role's stamp: what it says of other rules, and `name` for this one."""

@@ -31,7 +31,15 @@ def promoted(route: Route, arm: Arm, share: float, *, stable: str = "") -> Wante
     """
     parts = _exact(route, share)
     rest, notes = _spread(route, arm, route.total - parts, stable)
-    return Wanted(_changed(route, {arm.name: parts, **rest}), notes)
+    found = {arm.name: parts, **rest}
+    for one in route.arms:
+        if found[one.name] > one.most:
+            needed = one.written(found[one.name])
+            raise Refused(
+                f"{one.name} would need the weight {needed}, and this API takes at most {one.most}.",
+                hint="Write smaller weights of the same proportions with /mesh set.",
+            )
+    return Wanted(_changed(route, found), notes)
 
 
 def all_to(route: Route, stable: str) -> Weights:

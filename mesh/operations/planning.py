@@ -111,6 +111,14 @@ def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Rol
         choices = tuple(_everything_to(arm, route, operation) for arm in route.arms)
         name = operation.command.service
         raise Refused(f"Nothing says which arm of {name} is stable.", hint="Send everything to one:", choices=choices)
+    promised = operation.command.promised
+    if promised not in ("", found.stable):
+        arms = [arm for arm in route.arms if arm.name in (found.stable, promised)]
+        raise Refused(
+            f"That card is old: it said that everything goes to {promised}, and by now {found.stable} is stable.",
+            hint="Nothing was changed. Send everything to one:",
+            choices=tuple(_everything_to(arm, route, operation) for arm in arms),
+        )
     return found, Wanted(all_to(route, found.stable))
 
 

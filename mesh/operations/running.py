@@ -25,6 +25,7 @@ from mesh.operations.patching import ACCEPTED_AGAIN_S, LOOK_AGAIN_S, Patching, T
 from mesh.operations.planning import make_plan
 from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.stage import Stage
+from mesh.operations.undoing import may_be_written
 
 LOCK_WAIT_S = 0.5
 """How long a worker waits for another change of the same service before it gives its place to the next job."""
@@ -113,6 +114,8 @@ def _worked(stage: Stage, operation: Operation) -> Operation:
 def _shown(stage: Stage, operation: Operation) -> Operation:
     """Show on the card, once and outside the lock, that the parents are waited for."""
     record = Record(stage, operation, None)
+    # What is urgent has no card yet: a slow Slack must not bring in a second worker, who would post a second one.
+    stage.operations.later(operation.id, seconds=SLOWEST_SLACK_S)
     record.show()
     # Writing down where a first card is puts off the next look.
     stage.operations.later(operation.id, seconds=ACCEPTED_AGAIN_S)
@@ -227,7 +230,8 @@ class _Run:
         if op.command.verb is Verb.ROLLBACK:
             return
         for newer in self.stage.operations.beside(op):
-            if newer.state is State.SUCCEEDED and newer.created_at > op.created_at:
+            # Also one that did not end well: traffic went back, and nobody accepted it, or read it back, in time.
+            if may_be_written(newer) and newer.created_at > op.created_at:
                 raise Refused(
                     f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
                     hint="Nothing was changed. Repeat it if it is still wanted.",

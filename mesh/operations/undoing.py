@@ -16,7 +16,7 @@ def restored(operation: Operation, cluster: Cluster, operations: Operations) -> 
     Raises Refused when it changed nothing, when its end is not certain, and when the weights changed since.
     """
     former = operations.get(operation.command.operation)
-    if former.plan is None or not (former.command.changes_traffic and former.plan.moves and _may_be_written(former)):
+    if former.plan is None or not (former.command.changes_traffic and former.plan.moves and may_be_written(former)):
         raise _nothing(former)
     route = again(cluster, former.plan, operation.target)
     _check_written(former, route)
@@ -47,7 +47,8 @@ def remembered(route: Route, operation: Operation) -> Weights:
     return previous
 
 
-def _may_be_written(former: Operation) -> bool:
+def may_be_written(former: Operation) -> bool:
+    """Tell whether an operation that is done may have changed the object."""
     if former.state is State.SUCCEEDED:
         return True
     return former.done and former.patch_step in (Step.PATCHING, Step.PATCHED, Step.UNACCEPTED)

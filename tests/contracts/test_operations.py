@@ -231,9 +231,9 @@ def test_a_change_sees_what_is_undone_beside_it_and_what_came_after_it(memory: M
     assert [found.id for found in memory.operations.beside(subject)] == ["op-5", "op-4", "op-2"]
 
 
-def test_traffic_that_went_back_is_urgent_until_people_know(memory: Memory) -> None:
-    """What is left of it then, measuring, waits with ordinary work: the clock goes by what the last commit said."""
+def test_traffic_that_goes_back_is_urgent_until_that_is_done(memory: Memory) -> None:
+    """Telling people again, and measuring, wait with ordinary work: the clock goes by what the last commit said."""
     back = memory.receive(an_operation(Verb.ROLLBACK, id="op-back")).operation
     assert back.urgent
-    done = memory.operations.commit(replace(ended(back), reported=True))
+    done = memory.operations.commit(replace(ended(back), reported=False))
     assert not memory.operations.get(done.id).urgent

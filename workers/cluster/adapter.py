@@ -162,11 +162,13 @@ def _look_around(look: Look, plan: Plan, target: Target) -> None:
 def _rule(obj: Object, plan: Plan) -> Route | None:
     api = next(api for api in ROUTING_APIS if (api.kind, api.group) == (plan.kind, plan.group))
     routes = api.read(obj)
+    planned = _planned(plan)
     found = next((route for route in routes if route.rule == plan.rule), None)
     if found or plan.rule:
-        return found
+        # What has its label by now may be another rule, of another service. A touch tests nothing of the rule.
+        return found if found and planned in (set(), _sent(found.arms)) else None
     # It was the only rule, so it had no label; beside new ones it has. The one that sends where it sent is it.
-    same = [route for route in routes if _sent(route.arms) == _planned(plan)]
+    same = [route for route in routes if _sent(route.arms) == planned]
     return same[0] if len(same) == 1 else None
 
 

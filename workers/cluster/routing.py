@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -189,6 +189,8 @@ class RuleName:
     """See `RouteRef.rule`."""
     selectors: tuple[str, ...] = ()
     """See `Route.selectors`."""
+    rules: tuple[str, ...] = field(default=("",), compare=False)
+    """See `Route.rules`."""
 
 
 OR = "or"
@@ -226,7 +228,10 @@ def rule_names(
 def unambiguous(names: Sequence[RuleName]) -> list[RuleName]:
     """Return the names without the selectors that another of these rules has too, as one of its own or as its label."""
     counts = Counter(word for name in names for word in {name.label, *name.selectors})
-    return [replace(name, selectors=tuple(one for one in name.selectors if counts[one] == 1)) for name in names]
+    rules = tuple(name.label for name in names)
+    return [
+        replace(name, selectors=tuple(one for one in name.selectors if counts[one] == 1), rules=rules) for name in names
+    ]
 
 
 def one_line(text: str) -> str:
@@ -270,6 +275,7 @@ def route_of(  # noqa: PLR0913 (an object, its plural, and all that one rule add
         name=metadata["name"],
         rule=rule.label,
         selectors=rule.selectors,
+        rules=rule.rules,
         uid=metadata.get("uid", ""),
         resource_version=metadata.get("resourceVersion", ""),
         generation=metadata.get("generation", 0),

@@ -31,7 +31,9 @@ STEADY_S = 1.0
 PAUSE_S, LONGEST_PAUSE_S = 0.25, 30.0
 """Before the next try after a failure; twice as long after each, give or take a half."""
 RARELY_S = 300.0
-"""When to try again to watch what is not served, or what we have no right to."""
+"""When to try again to watch what we have no right to."""
+ABSENT_S = 20.0
+"""When to ask again whether a kind is served: until then nobody knows of owners and routes of a kind just installed."""
 TOLD_AFTER = 2
 """Failures in a row before anybody hears of it: servers are restarted, connections cut."""
 
@@ -97,10 +99,11 @@ class _Watcher(threading.Thread):
 
     def run(self) -> None:
         while not self._ended.is_set():
-            pause_s = RARELY_S
+            pause_s = ABSENT_S
             try:
                 self._follow()
             except Refused as error:
+                pause_s = RARELY_S
                 self._tell(f"{error} {error.hint}")
             except MeshbotError as error:
                 pause_s = self._failed(str(error))
@@ -128,7 +131,7 @@ class _Watcher(threading.Thread):
         resource = self._site.resource(self._wanted)
         if resource is None:
             # It may have been installed since.
-            resource = self._site.discover(unless_within_s=RARELY_S / 2).resource(self._wanted)
+            resource = self._site.discover(unless_within_s=ABSENT_S / 2).resource(self._wanted)
         if resource is None:
             return
         found = self._source.everywhere(resource)

@@ -36,3 +36,8 @@ def test_going_back_is_urgent() -> None:
     assert operation("rollback api").urgent
     assert operation("undo api").urgent
     assert not operation("promote api 50").urgent
+
+
+def test_telling_people_again_is_not_urgent() -> None:
+    """Slack may take seconds each time; another service's rollback must not wait for that."""
+    assert not replace(operation("rollback api"), state=State.SUCCEEDED).urgent

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from mesh.domain.catalog import Service
+from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.gates import Reading, Verdict
 from mesh.domain.grammar import parse
-from mesh.domain.operations import State, Step
-from mesh.operations.running import run
-from tests.builders import healthy
+from mesh.domain.operations import Operation, Origin, State, Step
+from mesh.operations.patching import ACCEPTED_AGAIN_S
+from mesh.operations.receiving import receive
+from mesh.operations.running import SLOWEST_SLACK_S, run
+from tests.builders import JIN, healthy
 from tests.mesh.operations.bench import Bench, _object, endpoints, surroundings, virtual_service
 
 SICK = Reading(requests=1000, success=1.0, p99_ms=9000, age_s=1)
@@ -257,3 +260,96 @@ def test_no_traffic_goes_to_a_backend_that_nobody_may_refer_to() -> None:
     bench.cluster.client.put(obj)
     assert bench.do("promote web 50").state is State.REFUSED
     assert in_route(bench) == [[100, 0]]
+
+
+JASON = {"match": [{"headers": {"end-user": {"exact": "jason"}}}], "route": arms("api", v2=1)}
+MAIN = {"route": arms("api", v1=90, v2=10)}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([MAIN], lambda rules: [JASON, *rules]),
+        ([JASON, MAIN], lambda rules: rules[1:]),
+        ([JASON, MAIN], lambda rules: [rules[0], {**rules[1], "name": "main"}]),
+        ([JASON, MAIN], lambda rules: [rules[0], {**rules[1], "match": [{"uri": {"prefix": "/"}}]}]),
+    ],
+)
+def test_a_rollback_is_to_no_canary_because_a_rule_got_another_label(before: list[Obj], after: Any) -> None:
+    """v2 has 80 %, then a rule is added, removed, named or matched: the shape alone would call v2 stable."""
+    bench = Bench([with_rules(*before), *surroundings()])
+    bench.do("promote api 80 --force --reason x")
+    obj = bench.route_object()
+    bench.cluster.client.put({**obj, "spec": {**obj["spec"], "http": after(obj["spec"]["http"])}})
+    refused = bench.do("rollback api")
+    assert [choice.partition(" --")[0] for choice in refused.choices] == [
+        "/mesh set api v1=100 v2=0",
+        "/mesh set api v1=0 v2=100",
+    ]
+    assert in_service(bench)[-1] == [20, 80]
+
+
+def test_an_old_button_does_what_it_says_or_nothing() -> None:
+    """The card of a round ago asked whether v1 gets everything; by now v2 is stable."""
+    bench = Bench([virtual_service(), *surroundings(v1=8, v2=8)])
+    bench.do("promote api 50")
+    bench.do("promote api 100")
+    bench.do("promote api v1 10")
+    pressed = Command(verb=Verb.ROLLBACK, service="api", promised="v1")
+    operation = receive(bench.desk, pressed, JIN, Origin("button", "C0PROD"), dedupe="press").operation
+    refused = run(operation.id, bench.stage)
+    assert refused.choices == ("/mesh set api v1=100 v2=0", "/mesh set api v1=0 v2=100")
+    assert bench.weights() == [10, 90]
+
+
+def test_undo_is_not_of_another_service_that_took_the_place() -> None:
+    """Two rules without a name and of one match are told apart by place, and were swapped since."""
+    match = {"match": [{"uri": {"prefix": "/x"}}]}
+    rules = {**match, "route": arms("web", v1=50, v2=50)}, {**match, "route": arms("api", v1=90, v2=10)}
+    bench = Bench([with_rules(*rules, hosts=["shop.example.com"], gateways=["g"]), *surroundings()])
+    op = bench.do("promote api 50")
+    obj = bench.route_object()
+    bench.cluster.client.put({**obj, "spec": {**obj["spec"], "http": obj["spec"]["http"][::-1]}})
+    assert bench.do(f"undo {op.id}").state is State.REFUSED
+    assert in_service(bench) == [[50, 50], [50, 50]]
+
+
+def test_a_card_that_is_posted_slowly_is_posted_once() -> None:
+    """A rollback waits for its parents and has no card yet: nobody else may come while Slack takes its time."""
+    bench = web(backends("web", v1=50, v2=50), services=(Service("web", stable="web-v1", canary="web-v2"),))
+    looks: list[float] = []
+    later, show = bench.operations.later, bench.cards.show
+
+    def noted(operation_id: str, *, seconds: float) -> None:
+        looks.append(seconds)
+        later(operation_id, seconds=seconds)
+
+    def slowly(operation: Operation) -> Operation:
+        assert looks[-1] == SLOWEST_SLACK_S
+        return show(operation)
+
+    bench.operations.later = noted  # type: ignore[method-assign]
+    bench.cards.show = slowly  # type: ignore[method-assign]
+    assert bench.do("rollback web").patch_step is Step.AWAITING
+    assert looks[-1] == ACCEPTED_AGAIN_S
+
+
+def test_a_rollback_that_nobody_accepted_overtakes_what_waited() -> None:
+    """It is written all the same: the promotion from before must not go on top of it."""
+    bench = web(backends("web", v1=50, v2=50), services=(Service("web", stable="web-v1", canary="web-v2"),))
+    waiting = bench.ask("promote web 80 --force --reason x")
+    bench.time.at += 1
+    back = bench.do("rollback web")
+    bench.time.at += 11
+    assert run(back.id, bench.stage).patch_step is Step.UNACCEPTED
+    assert run(waiting.id, bench.stage).state is State.REFUSED
+    assert in_route(bench) == [[100, 0]]
+
+
+def test_a_promotion_stays_within_what_the_api_takes() -> None:
+    """A total above the API's limit cannot be given to one arm: that is said before anything is sent."""
+    bench = web(backends("web", v1=1_000_000, v2=500_000))
+    refused = bench.do("promote web 100")
+    assert refused.state is State.REFUSED
+    assert "takes at most 1000000" in refused.outcome
+    assert in_route(bench) == [[1_000_000, 500_000]]

@@ -514,3 +514,27 @@ def test_a_version_that_is_too_old_breaks_the_stream(tmp_path: Path) -> None:
         assert changes is not None
         with pytest.raises(Unavailable, match="ended the watch: too old resource version"):
             list(changes)
+
+
+def test_an_owner_of_a_kind_that_was_just_installed_is_seen(one_place: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argo Rollouts came after us: its routes are its own soon, and not minutes later."""
+    assert watching.ABSENT_S <= 30
+    monkeypatch.setattr(watching, "ABSENT_S", 0.2)
+    with ServerThread(make_app(Standin(serving(KINDS, {"rollouts.argoproj.io": []})))):
+        one_place.load(virtual_service(canary()))
+        made = Watched(one_place)
+        made.live()
+    try:
+        routing = {"istio": {"virtualService": {"name": "api-vs"}}}
+        rollout: Obj = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Rollout",
+            "metadata": {"name": "api", "namespace": "shop"},
+            "spec": {"strategy": {"canary": {"trafficRouting": routing}}},
+        }
+        with ServerThread(make_app(Standin())):
+            one_place.load(virtual_service(canary()), rollout)
+            until(made.knows, "not watched again")
+            until(lambda: made.cluster.routes(TARGET)[0].owner, "the owner is not seen")
+    finally:
+        made.cluster.close()
