@@ -96,9 +96,10 @@ def format_command(command: Command) -> str:
     words += [f"{arm}={weight}" for arm, weight in command.weights]
     for option in ("namespace", "cluster", "route", "reason"):
         value = getattr(command, option)
-        # In one word, so that a value that begins with a dash is not read as the next option.
-        words += [f"--{option}={shlex.quote(value)}"] if value.startswith("-") else []
-        words += [f"--{option}", shlex.quote(value)] if value and not value.startswith("-") else []
+        if value:
+            # In one word, so that a value that begins with a dash is not read as the next option.
+            between = "=" if value.startswith("-") else " "
+            words.append(f"--{option}{between}{shlex.quote(value)}")
     words += ["--force"] * command.force + ["--dry-run"] * command.dry_run
     return " ".join(filter(None, words))
 
@@ -148,13 +149,12 @@ def _option(word: str, queue: list[str]) -> tuple[str, str | bool]:
         value = queue.pop(0) if queue and not queue[0].startswith("-") else ""
     if not value.strip():
         raise Refused(f"{written} needs a value.", hint=f"For example {written} {_EXAMPLE_VALUES[name]}.")
-    if name == "route":
-        return name, value.strip()  # as the object has it: a match may hold two spaces
-    return name, " ".join(value.split()) if name in _FREE else _name(value, name)
+    if name == "reason":
+        return name, " ".join(value.split())
+    # A route as the object has it: a match may hold two spaces.
+    return name, value.strip() if name == "route" else _name(value, name)
 
 
-_FREE = frozenset({"reason", "route"})
-"""Options whose value is no Kubernetes name."""
 _EXAMPLE_VALUES = {
     "namespace": "mesh-demo",
     "cluster": "prod",

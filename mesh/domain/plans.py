@@ -112,7 +112,7 @@ def plan(route: Route, wanted: Weights, roles: Roles, *, stamps: dict[str, str],
     what the object must remember of this rule. Raises Refused for a weight that is none.
     """
     after = {arm.name: wanted.get(arm.name, arm.weight) for arm in route.arms}
-    made = _plan(route, after, roles, stamps=_with_memory(route, after, stamps))
+    made = _plan(route, after, roles, stamps=stamps)
     untried = "has no traffic yet: its ready endpoints are judged, not its requests"
     notes = (*notes, *(f"{name} {untried}" for name in made.exposed))
     return replace(made, notes=notes) if made.moves else replace(made, notes=notes, patch=())
@@ -120,7 +120,7 @@ def plan(route: Route, wanted: Weights, roles: Roles, *, stamps: dict[str, str],
 
 def adoption(route: Route, roles: Roles, *, stamps: dict[str, str]) -> Plan:
     """Plan to take the weights as they are for our own: only annotations are written."""
-    return _plan(route, route.weights, roles, stamps=_with_memory(route, route.weights, stamps))
+    return _plan(route, route.weights, roles, stamps=stamps)
 
 
 def touch(former: Plan, route: Route, stamps: dict[str, str]) -> Plan:
@@ -135,7 +135,7 @@ def _plan(route: Route, after: Weights, roles: Roles, *, stamps: dict[str, str])
     return Plan(
         **{field.name: getattr(route, field.name) for field in fields(RouteRef)},
         arms=arms,
-        patch=_patch(route, after, stamps),
+        patch=_patch(route, after, _with_memory(route, after, stamps)),
         stable=roles.stable,
         canary=roles.canary,
         judged=tuple(change.name for change in rising if change.share_before > 0),

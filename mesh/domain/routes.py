@@ -273,7 +273,8 @@ class Route(RouteRef):
 
         A plain name, as a person writes it, is for every rule that has no word of its own.
         """
-        found = self._roles(key).get(self.rule, self._roles(key).get(EVERY_RULE, ""))
+        said = self._roles(key)
+        found = said.get(self.rule, said.get(EVERY_RULE, ""))
         return found if isinstance(found, str) else ""
 
     @property

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from chat.connection import web_client
 from mesh.domain.errors import Denied, Refused
 from mesh.domain.operations import Origin
 from mesh.domain.policy import Actor
+from tests.answering import answering, send
 from tests.chat.proxies import ODD, proxy
 
 ME = {"ok": True, "team_id": "T0MESH", "enterprise_id": "E0ORG", "bot_id": "B0MESH", "user_id": "UMESHBOT"}
@@ -26,29 +26,12 @@ ME = {"ok": True, "team_id": "T0MESH", "enterprise_id": "E0ORG", "bot_id": "B0ME
 def slack(answers: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Serve fixed answers by method name; yields the API's base URL."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.dumps(answers[self.path.rpartition("/")[2]]).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def reply(request: BaseHTTPRequestHandler) -> None:
+        body = json.dumps(answers[request.path.rpartition("/")[2]]).encode()
+        send(request, body, content_type="application/json")
 
-        do_GET = do_POST  # noqa: N815 (the base class's naming)
-
-        def log_message(self, *_: object) -> None:
-            """Stay quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/api/"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with answering(reply) as url:
+        yield f"{url}/api/"
 
 
 def request(team: str = "T0MESH", **changes: Any) -> Request:

@@ -132,19 +132,29 @@ def test_a_write_that_was_never_done_is_looked_up_too(
         receive(operations, an_operation())
 
 
-def test_a_redis_that_freezes_after_the_write_is_not_called_idle(
-    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When the write was done and nobody can say so any more, the person hears that within a second."""
-    operations = RedisOperations(quick(own_redis.url), SystemTime(), enqueue=Handover([]))
+def freezing_after_the_write(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch, *, for_s: float | None = None
+) -> RedisOperations:
+    """Operations whose Redis carries out a write and then freezes, for so many seconds or until it is resumed."""
+    operations = RedisOperations(quick(redis.url), SystemTime(), enqueue=Handover([]))
     script = operations._receive
 
     def freeze(**call: Any) -> Any:
         script(**call)
-        own_redis.pause()
+        redis.pause()
+        if for_s is not None:
+            threading.Timer(for_s, redis.resume).start()
         return script(**call)
 
     monkeypatch.setattr(operations, "_receive", freeze)
+    return operations
+
+
+def test_a_redis_that_freezes_after_the_write_is_not_called_idle(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the write was done and nobody can say so any more, the person hears that within a second."""
+    operations = freezing_after_the_write(own_redis, monkeypatch)
     with within(1), pytest.raises(Unavailable, match="may have been started") as caught:
         receive(operations, an_operation(id="op-frozen"))
     assert "Look for its card" in caught.value.hint
@@ -156,16 +166,7 @@ def test_a_slow_answer_is_waited_for_in_the_second_look(
     own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When Redis freezes after the write and goes on within the second, the person gets the operation."""
-    operations = RedisOperations(quick(own_redis.url), SystemTime(), enqueue=Handover([]))
-    script = operations._receive
-
-    def freeze(**call: Any) -> Any:
-        script(**call)
-        own_redis.pause()
-        threading.Timer(0.47, own_redis.resume).start()
-        return script(**call)
-
-    monkeypatch.setattr(operations, "_receive", freeze)
+    operations = freezing_after_the_write(own_redis, monkeypatch, for_s=0.47)
     with within(1):
         assert receive(operations, an_operation(id="op-slow")).operation.id == "op-slow"
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -17,6 +16,7 @@ from mesh.domain.commands import Target
 from mesh.domain.gates import Limits, Reading, Verdict, judge, overall
 from mesh.domain.routes import Arm
 from playground.serving import free_port
+from tests.answering import answering, send
 from workers.metrics import prometheus
 from workers.metrics.prometheus import PrometheusMetrics
 
@@ -25,30 +25,16 @@ Answer = Callable[[], tuple[int, str]]
 
 
 @contextmanager
-def answering(answer: Answer) -> Iterator[str]:
+def prometheus_that_says(answer: Answer) -> Iterator[str]:
     """Serve the same answer to every request."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, text = answer()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text.encode())))
-            self.end_headers()
-            with contextlib.suppress(BrokenPipeError):  # the client did not wait
-                self.wfile.write(text.encode())
+    def reply(request: BaseHTTPRequestHandler) -> None:
+        status, text = answer()
+        with contextlib.suppress(BrokenPipeError):  # the client did not wait
+            send(request, text.encode(), status=status)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+    with answering(reply) as url:
+        yield url
 
 
 def read(url: str) -> Reading:
@@ -94,7 +80,7 @@ def row(value: str, **labels: str) -> dict[str, object]:
 )
 def test_every_trouble_has_its_words(status: int, text: str, problem: str) -> None:
     """No answer of a sick server raises, and none can pass a gate."""
-    with answering(lambda: (status, text)) as url:
+    with prometheus_that_says(lambda: (status, text)) as url:
         reading = read(url)
     assert problem in reading.problem
     assert overall(judge("v2", reading, Limits())) is Verdict.UNKNOWN
@@ -103,7 +89,7 @@ def test_every_trouble_has_its_words(status: int, text: str, problem: str) -> No
 @pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf"])
 def test_what_is_no_number_is_no_value(value: str) -> None:
     """NaN and the infinities are missing values, never numbers to compare with."""
-    with answering(lambda: (200, said("vector", [row(value, reporter="source")]))) as url:
+    with prometheus_that_says(lambda: (200, said("vector", [row(value, reporter="source")]))) as url:
         reading = read(url)
     assert (reading.requests, reading.success, reading.p99_ms, reading.age_s) == (None, None, None, None)
 
@@ -117,7 +103,7 @@ def test_a_slow_server_is_left_after_the_first_query(monkeypatch: pytest.MonkeyP
         return 200, ""
 
     begun = time.monotonic()
-    with answering(slowly) as url:
+    with prometheus_that_says(slowly) as url:
         reading = read(url)
     assert reading.problem == "Prometheus did not answer in 0.2 s"
     assert len(reading.queries) == 1
