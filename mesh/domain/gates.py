@@ -1,4 +1,4 @@
-"""Gates: from one arm's readings to pass, fail or unknown."""
+"""Gates: conditions on an arm, each judged pass, fail or unknown."""
 
 from __future__ import annotations
 
@@ -16,6 +16,20 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
+class CustomGate:
+    """A condition that an administrator wrote in PromQL for one service."""
+
+    name: str
+    query: str
+    """With `{{namespace}}`, `{{service}}`, `{{arm}}`, `{{version}}` and `{{window}}`, which become quoted literals."""
+    least: float | None = None
+    """Fails below this."""
+    most: float | None = None
+    """Fails above this."""
+    unit: str = ""
+
+
+@dataclass(frozen=True)
 class Limits:
     """What an arm must show before its share may rise."""
 
@@ -24,29 +38,24 @@ class Limits:
     p99_max_ms: float = 500.0
     """Most latency that 99 % of requests may take, in milliseconds."""
     requests_min: int = 100
-    """Fewest requests in the window for any verdict at all."""
+    """Fewest requests of an arm for any verdict at all."""
     window_s: int = 300
-    """How far back to look, in seconds, at least 10."""
+    """How far back a single look looks, in seconds, at least 10."""
     max_age_s: float = 60.0
     """Oldest newest sample that still counts as live, in seconds."""
     load_max: float = 2.5
     """How many times the share of the busiest endpoint now an endpoint may get; 0 asks for one ready endpoint only."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the metrics server said of one arm over one window. None means: no such value."""
-
-    requests: float | None = None
-    success: float | None = None
-    """Per cent, 0 to 100."""
-    p99_ms: float | None = None
-    age_s: float | None = None
-    """Age of the newest sample, in seconds."""
-    problem: str = ""
-    """Why there is no reading, in words ("Prometheus did not answer in 3 s"); empty when it answered."""
-    queries: tuple[str, ...] = ()
-    """The queries asked, kept as evidence."""
+    compare: bool = True
+    """Compare with stable: errors and slow requests, by the sequential test."""
+    slow_ms: float = 0.0
+    """What counts as slow in the comparison, in milliseconds; 0: the bucket in which stable's p95 lies."""
+    warm_up_s: float = 10.0
+    """For how long after each step nothing counts: new pods and new connections fail and are slow at first."""
+    slo: float = 99.9
+    """The service's own objective for the incident guard: share of successes in per cent, below 100; 0: no guard."""
+    first_max: float = 25.0
+    """Most share that an arm without any traffic may be given at once, in per cent."""
+    custom: tuple[CustomGate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,39 +63,33 @@ class GateResult:
     """One condition, judged: enough to draw a table row that explains itself."""
 
     name: str
-    """`requests`, `success`, `p99` or `ready`."""
+    """`requests`, `success`, `p99`, `errors`, `slow`, `incident`, `ready`, or the name of a custom gate."""
     arm: str
     verdict: Verdict
     value: float | None
     limit: float
     unit: str
-    """`%`, `ms`, `requests` or `pods`."""
+    """`%`, `ms`, `requests`, `pods`, or a custom gate's own."""
     samples: int
     """Requests behind the value."""
     window_s: int
     why: str = ""
     """For fail and unknown: the reason in words."""
-
-
-def judge(arm: str, reading: Reading, limits: Limits) -> tuple[GateResult, ...]:
-    """Return the three rows (requests, success, p99) for one arm.
-
-    Below the request floor nothing is decided: a healthy arm with few requests fails a plain threshold by chance, and
-    zero requests must never pass. A missing, infinite or not-a-number value is unknown, never a pass.
-    """
-    samples = int(reading.requests) if _usable(reading.requests) and reading.requests else 0
-    blind = _blindness(arm, reading, limits, samples)
-
-    def row(name: str, value: float | None, limit: float, unit: str) -> GateResult:
-        shown = value if _usable(value) else None
-        verdict, why = (Verdict.UNKNOWN, blind) if blind else _compare(name, shown, limit)
-        return GateResult(name, arm, verdict, shown, limit, unit, samples, limits.window_s, why)
-
-    return (
-        row("requests", reading.requests, limits.requests_min, "requests"),
-        row("success", reading.success, limits.success_min, "%"),
-        row("p99", reading.p99_ms, limits.p99_max_ms, "ms"),
-    )
+    at_most: bool = False
+    """True when the value must not be above the limit, False when not below."""
+    against: str = ""
+    """The arm it is compared with; empty for an absolute limit."""
+    other: float | None = None
+    """That arm's value."""
+    evidence: float | None = None
+    """How many times likelier a difference has made what was seen; fails at `threshold`. None: no such test."""
+    threshold: float | None = None
+    eta_s: float | None = None
+    """About how many seconds until it can be decided, at today's traffic; None: decided, or nobody knows."""
+    query: str = ""
+    """What to ask the metrics server to see the value for oneself."""
+    at: float = 0.0
+    """When it was measured: Unix time in seconds."""
 
 
 def judge_capacity(arm: str, share: float, *, ready: int, busiest: float, load_max: float) -> GateResult:
@@ -101,6 +104,17 @@ def judge_capacity(arm: str, share: float, *, ready: int, busiest: float, load_m
     return GateResult(
         "ready", arm, verdict, float(ready), needed, "pods", 0, 0, _short_of(arm, share, ready, busiest, needed)
     )
+
+
+def judge_first(arm: str, share: float, limits: Limits) -> tuple[GateResult, ...]:
+    """Judge how much an arm without any traffic may be given at once: of it nothing is known.
+
+    No row where `share` (per cent) is within `limits.first_max`.
+    """
+    if share <= limits.first_max:
+        return ()
+    why = f"{arm} had no traffic yet, so nothing is known of it; begin with {limits.first_max:g} % or less"
+    return (GateResult("first share", arm, Verdict.UNKNOWN, share, limits.first_max, "%", 0, 0, why, at_most=True),)
 
 
 def _short_of(arm: str, share: float, ready: int, busiest: float, needed: int) -> str:
@@ -119,36 +133,6 @@ def overall(results: tuple[GateResult, ...]) -> Verdict:
     if Verdict.FAIL in verdicts:
         return Verdict.FAIL
     return Verdict.PASS if verdicts == {Verdict.PASS} else Verdict.UNKNOWN
-
-
-def _usable(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
-
-
-def _compare(name: str, value: float | None, limit: float) -> tuple[Verdict, str]:
-    if value is None:
-        return Verdict.UNKNOWN, f"no {name} value"
-    at_most = name == "p99"
-    if (value <= limit) if at_most else (value >= limit):
-        return Verdict.PASS, ""
-    return Verdict.FAIL, f"{'above' if at_most else 'below'} the limit"
-
-
-def _blindness(arm: str, reading: Reading, limits: Limits, samples: int) -> str:
-    """Say why no verdict is possible, or return an empty string."""
-    if reading.problem:
-        return reading.problem
-    if reading.requests is None or samples == 0:
-        return f"no traffic reached {arm}"
-    if reading.age_s is not None and reading.age_s > limits.max_age_s:
-        return f"the newest sample is {reading.age_s:.0f} s old"
-    if samples < limits.requests_min:
-        return _shortfall(samples, limits)
-    return ""
-
-
-def _shortfall(samples: int, limits: Limits) -> str:
-    return f"{limits.requests_min - samples} more requests needed within {span(limits.window_s)}"
 
 
 def span(seconds: float) -> str:

@@ -1,0 +1,59 @@
+"""The incident guard: nothing is promoted while a service as a whole burns its error budget. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from mesh.domain.gates import GateResult, Verdict
+from mesh.domain.measures import Burn
+
+
+@dataclass(frozen=True)
+class _Alert:
+    """A long window shows that it matters, a short one that it still goes on."""
+
+    times: float
+    """How many times faster than the objective allows."""
+    long: str
+    short: str
+    words: tuple[str, str]
+    seconds: int
+
+
+# Google's SRE Workbook, "Alerting on SLOs": 2 % of a month's budget in an hour, 5 % in six hours.
+_ALERTS = (
+    _Alert(14.4, "h1", "m5", ("hour", "5 min"), 3600),
+    _Alert(6.0, "h6", "m30", ("6 hours", "30 min"), 21_600),
+)
+
+
+def judge_burn(burn: Burn, *, slo: float, service: str) -> tuple[GateResult, ...]:
+    """Judge how fast a service as a whole uses up its error budget, all arms together.
+
+    `slo` is its objective, a share of successes in per cent below 100; with 0 there is no guard, and no row. Fails when
+    both windows of a pair are above their limit; a window without data is not above. The row's value and limit are
+    shares of failed requests in per cent, over the longer window of the pair that says most.
+    """
+    if slo == 0:
+        return ()
+    rows = [_row(alert, burn, 1.0 - slo / 100.0, service) for alert in _ALERTS]
+    return (next((row for row in rows if row.verdict is Verdict.FAIL), rows[0]),)
+
+
+def _row(alert: _Alert, burn: Burn, budget: float, service: str) -> GateResult:
+    long, short, limit = _known(getattr(burn, alert.long)), _known(getattr(burn, alert.short)), alert.times * budget
+    above = long is not None and short is not None and min(long, short) > limit * (1 + 1e-9)
+    verdict = Verdict.UNKNOWN if burn.problem else Verdict.FAIL if above else Verdict.PASS
+    value = None if long is None or burn.problem else 100.0 * long
+    why = burn.problem or (_why(alert, service, long or 0.0, short or 0.0) if above else "")
+    return GateResult("incident", service, verdict, value, 100.0 * limit, "%", 0, alert.seconds, why=why, at_most=True)
+
+
+def _why(alert: _Alert, service: str, long: float, short: float) -> str:
+    lately = f"{100 * long:.2g} % of its requests failed in the last {alert.words[0]}"
+    return f"{service} as a whole is in trouble: {lately}, {100 * short:.2g} % in the last {alert.words[1]}"
+
+
+def _known(share: float | None) -> float | None:
+    return share if share is not None and math.isfinite(share) else None
