@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,9 +11,28 @@ from mesh.domain.errors import NotFound
 from mesh.domain.gates import Limits
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy
+from mesh.domain.strategies import DEFAULT, Strategy
 
 GitPolicy = Literal["refuse", "patch"]
 """`refuse` to move weights that Git keeps (rollback and undo are still done), or `patch` them and warn."""
+
+
+@dataclass(frozen=True)
+class MetricsServer:
+    """Where a cluster's metrics are asked for: Prometheus, or what speaks its query API."""
+
+    urls: tuple[str, ...] = ()
+    """Base URLs of equals (a pair of Prometheus servers); the first that answers counts; empty: gates are unknown."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with each query, e.g. `X-Scope-OrgID`."""
+    token_file: str = ""
+    """Path of a file with a bearer token, read again when it changes."""
+    ca_file: str = ""
+    """Path of the certificates to trust instead of the system's."""
+    timeout_s: float = 5.0
+    """How long one query may take, in seconds."""
+    lag_s: float = 1.0
+    """How long after a scrape its samples can be asked for; remote storage needs more, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +48,7 @@ class Cluster:
     """True for the cluster meshbot runs in, reached with the pod's own account whatever kubeconfig there is."""
     namespace: str = "default"
     """Namespace used when neither the command nor the service names one."""
-    prometheus_url: str = ""
-    """Base URL; empty means no metrics, so every gate is unknown."""
+    prometheus: MetricsServer = field(default_factory=MetricsServer)
     mesh: str = "istio"
     """`istio` or `linkerd`: whose proxies' metrics are read, whatever the kind of route."""
     route_namespaces: tuple[str, ...] = ()
@@ -54,6 +73,8 @@ class Service:
     git: GitPolicy | None = None
     """Overrides the cluster's."""
     limits: Limits = field(default_factory=Limits)
+    strategy: str = ""
+    """Name of the strategy of its rollouts; empty means the default."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +93,10 @@ class Catalog:
     services: tuple[Service, ...] = ()
     channels: Channels = field(default_factory=Channels)
     policy: Policy = field(default_factory=Policy)
+    strategies: Mapping[str, Strategy] = field(default_factory=dict)
+    """How rollouts go, by name; `default` stands in for the built-in one."""
+    look_s: float = 5.0
+    """How often every active rollout is judged, in seconds."""
 
     def target(self, command: Command) -> Target:
         """Complete the command's target from the configuration.
@@ -105,6 +130,19 @@ class Catalog:
             ):
                 return entry
         return Service(target.service)
+
+    def strategy(self, target: Target, name: str = "") -> Strategy:
+        """Return how a rollout of the target goes: by the name typed, the service's, or the default.
+
+        Raises NotFound for a name that is not configured, with the names there are.
+        """
+        wanted = name or self.service(target).strategy or "default"
+        known = {"default": DEFAULT, **self.strategies}
+        if wanted in known:
+            return known[wanted]
+        near = closest(wanted, tuple(known))
+        hint = f"Did you mean {near}?" if near else f"There is {', '.join(known)}."
+        raise NotFound(f"No strategy is called {wanted!r}.", hint=hint, choices=tuple(known))
 
     def mesh(self, target: Target) -> str:
         """Return whose metrics speak for the target: `istio` or `linkerd`."""

@@ -21,15 +21,34 @@ class Verb(StrEnum):
     ADOPT = "adopt"
     REAPPLY = "reapply"
     GATES = "gates"
+    CANARY = "canary"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SKIP = "skip"
+    CONFIRM = "confirm"
+    ABORT = "abort"
     HISTORY = "history"
     WHOAMI = "whoami"
 
 
-CHANGING = frozenset({Verb.PROMOTE, Verb.SET, Verb.ROLLBACK, Verb.UNDO, Verb.ADOPT, Verb.REAPPLY})
-"""Verbs that write to routes; policy must allow them by name."""
+STEERING = frozenset({Verb.PAUSE, Verb.RESUME, Verb.SKIP, Verb.CONFIRM, Verb.ABORT})
+"""Verbs about the rollout of a service that is under way."""
+
+CHANGING = STEERING | {Verb.PROMOTE, Verb.SET, Verb.ROLLBACK, Verb.UNDO, Verb.ADOPT, Verb.REAPPLY, Verb.CANARY}
+"""Verbs that write to routes, or let it be written; policy must allow them by name."""
 
 ANSWERED_BY_BOT = frozenset({Verb.HELP, Verb.HISTORY, Verb.WHOAMI})
 """Verbs that need neither cluster nor metrics: answered in the acknowledgement, no operation is made."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One step of a rollout as typed: `25`, or `confirm,25`."""
+
+    share: float
+    """Per cent, above 0 to 100."""
+    confirm: bool = False
+    """Somebody must press a button before this step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +64,20 @@ class Command:
     """Wanted share of the promoted arm in per cent, 0 to 100."""
     weights: tuple[tuple[str, Weight], ...] = ()
     """For `set`: (arm, weight) pairs in the order typed."""
+    steps: tuple[Wish, ...] = ()
+    """For `canary`: the steps as typed; empty means those of the strategy."""
+    every_s: int = 0
+    """For `canary`: how long each step must stay healthy, in seconds; 0 means as the strategy says."""
+    on_failure: str = ""
+    """For `canary`: `rollback` or `hold`; empty means as the strategy says."""
+    strategy: str = ""
+    """For `canary`: name of a strategy in the configuration; empty means the service's own, or the default."""
+    rollout: str = ""
+    """Id of the rollout whose step this is; never typed, only a rollout writes it."""
     route: str = ""
     """Which of several weighted rules is meant: `Kind/name`, `Kind/name/rule`, or what tells a rule from the others."""
     promised: str = ""
-    """For a press of Roll back: the arm that the button's question named; empty for what is typed."""
+    """For a button: what its card spoke of: the arm to roll back to, or the id of the rollout to steer; else empty."""
     operation: str = ""
     """For `undo`: the operation to undo; empty means the last change."""
     topic: str = ""
@@ -64,7 +93,12 @@ class Command:
     @property
     def goes_back(self) -> bool:
         """True for traffic going back to where it was: it overtakes everything else, and Git can follow."""
-        return self.verb in (Verb.ROLLBACK, Verb.UNDO)
+        return self.verb in (Verb.ROLLBACK, Verb.UNDO, Verb.ABORT)
+
+    @property
+    def steers(self) -> bool:
+        """True for what is said to a rollout that is under way; such an operation itself writes no weights."""
+        return self.verb in STEERING
 
     @property
     def changes_traffic(self) -> bool:

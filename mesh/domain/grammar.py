@@ -5,51 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from mesh.domain.commands import CHANGING, Command, Verb
+from mesh.domain.commands import CHANGING, STEERING, Command, Verb
 from mesh.domain.errors import Refused
+from mesh.domain.grammar_rollouts import read_canary, write_canary
 from mesh.domain.matching import closest
-from mesh.domain.quantities import Weight
 from mesh.domain.spelling import words_of
-
-
-@dataclass(frozen=True)
-class VerbHelp:
-    """What `help` says of one verb."""
-
-    usage: str
-    summary: str
-    examples: tuple[str, ...]
-
-
-VERBS: dict[Verb, VerbHelp] = {
-    Verb.STATUS: VerbHelp("status [service]", "Weights, shares and ready pods now", ("status api", "status")),
-    Verb.GATES: VerbHelp("gates <service>", "Judge the gates now and show the numbers", ("gates api",)),
-    Verb.PLAN: VerbHelp("plan <changing command>", "Show what would change, change nothing", ("plan promote api 50",)),
-    Verb.HISTORY: VerbHelp("history <service>", "The latest changes of a service", ("history api",)),
-    Verb.WHOAMI: VerbHelp("whoami", "Your id, groups and rights", ("whoami",)),
-    Verb.HELP: VerbHelp("help [verb]", "This text, or one verb in detail", ("help", "help promote")),
-    Verb.PROMOTE: VerbHelp(
-        "promote <service> [<version>] <weight>[%]",
-        "Move the canary to this share, if the gates pass",
-        ("promote api 50", "promote api v2 25%", 'promote api 100 --reason "hotfix 4412"'),
-    ),
-    Verb.SET: VerbHelp(
-        "set <service> <version>=<weight> …",
-        "Write these weights (parts, not per cent; others stay), if the gates pass",
-        ("set api v1=70 v2=30",),
-    ),
-    Verb.ROLLBACK: VerbHelp("rollback <service>", "All traffic back to stable, at once, no gates", ("rollback api",)),
-    Verb.UNDO: VerbHelp(
-        "undo [operation|service]", "Restore the weights from before a change", ("undo", "undo op-k3v9x2m4ta")
-    ),
-    Verb.ADOPT: VerbHelp("adopt <service>", "Take weights that somebody else wrote for our own", ("adopt api",)),
-    Verb.REAPPLY: VerbHelp(
-        "reapply <service>", "Write our last weights again, over somebody else's, if the gates pass", ("reapply api",)
-    ),
-}
-"""Every verb, in the order `help` shows them."""
+from mesh.domain.terms import expect, read_name, read_share, read_version, read_weight
+from mesh.domain.verbs import MEANT, usage
 
 OPTIONS: dict[str, str] = {
     "--namespace": "namespace",
@@ -59,15 +23,20 @@ OPTIONS: dict[str, str] = {
     "--route": "route",
     "-r": "route",
     "--reason": "reason",
+    "--strategy": "strategy",
+    "--version": "version",
     "--force": "force",
     "--dry-run": "dry_run",
 }
 FLAGS = frozenset({"force", "dry_run"})
+MEANT_FOR: dict[str, frozenset[Verb]] = {
+    "strategy": frozenset({Verb.CANARY}),
+    "version": frozenset({Verb.CANARY, Verb.PROMOTE}),
+    "dry_run": CHANGING - STEERING,
+    "force": CHANGING - STEERING - {Verb.CANARY},
+}
+"""Options that some verbs have no use for; the others are for all."""
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_ARM = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.:#/]{0,251}[A-Za-z0-9])?")
-_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)%?")
-_WEIGHT = re.compile(r"([^=]+)=(?:(\d{1,10})|(\d{1,10}m))")
 _OPERATION = re.compile(r"op-[a-z0-9]{4,20}")
 
 
@@ -83,18 +52,25 @@ def parse(text: str) -> Command:
     verb, rest = _verb(words[0], typed), words[1:]
     if verb is Verb.PLAN:
         verb, rest, options = _planned(rest, options, typed)
-    return _checked(replace(_READERS[verb](rest), **options))  # type: ignore[arg-type]  # the keys come from OPTIONS
+    for option in options:
+        _check_meant(option, verb)
+    command = _READERS[verb](rest)
+    if command.version and "version" in options:
+        raise Refused("The version is given twice.", hint=f"Write {command.version} or --version, not both.")
+    return _checked(replace(command, **options))  # type: ignore[arg-type]  # the keys come from OPTIONS
 
 
 def format_command(command: Command) -> str:
     """Write the command as a person would type it, without `/mesh`; `parse` reads it back to the same value."""
-    words: list[str] = [command.verb, command.topic, command.service, command.version]
-    if command.verb is Verb.UNDO and command.operation:
+    words: list[str] = [command.verb, command.topic, command.service]
+    if command.verb is Verb.CANARY:
+        words += write_canary(command)
+    elif command.verb is Verb.UNDO and command.operation:
         words = [command.verb, command.operation]
-    if command.share is not None:
-        words.append(f"{command.share:g}")
+    else:
+        words += [command.version, *([] if command.share is None else [f"{command.share:g}"])]
     words += [f"{arm}={weight}" for arm, weight in command.weights]
-    for option in ("namespace", "cluster", "route", "reason"):
+    for option in ("strategy", "namespace", "cluster", "route", "reason"):
         value = getattr(command, option)
         if value:
             # In one word, so that a value that begins with a dash is not read as the next option.
@@ -107,11 +83,6 @@ def format_command(command: Command) -> str:
 def is_operation(word: str) -> bool:
     """Tell an operation id (`op-k3v9x2m4ta`) from a service name."""
     return bool(_OPERATION.fullmatch(word))
-
-
-def usage(verb: Verb) -> str:
-    """Return `Usage: /mesh …` for one verb."""
-    return f"Usage: /mesh {VERBS[verb].usage}"
 
 
 # --- options -----------------------------------------------------------------------------------------------------
@@ -139,8 +110,7 @@ def _option(word: str, queue: list[str]) -> tuple[str, str | bool]:
     written, equals, value = word.partition("=")
     name = OPTIONS.get(written)
     if name is None:
-        near = closest(written, [option for option in OPTIONS if option.startswith("--")])
-        raise Refused(f"Unknown option {written}.", hint=f"Did you mean {near}?" if near else _option_hint())
+        raise Refused(f"Unknown option {written}.", hint=_option_hint(written))
     if name in FLAGS:
         if equals:
             raise Refused(f"{written} takes no value.", hint=f"Write just {written}.")
@@ -149,10 +119,15 @@ def _option(word: str, queue: list[str]) -> tuple[str, str | bool]:
         value = queue.pop(0) if queue and not queue[0].startswith("-") else ""
     if not value.strip():
         raise Refused(f"{written} needs a value.", hint=f"For example {written} {_EXAMPLE_VALUES[name]}.")
+    return name, _value(name, value)
+
+
+def _value(name: str, value: str) -> str:
     if name == "reason":
-        return name, " ".join(value.split())
-    # A route as the object has it: a match may hold two spaces.
-    return name, value.strip() if name == "route" else _name(value, name)
+        return " ".join(value.split())
+    if name == "route":
+        return value.strip()  # as the object has it: a match may hold two spaces
+    return read_version(value) if name == "version" else read_name(value, name)
 
 
 _EXAMPLE_VALUES = {
@@ -160,11 +135,17 @@ _EXAMPLE_VALUES = {
     "cluster": "prod",
     "route": "'VirtualService/api-vs/http \"canary\"'",
     "reason": '"hotfix 4412"',
+    "strategy": "careful",
+    "version": "v2",
 }
 
 
-def _option_hint() -> str:
-    return f"Options are {', '.join(option for option in OPTIONS if option.startswith('--'))}."
+def _option_hint(written: str) -> str:
+    if written in ("--every", "--on-failure"):
+        return f"It is a word of canary, without dashes: {written[2:]} {'5m' if written == '--every' else 'hold'}."
+    long = [option for option in OPTIONS if option.startswith("--")]
+    near = closest(written, long)
+    return f"Did you mean {near}?" if near else f"Options are {', '.join(long)}."
 
 
 # --- verbs -------------------------------------------------------------------------------------------------------
@@ -175,7 +156,7 @@ def _verb(word: str, typed: Sequence[str]) -> Verb:
     try:
         return Verb(word.lower())
     except ValueError:
-        near = closest(word, [str(verb) for verb in Verb])
+        near = MEANT.get(word.lower()) or closest(word, [str(verb) for verb in Verb])
         hint = f"Did you mean {near}?" if near else "See /mesh help."
         meant = shlex.join(near if one == word else one for one in typed)
         choices = (f"/mesh {meant}",) if near else ()
@@ -190,55 +171,56 @@ def _planned(
             "plan needs a changing command.", hint=usage(Verb.PLAN) + ", for example /mesh plan promote api 50."
         )
     verb = _verb(rest[0], typed)
-    if verb not in CHANGING:
-        raise Refused(f"{verb} changes nothing, so there is nothing to plan.", hint=f"Write /mesh {verb} …")
+    if verb not in MEANT_FOR["dry_run"]:
+        why = "speaks to a rollout that is under way" if verb in STEERING else "changes nothing"
+        raise Refused(f"{verb} {why}, so there is nothing to plan.", hint=f"Write /mesh {verb} …")
     return verb, rest[1:], {**options, "dry_run": True}
 
 
 def _read_help(rest: list[str]) -> Command:
-    _expect(Verb.HELP, rest, 0, 1)
+    expect(Verb.HELP, rest, 0, 1)
     return Command(verb=Verb.HELP, topic=str(_verb(rest[0], ["help", *rest])) if rest else "")
 
 
 def _read_whoami(rest: list[str]) -> Command:
-    _expect(Verb.WHOAMI, rest, 0, 0)
+    expect(Verb.WHOAMI, rest, 0, 0)
     return Command(verb=Verb.WHOAMI)
 
 
 def _read_status(rest: list[str]) -> Command:
-    _expect(Verb.STATUS, rest, 0, 1)
-    return Command(verb=Verb.STATUS, service=_name(rest[0], "service") if rest else "")
+    expect(Verb.STATUS, rest, 0, 1)
+    return Command(verb=Verb.STATUS, service=read_name(rest[0], "service") if rest else "")
 
 
 def _one_service(verb: Verb) -> Callable[[list[str]], Command]:
     def read(rest: list[str]) -> Command:
-        _expect(verb, rest, 1, 1)
-        return Command(verb=verb, service=_name(rest[0], "service"))
+        expect(verb, rest, 1, 1)
+        return Command(verb=verb, service=read_name(rest[0], "service"))
 
     return read
 
 
 def _read_promote(rest: list[str]) -> Command:
     rest = [word for at, word in enumerate(rest) if at == 0 or word.lower() != "to"]  # as our own cards say it
-    _expect(Verb.PROMOTE, rest, 2, 3)
-    version = _arm(rest[1]) if len(rest) == 3 else ""
-    return Command(verb=Verb.PROMOTE, service=_name(rest[0], "service"), version=version, share=_share(rest[-1]))
+    expect(Verb.PROMOTE, rest, 2, 3)
+    version, share = read_version(rest[1]) if len(rest) == 3 else "", read_share(rest[-1])
+    return Command(verb=Verb.PROMOTE, service=read_name(rest[0], "service"), version=version, share=share)
 
 
 def _read_set(rest: list[str]) -> Command:
-    _expect(Verb.SET, rest, 2, 50)
-    weights = tuple(_weight(word) for word in rest[1:])
+    expect(Verb.SET, rest, 2, 50)
+    weights = tuple(read_weight(word) for word in rest[1:])
     if len({arm for arm, _ in weights}) < len(weights):
         raise Refused("One version is named twice.", hint="Name each version once.")
-    return Command(verb=Verb.SET, service=_name(rest[0], "service"), weights=weights)
+    return Command(verb=Verb.SET, service=read_name(rest[0], "service"), weights=weights)
 
 
 def _read_undo(rest: list[str]) -> Command:
-    _expect(Verb.UNDO, rest, 0, 1)
+    expect(Verb.UNDO, rest, 0, 1)
     word = rest[0].lower() if rest else ""
     if is_operation(word):
         return Command(verb=Verb.UNDO, operation=word)
-    return Command(verb=Verb.UNDO, service=_name(word, "service") if word else "")
+    return Command(verb=Verb.UNDO, service=read_name(word, "service") if word else "")
 
 
 _READERS: dict[Verb, Callable[[list[str]], Command]] = {
@@ -253,63 +235,39 @@ _READERS: dict[Verb, Callable[[list[str]], Command]] = {
     Verb.PROMOTE: _read_promote,
     Verb.SET: _read_set,
     Verb.UNDO: _read_undo,
+    Verb.CANARY: read_canary,
+    **{verb: _one_service(verb) for verb in STEERING},
 }
 
 
-# --- single words ------------------------------------------------------------------------------------------------
+# --- what does not go together ------------------------------------------------------------------------------------
 
 
-def _expect(verb: Verb, rest: list[str], least: int, most: int) -> None:
-    if least <= len(rest) <= most:
+def _check_meant(option: str, verb: Verb) -> None:
+    if option not in MEANT_FOR or verb in MEANT_FOR[option]:
         return
-    said = "needs more words" if len(rest) < least else f"does not understand {rest[most]!r}"
-    raise Refused(f"{verb} {said}.", hint=f"{usage(verb)}, for example /mesh {VERBS[verb].examples[0]}.")
+    written = f"--{option.replace('_', '-')}"
+    if verb not in CHANGING:
+        raise Refused(f"{verb} changes nothing, so {written} means nothing.", hint="Leave it out.")
+    raise Refused(f"{verb} takes no {written}: {_why_not(option, verb)}.", hint="Leave it out.")
 
 
-def _name(word: str, what: str) -> str:
-    """Read a Kubernetes name (RFC 1123 label). They are all lower case, so case is no ambiguity."""
-    name = word.lower()
-    if not _NAME.fullmatch(name):
-        hint = "Names have letters a-z, digits and dashes, at most 63."
-        raise Refused(f"{word!r} is not a {what} name.", hint=hint)
-    return name
-
-
-def _arm(word: str) -> str:
-    if "=" in word:
-        raise Refused(f"promote does not understand {word!r}.", hint=f"{usage(Verb.SET)} writes weights by name.")
-    if not _ARM.fullmatch(word):
-        raise Refused(f"{word!r} is not a version.", hint="A version is a subset or a backend, like v2.")
-    return word
-
-
-def _share(word: str) -> float:
-    match = _SHARE.fullmatch(word)
-    if match is None or float(match[1]) > 100:
-        raise Refused(f"{word!r} is not a share of traffic.", hint=f"Give 0 to 100 per cent. {usage(Verb.PROMOTE)}.")
-    return float(match[1])
-
-
-def _weight(word: str) -> tuple[str, Weight]:
-    match = _WEIGHT.fullmatch(word.rstrip(","))
-    if match is None:
-        raise Refused(
-            f"{word!r} is not <version>=<weight>.",
-            hint=f"Weights are parts, not per cent. {usage(Verb.SET)}, for example v1=70 v2=30.",
-        )
-    arm, whole, quantity = match.groups()
-    return _arm(arm), int(whole) if whole else quantity
+def _why_not(option: str, verb: Verb) -> str:
+    if option == "force":
+        canary = "a rollout is judged all the time, and nothing makes it go on against its gates"
+        return canary if verb is Verb.CANARY else "no gate is asked"
+    if option == "dry_run":
+        return "it plans nothing, it speaks to a rollout that is under way"
+    return f"it is for {' and '.join(sorted(MEANT_FOR[option]))}"
 
 
 def _checked(command: Command) -> Command:
     if command.force and not command.reason:
         raise Refused("--force needs a reason.", hint='Add --reason "why the gates may be ignored".')
-    for option in ("dry_run", "force"):
-        if getattr(command, option) and command.verb not in CHANGING:
-            written = option.replace("_", "-")
-            raise Refused(f"{command.verb} changes nothing, so --{written} means nothing.", hint="Leave it out.")
     if command.operation and (command.namespace or command.cluster or command.route):
         raise Refused("An operation knows its namespace, cluster and route.", hint="Leave -n, -c and -r out.")
     if command.route and not command.service:
         raise Refused("--route needs a service.", hint="Name the service whose route it is.")
+    if command.route and command.steers:
+        raise Refused(f"{command.verb} takes no --route: a service has one rollout.", hint="Leave it out.")
     return command

@@ -10,6 +10,7 @@ from mesh.domain.gates import GateResult
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
 from mesh.domain.quantities import Weight
+from mesh.domain.rollouts import Rollout
 from mesh.domain.routes import Drift, Owner, Parent
 from mesh.domain.splits import SplitSeen
 
@@ -63,6 +64,22 @@ class Step(StrEnum):
     EXPIRED = "expired"
     DENIED = "denied"
     """Turned away by policy before there was an operation."""
+    STEPPING = "stepping"
+    """A rollout takes its next step: an operation of its own writes the weights."""
+    STEPPED = "stepped"
+    """They are written and read back; the bake begins."""
+    CONFIRMING = "confirming"
+    PAUSED = "paused"
+    CONTINUED = "continued"
+    """A rollout goes on after it was paused or held."""
+    HELD = "held"
+    TURNING_BACK = "turning back"
+    COMPLETED = "completed"
+    TURNED_BACK = "turned back"
+    ABORTED = "aborted"
+    STOPPED = "stopped"
+    STEERED = "steered"
+    """A person's word reached the rollout that it was said to."""
     MEASURED = "measured"
     """After the end: the split that the metrics show was compared with the one that was written."""
 
@@ -82,6 +99,8 @@ class Event:
     """Unix time in seconds."""
     text: str = ""
     """One sentence for people, without a final stop; may hold a person's own words."""
+    by: str = ""
+    """User id of the person who made it happen, where that is not whoever asked for the operation."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +154,8 @@ class RouteStatus:
     """Parents of a Gateway API route and whether they accept it; empty where an API has no such word."""
     generation: int = 0
     """Generation of the object that `parents` are compared with."""
+    rollout: str = ""
+    """What a rollout is doing with it, in words with its id; empty without one."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +185,12 @@ class Operation:
     card: Card | None = None
     deadline: float = 0.0
     """Unix time after which a queued operation expires instead of surprising people; 0 for never."""
+    rollout: Rollout | None = None
+    """The rollout that this operation is, once it has begun."""
+    told: int = 0
+    """How many events of the story were told in the card's thread."""
+    chart: str = ""
+    """Slack's id of the picture on the card; empty without one."""
     split: SplitSeen | None = None
     """The split that was measured after the patch; None until then, and where nothing is to be measured."""
     reported: bool = False
@@ -183,9 +210,17 @@ class Operation:
 
     @property
     def to_be_measured(self) -> bool:
-        """True when weights were moved and nobody has yet looked whether the traffic followed."""
-        moved = self.state is State.SUCCEEDED and self.patch_step is Step.VERIFIED
+        """True when weights were moved and nobody has yet looked whether the traffic followed.
+
+        A step of a rollout is looked at by the rollout.
+        """
+        moved = self.state is State.SUCCEEDED and self.patch_step is Step.VERIFIED and not self.command.rollout
         return moved and self.plan is not None and self.plan.moves and self.split is None
+
+    @property
+    def active_rollout(self) -> bool:
+        """True while it is a rollout that has begun and not ended."""
+        return not self.done and self.rollout is not None and self.rollout.active
 
     @property
     def urgent(self) -> bool:

@@ -15,6 +15,8 @@ _MENTION = re.compile(r"<@[A-Z0-9]+(\|[^>]*)?>")
 _GREETINGS = frozenset({"hey", "hi", "hello", "ok", "okay", "please", "dear", "now", "and", "so", "then"})
 """What may stand before our name; anything else ("don't @mesh …") may turn the meaning round."""
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "‚": "'"})
+_HYPHENS = str.maketrans("\u2010\u2011", "--")
+_PER_CENT = re.compile(r"%[%,.\d]*")
 
 
 def words_of(text: str) -> list[str]:
@@ -29,7 +31,7 @@ def _normalised(text: str) -> str:
     """Undo what phones and word processors do to typed text; refuse what nobody types."""
     if len(text) > LONGEST:
         raise Refused(f"That is {len(text)} characters; at most {LONGEST} are read.", hint="Shorten the reason.")
-    plain = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+    plain = unicodedata.normalize("NFKC", text).translate(_QUOTES).translate(_HYPHENS)
     plain = "".join(char for char in plain if unicodedata.category(char) != "Cf")  # zero-width and direction marks
     if any(unicodedata.category(char) == "Cc" and not char.isspace() for char in plain):
         raise Refused("There is a control character in that.", hint="Type the command again instead of pasting it.")
@@ -54,10 +56,10 @@ def _with_loose_apostrophes(text: str) -> list[str]:
 
 
 def _joined_percent(words: list[str]) -> list[str]:
-    """Read `50 %` as `50%`."""
+    """Read `50 %` as `50%`, and `5 %, 25 %` as `5%, 25%`."""
     joined: list[str] = []
     for word in words:
-        if word == "%" and joined:
+        if joined and _PER_CENT.fullmatch(word):
             joined[-1] += word
         else:
             joined.append(word)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.domain.commands import CHANGING, Command, Verb
+from mesh.domain.commands import CHANGING, STEERING, Command, Verb
 from mesh.domain.errors import Refused
-from mesh.domain.grammar import VERBS, format_command, parse
+from mesh.domain.grammar import MEANT_FOR, format_command, parse
+from mesh.domain.verbs import MEANT, VERBS
 
 PROMOTE = Command(verb=Verb.PROMOTE, service="api", share=50.0)
 
@@ -74,6 +75,15 @@ def test_reasons_survive_typographic_quotes(text: str, reason: str) -> None:
         ("promote api 50 --reason", "needs a value", "hotfix"),
         ("promote api 50 --force", "needs a reason", "--reason"),
         ("promote api 50 -n a -n b", "given twice", "once"),
+        ("promote api 50 --strategy careful", "takes no --strategy: it is for canary", "Leave it out"),
+        ("rollback api --version v2", "takes no --version: it is for canary and promote", "Leave it out"),
+        ("promote api 2 50 --version 3", "version is given twice", "not both"),
+        ("pause api --force --reason x", "pause takes no --force: no gate is asked", "Leave it out"),
+        ("abort api --dry-run", "abort takes no --dry-run", "Leave it out"),
+        ("confirm api --route http", "a service has one rollout", "Leave it out"),
+        ("skip", "skip needs more words", "/mesh skip <service>"),
+        ("resume api now", "does not understand 'now'", "/mesh resume <service>"),
+        ("plan pause api", "under way, so there is nothing to plan", "/mesh pause"),
         ("promote api 50 --dry-run=yes", "takes no value", "just"),
         ('promote api 50 --reason "open', "quote is not closed", "--reason"),
         ("plan status api", "nothing to plan", "/mesh status"),
@@ -91,6 +101,29 @@ def test_what_is_not_understood_is_answered(text: str, said: str, hint: str) -> 
     with pytest.raises(Refused, match=said) as caught:
         parse(text)
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(("word", "verb"), MEANT.items())
+def test_words_of_other_tools_are_answered_with_ours(word: str, verb: Verb) -> None:
+    """Who types `stop` in a hurry is shown abort, and `unpause` is not taken for pause."""
+    with pytest.raises(Refused) as caught:
+        parse(f"{word} api")
+    assert caught.value.hint == f"Did you mean {verb}?"
+    assert caught.value.choices == (f"/mesh {verb} api",)
+
+
+@pytest.mark.parametrize("verb", sorted(STEERING))
+def test_a_rollout_is_steered_by_one_word_and_its_service(verb: Verb) -> None:
+    """The five words take a service, and a reason."""
+    said = parse(f"{verb.upper()} api -n shop --reason 'customers complain'")
+    assert said == Command(verb=verb, service="api", namespace="shop", reason="customers complain")
+    assert said.steers
+    assert said.changes_traffic
+
+
+def test_a_version_may_be_an_option() -> None:
+    """`--version` names an arm that looks like something else; the plain form is what is written."""
+    assert parse("promote api 50 --version 2") == parse("promote api 2 50")
 
 
 def test_nothing_at_all_is_a_call_for_help() -> None:
@@ -163,8 +196,10 @@ def test_a_command_survives_being_written_and_read(
         Verb.UNDO: f"undo {service}",
         Verb.ADOPT: f"adopt {service}",
         Verb.REAPPLY: f"reapply {service} --route 'VirtualService/{service}/http \"x y\"'",
-    }[verb]
+        Verb.CANARY: f"canary {service} --version {version} {four / 8 + 1:g},confirm,{four / 8 + 2:g}",
+    }.get(verb, f"{verb} {service}")
 
-    text = words + (f" --force --reason {shlex.quote(reason)}" if reason else "")
+    force = "--force" if verb in MEANT_FOR["force"] else ""
+    text = words + (f" {force} --reason {shlex.quote(reason)}" if reason else "")
     first = parse(text)
     assert parse(format_command(first)) == first

@@ -1,0 +1,358 @@
+"""A rollout: a plan over time, as a durable state machine with one table of transitions. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from mesh.domain.gates import GateResult, Verdict, overall
+from mesh.domain.routes import Arm
+from mesh.domain.strategies import RolloutStep, Strategy
+
+MOST_TRIES = 60
+"""How often bringing traffic back is tried before people are asked: for about half an hour."""
+LONGEST_PAUSE_S = 30.0
+"""Longest wait between two such tries, in seconds."""
+
+
+class Phase(StrEnum):
+    """Where a rollout stands. The last five are ends."""
+
+    MOVING = "moving"
+    """The weights of the current step are being written, by an operation of its own."""
+    BAKING = "baking"
+    """The weights are there and must stay healthy for a while."""
+    CONFIRMING = "confirming"
+    """Somebody must press a button before the next step."""
+    PAUSED = "paused"
+    """A person stopped the steps; it is still watched."""
+    HELD = "held"
+    """The weights stay and people are asked: something is not known, was changed, or failed."""
+    TURNING_BACK = "turning back"
+    """All traffic is being sent back to stable."""
+    COMPLETED = "completed"
+    TURNED_BACK = "turned back"
+    """The canary was worse, and traffic is back on stable."""
+    ABORTED = "aborted"
+    """A person ended it, and traffic is back on stable."""
+    STOPPED = "stopped"
+    """Another change took over, or the first step could not be done; the weights are as those left them."""
+    EXPIRED = "expired"
+    """Nobody decided in time; the weights stay as they are."""
+
+
+ACTIVE = frozenset({Phase.MOVING, Phase.BAKING, Phase.CONFIRMING, Phase.PAUSED, Phase.HELD, Phase.TURNING_BACK})
+WATCHED = frozenset({Phase.BAKING, Phase.CONFIRMING, Phase.PAUSED, Phase.HELD})
+"""Phases in which the canary has traffic and is judged at each look."""
+MOVES = frozenset({Phase.MOVING, Phase.TURNING_BACK})
+"""Phases in which an operation of its own writes weights."""
+
+
+class Happening(StrEnum):
+    """What can happen to a rollout."""
+
+    MOVED = "moved"
+    """The weights of the step are written and read back."""
+    UNMOVED = "unmoved"
+    """They could not be written."""
+    RIPE = "ripe"
+    """The bake is over and every gate passes."""
+    WORSE = "worse"
+    """A gate blames the canary."""
+    BLIND = "blind"
+    """Gates have not been able to decide for longer than the rollout is patient."""
+    INCIDENT = "incident"
+    """The service as a whole is in trouble, and it is not the canary's doing."""
+    CLEARED = "cleared"
+    """What it was held for is over, and every gate passes."""
+    DRIFTED = "drifted"
+    """Somebody else changed the weights."""
+    LATE = "late"
+    """Nobody decided before the deadline."""
+    PAUSE = "pause"
+    RESUME = "resume"
+    SKIP = "skip"
+    CONFIRM = "confirm"
+    ABORT = "abort"
+    TAKEN_OVER = "taken over"
+    """A person's own change of the service: a rollback, or an undo."""
+    BROKEN = "broken"
+    """A bug in meshbot kept it from going on."""
+    TURNED = "turned"
+    """Traffic is back on stable."""
+    UNTURNED = "unturned"
+    """It could not be brought back yet."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """A share that the canary really had, from a moment on."""
+
+    at: float
+    """Unix time in seconds."""
+    share: float
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One rollout on its way. A record that changes along `TRANSITIONS` only."""
+
+    strategy: Strategy
+    """With those steps only that are above what the canary had at the start."""
+    phase: Phase = Phase.MOVING
+    at: int = 0
+    """Index of the current step."""
+    entered_at: float = 0.0
+    """When the phase began: Unix time in seconds."""
+    moved_at: float = 0.0
+    """When the weights of the current step were read back; 0 until then."""
+    move: str = ""
+    """Id of the operation that writes, or wrote, the weights of the current step, or brings traffic back."""
+    tries: int = 0
+    """How often traffic was tried to be brought back in vain."""
+    ending: Phase | None = None
+    """What it will have ended as, once traffic is back."""
+    cause: Happening | None = None
+    """Why it is held, turns back, or ended."""
+    why: str = ""
+    """The same in words."""
+    by: str = ""
+    """User id of the person who paused, aborted, confirmed or skipped last; empty for meshbot itself."""
+    moves: tuple[Move, ...] = ()
+    arms: tuple[Arm, ...] = ()
+    """The arms of the route as they were last read: how their requests are told apart."""
+    said: str = ""
+    """Id of the operation by which a person last steered it: a word that is heard twice counts once."""
+
+    @property
+    def current(self) -> RolloutStep:
+        """The current step."""
+        return self.strategy.steps[self.at]
+
+    @property
+    def upcoming(self) -> RolloutStep | None:
+        """The next step; None at the last."""
+        later = self.strategy.steps[self.at + 1 :]
+        return later[0] if later else None
+
+    @property
+    def active(self) -> bool:
+        """True until it has ended."""
+        return self.phase in ACTIVE
+
+    @property
+    def pause_s(self) -> float:
+        """How long to wait before traffic is tried to be brought back once more, in seconds; 0 at the first try."""
+        return min(LONGEST_PAUSE_S, 2.0 ** (self.tries - 1)) if self.tries else 0.0
+
+    @property
+    def ripe_at(self) -> float:
+        """When the bake of the current step is over: Unix time in seconds."""
+        return self.moved_at + self.current.bake_s
+
+    @property
+    def deadline(self) -> float:
+        """When somebody must have decided: Unix time in seconds; infinity where nobody is waited for."""
+        if self.phase is Phase.CONFIRMING and self.upcoming:
+            return self.entered_at + self.upcoming.within_s
+        waits = self.phase in (Phase.PAUSED, Phase.HELD)
+        return self.entered_at + self.strategy.expires_s if waits else float("inf")
+
+
+CLEAR_AFTER_S = 30.0
+"""How long what it was held for must be over, at least: the shorter of this and a bake, in seconds."""
+
+
+def due(
+    rollout: Rollout, rows: tuple[GateResult, ...], *, canary: str, seen_at: float, now: float
+) -> tuple[Happening, str] | None:
+    """Return what is due by the latest verdicts and the time, with the reason in words; None when nothing is.
+
+    `rows` are empty where no look was lately. `seen_at` is when the canary was last seen to answer anything.
+    """
+    candidates = (
+        (Happening.WORSE, _reasons(row for row in rows if row.verdict is Verdict.FAIL and row.arm == canary)),
+        (Happening.INCIDENT, _reasons(row for row in rows if row.verdict is Verdict.FAIL and row.arm != canary)),
+        (Happening.LATE, "nobody decided in time" if now >= rollout.deadline else ""),
+        (Happening.CLEARED, "the gates pass again" if _is_clear(rollout, rows, now) else ""),
+        (Happening.RIPE, "the gates pass" if overall(rows) is Verdict.PASS and now >= rollout.ripe_at else ""),
+        (Happening.BLIND, _blind(rollout, rows, seen_at, now)),
+    )
+    return next((pair for pair in candidates if pair[1] and after(rollout, pair[0])), None)
+
+
+def _reasons(rows: Iterable[GateResult]) -> str:
+    return "; ".join(f"{row.name} of {row.arm}: {row.why}" if row.why else row.name for row in rows)
+
+
+def _is_clear(rollout: Rollout, rows: tuple[GateResult, ...], now: float) -> bool:
+    held_s = min(CLEAR_AFTER_S, rollout.current.bake_s)
+    return overall(rows) is Verdict.PASS and now >= rollout.entered_at + held_s
+
+
+def _blind(rollout: Rollout, rows: tuple[GateResult, ...], seen_at: float, now: float) -> str:
+    """Say why nobody can decide, once that has lasted longer than the rollout is patient; else an empty string."""
+    patience = rollout.strategy.patience_s
+    unseen, undecided = now - max(seen_at, rollout.moved_at), now - rollout.ripe_at
+    if max(unseen, undecided) < patience:
+        return ""
+    return _reasons(row for row in rows if row.verdict is Verdict.UNKNOWN) or "the gates were not looked at"
+
+
+def after(rollout: Rollout, happening: Happening) -> Phase | None:
+    """Return the phase that follows; None where this changes nothing now: it comes too late, twice, or too early."""
+    rule = TRANSITIONS.get((rollout.phase, happening))
+    return rule(rollout) if callable(rule) else rule
+
+
+def enter(rollout: Rollout, happening: Happening, *, now: float, why: str = "", by: str = "") -> Rollout:
+    """Return the rollout in the phase that follows; ValueError where none does.
+
+    Only here a step is counted up, by one: no step is left out, repeated or taken out of order.
+    """
+    phase = after(rollout, happening)
+    if phase is None:
+        raise ValueError(f"a rollout that is {rollout.phase} does not take {happening}")
+    return replace(
+        rollout,
+        phase=phase,
+        at=rollout.at + (phase is Phase.MOVING and happening in _ONWARD),
+        entered_at=now,
+        moved_at=_moved_at(rollout, happening, phase, now),
+        move="" if phase in MOVES else rollout.move,
+        tries=rollout.tries + 1 if happening is Happening.UNTURNED else 0,
+        ending=_ending(rollout, happening, phase),
+        moves=(*rollout.moves, Move(now, rollout.current.share)) if happening is Happening.MOVED else rollout.moves,
+        **_told(rollout, happening, phase, (why, by)),
+    )
+
+
+def _moved_at(rollout: Rollout, happening: Happening, phase: Phase, now: float) -> float:
+    """Return since when the weights stand; what was cleared has to prove itself for a whole bake again."""
+    if happening in (Happening.MOVED, Happening.CLEARED):
+        return now
+    return 0.0 if phase is Phase.MOVING else rollout.moved_at
+
+
+def _ending(rollout: Rollout, happening: Happening, phase: Phase) -> Phase | None:
+    if phase is not Phase.TURNING_BACK or happening is Happening.UNTURNED:
+        return rollout.ending
+    return Phase.ABORTED if happening is Happening.ABORT else Phase.TURNED_BACK
+
+
+def _told(rollout: Rollout, happening: Happening, phase: Phase, said: tuple[str, str]) -> dict[str, Any]:
+    """Return why it is where it is; that traffic came back, or not yet, is no reason of its own."""
+    if happening is Happening.TURNED or (phase is Phase.TURNING_BACK and happening is Happening.UNTURNED):
+        return {"cause": rollout.cause, "why": rollout.why, "by": rollout.by}
+    why, by = said
+    return {"cause": happening, "why": why, "by": by}
+
+
+# --- the table -----------------------------------------------------------------------------------------------------
+
+
+def _first_or_held(rollout: Rollout) -> Phase:
+    """Before anything was written a refusal ends it; later the weights stay, and people are asked."""
+    return Phase.HELD if rollout.moves else Phase.STOPPED
+
+
+def _onward(rollout: Rollout) -> Phase:
+    if rollout.upcoming is None:
+        return Phase.COMPLETED
+    return Phase.CONFIRMING if rollout.upcoming.confirm else Phase.MOVING
+
+
+def _on_failure(rollout: Rollout) -> Phase:
+    return Phase.TURNING_BACK if rollout.strategy.on_failure == "rollback" else Phase.HELD
+
+
+def _otherwise(rollout: Rollout) -> Phase:
+    return Phase.TURNING_BACK if rollout.upcoming and rollout.upcoming.otherwise == "rollback" else Phase.HELD
+
+
+def _cleared(rollout: Rollout) -> Phase | None:
+    return Phase.BAKING if rollout.cause in _PASSING else None
+
+
+def _held_and_worse(rollout: Rollout) -> Phase | None:
+    """Turn back a canary that people were asked about for another reason; leave somebody else's weights alone."""
+    if rollout.cause in (Happening.DRIFTED, Happening.WORSE, Happening.UNTURNED):
+        return None
+    return Phase.TURNING_BACK if rollout.strategy.on_failure == "rollback" else None
+
+
+def _held_and_skipped(rollout: Rollout) -> Phase | None:
+    """Go on although nobody could decide: that is for people to say. What failed is not skipped."""
+    return _onward(rollout) if rollout.cause is Happening.BLIND else None
+
+
+def _again(rollout: Rollout) -> Phase:
+    return Phase.TURNING_BACK if rollout.tries + 1 < MOST_TRIES else Phase.HELD
+
+
+def _ended(rollout: Rollout) -> Phase:
+    return rollout.ending or Phase.TURNED_BACK
+
+
+_ONWARD = frozenset({Happening.RIPE, Happening.CONFIRM, Happening.SKIP})
+_PASSING = frozenset({Happening.BLIND, Happening.INCIDENT})
+"""What a rollout is held for that can end by itself."""
+
+Rule = Phase | Callable[[Rollout], Phase | None]
+
+_ALWAYS: dict[Happening, Rule] = {
+    Happening.ABORT: Phase.TURNING_BACK,
+    Happening.TAKEN_OVER: Phase.STOPPED,
+    Happening.BROKEN: Phase.HELD,
+}
+_BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
+    Phase.MOVING: {Happening.MOVED: Phase.BAKING, Happening.UNMOVED: _first_or_held, **_ALWAYS},
+    Phase.BAKING: {
+        Happening.RIPE: _onward,
+        Happening.SKIP: _onward,
+        Happening.WORSE: _on_failure,
+        Happening.BLIND: Phase.HELD,
+        Happening.INCIDENT: Phase.HELD,
+        Happening.DRIFTED: Phase.HELD,
+        Happening.PAUSE: Phase.PAUSED,
+        **_ALWAYS,
+    },
+    Phase.CONFIRMING: {
+        Happening.CONFIRM: Phase.MOVING,
+        Happening.LATE: _otherwise,
+        Happening.WORSE: _on_failure,
+        Happening.INCIDENT: Phase.HELD,
+        Happening.DRIFTED: Phase.HELD,
+        Happening.PAUSE: Phase.PAUSED,
+        **_ALWAYS,
+    },
+    Phase.PAUSED: {
+        Happening.RESUME: Phase.BAKING,
+        Happening.WORSE: _on_failure,
+        Happening.DRIFTED: Phase.HELD,
+        Happening.LATE: Phase.EXPIRED,
+        **_ALWAYS,
+    },
+    Phase.HELD: {
+        Happening.RESUME: Phase.MOVING,
+        Happening.CLEARED: _cleared,
+        Happening.WORSE: _held_and_worse,
+        Happening.SKIP: _held_and_skipped,
+        Happening.LATE: Phase.EXPIRED,
+        Happening.ABORT: Phase.TURNING_BACK,
+        Happening.TAKEN_OVER: Phase.STOPPED,
+    },
+    # What is on its way back is not held up by anything, a bug included: it is tried again.
+    Phase.TURNING_BACK: {
+        Happening.TURNED: _ended,
+        Happening.UNTURNED: _again,
+        Happening.TAKEN_OVER: Phase.STOPPED,
+    },
+}
+
+TRANSITIONS: dict[tuple[Phase, Happening], Rule] = {
+    (phase, happening): rule for phase, rules in _BY_PHASE.items() for happening, rule in rules.items()
+}
+"""Every change there is. What is not in here does not happen."""
