@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mesh.domain.audit import AuditEntry
 from mesh.domain.commands import Target
-from mesh.domain.gates import Reading
+from mesh.domain.gates import CustomGate, GateResult
+from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
+from mesh.domain.points import Point
 from mesh.domain.policy import Actor
-from mesh.domain.routes import Arm, Route
+from mesh.domain.routes import Arm, Route, Weights
+from mesh.domain.trials import Trial
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,9 @@ class Operations(Protocol):
     def beside(self, operation: Operation) -> list[Operation]:
         """Return the other changes of its service that are not done, and those received after it, newest first."""
 
+    def rollout(self, target: Target) -> Operation | None:
+        """Return the rollout of a service that has not ended; None where there is none."""
+
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Let the clock hand this operation to a worker again after `seconds`."""
 
@@ -111,6 +117,12 @@ class Cluster(Protocol):
     def reread(self, plan: Plan, target: Target) -> Route | None:
         """Read the planned route again; None when it is gone."""
 
+    def glance(self, plans: Sequence[tuple[Plan, Target]]) -> list[Weights | None]:
+        """Return the weights that each planned route seems to have, from memory where there is one: a hint, no proof.
+
+        None where the route is not known. A fixed number of questions to the API server, whatever the number of plans.
+        """
+
     def patch(self, plan: Plan, target: Target) -> Route:
         """Send the plan's patch and return the route as the server answered.
 
@@ -126,16 +138,61 @@ class Cluster(Protocol):
 
 
 class Metrics(Protocol):
-    """Measured truth about one arm."""
+    """Measured truth. Never raises: what went wrong is said in what comes back."""
 
-    def read(self, arm: Arm, target: Target, *, window_s: int) -> Reading:
-        """Read one arm over the last `window_s` seconds. Never raises: what went wrong is the reading's `problem`."""
+    def measure(self, cluster: str, subjects: Sequence[Subject], *, until: float, seconds: float) -> list[Measured]:
+        """Count what every arm of `subjects` answered in the `seconds` before `until` (Unix time; 0 for now).
 
-    def count(self, arm: Arm, target: Target, *, window_s: int) -> float:
-        """Return how many requests the arm answered in the last `window_s` seconds.
-
-        Raises Unavailable when that is not known now, Refused when nothing could ever tell.
+        The number of queries depends on the meshes in the cluster and on nothing else.
         """
+
+    def burns(self, cluster: str, subjects: Sequence[Subject]) -> list[Burn]:
+        """Return how fast each service as a whole uses up its error budget; a fixed number of queries as well."""
+
+    def ask(self, gate: CustomGate, arm: Arm, target: Target, *, window_s: int) -> GateResult:
+        """Judge one administrator's condition for one arm: one query."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is known of one active rollout between two looks. Not audited: each look replaces it."""
+
+    since: float = 0.0
+    """`moved_at` of the stage that the trial is about: another stage is another trial."""
+    among: int = 1
+    """How many rollouts of the cluster were active then: the more, the slower each card is redrawn."""
+    trial: Trial = field(default_factory=Trial)
+    rows: tuple[GateResult, ...] = ()
+    """The verdicts of the last look."""
+    looked_at: float = 0.0
+    """When that was: Unix time in seconds."""
+    seen_at: float = 0.0
+    """When the canary was last seen to answer anything."""
+
+
+class Watches(Protocol):
+    """What looks remember: small, rewritten each few seconds, lost without harm (a trial then begins anew)."""
+
+    def active(self, cluster: str) -> list[Operation]:
+        """Return every rollout of the cluster that has not ended."""
+
+    def looked_until(self, cluster: str) -> float:
+        """Return until when the last look of the cluster counted: Unix time in seconds; 0 before the first."""
+
+    def load(self, operation_ids: Sequence[str]) -> dict[str, Watch]:
+        """Return the watches of these rollouts; those that have none are absent."""
+
+    def save(
+        self, cluster: str, span: tuple[float, float], watches: Mapping[str, Watch], points: Mapping[str, Point]
+    ) -> None:
+        """Keep the watches, add a point to each chart, and remember until when the cluster was looked at.
+
+        `span` is from when until when this look counted: what `looked_until` said at its start, and what it says from
+        now on. All or nothing, so that no request is counted twice; Conflict when another look was saved since then.
+        """
+
+    def points(self, operation_id: str) -> list[Point]:
+        """Return the points of a rollout's chart, oldest first; old ones are thinned out, so there are never many."""
 
 
 class Cards(Protocol):
@@ -146,6 +203,9 @@ class Cards(Protocol):
 
         Raises Unavailable when nobody could be told now.
         """
+
+    def picture(self, operation: Operation, points: Sequence[Point]) -> Operation:
+        """Draw the chart of a rollout and put it on its card; returns the operation with the picture. Never raises."""
 
     def announce(self, operation: Operation, entry: str) -> None:
         """Put one line about a finished change into the audit channel. `entry` is number and hash. Never raises."""

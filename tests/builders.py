@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from mesh.domain.commands import Command, Target
-from mesh.domain.gates import Reading
+from mesh.domain.counts import Buckets, Counts
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Event, Operation, Origin, Step
 from mesh.domain.policy import Actor
@@ -67,9 +68,21 @@ def operation(text: str = "promote api 50", **changes: Any) -> Operation:
     return Operation(**{**defaults, **changes})
 
 
-def healthy(**changes: Any) -> Reading:
-    """Readings of a healthy arm with plenty of traffic."""
-    return Reading(**{"requests": 1000.0, "success": 99.95, "p99_ms": 180.0, "age_s": 1.0, **changes})
+BOUNDS_MS = (1.0, 5.0, 10.0, 20.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 10_000.0, math.inf)
+
+
+def healthy(*, requests: float = 1000.0, success: float = 99.95, p99_ms: float = 180.0) -> Counts:
+    """Counts of a healthy arm with plenty of traffic; success in per cent."""
+    return Counts(requests, requests * (100.0 - success) / 100.0, buckets=_buckets(requests, p99_ms))
+
+
+def _buckets(requests: float, p99_ms: float) -> Buckets:
+    """Return buckets of which 99 % lie within `p99_ms`, which must be under 10 s."""
+    high = next(bound for bound in BOUNDS_MS if bound > p99_ms)
+    low = max((bound for bound in BOUNDS_MS if bound <= p99_ms), default=0.0)
+    place = (p99_ms - low) / (high - low)
+    under = requests * (0.99 - place) / (1 - place)
+    return tuple((bound, requests if bound >= high else under * bound / low) for bound in BOUNDS_MS)
 
 
 def command(text: str) -> Command:

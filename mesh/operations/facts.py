@@ -11,6 +11,7 @@ from mesh.domain.grammar import format_command
 from mesh.domain.operations import Event, Operation, Origin, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
+from mesh.domain.rollouts import Rollout
 
 
 def of_event(operation: Operation, event: Event, **more: Any) -> dict[str, Any]:
@@ -22,6 +23,7 @@ def of_event(operation: Operation, event: Event, **more: Any) -> dict[str, Any]:
         **_who(operation.actor, operation.origin),
         **_what(operation.command, operation.target),
         "text": event.text,
+        **({"by": event.by} if event.by else {}),
         **more,
     }
 
@@ -46,9 +48,22 @@ def of_plan(plan: Plan, gates: tuple[GateResult, ...]) -> dict[str, Any]:
     }
 
 
+def of_rollout(rollout: Rollout, gates: tuple[GateResult, ...]) -> dict[str, Any]:
+    """Return where a rollout stands, why, by whom, and the evidence."""
+    return {
+        "phase": str(rollout.phase),
+        "position": rollout.at + 1,
+        "share": rollout.current.share,
+        "why": rollout.why,
+        "move": rollout.move,
+        "gates": [asdict(result) for result in gates],
+    }
+
+
 def _who(actor: Actor, origin: Origin) -> dict[str, Any]:
     return {"actor": actor.user, "team": actor.team, "way": origin.way, "channel": origin.channel}
 
 
 def _what(command: Command, target: Target) -> dict[str, Any]:
-    return {"command": format_command(command), "target": str(target), "reason": command.reason}
+    of = {"rollout": command.rollout} if command.rollout else {}
+    return {"command": format_command(command), "target": str(target), "reason": command.reason, **of}

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 
+from mesh.domain.burning import judge_burn
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target
+from mesh.domain.counts import Counts
 from mesh.domain.errors import Refused, Unavailable
-from mesh.domain.gates import GateResult, Verdict, judge, judge_capacity, overall
-from mesh.domain.plans import ArmChange, Plan
+from mesh.domain.gates import GateResult, Limits, Verdict, judge_capacity, judge_first, overall
+from mesh.domain.measures import Measured, Subject
+from mesh.domain.plans import ArmChange, Plan, Roles
 from mesh.domain.routes import Arm, Route
+from mesh.domain.trials import Pair, Tick, judge_blind, judge_once
 from mesh.ports import Cluster, Metrics, Ready
 
 
@@ -21,27 +25,85 @@ def judge_plan(
     """Judge every arm that rises: by its traffic where it has some, and by the ready endpoints that are to carry it.
 
     An arm without traffic now may have failed its gates minutes ago; that still counts, or going down to 0 and up again
-    would be a way round them. That nothing is known of it does not. An arm that falls needs nothing. Traffic that goes
-    back to stable needs one ready endpoint there and no gates. `sources` are cluster and metrics.
+    would be a way round them. That nothing is known of it limits how much it may get at once. An arm that falls needs
+    nothing. Traffic that goes back to stable needs one ready endpoint there and no gates. `sources` are cluster and
+    metrics.
     """
-    arms = {arm.name: arm for arm in route.arms}
     cluster, metrics = sources
-    capacity = _Capacity(plan, route, target, cluster, load_max=catalog.service(target).limits.load_max)
+    limits = catalog.service(target).limits
+    judge = RouteJudge(route, target, Roles(plan.stable, plan.canary), limits=limits, metrics=metrics)
+    changes = {change.name: change for change in plan.arms}
     rows: list[GateResult] = []
     for name in plan.judged:
-        rows += judge_arm(arms[name], target, catalog=catalog, metrics=metrics)
-        rows.append(capacity.judge(name, untold=Verdict.UNKNOWN))
+        rows += judge.arm(name)
     for name in plan.exposed:
-        rows.append(capacity.judge(name, untold=Verdict.FAIL))
-        lately = judge_arm(arms[name], target, catalog=catalog, metrics=metrics)
-        rows += lately if overall(lately) is Verdict.FAIL else ()
+        lately = judge.arm(name)
+        known = overall(lately) is not Verdict.UNKNOWN
+        rows += lately if known else judge_first(name, changes[name].share_after, limits)
+    if plan.judged or plan.exposed:
+        rows += judge.service()
+    return (*rows, *judge_endpoints(plan, route, target, cluster=cluster, load_max=limits.load_max))
+
+
+def judge_endpoints(
+    plan: Plan, route: Route, target: Target, *, cluster: Cluster, load_max: float
+) -> tuple[GateResult, ...]:
+    """Judge whether ready endpoints can carry what the plan gives to each arm that rises, stable included."""
+    capacity = _Capacity(plan, route, target, cluster, load_max=load_max)
+    rows = [capacity.judge(name, untold=Verdict.UNKNOWN) for name in plan.judged]
+    rows += [capacity.judge(name, untold=Verdict.FAIL) for name in plan.exposed]
     return (*rows, *capacity.judge_return())
 
 
-def judge_arm(arm: Arm, target: Target, *, catalog: Catalog, metrics: Metrics) -> tuple[GateResult, ...]:
-    """Judge one arm by its traffic over the window of its service."""
-    limits = catalog.service(target).limits
-    return judge(arm.name, metrics.read(arm, target, window_s=limits.window_s), limits)
+class RouteJudge:
+    """The arms of one route by their traffic, over the window of their service; everything is asked once."""
+
+    def __init__(self, route: Route, target: Target, roles: Roles, *, limits: Limits, metrics: Metrics) -> None:
+        """Judge by `limits`; arms are compared with the stable one of `roles`, where that is known."""
+        self._arms = {arm.name: arm for arm in route.arms}
+        self._subject = Subject.of(target, route)
+        self._target = target
+        self._stable = roles.stable
+        self._limits = limits
+        self._metrics = metrics
+
+    def arm(self, name: str) -> tuple[GateResult, ...]:
+        """Judge one arm: floor, absolute limits, comparison, and what administrators added."""
+        measured, limits = self._measured, self._limits
+        pair = Pair(name, self._stable if self._stable != name and limits.compare else "")
+        if why := blindness(measured, name, limits):
+            rows = judge_blind(pair, limits, why, window_s=limits.window_s)
+        else:
+            counts = measured.counts
+            tick = Tick(limits.window_s, counts.get(self._stable, Counts()), counts.get(name, Counts()))
+            rows = judge_once(tick, pair, limits)
+        queried = (replace(row, query=row.query or " ; ".join(measured.queries)) for row in rows)
+        return (*queried, *judge_custom(self._arms[name], self._target, limits, self._metrics))
+
+    def service(self) -> tuple[GateResult, ...]:
+        """Judge the service as a whole: nothing is promoted into an incident."""
+        if not self._limits.slo:
+            return ()
+        burn = self._metrics.burns(self._target.cluster, [self._subject])[0]
+        return judge_burn(burn, slo=self._limits.slo, service=self._target.service)
+
+    @cached_property
+    def _measured(self) -> Measured:
+        cluster, window_s = self._target.cluster, self._limits.window_s
+        return self._metrics.measure(cluster, [self._subject], until=0, seconds=window_s)[0]
+
+
+def blindness(measured: Measured, name: str, limits: Limits) -> str:
+    """Say why nothing can be told of an arm, or return an empty string: no answer, no label, or only old samples."""
+    if why := measured.blindness(name):
+        return why
+    old = measured.age_s is not None and measured.age_s > limits.max_age_s
+    return f"the newest sample is {measured.age_s:.0f} s old" if old else ""
+
+
+def judge_custom(arm: Arm, target: Target, limits: Limits, metrics: Metrics) -> tuple[GateResult, ...]:
+    """Judge what administrators wrote for the service: one query for each."""
+    return tuple(metrics.ask(gate, arm, target, window_s=limits.window_s) for gate in limits.custom)
 
 
 class _Capacity:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from mesh.domain.counts import Counts
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.gates import Verdict
+from mesh.domain.measures import Subject
 from mesh.domain.operations import Operation, Step
 from mesh.domain.plans import Plan
 from mesh.domain.routes import Route
@@ -57,4 +59,11 @@ def _split(stage: Stage, operation: Operation, plan: Plan, since: float) -> Spli
 
 
 def _counts(stage: Stage, operation: Operation, route: Route, window_s: int) -> dict[str, float]:
-    return {arm.name: stage.metrics.count(arm, operation.target, window_s=window_s) for arm in route.arms}
+    """Return the requests of each arm; raise Refused when nothing can ever tell, Unavailable when not now."""
+    subject = Subject.of(operation.target, route)
+    measured = stage.metrics.measure(operation.target.cluster, [subject], until=0, seconds=window_s)[0]
+    for untold in measured.problems.values():
+        raise Refused(untold)
+    if measured.problem:
+        raise Unavailable(measured.problem)
+    return {arm.name: measured.counts.get(arm.name, Counts()).requests for arm in route.arms}

@@ -11,8 +11,10 @@ from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import ArmStatus, Operation, RouteStatus
 from mesh.domain.routes import STAMP_OPERATION, Arm, Route
 from mesh.operations.choosing import choose, is_chosen, key, roles
-from mesh.operations.judging import judge_arm, judge_plan
+from mesh.operations.judging import RouteJudge, judge_plan
 from mesh.operations.planning import make_plan
+from mesh.operations.rollouts import first_step
+from mesh.operations.telling import where
 from mesh.ports import Cluster, Metrics, Operations
 
 
@@ -21,13 +23,13 @@ def read(
 ) -> Operation:
     """Return the operation with what it asked for filled in; raises what planning and choosing raise."""
     if operation.command.verb is Verb.STATUS:
-        return _status(operation, catalog, sources[0])
+        return _status(operation, catalog, operations, sources[0])
     if operation.command.verb is Verb.GATES:
         return _gates(operation, catalog, sources)
     return _dry_run(operation, catalog, operations, sources)
 
 
-def _status(operation: Operation, catalog: Catalog, cluster: Cluster) -> Operation:
+def _status(operation: Operation, catalog: Catalog, operations: Operations, cluster: Cluster) -> Operation:
     target = operation.target
     if not target.service:
         return _overview(operation, catalog, cluster)
@@ -35,8 +37,18 @@ def _status(operation: Operation, catalog: Catalog, cluster: Cluster) -> Operati
     routes = [route for route in cluster.routes(target) if is_chosen(route, command.route)]
     if not routes:
         choose(cluster, target, service, command)  # raises, with the names there are
-    statuses = tuple(route_status(route, target, service, cluster) for route in routes)
+    running = operations.rollout(target)
+    statuses = tuple(
+        replace(route_status(route, target, service, cluster), rollout=_rollout(running, route)) for route in routes
+    )
     return replace(operation, statuses=statuses, outcome=_weights_in_words(statuses))
+
+
+def _rollout(running: Operation | None, route: Route) -> str:
+    """Say what a rollout is doing with this route; an empty string where none is."""
+    if running is None or running.plan is None or (running.plan.uid, running.plan.rule) != (route.uid, route.rule):
+        return ""
+    return f"A canary is under way: {where(running)}, {running.id}"
 
 
 def _overview(operation: Operation, catalog: Catalog, cluster: Cluster) -> Operation:
@@ -84,13 +96,15 @@ def _gates(operation: Operation, catalog: Catalog, sources: tuple[Cluster, Metri
     service = catalog.service(target)
     route = choose(sources[0], target, service, operation.command)
     found = roles(route, service)
-    rows = {arm.name: judge_arm(arm, target, catalog=catalog, metrics=sources[1]) for arm in route.arms}
+    judge = RouteJudge(route, target, found, limits=service.limits, metrics=sources[1])
+    rows = {arm.name: judge.arm(arm.name) for arm in route.arms}
+    whole = judge.service()
     judged = rows[found.canary] if found.canary else tuple(row for arm in rows.values() for row in arm)
-    verdict = overall(judged)
+    verdict = overall((*judged, *whole))
     return replace(
         operation,
         statuses=(route_status(route, target, service, sources[0]),),
-        gates=tuple(row for arm in rows.values() for row in arm),
+        gates=(*(row for arm in rows.values() for row in arm), *whole),
         outcome=f"{found.canary or 'All arms'}: {_VERDICT_WORDS[verdict]}",
     )
 
@@ -105,7 +119,12 @@ _VERDICT_WORDS = {
 def _dry_run(
     operation: Operation, catalog: Catalog, operations: Operations, sources: tuple[Cluster, Metrics]
 ) -> Operation:
-    plan, route = make_plan(operation, catalog, sources[0], operations)
+    steps = ""
+    if operation.command.verb is Verb.CANARY:
+        strategy, plan, route = first_step(operation, catalog, sources[0], operations)
+        steps = f"; then {strategy.in_words}" if strategy.in_words else ""
+    else:
+        plan, route = make_plan(operation, catalog, sources[0], operations)
     rows = judge_plan(plan, route, operation.target, catalog=catalog, sources=sources)
     verdict = overall(rows) if rows else Verdict.PASS
     would = {
@@ -114,7 +133,7 @@ def _dry_run(
         Verdict.UNKNOWN: "It would be refused now: the gates cannot decide",
     }[verdict]
     return replace(
-        operation, plan=plan, gates=rows, outcome=would if plan.changes else "The weights already are as asked"
+        operation, plan=plan, gates=rows, outcome=would + steps if plan.changes else "The weights already are as asked"
     )
 
 

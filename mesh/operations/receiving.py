@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,12 +14,11 @@ from mesh.domain.operations import Event, Operation, Origin, State, Step
 from mesh.domain.policy import Actor, Role, is_member, named_groups
 from mesh.operations import facts
 from mesh.operations.authorising import authorise
+from mesh.operations.naming import new_id
 from mesh.ports import Directory, Operations, Receipt, Time
 
 PATIENCE_S = 120.0
 """A change still queued after this long expires: nobody wants their promotion to happen out of the blue later."""
-
-_ID_ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"  # no 0/o, 1/i/l: people read ids to each other
 
 
 @dataclass(frozen=True)
@@ -142,9 +140,8 @@ def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, targ
 
 def _new(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Operation:
     now = desk.time.now()
-    name = "op-" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
     return Operation(
-        id=name,
+        id=new_id(),
         command=command,
         target=target,
         actor=actor,

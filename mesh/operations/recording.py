@@ -17,6 +17,9 @@ TELL_AGAIN_S = 5.0
 """When to try again to tell people the end, after Slack could not take it; later and later, up to the next number."""
 TELL_AGAIN_MOST_S = 600.0
 
+KEEP_TRIES = 5
+"""How often what was shown is written beside what others write of the same operation."""
+
 _WITH_PLAN = frozenset({Step.PATCHING, Step.FORCED, Step.REFUSED})
 
 log = logging.getLogger(__name__)
@@ -32,19 +35,22 @@ class Record:
     def __init__(self, stage: Stage, operation: Operation, lease: Lease | None) -> None:
         """Hold `operation`; with a `lease`, nothing can be written once it is lost."""
         self.operation = operation
+        self.lease = lease
         self._stage = stage
-        self._lease = lease
 
-    def tell(self, state: State, step: Step, text: str = "", **changes: Any) -> None:
+    def tell(self, state: State, step: Step, text: str = "", *, by: str = "", **changes: Any) -> None:
         """Move the operation and write the step into its story and into the audit log, all or nothing.
 
-        Raises LeftToTheNext when that cannot be written.
+        `by` is the person who made it happen, where that is not whoever asked for the operation. Raises LeftToTheNext
+        when that cannot be written.
         """
-        event = Event(step, self._stage.time.now(), text)
+        event = Event(step, self._stage.time.now(), text, by)
         operation = self.operation.move(state, event, **changes)
         more: dict[str, Any] = {"state": str(state)}
         if step in _WITH_PLAN and operation.plan:
             more |= facts.of_plan(operation.plan, operation.gates)
+        if operation.rollout:
+            more |= facts.of_rollout(operation.rollout, operation.gates)
         # Readings leave one line (that they were asked for), or the log would drown in them.
         entries = [facts.of_event(operation, event, **more)] if operation.command.changes_traffic else []
         self._commit(operation, *entries)
@@ -57,27 +63,28 @@ class Record:
         """Tell an end that an error made, with its hint and choices. Raises LeftToTheNext."""
         self.end(state, step, error.message.removesuffix("."), hint=error.hint, choices=error.choices)
 
-    def show(self) -> None:
-        """Show how far it is. That is worth no delay and no failure: only the end must reach people."""
+    def show(self, drawn: Operation | None = None) -> None:
+        """Show how far it is. That is worth no delay and no failure: only the end must reach people.
+
+        `drawn` is the operation with what need not be on record, such as the verdicts of a moment.
+        """
         try:
-            shown = self._stage.cards.show(self.operation)
+            shown = self._stage.cards.show(drawn or self.operation)
         except Unavailable as error:
             log.warning("%s runs and could not be shown: %s", self.operation.id, error.message)
             return
         except Exception:
             log.exception("a bug kept the card of %s from being drawn", self.operation.id)
             return
-        if shown.card != self.operation.card:
-            self._commit(shown)
+        self._keep(shown)
 
-    def report(self) -> None:
+    def report(self, drawn: Operation | None = None) -> None:
         """Tell people the end; only then is the operation settled. Tried again later when Slack does not take it."""
-        shown = self._told(self.operation)
+        shown = self._told(drawn or self.operation)
         if shown is None:
             return
-        if shown.card != self.operation.card:
-            self._commit(shown)
-            shown = self.operation
+        self._keep(shown)
+        shown = self.operation
         if shown.command.changes_traffic:
             entry = self._stage.auditlog.latest(shown.id)
             self._stage.cards.announce(shown, f"{entry.facts['seq']} {entry.hash[:12]}" if entry else "")
@@ -105,9 +112,22 @@ class Record:
             self._stage.operations.later(operation.id, seconds=pause)
             return None
 
+    def _keep(self, shown: Operation) -> None:
+        """Write down what people were shown, and where; also where the operation went on meanwhile."""
+        seen: dict[str, Any] = {"card": shown.card, "told": shown.told, "chart": shown.chart}
+        for _ in range(KEEP_TRIES):
+            if all(getattr(self.operation, name) == value for name, value in seen.items()):
+                return
+            try:
+                self.operation = self._stage.operations.commit(replace(self.operation, **seen), lease=self.lease)
+            except Conflict:
+                self.operation = self._stage.operations.get(self.operation.id)
+            except (LostLease, Unavailable) as error:
+                raise LeftToTheNext(error.message) from error
+
     def _commit(self, operation: Operation, *entries: dict[str, Any]) -> None:
         """Write to the store. When that fails, nothing may be concluded: what was done is found on the object later."""
         try:
-            self.operation = self._stage.operations.commit(operation, entries, lease=self._lease)
+            self.operation = self._stage.operations.commit(operation, entries, lease=self.lease)
         except (LostLease, Conflict, Unavailable) as error:
             raise LeftToTheNext(error.message) from error

@@ -1,42 +1,25 @@
-"""Running an operation in a worker: resume or start, plan, judge, write down, patch, read back, tell.
-
-A worker may die between any two lines. What is on record then decides how the next one goes on; our stamp on the object
-and its generation tell whether the patch arrived.
-"""
+"""Running an operation in a worker: begin or resume, work alone on its service, show, tell, look whether it took."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 
 from mesh.domain.commands import Verb
-from mesh.domain.errors import Denied, Held, MeshbotError, NotFound, Refused, Unavailable
-from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
-from mesh.domain.plans import Plan
-from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import measuring, reading
-from mesh.operations.authorising import authorise_again
-from mesh.operations.choosing import rollback
-from mesh.operations.judging import judge_plan
-from mesh.operations.patching import ACCEPTED_AGAIN_S, LOOK_AGAIN_S, Patching, TryLater
-from mesh.operations.planning import make_plan
+from mesh.operations import measuring
+from mesh.operations.patching import ACCEPTED_AGAIN_S, LOOK_AGAIN_S
 from mesh.operations.recording import LeftToTheNext, Record
+from mesh.operations.rollouts import advance_alone
+from mesh.operations.showing import picture, show_rollout
 from mesh.operations.stage import Stage
-from mesh.operations.undoing import may_be_written
+from mesh.operations.working import Work, expired
 
 LOCK_WAIT_S = 0.5
 """How long a worker waits for another change of the same service before it gives its place to the next job."""
 SLOWEST_SLACK_S = 15.0
 """Longer than posting a card can take: two tries of 5 s and a pause of 2 s."""
-REPLANS = 3
-"""How often an operation is planned anew because somebody else wrote first."""
 LOCK_AGAIN_S = 0.5
 """When to try again for the place of another change of the same service."""
-GIVE_UP_S = 60.0
-"""How long a patch is looked for; after that people are told that its outcome is not known."""
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +31,10 @@ def run(operation_id: str, stage: Stage) -> Operation:
         if not operation.done:
             operation = _begun(stage, operation)
         if not operation.done:
-            awaited = operation.patch_step is Step.AWAITING
-            operation = _worked(stage, operation)
-            if operation.patch_step is Step.AWAITING and not awaited:
-                operation = _shown(stage, operation)
+            operation = _carried_on(stage, operation)
+        if operation.done and operation.command.rollout and not operation.reported:
+            # First the rollout learns of its step, so that the canary is watched from its first request on.
+            _heard(stage, operation.command.rollout)
         if operation.done and not operation.reported:
             operation = _reported(stage, operation)
         if operation.reported and operation.to_be_measured:
@@ -62,10 +45,24 @@ def run(operation_id: str, stage: Stage) -> Operation:
     return operation
 
 
+def _heard(stage: Stage, rollout_id: str) -> None:
+    """Let a rollout see that its step has ended; whoever looks next sees it, too."""
+    advance_alone(stage, stage.operations.get(rollout_id), watch=None)
+
+
+def _carried_on(stage: Stage, operation: Operation) -> Operation:
+    """Do the work, and show what is worth showing before the end."""
+    awaited = operation.patch_step is Step.AWAITING
+    operation = _worked(stage, operation)
+    if operation.patch_step is Step.AWAITING and not awaited:
+        return _shown(stage, operation)
+    return show_rollout(stage, operation) if operation.active_rollout else operation
+
+
 def _begun(stage: Stage, operation: Operation) -> Operation:
     """Let a queued operation begin and show its card, or expire. Before the lock: Slack's pace is nobody else's."""
     record = Record(stage, operation, None)
-    if not operation.went(Step.PATCHING) and _expired(record, stage.time.now()):
+    if not operation.went(Step.PATCHING) and expired(record, stage.time.now()):
         return record.operation
     if operation.state is not State.QUEUED:
         return operation
@@ -78,20 +75,10 @@ def _begun(stage: Stage, operation: Operation) -> Operation:
     return record.operation
 
 
-def _expired(record: Record, now: float) -> bool:
-    """End what nobody waits for any more: what comes late, begun or not, comes out of the blue."""
-    operation = record.operation
-    if not operation.deadline or now <= operation.deadline:
-        return False
-    text = f"It waited {now - operation.created_at:.0f} s for its turn, so it was not carried out"
-    record.end(State.EXPIRED, Step.EXPIRED, text, hint="Nothing was changed. Repeat it if it is still wanted.")
-    return True
-
-
 def _worked(stage: Stage, operation: Operation) -> Operation:
     """Do the work; a change does it alone on its service."""
     if not operation.command.changes_traffic:
-        return _Run(stage, Record(stage, operation, None)).work()
+        return Work(stage, Record(stage, operation, None)).work()
     with stage.locks.hold(str(operation.target), wait_s=LOCK_WAIT_S) as lease:
         if lease is None:
             stage.operations.later(operation.id, seconds=LOCK_AGAIN_S)
@@ -99,16 +86,19 @@ def _worked(stage: Stage, operation: Operation) -> Operation:
         fresh = stage.operations.get(operation.id)
         if fresh.done:
             return fresh
+        if fresh.command.steers or fresh.command.verb is Verb.CANARY:
+            # Neither writes weights: the operations that they start look after what others left.
+            return Work(stage, Record(stage, fresh, lease)).work()
         for other in stage.operations.beside(operation):
             if other.patch_is_open:
                 # Left by a dead worker: found out before anything is planned on top of it, or nobody could know later.
-                left = _Run(stage, Record(stage, other, lease))
+                left = Work(stage, Record(stage, other, lease))
                 left.settle()
                 # A rollback is right on top of anything, and shuts out what may still be on its way.
                 if left.operation.patch_is_open and operation.command.verb is not Verb.ROLLBACK:
                     stage.operations.later(operation.id, seconds=LOOK_AGAIN_S)
                     return fresh
-        return _Run(stage, Record(stage, fresh, lease)).work()
+        return Work(stage, Record(stage, fresh, lease)).work()
 
 
 def _shown(stage: Stage, operation: Operation) -> Operation:
@@ -129,193 +119,5 @@ def _reported(stage: Stage, operation: Operation) -> Operation:
             return operation
         record = Record(stage, stage.operations.get(operation.id), lease)
         if not record.operation.reported:
-            record.report()
+            record.report(picture(stage, record.operation))
         return record.operation
-
-
-class _Run:
-    """One worker's try at one operation."""
-
-    def __init__(self, stage: Stage, record: Record) -> None:
-        self.stage = stage
-        self.record = record
-        self.patching = Patching(stage, record)
-
-    @property
-    def operation(self) -> Operation:
-        """The operation as the store has it."""
-        return self.record.operation
-
-    def work(self) -> Operation:
-        """Go as far as possible; every error becomes an end here, or is left to the next worker."""
-        with self._told_errors():
-            if self.operation.story[-1].step not in (Step.CHECKING, Step.RESUMED, Step.AWAITING):
-                self.record.tell(State.RUNNING, Step.RESUMED, "taken up again after an interruption")
-            if self.operation.command.changes_traffic:
-                self._change()
-            else:
-                self._read()
-        return self.operation
-
-    def settle(self) -> None:
-        """Find out what became of a patch that a dead worker left, and do nothing more."""
-        with self._told_errors():
-            if self.operation.story[-1].step is not Step.AWAITING:
-                self.record.tell(State.RUNNING, Step.RESUMED, "looked after, for another change of this service came")
-            self.patching.was_applied()
-
-    def _read(self) -> None:
-        stage = self.stage
-        sources = (stage.cluster, stage.metrics)
-        found = reading.read(self.operation, catalog=stage.catalog, operations=stage.operations, sources=sources)
-        answers = {"statuses": found.statuses, "gates": found.gates, "plan": found.plan}
-        self.record.end(State.SUCCEEDED, Step.UNCHANGED, found.outcome, **answers)
-
-    # --- changing traffic ----------------------------------------------------------------------------------------
-
-    def _change(self) -> None:
-        # First what is done already: a right that was lost since must not turn a patch that arrived into a refusal.
-        if self.patching.was_applied() or _expired(self.record, self.stage.time.now()):
-            return
-        self._authorise()
-        self._not_overtaken()
-        for _ in range(REPLANS):
-            if self._try_once():
-                return
-        if not self.operation.went(Step.CONFLICT):
-            raise Unavailable(
-                f"The API server did not take the patch in {REPLANS} tries; nothing was written.",
-                hint="Look at its health and at /mesh status, then repeat.",
-            )
-        raise Refused(
-            f"The route was changed by somebody else {REPLANS} times while this ran; nothing was written.",
-            hint="See who writes to it (/mesh status), then repeat.",
-        )
-
-    def _try_once(self) -> bool:
-        """Plan, judge, write down, patch; False when somebody else wrote to the object first."""
-        stage = self.stage
-        plan, route = make_plan(self.operation, stage.catalog, stage.cluster, stage.operations)
-        self._same_wish(plan)
-        if not plan.changes:
-            self.record.end(State.SUCCEEDED, Step.UNCHANGED, "The weights already are as asked", plan=plan)
-            return True
-        self._settle_stamped(route)
-        sources = (stage.cluster, stage.metrics)
-        gates = judge_plan(plan, route, self.operation.target, catalog=stage.catalog, sources=sources)
-        self._judge(plan, gates)
-        self.record.tell(State.RUNNING, Step.PATCHING, plan.label, plan=plan, gates=gates)
-        return self.patching.send(plan)
-
-    def _settle_stamped(self, route: Route) -> None:
-        """Write down the arrival of another service's change of this object before our stamp covers its trace."""
-        try:
-            other = self.stage.operations.get(route.annotation(STAMP_OPERATION))
-        except (NotFound, Unavailable):
-            return
-        if other.patch_is_open and other.target != self.operation.target:
-            # Without its lock: the revision lets only one worker write, and nothing is patched here.
-            _Run(self.stage, Record(self.stage, other, None)).settle()
-
-    def _authorise(self) -> None:
-        """Rights may have changed since the request."""
-        stage = self.stage
-        verdict = authorise_again(self.operation, stage.catalog, stage.directory, now=stage.time.now())
-        if not verdict.allowed:
-            raise Denied(f"No longer allowed: {verdict.why}.", hint="Nothing was changed.")
-
-    def _not_overtaken(self) -> None:
-        """Refuse what a newer change has overtaken: who rolls back means what still waits in the queue, too."""
-        op = self.operation
-        if op.command.verb is Verb.ROLLBACK:
-            return
-        for newer in self.stage.operations.beside(op):
-            # Also one that did not end well: traffic went back, and nobody accepted it, or read it back, in time.
-            if may_be_written(newer) and newer.created_at > op.created_at:
-                raise Refused(
-                    f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
-                    hint="Nothing was changed. Repeat it if it is still wanted.",
-                )
-
-    def _same_wish(self, plan: Plan) -> None:
-        """Refuse a plan made again that is not the one made before: same object, same weights before and after."""
-        former = self.operation.plan
-        # "Everything to stable" is the same wish whatever the weights were before.
-        absolute = self.operation.command.verb is Verb.ROLLBACK
-        if former is not None and former.intent != plan.intent and not absolute:
-            raise Refused(
-                f"The weights of {plan.label} changed while this ran: "
-                f"{former.shares_before} became {plan.shares_before}.",
-                hint="Nothing was changed. Repeat it if it is still wanted.",
-            )
-
-    def _judge(self, plan: Plan, gates: tuple[GateResult, ...]) -> None:
-        """Refuse what the gates do not pass, with the numbers on record; `--force` is told, loudly, and goes on."""
-        verdict = overall(gates) if gates else Verdict.PASS
-        if verdict is Verdict.PASS:
-            return
-        why = "; ".join(f"{row.arm} {row.name}: {row.why}" for row in gates if row.verdict is verdict)
-        if self.operation.command.force:
-            self.record.tell(State.RUNNING, Step.FORCED, f"gates said {verdict} ({why})", plan=plan, gates=gates)
-            return
-        self.record.operation = replace(self.operation, plan=plan, gates=gates)
-        if verdict is Verdict.FAIL:
-            raise _failed(self.operation, gates, why)
-        raise Held(f"Gates could not decide: {why}.", hint=f"The weights stay. {_remedy(gates)}")
-
-    # --- errors --------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _told_errors(self) -> Iterator[None]:
-        """Turn an error into an end by its type, here and nowhere else: refused, failed, or tried again later."""
-        try:
-            yield
-        except LeftToTheNext:
-            raise
-        except TryLater as error:
-            self._later(error)
-        except Refused as error:
-            self.record.fail(State.REFUSED, Step.REFUSED, error)
-        except MeshbotError as error:
-            self.record.fail(State.FAILED, Step.FAILED, error)
-        except Exception as error:  # noqa: BLE001 (a bug must end the operation and be told, not be tried for ever)
-            self.record.fail(State.FAILED, Step.FAILED, _incident(self.operation, error))
-
-    def _later(self, error: TryLater) -> None:
-        sent = next(event.at for event in reversed(self.operation.story) if event.step is Step.PATCHING)
-        if self.stage.time.now() - sent > GIVE_UP_S:
-            text = f"The patch was sent and its outcome is not known: {error.message}"
-            hint = "Look at the object before doing anything else."
-            self.record.fail(State.FAILED, Step.FAILED, Unavailable(text, hint=hint))
-            return
-        self.stage.operations.later(self.operation.id, seconds=error.seconds)
-
-
-def _failed(operation: Operation, gates: tuple[GateResult, ...], why: str) -> Refused:
-    """Say what to do where a gate failed; who is going back already is not told to roll back."""
-    message, overrule = f"Gates failed: {why}.", 'overrule this with --force --reason "why".'
-    if all(row.name == "ready" for row in gates if row.verdict is Verdict.FAIL):
-        return Refused(message, hint=f"The weights stay. Bring up more ready endpoints, or {overrule}")
-    if operation.command.goes_back:
-        return Refused(message, hint=f"The weights stay. Mend it, or {overrule}")
-    if operation.plan and not any(arm.share_before for arm in operation.plan.arms if arm.name != operation.plan.stable):
-        look = "Look at the canary, which has no traffic now; mend it, or"
-        return Refused(message, hint=f"The weights stay. {look} {overrule}")
-    back = rollback(operation.command)
-    return Refused(message, hint="The weights stay. Look at the canary, or roll back.", choices=(back,))
-
-
-def _remedy(gates: tuple[GateResult, ...]) -> str:
-    """Say what would let the gates decide: traffic where the metrics answered, else the metrics themselves."""
-    measured = [row for row in gates if row.name != "ready"]
-    if any(row.value is not None or "no traffic" in row.why for row in measured):
-        return "Wait for more traffic, then repeat."
-    return "See that the metrics server is there and answers (meshbot doctor), then repeat."
-
-
-def _incident(operation: Operation, error: Exception) -> MeshbotError:
-    log.error("a bug stopped %s", operation.id, exc_info=error)
-    return MeshbotError(
-        f"A bug in meshbot stopped this operation ({type(error).__name__}).",
-        hint=f"Look at /mesh status {operation.target.service}; the worker's log has the details under {operation.id}.",
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mesh.domain.catalog import Catalog
-from mesh.ports import AuditLog, Cards, Cluster, Directory, Locks, Metrics, Operations, Time
+from mesh.ports import AuditLog, Cards, Cluster, Directory, Locks, Metrics, Operations, Time, Watches
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Stage:
     locks: Locks
     cluster: Cluster
     metrics: Metrics
+    watches: Watches
     auditlog: AuditLog
     cards: Cards
     directory: Directory

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mesh.domain.catalog import Catalog, Cluster, Service
-from mesh.domain.gates import Reading
+from mesh.domain.counts import Counts
 from mesh.domain.operations import Operation, State
 from mesh.domain.policy import Actor
 from mesh.operations.running import run
@@ -30,7 +31,7 @@ class RealBench(Bench):
 
     real: ClusterPort
     clusters: tuple[Cluster, ...] = (Cluster("demo", namespace="mesh-demo"),)
-    readings: dict[str, Reading] = field(default_factory=lambda: {arm: healthy() for arm in ARMS})
+    readings: Mapping[str, Counts | str] = field(default_factory=lambda: {arm: healthy() for arm in ARMS})
 
     @property
     def catalog(self) -> Catalog:

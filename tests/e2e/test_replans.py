@@ -11,7 +11,7 @@ from mesh.domain.commands import Target
 from mesh.domain.operations import State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.routes import Route
-from mesh.operations.running import REPLANS
+from mesh.operations.working import REPLANS
 from tests.e2e.admin import Admin, Obj, until
 from tests.e2e.bench import RealBench
 from tests.e2e.objects import apply_example, theirs

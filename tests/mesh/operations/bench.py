@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from chat.memory import FixedDirectory, RecordedCards
 from mesh.domain.audit import AuditEntry
 from mesh.domain.catalog import Catalog, Cluster, Service
-from mesh.domain.gates import Reading
+from mesh.domain.counts import Counts
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, Origin
 from mesh.domain.policy import Actor, Policy, Role
 from mesh.operations.receiving import Desk, receive
 from mesh.operations.running import run
 from mesh.operations.stage import Stage
-from store.memory import MemoryAuditLog, MemoryLocks, MemoryOperations
+from store.memory import MemoryAuditLog, MemoryLocks, MemoryOperations, MemoryWatches
 from tests.builders import JIN, healthy
 from workers.memory import MemoryCluster, MemoryMetrics
 
@@ -25,6 +26,9 @@ HOST = "api.mesh-demo.svc.cluster.local"
 POLICY = Policy(
     (Role("sre", users=(JIN.user,), verbs=("*",)), Role("team", usergroups=("S0TEAM",), verbs=("promote",)))
 )
+
+JUDGED = ("requests", "success", "p99", "errors", "slow")
+"""The rows of an arm that is compared with a stable one."""
 
 
 class SetTime:
@@ -94,7 +98,7 @@ class Bench:
     objects: list[dict[str, Any]] = field(default_factory=lambda: [virtual_service(), *surroundings()])
     services: tuple[Service, ...] = ()
     policy: Policy = POLICY
-    readings: dict[str, Reading] = field(default_factory=lambda: {"v1": healthy(), "v2": healthy()})
+    readings: Mapping[str, Counts | str] = field(default_factory=lambda: {"v1": healthy(), "v2": healthy()})
     members: dict[str, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -105,6 +109,7 @@ class Bench:
         self.log = MemoryAuditLog()
         self.locks = MemoryLocks()
         self.operations = MemoryOperations(self.time, log=self.log, locks=self.locks)
+        self.watches = MemoryWatches(self.operations)
         self.cards = RecordedCards()
         self.directory = FixedDirectory(self.members)
         self.deliveries = itertools.count()
@@ -125,7 +130,7 @@ class Bench:
         parts = {
             name: getattr(self, name) for name in ("catalog", "operations", "locks", "cluster", "metrics", "cards")
         }
-        return Stage(**parts, auditlog=self.log, directory=self.directory, time=self.time)
+        return Stage(**parts, auditlog=self.log, directory=self.directory, time=self.time, watches=self.watches)
 
     def ask(self, text: str, actor: Actor = JIN, *, delivery: str = "", channel: str = "C0PROD") -> Operation:
         """Receive a command; each call is a delivery of its own unless it is named."""

@@ -10,7 +10,7 @@ import pytest
 from mesh.domain.catalog import Service
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import Refused
-from mesh.domain.gates import Reading, Verdict
+from mesh.domain.gates import Verdict
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, Origin, State, Step
 from mesh.operations.patching import ACCEPTED_AGAIN_S
@@ -19,7 +19,7 @@ from mesh.operations.running import SLOWEST_SLACK_S, run
 from tests.builders import JIN, healthy
 from tests.mesh.operations.bench import Bench, _object, endpoints, surroundings, virtual_service
 
-SICK = Reading(requests=1000, success=1.0, p99_ms=9000, age_s=1)
+SICK = healthy(success=1.0, p99_ms=9000)
 Obj = dict[str, Any]
 
 
@@ -99,7 +99,7 @@ def test_roles_are_those_of_the_rule() -> None:
 
 def test_a_round_begun_by_set_is_judged_and_rolled_back_rightly() -> None:
     """v2 has everything; `set` gives v1 10 %; v1 turns out sick: it neither rises unjudged nor is rolled back to."""
-    bench = Bench([virtual_service(), *surroundings(v1=8, v2=8)], readings={"v2": healthy()})
+    bench = Bench([virtual_service(), *surroundings(v1=8, v2=8)])
     bench.do("promote api 100")
     bench.do("set api v1=10 v2=90")
     bench.metrics.readings["v1"] = SICK
@@ -197,7 +197,7 @@ def test_rules_that_share_arms_are_no_alarm() -> None:
     jason = {"match": [{"headers": {"end-user": {"exact": "jason"}}}], "route": arms("api", v2=1)}
     bench = Bench([with_rules(jason, {"route": arms("api", v1=90, v2=10)}), *surroundings()])
     op = bench.do("promote api 50")
-    bench.metrics.readings = {"v1": Reading(requests=500), "v2": Reading(requests=1000)}
+    bench.metrics.readings = {"v1": healthy(requests=500), "v2": healthy(requests=1000)}
     bench.time.at += 95
     split = run(op.id, bench.stage).split
     assert split is not None

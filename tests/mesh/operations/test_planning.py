@@ -9,11 +9,10 @@ import pytest
 
 from chat.cards import card
 from mesh.domain.catalog import Catalog, Cluster, Service
-from mesh.domain.gates import Reading
 from mesh.domain.operations import Operation, State
 from store.memory import MemoryOperations
 from tests.builders import healthy
-from tests.mesh.operations.bench import HOST, Bench, surroundings, virtual_service
+from tests.mesh.operations.bench import HOST, JUDGED, Bench, surroundings, virtual_service
 
 
 def two_rules(first: tuple[int, int] = (90, 10), second: tuple[int, int] = (90, 10)) -> dict[str, Any]:
@@ -216,7 +215,7 @@ def test_reapply_writes_what_we_had_left_if_the_gates_pass() -> None:
     bench.metrics.readings["v2"] = healthy()
     done = bench.do("reapply api")
     assert (done.state, bench.weights()) == (State.SUCCEEDED, [50, 50])
-    assert {row.name for row in done.gates} == {"requests", "success", "p99", "ready"}
+    assert {row.name for row in done.gates} == {*JUDGED, "incident", "ready"}
 
 
 @pytest.mark.parametrize("verb", ["adopt", "reapply"])
@@ -348,7 +347,7 @@ def test_an_owner_is_named_once_on_the_card() -> None:
 
 def test_without_metrics_nobody_is_told_to_wait_for_traffic() -> None:
     """A pod that was counted is no sign that the metrics server answers."""
-    silent = Reading(problem="Prometheus did not answer in 3 s")
+    silent = "Prometheus did not answer in 3 s"
     assert "meshbot doctor" in Bench(readings={"v1": silent, "v2": silent}).do("promote api 50").hint
 
 

@@ -10,15 +10,17 @@ import pytest
 from chat.memory import FixedDirectory
 from mesh.domain.audit import verify
 from mesh.domain.catalog import Service
+from mesh.domain.counts import Counts
 from mesh.domain.errors import Conflict, Denied, NotFound, Unavailable
-from mesh.domain.gates import Reading
+from mesh.domain.measures import Measured
 from mesh.domain.operations import Operation, State
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor, Policy
 from mesh.domain.routes import Route
-from mesh.operations.running import GIVE_UP_S, run
+from mesh.operations.running import run
+from mesh.operations.working import GIVE_UP_S
 from tests.builders import JIN, LEE, healthy
-from tests.mesh.operations.bench import POLICY, Bench, surroundings, virtual_service
+from tests.mesh.operations.bench import JUDGED, POLICY, Bench, surroundings, virtual_service
 
 
 def test_promote_moves_two_integers_and_leaves_a_trail() -> None:
@@ -31,7 +33,7 @@ def test_promote_moves_two_integers_and_leaves_a_trail() -> None:
     assert verify(bench.log.entries(), bench.log.head()) is None
     patching = next(entry for entry in bench.audit() if entry["step"] == "patching")
     assert (patching["before"], patching["after"]) == ({"v1": 90, "v2": 10}, {"v1": 50, "v2": 50})
-    assert {gate["name"] for gate in patching["gates"]} == {"requests", "success", "p99", "ready"}
+    assert {gate["name"] for gate in patching["gates"]} == {*JUDGED, "incident", "ready"}
     assert bench.route_object()["metadata"]["annotations"]["meshbot.dev/operation"] == done.id
 
 
@@ -61,16 +63,16 @@ def test_undo_refuses_when_somebody_changed_the_weights_since() -> None:
 @pytest.mark.parametrize(
     ("reading", "said"),
     [
-        (healthy(success=93.0), "Gates failed: v2 success: below the limit"),
-        (healthy(p99_ms=900.0), "Gates failed: v2 p99: above the limit"),
+        (healthy(success=93.0), "Gates failed: v2 success: v2 fails in 7 % of its requests; at most 1 % may"),
+        (healthy(p99_ms=900.0), "Gates failed: v2 p99: v2 takes over 500 ms in"),
         (
-            Reading(problem="Prometheus did not answer in 3 s"),
+            "Prometheus did not answer in 3 s",
             "could not decide: v2 requests: Prometheus did not answer",
         ),
-        (Reading(), "no traffic reached v2"),
+        (Counts(), "no traffic reached v2"),
     ],
 )
-def test_a_weight_rises_only_on_pass(reading: Reading, said: str) -> None:
+def test_a_weight_rises_only_on_pass(reading: Counts | str, said: str) -> None:
     """Fail and unknown both refuse, in words, with the numbers on the record, and the weights stay."""
     bench = Bench(readings={"v2": reading})
     refused = bench.do("promote api 50")
@@ -135,7 +137,10 @@ def test_status_and_gates_show_roles_shares_and_numbers() -> None:
         ("v1", "stable", 90.0, 2),
         ("v2", "canary", 10.0, 2),
     ]
-    assert len(bench.do("gates api").gates) == 6
+    rows = [(row.arm, row.name) for row in bench.do("gates api").gates]
+    # Stable is compared with nobody.
+    alone = [("v1", name) for name in ("requests", "success", "p99")]
+    assert rows == [*alone, *(("v2", name) for name in JUDGED), ("api", "incident")]
     assert bench.do("status").statuses[0].label == status.statuses[0].label
 
 
@@ -417,16 +422,16 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more() -> None:
     """The fencing token stops a worker that slept through its lease, before it patches."""
     bench = Bench()
     asked = bench.ask("promote api 50")
-    real = bench.metrics.read
+    real = bench.metrics.measure
 
-    def slow(*args: object, **kwargs: object) -> Reading:
+    def slow(*args: object, **kwargs: object) -> list[Measured]:
         bench.locks.take_away(str(asked.target))
         return real(*args, **kwargs)  # type: ignore[arg-type]  # passed through
 
-    bench.metrics.read = slow  # type: ignore[method-assign]  # a pause longer than the lease
+    bench.metrics.measure = slow  # type: ignore[method-assign]  # a pause longer than the lease
     run(asked.id, bench.stage)
     assert bench.weights() == [90, 10]
-    bench.metrics.read = real  # type: ignore[method-assign]  # awake again
+    bench.metrics.measure = real  # type: ignore[method-assign]  # awake again
     assert run(asked.id, bench.stage).state is State.SUCCEEDED
 
 

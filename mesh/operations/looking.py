@@ -1,0 +1,165 @@
+"""A look: every active rollout of a cluster is judged at once, whatever their number, and what is due happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from mesh.domain.burning import judge_burn
+from mesh.domain.counts import Counts
+from mesh.domain.errors import Conflict
+from mesh.domain.gates import GateResult, Limits
+from mesh.domain.measures import Burn, Measured, Subject
+from mesh.domain.operations import Operation
+from mesh.domain.plans import Plan
+from mesh.domain.points import Point
+from mesh.domain.rollouts import MOVES, WATCHED, Rollout
+from mesh.domain.routes import Weights
+from mesh.domain.trials import Pair, Tick, Trial, judge_blind, judge_trial, observe
+from mesh.operations.judging import blindness, judge_custom
+from mesh.operations.rollouts import advance_alone, is_due
+from mesh.operations.stage import Stage
+from mesh.operations.telling import the_plan, the_rollout
+from mesh.ports import Watch
+
+LONGEST_S = 60.0
+"""After a longer pause nobody counts what was in it: it begins anew with one ordinary look."""
+SHORTEST_S = 0.5
+CUSTOM_S = 15.0
+"""How often what administrators wrote in PromQL is asked, for each rollout, in seconds."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look did."""
+
+    rollouts: int = 0
+    """How many were judged."""
+    advanced: int = 0
+    """How many took a transition."""
+
+
+def look(cluster: str, stage: Stage) -> Looked:
+    """Judge every watched rollout of the cluster by what happened since the last look; let happen what is due.
+
+    Any number of these may run at once: one of them counts. Raises Unavailable when the store does not answer.
+    """
+    active = stage.watches.active(cluster)
+    judged = _judged(cluster, stage, [one for one in active if the_rollout(one).phase in WATCHED])
+    moving = [one for one in active if the_rollout(one).phase in MOVES]
+    now = stage.time.now()
+    due = [one for one in judged if one.suspect or is_due(one.operation, one.watch, now=now)]
+    taken = [advance_alone(stage, one.operation, watch=one.watch, suspect=one.suspect) for one in due]
+    taken += [advance_alone(stage, one, watch=None) for one in moving]
+    return Looked(len(judged), sum(taken))
+
+
+def _judged(cluster: str, stage: Stage, watched: Sequence[Operation]) -> list[_Judged]:
+    """Return the rollouts with their new watches; none where another look was had since."""
+    before, until = stage.watches.looked_until(cluster), stage.time.now() - _lag(cluster, stage)
+    if not watched or until - before < SHORTEST_S:
+        return []
+    seconds = until - before if until - before <= LONGEST_S else stage.catalog.look_s
+    found = _Look(stage, cluster, watched, until=until, seconds=seconds).judged()
+    watches = {one.operation.id: one.watch for one in found}
+    try:
+        stage.watches.save(cluster, (before, until), watches, {one.operation.id: one.point for one in found})
+    except Conflict:
+        return []
+    return found
+
+
+def _lag(cluster: str, stage: Stage) -> float:
+    return stage.catalog.cluster(cluster).prometheus.lag_s
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One rollout after a look."""
+
+    operation: Operation
+    watch: Watch
+    point: Point
+    suspect: bool
+    """Its route seems to have other weights than it was left with."""
+
+
+class _Look:
+    """One look at many rollouts: everything is asked for all of them at once."""
+
+    def __init__(
+        self, stage: Stage, cluster: str, operations: Sequence[Operation], *, until: float, seconds: float
+    ) -> None:
+        self._stage = stage
+        self._operations = operations
+        self._until = until
+        self._seconds = seconds
+        subjects = [_subject(one) for one in operations]
+        self._measured = stage.metrics.measure(cluster, subjects, until=until, seconds=seconds)
+        self._burns = stage.metrics.burns(cluster, subjects)
+        plans = [(one.plan, one.target) for one in operations if one.plan]
+        self._glances = stage.cluster.glance(plans)
+        self._watches = stage.watches.load([one.id for one in operations])
+
+    def judged(self) -> list[_Judged]:
+        """Return every rollout with its new watch."""
+        found = zip(self._operations, self._measured, self._burns, self._glances, strict=True)
+        return [self._judge(one, measured, burn, seen) for one, measured, burn, seen in found]
+
+    def _judge(self, operation: Operation, measured: Measured, burn: Burn, seen: Weights | None) -> _Judged:
+        rollout, plan = the_rollout(operation), the_plan(operation)
+        limits = self._stage.catalog.service(operation.target).limits
+        canary, stable = (measured.counts.get(name, Counts()) for name in (plan.canary, plan.stable))
+        former = self._watches.get(operation.id, Watch())
+        if former.since != rollout.moved_at:
+            former = Watch(since=rollout.moved_at)
+        trial = former.trial
+        if self._until - self._seconds >= rollout.moved_at + limits.warm_up_s and not measured.problem:
+            trial = observe(trial, Tick(self._seconds, stable, canary), limits)
+        rows = (
+            *_rows(trial, _pair(rollout, plan, limits), blindness(measured, plan.canary, limits), limits),
+            *judge_burn(burn, slo=limits.slo, service=operation.target.service),
+        )
+        now = self._stage.time.now()
+        rows = tuple(replace(row, query=row.query or " ; ".join(measured.queries), at=row.at or now) for row in rows)
+        watch = Watch(
+            since=rollout.moved_at,
+            trial=trial,
+            rows=(*rows, *self._custom(operation, former.rows, limits)),
+            looked_at=now,
+            seen_at=now if canary.requests > 0 else former.seen_at,
+            among=len(self._operations),
+        )
+        point = Point.of(self._until, rollout.current.share, canary=canary, stable=stable)
+        return _Judged(operation, watch, point, suspect=seen is not None and seen != plan.weights)
+
+    def _custom(self, operation: Operation, former: Iterable[GateResult], limits: Limits) -> tuple[GateResult, ...]:
+        """Return the rows of administrators' conditions: those of the last look until they are old."""
+        if not limits.custom:
+            return ()
+        names = {gate.name for gate in limits.custom}
+        kept = tuple(row for row in former if row.name in names)
+        if kept and self._stage.time.now() - kept[0].at < CUSTOM_S:
+            return kept
+        rollout, plan = the_rollout(operation), the_plan(operation)
+        arm = next(arm for arm in rollout.arms if arm.name == plan.canary)
+        return judge_custom(arm, operation.target, limits, self._stage.metrics)
+
+
+def _subject(operation: Operation) -> Subject:
+    plan = the_plan(operation)
+    shares = {arm.name: arm.share_after for arm in plan.arms}
+    arms = the_rollout(operation).arms
+    return Subject(operation.target, arms, tuple(shares.get(arm.name, 0.0) for arm in arms))
+
+
+def _pair(rollout: Rollout, plan: Plan, limits: Limits) -> Pair:
+    """Return who is compared: nobody is left to compare with once the canary has everything."""
+    alone = rollout.current.share >= 100 or not limits.compare
+    return Pair(plan.canary, "" if alone else plan.stable)
+
+
+def _rows(trial: Trial, pair: Pair, blind: str, limits: Limits) -> tuple[GateResult, ...]:
+    if blind:
+        return judge_blind(pair, limits, blind, window_s=round(trial.seconds))
+    return judge_trial(trial, pair, limits)

@@ -1,0 +1,100 @@
+"""A step of a rollout, as the operation that writes its weights: how it is made, wanted, judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mesh.domain.commands import Command, Verb
+from mesh.domain.errors import Refused
+from mesh.domain.gates import GateResult, Verdict
+from mesh.domain.operations import Event, Operation, Step
+from mesh.domain.plans import Plan
+from mesh.domain.rollouts import MOVES, Happening, Phase
+from mesh.domain.routes import Route
+from mesh.operations import facts
+from mesh.operations.judging import judge_endpoints, judge_plan
+from mesh.operations.receiving import PATIENCE_S
+from mesh.operations.stage import Stage
+from mesh.operations.telling import the_plan, the_rollout
+
+
+def start_move(stage: Stage, parent: Operation) -> None:
+    """Write down the operation that writes the weights, under the id on record; a second call finds the first."""
+    rollout, plan, now = the_rollout(parent), the_plan(parent), stage.time.now()
+    command = promotion(parent.command, plan.canary, rollout.current.share)
+    if rollout.phase is Phase.TURNING_BACK:
+        command = replace(command, verb=Verb.ROLLBACK, version="", share=None, promised=plan.stable)
+    child = Operation(
+        id=rollout.move,
+        command=replace(command, rollout=parent.id),
+        target=parent.target,
+        actor=parent.actor,
+        origin=replace(parent.origin, way="rollout", response_url=""),
+        created_at=now,
+        groups=parent.groups,
+        story=(Event(Step.QUEUED, now),),
+        deadline=now + PATIENCE_S,
+    )
+    name = f"{parent.id} {child.id}"
+    stage.operations.receive(child, dedupe=name, intent=name, facts=facts.of_event(child, child.story[0]))
+
+
+def promotion(command: Command, version: str, share: float) -> Command:
+    """Return the promotion that a step of a `canary` command is."""
+    return Command(
+        verb=Verb.PROMOTE,
+        service=command.service,
+        version=version,
+        share=share,
+        route=command.route,
+        namespace=command.namespace,
+        cluster=command.cluster,
+        reason=command.reason,
+    )
+
+
+def check_wanted(stage: Stage, child: Operation) -> Operation:
+    """Return the rollout whose move this operation is; raise Refused where it is not wanted any more."""
+    parent = stage.operations.get(child.command.rollout)
+    moving = parent.rollout is not None and parent.rollout.phase in MOVES
+    if parent.done or not moving or the_rollout(parent).move != child.id:
+        raise Refused(f"The canary {parent.id} went another way meanwhile.", hint="Nothing was changed.")
+    return parent
+
+
+def check_drift(parent: Operation, route: Route) -> None:
+    """Raise Refused where somebody else changed the weights since the last step; who resumes has seen them."""
+    rollout = the_rollout(parent)
+    if rollout.phase is not Phase.MOVING or not rollout.moves or rollout.cause is Happening.RESUME:
+        return
+    if not route.stands(the_plan(parent).weights):
+        raise Refused(_changed(route, the_plan(parent)), hint="Nothing was changed. Resume, or abort.")
+
+
+def judge_step(parent: Operation, plan: Plan, route: Route, stage: Stage) -> tuple[GateResult, ...]:
+    """Judge a step: the first one as any promotion, a later one by what the looks found, and by the endpoints.
+
+    Where a person said to go on, what nobody could decide holds up nothing; what failed does.
+    """
+    target, catalog = parent.target, stage.catalog
+    rollout = the_rollout(parent)
+    if not rollout.moves or rollout.phase is Phase.TURNING_BACK:
+        return judge_plan(plan, route, target, catalog=catalog, sources=(stage.cluster, stage.metrics))
+    said = rollout.cause in (Happening.SKIP, Happening.RESUME)
+    rows = tuple(row for row in parent.gates if not said or row.verdict is Verdict.FAIL)
+    load_max = catalog.service(target).limits.load_max
+    return (*rows, *judge_endpoints(plan, route, target, cluster=stage.cluster, load_max=load_max))
+
+
+def drift(stage: Stage, operation: Operation) -> str:
+    """Read the route and say how its weights differ from what the rollout left, or return an empty string."""
+    plan = the_plan(operation)
+    route = stage.cluster.reread(plan, operation.target)
+    if route is None or route.uid != plan.uid:
+        return f"{plan.label} is gone, or was made anew"
+    return "" if route.stands(plan.weights) else _changed(route, plan)
+
+
+def _changed(route: Route, plan: Plan) -> str:
+    who = f" by {route.writer.manager}" if route.writer else ""
+    return f"the weights were changed{who}: {plan.shares_after} became {route.shares}"

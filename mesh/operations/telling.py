@@ -1,0 +1,64 @@
+"""What a rollout says of itself, in words for cards, threads and the audit log."""
+
+from __future__ import annotations
+
+from mesh.domain.gates import span
+from mesh.domain.operations import Operation
+from mesh.domain.plans import Plan
+from mesh.domain.rollouts import Happening, Phase, Rollout
+
+
+def where(operation: Operation) -> str:
+    """Return `step 2 of 4 (v2 at 25 %), baking`."""
+    rollout = the_rollout(operation)
+    return f"{_position(rollout)} ({the_plan(operation).canary} at {rollout.current.share:g} %), {rollout.phase}"
+
+
+def in_words(operation: Operation, rollout: Rollout, happening: Happening) -> str:
+    """Say what happens now that the rollout has entered its phase, and why, in one sentence."""
+    plan = the_plan(operation)
+    share = f"{rollout.current.share:g} %"
+    said = {
+        Phase.MOVING: step_in_words(rollout, plan.canary),
+        Phase.BAKING: _baking(rollout, plan.canary, happening),
+        Phase.CONFIRMING: f"{plan.canary} is healthy at {share}; somebody must confirm {_next(rollout)}",
+        Phase.COMPLETED: f"{plan.canary} has {share} and is healthy",
+        Phase.TURNING_BACK: f"all traffic goes back to {plan.stable}: {rollout.why}",
+        Phase.TURNED_BACK: f"all traffic is back on {plan.stable}: {rollout.why}",
+        Phase.ABORTED: f"all traffic is back on {plan.stable}: {rollout.why}",
+    }
+    return said.get(rollout.phase) or rollout.why or str(happening)
+
+
+def _baking(rollout: Rollout, canary: str, happening: Happening) -> str:
+    share = f"{rollout.current.share:g} %"
+    if happening is Happening.MOVED:
+        return f"{canary} has {share}; it must stay healthy for {span(rollout.current.bake_s)}"
+    return f"it goes on at {share}" + (f": {rollout.why}" if rollout.why else "")
+
+
+def _next(rollout: Rollout) -> str:
+    return f"{rollout.upcoming.share:g} %" if rollout.upcoming else "the end"
+
+
+def step_in_words(rollout: Rollout, canary: str) -> str:
+    """Return `step 2 of 4: v2 to 25 %`."""
+    return f"{_position(rollout)}: {canary} to {rollout.current.share:g} %"
+
+
+def _position(rollout: Rollout) -> str:
+    return f"step {rollout.at + 1} of {len(rollout.strategy.steps)}"
+
+
+def the_rollout(operation: Operation) -> Rollout:
+    """Return the rollout that an operation is; ValueError where it is none."""
+    if operation.rollout is None:
+        raise ValueError(f"{operation.id} is no rollout")
+    return operation.rollout
+
+
+def the_plan(operation: Operation) -> Plan:
+    """Return its plan; ValueError where it has none."""
+    if operation.plan is None:
+        raise ValueError(f"{operation.id} has no plan")
+    return operation.plan

@@ -1,0 +1,376 @@
+"""Rollouts end to end on memory: steps, verdicts, people, drift, interruptions."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mesh.domain.catalog import Service
+from mesh.domain.errors import MeshbotError, Refused, Unavailable
+from mesh.domain.gates import Limits
+from mesh.domain.operations import State, Step
+from mesh.domain.policy import Policy
+from mesh.domain.rollouts import Happening, Phase
+from mesh.operations.looking import look
+from mesh.operations.running import run
+from tests.builders import LEE, healthy
+from tests.mesh.operations.bench import Bench, virtual_service
+from tests.mesh.operations.voyage import Voyage
+
+HEALTHY_WAY = [[90, 10], [75, 25], [50, 50], [0, 100]]
+
+
+def voyage(**limits: Any) -> Voyage:
+    """A voyage whose service has these limits; no warm-up, so that tests are short."""
+    service = Service("api", stable="v1", canary="v2", limits=Limits(**{"warm_up_s": 0.0, **limits}))
+    return Voyage(Bench(services=(service,)))
+
+
+def test_a_healthy_canary_goes_through_all_steps() -> None:
+    """Each planned weight once and in order, then the end, with each step on record."""
+    trip = voyage()
+    trip.start()
+    trip.until(Phase.COMPLETED)
+    assert trip.weights == HEALTHY_WAY
+    done = trip.operation
+    assert (done.state, done.reported) == (State.SUCCEEDED, True)
+    assert [step for step in trip.steps() if step not in ("queued", "checking")] == [
+        *("stepping", "stepped", "stepping", "stepped", "stepping", "stepped", "completed")
+    ]
+    assert trip.bench.operations.rollout(done.target) is None
+
+
+def test_steps_below_what_the_canary_has_are_left_out() -> None:
+    """A canary that has 10 % is not lowered to 5 %; where no step is higher there is nothing to do."""
+    trip = voyage()
+    trip.start("canary api v2 5,10,40 every 30s")
+    assert trip.bench.weights() == [60, 40]
+    other = voyage()
+    refused = other.start("canary api v2 5,10 every 30s")
+    assert refused.state is State.REFUSED
+    assert "no step" in refused.outcome
+
+
+@pytest.mark.parametrize("reading", [healthy(success=90.0), healthy(p99_ms=5000.0)], ids=["errors", "slowness"])
+def test_a_worse_canary_is_turned_back(reading: Any) -> None:
+    """A failed verdict acts at once, in the middle of a bake, and says why with numbers."""
+    trip = voyage()
+    trip.start()
+    trip.look(2)
+    trip.bench.metrics.readings["v2"] = reading
+    trip.until(Phase.TURNED_BACK)
+    assert trip.bench.weights() == [100, 0]
+    assert trip.operation.state is State.FAILED
+    assert "v2" in trip.operation.outcome
+    assert [50, 50] not in trip.weights
+
+
+def test_on_failure_hold_leaves_the_weights_and_asks() -> None:
+    """The canary keeps its share until somebody decides; then people abort."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 30s on-failure hold")
+    trip.bench.metrics.readings["v2"] = healthy(success=90.0)
+    trip.until(Phase.HELD)
+    trip.look(20)
+    assert (trip.phase, trip.bench.weights()) == (Phase.HELD, [75, 25])
+    assert trip.say("abort api").state is State.SUCCEEDED
+    trip.until(Phase.ABORTED)
+    assert trip.bench.weights() == [100, 0]
+
+
+def test_silence_holds_and_never_advances() -> None:
+    """No traffic: the weights stay, people are asked, and nothing is turned back."""
+    trip = voyage()
+    trip.start()
+    trip.bench.metrics.readings["v2"] = healthy(requests=0.0)
+    trip.until(Phase.HELD, looks=200)
+    assert trip.bench.weights() == [75, 25]
+    assert "no traffic" in str(trip.operation.rollout and trip.operation.rollout.why)
+
+
+def test_a_dead_metrics_server_holds_and_its_return_lets_it_go_on() -> None:
+    """Unknown holds; once the gates pass again it goes on by itself, after a whole bake."""
+    trip = voyage()
+    trip.start()
+    trip.look(2)
+    readings = dict(trip.bench.metrics.readings)
+    for name in readings:
+        trip.bench.metrics.readings[name] = "Prometheus did not answer in 3 s"
+    trip.until(Phase.HELD, looks=200)
+    assert "did not answer" in str(trip.operation.rollout and trip.operation.rollout.why)
+    assert trip.bench.weights() == [75, 25]
+    trip.bench.metrics.readings.update(readings)
+    trip.until(Phase.COMPLETED)
+    assert trip.weights == HEALTHY_WAY
+
+
+def test_an_incident_of_both_arms_is_not_blamed_on_the_canary() -> None:
+    """When stable fails as well, nothing is turned back and nothing advances."""
+    trip = voyage()
+    trip.start()
+    for name in ("v1", "v2"):
+        trip.bench.metrics.readings[name] = healthy(success=90.0)
+    trip.look(30)
+    assert trip.bench.weights() == [75, 25]
+    assert trip.phase in (Phase.HELD, Phase.BAKING)
+    assert not trip.operation.went(Step.TURNING_BACK)
+
+
+def test_somebody_elses_weights_hold_the_rollout() -> None:
+    """Drift: nothing is written over it until somebody says so; then the step is written again."""
+    trip = voyage()
+    trip.start()
+    trip.bench.cluster.client.put(_with(trip.bench, 60, 40))
+    trip.look()
+    assert trip.phase is Phase.HELD
+    assert trip.operation.rollout
+    assert trip.operation.rollout.cause is Happening.DRIFTED
+    trip.look(20)
+    assert trip.bench.weights() == [60, 40]
+    trip.say("resume api")
+    assert (trip.phase, trip.bench.weights()) == (Phase.BAKING, [75, 25])
+
+
+def test_drift_at_the_very_moment_of_a_step_is_found_before_it_is_written() -> None:
+    """What no look has seen yet, the step itself sees."""
+    trip = voyage()
+    trip.start()
+    trip.look(5)
+    client, real = trip.bench.cluster.client, trip.bench.cluster.glance
+    client.put(_with(trip.bench, 60, 40))
+    trip.bench.cluster.glance = lambda plans: [plan.weights for plan, _ in plans]  # type: ignore[method-assign]
+    trip.look(3)
+    trip.bench.cluster.glance = real  # type: ignore[method-assign]
+    assert (trip.phase, trip.bench.weights()) == (Phase.HELD, [60, 40])
+
+
+def test_pause_and_resume() -> None:
+    """A paused rollout takes no step, is still watched, and goes on where it was."""
+    trip = voyage()
+    trip.start()
+    paused = trip.say("pause api")
+    assert (paused.state, trip.phase) == (State.SUCCEEDED, Phase.PAUSED)
+    trip.look(20)
+    assert trip.bench.weights() == [75, 25]
+    trip.say("resume api")
+    trip.look()
+    assert trip.bench.weights() == [50, 50]
+    trip.say("pause api")
+    trip.bench.metrics.readings["v2"] = healthy(success=80.0)
+    trip.until(Phase.TURNED_BACK)
+
+
+def test_skip_ends_a_bake_but_not_a_failed_gate() -> None:
+    """Skip takes the next step now; what a look found to fail is never skipped over."""
+    trip = voyage()
+    trip.start("canary api v2 25,50,100 every 1h")
+    trip.look()
+    trip.say("skip api")
+    assert trip.bench.weights() == [50, 50]
+    assert trip.operation.rollout
+    assert trip.operation.rollout.by == "" or trip.operation.rollout.at == 1
+
+
+def test_a_step_that_must_be_confirmed_waits_for_its_button() -> None:
+    """Nothing happens until somebody confirms; twice is once."""
+    trip = voyage()
+    trip.start("canary api v2 25,confirm,50 every 30s")
+    trip.until(Phase.CONFIRMING)
+    trip.look(5)
+    assert trip.bench.weights() == [75, 25]
+    assert trip.say("confirm api").state is State.SUCCEEDED
+    assert trip.bench.weights() == [50, 50]
+    assert trip.say("confirm api").state is State.REFUSED
+
+
+def test_what_nobody_confirms_ends_as_the_strategy_says() -> None:
+    """The deadline has an explicit outcome: back to stable."""
+    trip = voyage()
+    trip.start("canary api v2 25,confirm,50 every 30s")
+    trip.until(Phase.CONFIRMING)
+    trip.bench.time.at += 3600
+    trip.until(Phase.TURNED_BACK)
+    assert trip.bench.weights() == [100, 0]
+
+
+def test_a_rollback_by_hand_ends_the_rollout_for_good() -> None:
+    """First the rollout is over on record, then traffic goes back; no step comes after it."""
+    trip = voyage()
+    trip.start()
+    assert trip.say("rollback api").state is State.SUCCEEDED
+    assert (trip.phase, trip.bench.weights()) == (Phase.STOPPED, [100, 0])
+    trip.look(20)
+    assert trip.weights == [[90, 10], [75, 25], [100, 0]]
+
+
+def test_other_changes_are_refused_while_a_rollout_runs() -> None:
+    """Two hands on one set of weights are one too many; another rollout as well."""
+    trip = voyage()
+    trip.start()
+    for text in ("promote api 80", "set api v1=1 v2=1", "canary api v2 60,100 every 30s"):
+        refused = trip.say(text)
+        assert refused.state is State.REFUSED, text
+        assert trip.id in refused.outcome
+        assert "/mesh abort api" in " ".join(refused.choices)
+    assert trip.bench.weights() == [75, 25]
+
+
+def test_an_old_card_steers_no_other_rollout() -> None:
+    """A button's word is for the rollout on its card."""
+    trip = voyage()
+    trip.start()
+    said = trip.bench.ask("pause api")
+    trip.bench.operations._stored[said.id] = replace(said, command=replace(said.command, promised="op-another1"))
+    assert run(said.id, trip.bench.stage).state is State.REFUSED
+    assert trip.phase is Phase.BAKING
+
+
+def test_steering_needs_its_right_and_a_rollout() -> None:
+    """Nobody steers without a role; without a rollout there is nothing to steer."""
+    trip = voyage()
+    assert trip.say("pause api").state is State.REFUSED
+    trip.start()
+    with pytest.raises(Refused):
+        trip.bench.ask("abort api", LEE)
+
+
+def test_a_right_that_is_lost_holds_the_next_step_and_never_the_way_back() -> None:
+    """The person who began it may have left; a step needs the right, turning back does not."""
+    trip = voyage()
+    trip.start()
+    trip.bench.policy = Policy()
+    trip.until(Phase.HELD)
+    assert trip.bench.weights() == [75, 25]
+    assert "No longer allowed" in str(trip.operation.rollout and trip.operation.rollout.why)
+    trip.bench.metrics.readings["v2"] = healthy(success=80.0)
+    trip.until(Phase.TURNED_BACK)
+    assert trip.bench.weights() == [100, 0]
+
+
+def test_a_first_step_that_the_gates_refuse_ends_it_with_their_words() -> None:
+    """Nothing was written; the refusal has its numbers."""
+    trip = voyage()
+    trip.bench.metrics.readings["v2"] = healthy(success=80.0)
+    refused = trip.start()
+    assert refused.state is State.REFUSED
+    assert "success" in refused.outcome
+    assert trip.weights == [[90, 10]]
+
+
+def test_an_api_server_that_is_away_delays_the_way_back_and_does_not_end_it() -> None:
+    """Bringing traffic back is tried until it is done."""
+    trip = voyage()
+    trip.start()
+    trip.look()
+    trip.bench.cluster.client.broken = Unavailable("The API server is away.")
+    trip.bench.metrics.readings["v2"] = healthy(success=80.0)
+    trip.look(12)
+    assert trip.phase is Phase.TURNING_BACK
+    trip.bench.cluster.client.broken = None
+    trip.until(Phase.TURNED_BACK, looks=60)
+    assert trip.bench.weights() == [100, 0]
+
+
+def test_a_bug_holds_the_rollout_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not tried for ever, and people hear of it."""
+    trip = voyage()
+    trip.start()
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("mesh.operations.rollouts._due", broken)
+    run(trip.id, trip.bench.stage)
+    assert trip.phase is Phase.HELD
+    assert "bug" in str(trip.operation.rollout and trip.operation.rollout.why)
+
+
+def test_two_looks_at_once_count_once() -> None:
+    """The second one of the same moment changes nothing."""
+    trip = voyage()
+    trip.start()
+    trip.bench.time.at += 5
+    first = look("demo", trip.bench.stage)
+    assert (first.rollouts, look("demo", trip.bench.stage).rollouts) == (1, 0)
+
+
+@pytest.mark.parametrize("written", [True, False], ids=["after", "before"])
+def test_a_worker_that_dies_between_any_two_writes_loses_and_repeats_nothing(written: bool) -> None:
+    """Every commit may be the last of its process: whoever comes next ends up with the same weights, each once."""
+    for victim in range(1, 45):
+        trip = voyage()
+        commits, real = itertools.count(1), trip.bench.operations.commit
+
+        def dying(*args: Any, _number: Any = commits, _real: Any = real, _victim: int = victim, **more: Any) -> Any:
+            dies = next(_number) == _victim
+            answer = _real(*args, **more) if written or not dies else None
+            if dies:
+                raise KeyboardInterrupt
+            return answer
+
+        trip.bench.operations.commit = dying  # type: ignore[method-assign]
+        trip.id = trip.bench.ask("canary api v2 25,50,100 every 30s").id
+        for _ in range(80):
+            try:
+                trip.look()
+                if trip.operation.done:
+                    break
+            except KeyboardInterrupt:
+                trip.note()
+        assert trip.phase is Phase.COMPLETED, (victim, trip.operation)
+        assert trip.weights == HEALTHY_WAY, victim
+        assert len({p for p in trip.steps() if p == "completed"}) == 1
+
+
+def test_trouble_with_one_rollout_is_no_trouble_for_another(caplog: pytest.LogCaptureFixture) -> None:
+    """A look goes on with the next one."""
+    trip = voyage()
+    trip.start()
+    trip.look(5)
+    real = trip.bench.operations.get
+
+    def failing(operation_id: str) -> Any:
+        if operation_id == trip.id:
+            raise Unavailable("Redis hiccup")
+        return real(operation_id)
+
+    trip.bench.operations.get = failing  # type: ignore[method-assign]
+    trip.bench.time.at += 10
+    assert look("demo", trip.bench.stage).advanced == 0
+    trip.bench.operations.get = real  # type: ignore[method-assign]
+    trip.look()
+    assert trip.bench.weights() == [50, 50]
+
+
+def _with(bench: Bench, v1: int, v2: int) -> dict[str, Any]:
+    """The route with somebody else's weights, and our stamps as they are."""
+    now = bench.route_object()
+    return {**virtual_service(v1, v2), "metadata": {**now["metadata"]}}
+
+
+def test_a_reading_shows_the_rollout() -> None:
+    """Status says that a canary is under way, and where."""
+    trip = voyage()
+    trip.start()
+    status = trip.bench.do("status api")
+    assert trip.id in status.statuses[0].rollout
+    with pytest.raises(MeshbotError):
+        trip.bench.operations.get("op-nothing123")
+
+
+def test_a_confirmation_is_not_left_out_because_its_step_comes_first() -> None:
+    """A canary that already has the steps before it bakes where it is, and asks."""
+    trip = voyage()
+    trip.bench.cluster.client.put(virtual_service(75, 25))
+    trip.note()
+    trip.start("canary api v2 5,25,confirm,50,100 every 30s")
+    assert trip.bench.weights() == [75, 25]
+    trip.until(Phase.CONFIRMING)
+    trip.look(3)
+    assert trip.bench.weights() == [75, 25]
+    trip.say("confirm api")
+    trip.until(Phase.COMPLETED)
+    assert trip.weights == [[90, 10], [75, 25], [50, 50], [0, 100]]
