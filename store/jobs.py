@@ -1,6 +1,9 @@
-"""Handing operations to RQ. RQ only carries them: the truth, and every second try, is in our own index."""
+"""Handing operations and looks to RQ. RQ only carries them: the truth, and every second try, is in our own index."""
 
 from __future__ import annotations
+
+import math
+from typing import Any
 
 import redis
 from rq import Queue
@@ -11,12 +14,19 @@ from store.connection import translated
 
 URGENT = "meshbot-urgent"
 NORMAL = "meshbot-normal"
+WATCH = "meshbot-watch"
 FUNCTION = "workers.jobs.run_operation"
-"""The only function a job may name."""
+"""Runs one operation: with `LOOK`, all that a job may name."""
+LOOK = "workers.jobs.look_at"
+"""Looks at all active rollouts of one cluster."""
 KEEP_S = 600
 """How long RQ remembers a job after its end, for people who look at its queues."""
 TIMEOUT_S = 60
 """Most seconds one job may run; longer work is many short jobs."""
+LOOK_KEEP_S = 120
+"""How long RQ remembers a look, and with it that its slot was looked at: longer than any slot."""
+LOOK_TIMEOUT_S = 30
+"""Most seconds one look may take; the next ones are not waited for by then."""
 
 
 def queue_name(*, urgent: bool) -> str:
@@ -29,8 +39,13 @@ def job_id(operation_id: str, attempt: int) -> str:
     return f"{operation_id}-{attempt}"
 
 
+def look_id(cluster: str, slot: int) -> str:
+    """Return the id of the job that looks at a cluster in a slot of time; RQ allows no dots in it."""
+    return f"look-{cluster.replace('.', '_')}-{slot}"
+
+
 class JobQueue:
-    """The two queues: urgent operations (traffic going back) never wait behind others."""
+    """The queues: urgent operations (traffic going back) never wait behind others, and looks wait behind nothing."""
 
     def __init__(self, redis: redis.Redis) -> None:
         # Pickle, RQ's default, would let whoever can write to Redis run code in whoever reads it.
@@ -38,20 +53,26 @@ class JobQueue:
             urgent: Queue(queue_name(urgent=urgent), connection=redis, serializer=JSONSerializer)
             for urgent in (True, False)
         }
+        self._watch = Queue(WATCH, connection=redis, serializer=JSONSerializer)
 
     def enqueue(self, operation_id: str, *, urgent: bool, attempt: int) -> None:
         """Put the operation in its queue, once for each attempt; raise Unavailable."""
-        try:
-            with translated("Redis did not answer, so the job was not enqueued."):
-                self._queues[urgent].enqueue(
-                    FUNCTION,
-                    operation_id,
-                    job_id=job_id(operation_id, attempt),
-                    unique=True,
-                    job_timeout=TIMEOUT_S,
-                    result_ttl=KEEP_S,
-                    failure_ttl=KEEP_S,
-                )
-        except DuplicateJobError:
-            # The same attempt again, after its first answer was lost: it is in the queue.
-            return
+        times = {"job_timeout": TIMEOUT_S, "result_ttl": KEEP_S, "failure_ttl": KEEP_S}
+        _enqueue(self._queues[urgent], FUNCTION, operation_id, job_id(operation_id, attempt), times)
+
+    def look(self, cluster: str, slot: int, *, within_s: float) -> None:
+        """Let the cluster be looked at, once for each slot of time, unless that has not begun in `within_s` seconds.
+
+        Raises Unavailable.
+        """
+        times = {"job_timeout": LOOK_TIMEOUT_S, "result_ttl": LOOK_KEEP_S, "failure_ttl": LOOK_KEEP_S}
+        _enqueue(self._watch, LOOK, cluster, look_id(cluster, slot), {**times, "ttl": math.ceil(within_s)})
+
+
+def _enqueue(queue: Queue, function: str, argument: str, job: str, times: dict[str, Any]) -> None:
+    try:
+        with translated("Redis did not answer, so the job was not enqueued."):
+            queue.enqueue(function, argument, job_id=job, unique=True, **times)
+    except DuplicateJobError:
+        # The same job again, after its first answer was lost: it is in the queue, or was run.
+        return

@@ -16,6 +16,10 @@ AUDIT_HEAD = "meshbot:audit:head"
 """`count:hash` of the last entry, apart from the list, so that cutting the list's end is seen."""
 FENCE = "meshbot:fence"
 """The last token given to any lease."""
+WATCH = "meshbot:watch:"
+"""JSON of what looks know of one rollout."""
+POINTS = "meshbot:points:"
+"""List of the points of one rollout's chart, oldest first."""
 
 
 def operation(operation_id: str) -> str:
@@ -51,3 +55,28 @@ def history_of_target(target: Target) -> str:
 def history_of_channel(channel: str) -> str:
     """Return the key of the list of a channel's changing operations, newest first."""
     return f"meshbot:history:channel:{channel}"
+
+
+def rollouts(cluster: str) -> str:
+    """Return the key of the hash of a cluster's active rollouts: `namespace/service` -> operation id."""
+    return f"meshbot:rollouts:{cluster}"
+
+
+def place(target: Target) -> str:
+    """Return the field of a service in that hash."""
+    return f"{target.namespace}/{target.service}"
+
+
+def looked(cluster: str) -> str:
+    """Return the key of the end of a cluster's last look: Unix time, a space, and a word of that look's own."""
+    return f"meshbot:looked:{cluster}"
+
+
+def watch(operation_id: str) -> str:
+    """Return the key of what looks know of a rollout."""
+    return WATCH + operation_id
+
+
+def points(operation_id: str) -> str:
+    """Return the key of the points of a rollout's chart."""
+    return POINTS + operation_id

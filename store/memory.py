@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time as stopwatch
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,8 @@ from mesh.domain.audit import GENESIS, AuditEntry, chain
 from mesh.domain.commands import Target
 from mesh.domain.errors import Conflict, LostLease, NotFound
 from mesh.domain.operations import Operation
-from mesh.ports import Lease, Receipt, Time
+from mesh.domain.points import Point, thinned
+from mesh.ports import Lease, Receipt, Time, Watch
 from store.operations import DEDUPE_S, FIRST_LOOK_S, HISTORY_LENGTH, INTENT_S, NEXT_LOOK_S, Enqueue
 
 
@@ -106,6 +107,7 @@ class MemoryOperations:
         self._stored: dict[str, Operation] = {}
         self._known: dict[tuple[str, str], tuple[str, float]] = {}
         self._changing: list[str] = []
+        self._rollouts: dict[Target, str] = {}
         self._lock = threading.RLock()
 
     def receive(self, operation: Operation, *, dedupe: str, intent: str, facts: dict[str, Any]) -> Receipt:
@@ -145,6 +147,8 @@ class MemoryOperations:
                 raise LostLease(f"The lease {lease.key} was lost.", hint="Another worker has taken over.")
             if stored.revision != operation.revision:
                 raise Conflict(f"{operation.id} is at revision {stored.revision}, not {operation.revision}.")
+            if operation.active_rollout and self._rollouts.get(operation.target, operation.id) != operation.id:
+                raise Conflict(f"{operation.target.service} has a rollout already.", hint="End that one first.")
             after = replace(operation, revision=operation.revision + 1)
             self._write(after, entries, self._time.now() + NEXT_LOOK_S)
             return after
@@ -170,6 +174,16 @@ class MemoryOperations:
         at = next((at for at, one in enumerate(found) if one.id == operation.id), len(found))
         return found[:at] + [one for one in found[at + 1 :] if not one.done]
 
+    def rollout(self, target: Target) -> Operation | None:
+        """Return the rollout of a service that has not ended; None where there is none."""
+        operation_id = self._rollouts.get(target)
+        return self._stored[operation_id] if operation_id else None
+
+    def rollouts(self, cluster: str) -> list[Operation]:
+        """Return every rollout of the cluster that has not ended."""
+        with self._lock:
+            return [self._stored[one] for target, one in self._rollouts.items() if target.cluster == cluster]
+
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Set the time at which a clock would look at the operation; does nothing for one that is settled."""
         with self._lock:
@@ -187,3 +201,47 @@ class MemoryOperations:
         self.open[operation.id] = due
         if operation.settled:
             del self.open[operation.id]
+        if operation.active_rollout:
+            self._rollouts[operation.target] = operation.id
+        elif self._rollouts.get(operation.target) == operation.id:
+            del self._rollouts[operation.target]
+
+
+class MemoryWatches:
+    """What looks remember, in dictionaries; nothing is ever dropped."""
+
+    def __init__(self, operations: MemoryOperations) -> None:
+        """Watch the rollouts among `operations`."""
+        self._operations = operations
+        self._kept: dict[str, Watch] = {}
+        self._points: dict[str, list[Point]] = {}
+        self._until: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def active(self, cluster: str) -> list[Operation]:
+        """Return every rollout of the cluster that has not ended."""
+        return self._operations.rollouts(cluster)
+
+    def looked_until(self, cluster: str) -> float:
+        """Return until when the last look of the cluster counted; 0 before the first."""
+        return self._until.get(cluster, 0.0)
+
+    def load(self, operation_ids: Sequence[str]) -> dict[str, Watch]:
+        """Return the watches there are."""
+        return {one: self._kept[one] for one in operation_ids if one in self._kept}
+
+    def save(
+        self, cluster: str, span: tuple[float, float], watches: Mapping[str, Watch], points: Mapping[str, Point]
+    ) -> None:
+        """Keep what a look found; raise Conflict when another was saved since the one it went on from."""
+        with self._lock:
+            if self.looked_until(cluster) != span[0]:
+                raise Conflict(f"Another look at {cluster} was saved meanwhile.", hint="Look again.")
+            self._until[cluster] = span[1]
+            self._kept.update(watches)
+            for operation_id, point in points.items():
+                self._points[operation_id] = thinned([*self._points.get(operation_id, ()), point])
+
+    def points(self, operation_id: str) -> list[Point]:
+        """Return the points of a rollout's chart, oldest first."""
+        return list(self._points.get(operation_id, ()))

@@ -73,6 +73,7 @@ class RedisOperations:
         self._receive = redis.register_script(scripts.RECEIVE)
         self._commit = redis.register_script(scripts.COMMIT)
         self._append = redis.register_script(scripts.APPEND)
+        self._later = redis.register_script(scripts.LATER)
 
     def receive(self, operation: Operation, *, dedupe: str, intent: str, facts: dict[str, Any]) -> Receipt:
         """Write a new operation and everything that goes with it, or give back the one there is, then enqueue it.
@@ -115,6 +116,7 @@ class RedisOperations:
     ) -> Operation:
         """Write the operation and its audit entries; LostLease, Conflict, NotFound, or Unavailable (unknown outcome).
 
+        Conflict as well where it would be the second active rollout of its service.
         The same call may reach Redis twice (a client that repeats itself): the second one changes nothing.
         """
         after = replace(operation, revision=operation.revision + 1)
@@ -165,10 +167,21 @@ class RedisOperations:
         older = ids[len(newer) + 1 :]
         return self._load([*newer, *self._undone(older)])
 
-    def later(self, operation_id: str, *, seconds: float) -> None:
-        """Let the clock look at the operation after `seconds`; does nothing for one that is settled."""
+    def rollout(self, target: Target) -> Operation | None:
+        """Return the rollout of a service that has not ended; None where there is none."""
         with translated():
-            self._redis.zadd(keys.OPEN, {operation_id: self._time.now() + seconds}, xx=True)
+            found: Any = self._redis.hget(keys.rollouts(target.cluster), keys.place(target))
+        operations = self._load([found.decode()]) if found else []
+        return next((one for one in operations if one.active_rollout), None)
+
+    def later(self, operation_id: str, *, seconds: float) -> None:
+        """Let the clock look at the operation after `seconds`; does nothing for one that is settled.
+
+        An active rollout is put off for hours, and never counts as handed out too often for that.
+        """
+        names = [keys.operation(operation_id), keys.OPEN, keys.attempts(operation_id)]
+        with translated():
+            self._ask(self._later, names, [operation_id, self._time.now() + seconds])
 
     def _facts(self, operation_id: str, facts: dict[str, Any]) -> dict[str, Any]:
         return {"at": self._time.now(), "operation": operation_id, **facts}
@@ -232,7 +245,9 @@ class RedisOperations:
         key, token = (lease.key, lease.token) if lease else ("", "")
         flags = [int(after.done), int(after.settled), int(after.urgent), uuid.uuid4().hex]
         argv = [after.id, revision, records.SCHEMA, records.dump_operation(after), *flags, token]
-        return [*names, keys.lock(key)], [*argv, self._time.now() + NEXT_LOOK_S, RETENTION_S]
+        times = [self._time.now() + NEXT_LOOK_S, RETENTION_S]
+        rollout = [keys.place(after.target), int(after.active_rollout), keys.OPERATION]
+        return [*names, keys.lock(key), keys.rollouts(after.target.cluster)], [*argv, *times, *rollout]
 
     def _chained(self, facts: Sequence[dict[str, Any]], write: Callable[[Batch], list[Any]]) -> tuple[list[Any], Batch]:
         with self._in_turn():
@@ -303,6 +318,11 @@ def _raise_for(answer: list[Any], after: Operation, lease: Lease | None) -> None
                 f"{after.id} was changed by somebody else: it is at revision {answer[1].decode()}, "
                 f"not {after.revision - 1}.",
                 hint="Read it again and decide anew.",
+            )
+        case b"rollout":
+            raise Conflict(
+                f"{after.target.service} has a rollout already, {answer[1].decode()}.",
+                hint="End that one first, or wait for its end.",
             )
         case b"missing":
             raise NotFound(f"There is no operation {after.id}.", hint="It was never received, or Redis lost its data.")

@@ -1,19 +1,27 @@
-"""Operations and audit entries as bytes, and back."""
+"""Operations, audit entries, watches and points of charts as bytes, and back."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import astuple, replace
+from typing import cast
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from mesh.domain.audit import GENESIS, AuditEntry
 from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Operation
+from mesh.domain.points import Answered, Point
+from mesh.ports import Watch
 
-SCHEMA = 2
+SCHEMA = 3
 """The form of the records this program writes. Raise it when an older program would misread the new form."""
 
-_operations = TypeAdapter(Operation)
+_CONFIG = ConfigDict(ser_json_inf_nan="strings")
+"""Infinity stays infinity: the bound of the last bucket, evidence without end."""
+# A dataclass alone takes no such setting; as one of two it does, and is written the same.
+_operations: TypeAdapter[Operation | None] = TypeAdapter(Operation | None, config=_CONFIG)
+_watches: TypeAdapter[Watch | None] = TypeAdapter(Watch | None, config=_CONFIG)
 
 
 def dump_operation(operation: Operation) -> bytes:
@@ -28,7 +36,38 @@ def load_operation(operation_id: str, schema: bytes, record: bytes) -> Operation
             f"Operation {operation_id} was written by a newer meshbot (form {int(schema)}; this one reads {SCHEMA}).",
             hint="Finish the roll-out of the new version, then try again.",
         )
-    return _operations.validate_json(record)
+    operation = cast(Operation, _operations.validate_json(record))
+    return operation if int(schema) >= 3 else _of_form_2(operation)
+
+
+def _of_form_2(operation: Operation) -> Operation:
+    """Say what every reader knew then: that a latency must not be above its limit."""
+    return replace(operation, gates=tuple(replace(row, at_most=row.unit == "ms") for row in operation.gates))
+
+
+def dump_watch(watch: Watch) -> bytes:
+    """Return the watch as JSON."""
+    return _watches.dump_json(watch)
+
+
+def load_watch(raw: bytes) -> Watch | None:
+    """Return the watch; None for one that another version wrote in another form: the trial then begins anew."""
+    try:
+        return _watches.validate_json(raw)
+    except ValueError:
+        return None
+
+
+def dump_point(point: Point) -> bytes:
+    """Return the point as a short JSON list."""
+    arms = ([round(value, 4) if value else value for value in astuple(arm)] for arm in (point.canary, point.stable))
+    return json.dumps([round(point.at, 3), round(point.share, 4), *arms], separators=(",", ":")).encode()
+
+
+def load_point(raw: bytes) -> Point:
+    """Return the point."""
+    at, share, canary, stable = json.loads(raw)
+    return Point(at, share, Answered(*canary), Answered(*stable))
 
 
 def dump_entry(entry: AuditEntry) -> bytes:

@@ -33,23 +33,36 @@ return {'created', ARGV[2]}
 """
 
 COMMIT = """
--- KEYS: operation, audit, audit head, open, attempts, lock
+-- KEYS: operation, audit, audit head, open, attempts, lock, rollouts
 -- ARGV: 1 id, 2 expected revision, 3 schema, 4 record, 5 done, 6 settled, 7 urgent, 8 writer, 9 lease token or '',
---       10 due, 11 retention, 12 expected head, 13 new head, 14 genesis head, entries...
+--       10 due, 11 retention, 12 place among the rollouts, 13 is an active rollout, 14 prefix of operation keys,
+--       15 expected head, 16 new head, 17 genesis head, entries...
 local stored = redis.call('HMGET', KEYS[1], 'revision', 'writer')
 if not stored[1] then return {'missing'} end
 -- The same call again, after its first answer was lost.
 if stored[2] == ARGV[8] then return {'written'} end
 if ARGV[9] ~= '' and redis.call('GET', KEYS[6]) ~= ARGV[9] then return {'lease'} end
 if stored[1] ~= ARGV[2] then return {'revision', stored[1]} end
-if #ARGV > 14 then
-  local head = redis.call('GET', KEYS[3]) or ARGV[14]
-  if head ~= ARGV[12] then return {'head', head} end
-  for index = 15, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
-  redis.call('SET', KEYS[3], ARGV[13])
+local rollout = redis.call('HGET', KEYS[7], ARGV[12])
+if ARGV[13] == '1' and rollout and rollout ~= ARGV[1] and redis.call('HGET', ARGV[14] .. rollout, 'done') == '0' then
+  return {'rollout', rollout}
+end
+if #ARGV > 17 then
+  local head = redis.call('GET', KEYS[3]) or ARGV[17]
+  if head ~= ARGV[15] then return {'head', head} end
+  for index = 18, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
+  redis.call('SET', KEYS[3], ARGV[16])
 end
 redis.call('HSET', KEYS[1], 'schema', ARGV[3], 'revision', ARGV[2] + 1, 'done', ARGV[5], 'settled', ARGV[6],
   'urgent', ARGV[7], 'writer', ARGV[8], 'record', ARGV[4])
+if ARGV[13] == '1' then
+  redis.call('HSET', KEYS[7], ARGV[12], ARGV[1])
+  -- Who commits is alive. Attempts are not counted from 0 again: their numbers name jobs that RQ still remembers.
+  redis.call('HSET', KEYS[1], 'forgiven', redis.call('GET', KEYS[5]) or 0)
+elseif rollout == ARGV[1] then
+  redis.call('HDEL', KEYS[7], ARGV[12])
+  redis.call('HDEL', KEYS[1], 'forgiven')
+end
 if ARGV[6] == '1' then
   redis.call('ZREM', KEYS[4], ARGV[1])
   redis.call('DEL', KEYS[5])
@@ -58,6 +71,48 @@ else
   redis.call('ZADD', KEYS[4], ARGV[10], ARGV[1])
 end
 return {'written'}
+"""
+
+LATER = """
+-- KEYS: operation, open, attempts. ARGV: 1 id, 2 due
+redis.call('ZADD', KEYS[2], 'XX', ARGV[2], ARGV[1])
+-- A rollout is waited for, for hours: who puts it off is alive.
+if redis.call('HEXISTS', KEYS[1], 'forgiven') == 1 then
+  redis.call('HSET', KEYS[1], 'forgiven', redis.call('GET', KEYS[3]) or 0)
+end
+return {'written'}
+"""
+
+SAVE = """
+-- KEYS: looked, then for each rollout its watch, then for each chart its points
+-- ARGV: 1 until when the last look counted, 2 until when this one does and a word of its own, 3 life of a watch,
+--       4 life of points, 5 most points, 6 count of watches, watches..., points...
+local stored = redis.call('GET', KEYS[1]) or '0.0'
+-- The same call again, after its first answer was lost.
+if stored == ARGV[2] then return {'saved'} end
+if string.match(stored, '^%S+') ~= ARGV[1] then return {'looked', stored} end
+redis.call('SET', KEYS[1], ARGV[2])
+local watches, answer = tonumber(ARGV[6]), {'saved'}
+for index = 2, #KEYS do
+  local value = ARGV[index + 5]
+  if index <= watches + 1 then
+    redis.call('SET', KEYS[index], value, 'EX', ARGV[3])
+  else
+    local length = redis.call('RPUSH', KEYS[index], value)
+    redis.call('EXPIRE', KEYS[index], ARGV[4])
+    if length > tonumber(ARGV[5]) then answer[#answer + 1] = KEYS[index] end
+  end
+end
+return answer
+"""
+
+THIN = """
+-- KEYS: points. ARGV: 1 how many there were, 2 life of points, fewer points...
+if redis.call('LLEN', KEYS[1]) ~= tonumber(ARGV[1]) then return {'changed'} end
+redis.call('DEL', KEYS[1])
+for index = 3, #ARGV do redis.call('RPUSH', KEYS[1], ARGV[index]) end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return {'thinned'}
 """
 
 APPEND = """
@@ -96,14 +151,14 @@ CLAIM = """
 -- ARGV: 1 id, 2 now, 3 next due, 4 due after giving up, 5 most attempts
 local due = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not due or tonumber(due) > tonumber(ARGV[2]) then return {'taken'} end
-local stored = redis.call('HMGET', KEYS[1], 'settled', 'urgent', 'done')
+local stored = redis.call('HMGET', KEYS[1], 'settled', 'urgent', 'done', 'forgiven')
 if stored[1] ~= '0' then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {'settled'}
 end
 local last = tonumber(redis.call('GET', KEYS[3]) or '0')
 -- What is done only waits to be told, and that harms nobody: it is never given up.
-if last >= tonumber(ARGV[5]) and stored[3] ~= '1' then
+if last - tonumber(stored[4] or '0') >= tonumber(ARGV[5]) and stored[3] ~= '1' then
   redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
   return {'stuck', last}
 end

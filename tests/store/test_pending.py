@@ -15,7 +15,9 @@ from rq.serializers import JSONSerializer
 
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Unavailable
-from mesh.domain.operations import Operation
+from mesh.domain.operations import Operation, State
+from mesh.domain.rollouts import Phase, Rollout
+from mesh.domain.strategies import DEFAULT
 from settings.time import SystemTime
 from store.connection import patient
 from store.jobs import FUNCTION, NORMAL, URGENT, JobQueue
@@ -181,3 +183,54 @@ def test_the_longest_due_comes_first(desk: Desk) -> None:
     """When more is due than fits one look, the longest due is handed out first."""
     desk.client.zadd("meshbot:open", {"op-b": 2.0, "op-a": 1.0, "op-c": 3.0})
     assert desk.pending.due(LATER, limit=2) == ["op-a", "op-b"]
+
+
+def rolling(desk: Desk, phase: Phase = Phase.BAKING) -> Operation:
+    """Receive a rollout and let it begin."""
+    operation = desk.receive(an_operation(Verb.CANARY), crashing=True)
+    return desk.operations().commit(replace(operation, state=State.RUNNING, rollout=Rollout(DEFAULT, phase)))
+
+
+@pytest.mark.parametrize("sign_of_life", ["commit", "later"])
+def test_a_rollout_that_lives_is_never_given_up(desk: Desk, sign_of_life: str) -> None:
+    """Handed out for hours, it is handed out again, each time as a job of another number, while its jobs end well."""
+    handover, now = Handover([]), time.time() + LATER
+    pending, operation = Pending(desk.client, enqueue=handover), rolling(desk)
+    rounds = 2 * MOST_ATTEMPTS + 5
+    for number in range(rounds):
+        if sign_of_life == "commit" and number % 50 == 0:
+            operation = desk.operations().commit(operation)
+        elif sign_of_life == "later":
+            desk.operations().later(operation.id, seconds=0)
+        assert pending.requeue(operation.id, now + AGAIN_S * number) is Handed.ENQUEUED
+    assert [attempt for _, _, attempt in handover.calls] == list(range(1, rounds + 1))
+
+
+def test_a_rollout_that_kills_its_workers_is_given_up(desk: Desk) -> None:
+    """One that was handed out too often since it last showed a sign of life is reported like any other."""
+    pending, operation = Pending(desk.client, enqueue=Handover([])), rolling(desk)
+    now = time.time() + LATER
+    handed = [pending.requeue(operation.id, now + AGAIN_S * number) for number in range(MOST_ATTEMPTS + 1)]
+    assert handed == [Handed.ENQUEUED] * MOST_ATTEMPTS + [Handed.STUCK]
+
+
+def test_a_rollout_that_has_ended_is_an_operation_like_any_other(desk: Desk) -> None:
+    """Nothing is forgiven any more once it ended, and it leaves nothing behind when it is settled."""
+    operation = rolling(desk)
+    assert desk.client.hget(f"meshbot:op:{operation.id}", "forgiven") == b"0"
+    operation = desk.operations().commit(replace(operation, rollout=Rollout(DEFAULT, Phase.COMPLETED)))
+    assert desk.client.hget(f"meshbot:op:{operation.id}", "forgiven") is None
+    desk.operations().commit(ended(operation))
+    assert desk.client.keys("meshbot:rollouts:*") == []
+    assert not desk.client.exists(f"meshbot:attempts:{operation.id}")
+
+
+def test_putting_off_what_is_no_rollout_forgives_nothing(desk: Desk) -> None:
+    """A change that asks for another look again and again is given up at last."""
+    pending, now = Pending(desk.client, enqueue=Handover([])), time.time() + LATER
+    operation = desk.receive(an_operation(), crashing=True)
+    handed = []
+    for number in range(MOST_ATTEMPTS + 1):
+        desk.operations().later(operation.id, seconds=0)
+        handed.append(pending.requeue(operation.id, now + AGAIN_S * number))
+    assert handed == [Handed.ENQUEUED] * MOST_ATTEMPTS + [Handed.STUCK]

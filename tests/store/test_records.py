@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from mesh.domain.commands import Command, Verb, Wish
 from mesh.domain.errors import Unavailable
+from mesh.domain.gates import GateResult, Verdict
+from mesh.domain.operations import State
+from mesh.domain.rollouts import Happening, Move, Phase, Rollout
+from mesh.domain.routes import Arm
+from mesh.domain.strategies import RolloutStep, Strategy
 from settings.time import SystemTime
 from store.connection import patient
 from store.operations import RedisOperations
@@ -26,7 +35,65 @@ def test_a_field_of_later_days_is_ignored() -> None:
     """A record of the same form with a field more is still read."""
     operation = a_full_operation()
     record = dump_operation(operation).replace(b'{"id"', b'{"novelty":1,"id"', 1)
-    assert load_operation(operation.id, b"1", record) == operation
+    assert load_operation(operation.id, str(SCHEMA).encode(), record) == operation
+
+
+def of_form_2() -> dict[str, Any]:
+    """A record as the version before this one wrote it."""
+    row = {"arm": "v2", "verdict": "pass", "samples": 812, "window_s": 300, "why": ""}
+    command = {"verb": "promote", "service": "api", "version": "", "share": 50.0, "weights": [], "route": ""}
+    said = {"promised": "", "operation": "", "topic": "", "namespace": "", "cluster": "", "reason": "fix"}
+    return {
+        "id": "op-former",
+        "command": {**command, **said, "force": False, "dry_run": False},
+        "target": {"cluster": "prod", "namespace": "mesh-demo", "service": "api"},
+        "actor": {"user": "U1", "team": "T1"},
+        "origin": {"way": "slash", "channel": "C1", "thread": "", "response_url": ""},
+        "created_at": 1700000000.5,
+        "groups": [],
+        "state": "running",
+        "plan": None,
+        "gates": [
+            {**row, "name": "success", "value": 99.9, "limit": 99.0, "unit": "%"},
+            {**row, "name": "p99", "value": 182.0, "limit": 500.0, "unit": "ms"},
+        ],
+        "statuses": [],
+        "story": [{"step": "queued", "at": 1700000000.5, "text": ""}],
+        "outcome": "",
+        "hint": "",
+        "choices": [],
+        "card": {"channel": "C1", "ts": "1700000000.000100"},
+        "deadline": 1700000600.0,
+        "split": None,
+        "reported": False,
+        "revision": 3,
+    }
+
+
+def test_a_record_of_the_version_before_is_read() -> None:
+    """What was under way while meshbot was replaced goes on; a latency's limit is still the most there may be."""
+    operation = load_operation("op-former", b"2", json.dumps(of_form_2()).encode())
+    assert (operation.id, operation.state, operation.revision) == ("op-former", State.RUNNING, 3)
+    assert (operation.command.reason, operation.command.steps, operation.rollout) == ("fix", (), None)
+    assert [(row.name, row.value, row.at_most) for row in operation.gates] == [
+        ("success", 99.9, False),
+        ("p99", 182.0, True),
+    ]
+    assert load_operation("op-former", str(SCHEMA).encode(), dump_operation(operation)) == operation
+
+
+def test_a_rollout_survives_being_written() -> None:
+    """Every part of a rollout comes back as it was, and so does evidence without end."""
+    arms = (Arm("v2", 10, 10, "/spec/http/0/route/1/weight", identity=(("/spec/http/0/route/1/x", "v2"),)),)
+    strategy = Strategy(
+        (RolloutStep(5.0, 60.0), RolloutStep(100.0, 300.0, True, 1800.0, "hold")), "hold", 120.0, 7200.0
+    )
+    rollout = Rollout(strategy, Phase.HELD, 1, 5.0, 6.0, "op-move", 2, Phase.TURNED_BACK, Happening.BLIND, "why", "U1")
+    rollout = replace(rollout, moves=(Move(6.0, 5.0),), arms=arms)
+    row = GateResult("errors", "v2", Verdict.FAIL, 2.0, 1.0, "%", 9, 60, evidence=math.inf, threshold=500.0)
+    command = Command(verb=Verb.CANARY, service="api", steps=(Wish(5.0), Wish(100.0, True)), every_s=60)
+    operation = an_operation(Verb.CANARY, command=command, rollout=rollout, gates=(row,), told=3, chart="F1")
+    assert load_operation(operation.id, str(SCHEMA).encode(), dump_operation(operation)) == operation
 
 
 @pytest.mark.redis

@@ -1,0 +1,55 @@
+"""Looks, as the clock starts them: one for each cluster and slot of time, where there is something to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import redis
+
+from store import keys
+from store.connection import translated
+from store.jobs import WATCH
+
+WAITING_EACH = 2
+"""How many looks of each cluster may wait: more are left of a time when nobody took them, and are worth nothing."""
+
+
+class EnqueueLook(Protocol):
+    """How a look gets to the worker that looks; see `store.jobs.JobQueue.look`."""
+
+    def __call__(self, cluster: str, slot: int, *, within_s: float) -> None:
+        """Enqueue it, once for each slot; raises Unavailable."""
+
+
+class Looks:
+    """Slots of `every_s` seconds, counted from 1970: all clocks have the same, so that two never make two looks."""
+
+    def __init__(self, redis: redis.Redis, clusters: Sequence[str], *, every_s: float, enqueue: EnqueueLook) -> None:
+        self._redis = redis
+        self._clusters = clusters
+        self._every_s = every_s
+        self._enqueue = enqueue
+        self._slot = -1
+
+    def begin(self, now: float) -> None:
+        """Enqueue the looks of the slot that `now` (Unix time) lies in, unless that is done; raise Unavailable.
+
+        After an error the next call does it again: what was enqueued already is not enqueued twice.
+        """
+        slot = int(now // self._every_s)
+        if slot == self._slot:
+            return
+        for cluster in self._worth_it():
+            self._enqueue(cluster, slot, within_s=self._every_s)
+        self._slot = slot
+
+    def _worth_it(self) -> list[str]:
+        """Return the clusters that have active rollouts, and drop looks that nobody took."""
+        with translated(), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.ltrim(f"rq:queue:{WATCH}", -WAITING_EACH * len(self._clusters), -1)
+            for cluster in self._clusters:
+                pipeline.exists(keys.rollouts(cluster))
+            _, *found = pipeline.execute()
+        answers: list[Any] = found
+        return [cluster for cluster, there in zip(self._clusters, answers, strict=True) if there]
