@@ -7,20 +7,24 @@ which comes with the `playground` extra and not with production.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jsonpatch
 
 from mesh.domain.commands import Target
-from mesh.domain.errors import Unavailable
-from mesh.domain.gates import Reading
+from mesh.domain.counts import Counts
+from mesh.domain.errors import Refused
+from mesh.domain.gates import CustomGate, GateResult
+from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.routes import Arm
 from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.faults import Asked, fault
 from workers.cluster.resources import Resource
 from workers.cluster.routing import Object
 from workers.cluster.served import WANTED, Served
+from workers.metrics.asking import judged, literals, unknown
 
 
 class MemoryClient:
@@ -33,6 +37,8 @@ class MemoryClient:
         """Raised by every call while set, as an API server that is away would."""
         self._version = 0
         self._held: dict[tuple[str, str, str], Object] = {}
+        self._names: dict[tuple[str, str], set[str]] = {}
+        """(kind, namespace) -> what lies there, so that a list need not go through everything."""
         for obj in objects:
             self.put(obj)
 
@@ -45,12 +51,15 @@ class MemoryClient:
             metadata["generation"] = former["metadata"]["generation"] + 1
         metadata["resourceVersion"] = str(self._version)
         held = copy.deepcopy({**obj, "metadata": metadata})
-        self._held[obj["kind"], metadata.get("namespace", ""), metadata["name"]] = held
+        kind, namespace, name = obj["kind"], metadata.get("namespace", ""), metadata["name"]
+        self._held[kind, namespace, name] = held
+        self._names.setdefault((kind, namespace), set()).add(name)
         return copy.deepcopy(held)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Delete an object; KeyError when there is none."""
         del self._held[kind, namespace, name]
+        self._names[kind, namespace].remove(name)
 
     def discover(self) -> Served:
         """Serve each kind in the version of its first object, else in the one meshbot likes best."""
@@ -62,21 +71,15 @@ class MemoryClient:
         return Served(versions)
 
     def objects(
-        self,
-        resource: Resource,
-        namespace: str,
-        *,
-        labels: str = "",
-        cached: bool = False,  # noqa: ARG002 (the client's signature: here nothing is ever old)
+        self, resource: Resource, namespace: str, *, labels: str = "", cached: bool = False
     ) -> list[Object] | None:
-        """Return the objects of a namespace that carry `labels`."""
+        """Return the objects of a namespace that carry `labels`; `cached` ones are shared and no copies."""
         self._answer()
         wanted = dict(pair.split("=", 1) for pair in labels.split(",") if pair).items()
-        return [
-            copy.deepcopy(obj)
-            for (kind, where, _), obj in sorted(self._held.items())
-            if (kind, where) == (resource.kind, namespace) and wanted <= (obj["metadata"].get("labels") or {}).items()
-        ]
+        names = sorted(self._names.get((resource.kind, namespace), ()))
+        held = (self._held[resource.kind, namespace, name] for name in names)
+        found = [obj for obj in held if wanted <= (obj["metadata"].get("labels") or {}).items()]
+        return found if cached else copy.deepcopy(found)
 
     def read(self, resource: Resource, namespace: str, name: str) -> Object | None:
         """Return one object; None when there is none."""
@@ -114,19 +117,49 @@ class MemoryCluster(KubernetesCluster):
 
 
 class MemoryMetrics:
-    """`mesh.ports.Metrics` that says what it was told; an arm without a reading had no traffic."""
+    """`mesh.ports.Metrics` that says what it was told, whatever the window; change any part to change the truth."""
 
-    def __init__(self, readings: Mapping[str, Reading] | None = None) -> None:
-        """Take readings by the arm's name; change `readings` to change the truth."""
+    def __init__(self, readings: Mapping[str, Counts | str] | None = None) -> None:
+        """Take by the arm's name what was counted, or why nothing was; an arm that is not named had no traffic."""
         self.readings = dict(readings or {})
+        self.problems: dict[str, str] = {}
+        """By the arm's name, why nothing can ever be told of it."""
+        self.burn = Burn(0.0, 0.0, 0.0, 0.0)
+        """How fast every service fails."""
+        self.values: dict[str, float | str] = {}
+        """By the name of a custom gate, its number, or why there is none."""
 
-    def read(self, arm: Arm, target: Target, *, window_s: int) -> Reading:  # noqa: ARG002 - the port's signature
-        """Return the arm's reading."""
-        return self.readings.get(arm.name, Reading())
+    def measure(
+        self,
+        cluster: str,  # noqa: ARG002 (the port's signature)
+        subjects: Sequence[Subject],
+        *,
+        until: float,  # noqa: ARG002
+        seconds: float,  # noqa: ARG002
+    ) -> list[Measured]:
+        """Return what was told of the arms of each subject."""
+        return [self._of([arm.name for arm in subject.arms]) for subject in subjects]
 
-    def count(self, arm: Arm, target: Target, *, window_s: int) -> float:  # noqa: ARG002 - the port's signature
-        """Return the requests of the arm's reading."""
-        reading = self.readings.get(arm.name, Reading())
-        if reading.problem:
-            raise Unavailable(reading.problem)
-        return reading.requests or 0.0
+    def burns(self, cluster: str, subjects: Sequence[Subject]) -> list[Burn]:  # noqa: ARG002 (the port's signature)
+        """Return the same for every service."""
+        return [self.burn for _ in subjects]
+
+    def ask(self, gate: CustomGate, arm: Arm, target: Target, *, window_s: int) -> GateResult:
+        """Judge the number that was told for this gate."""
+        try:
+            query = literals(gate, arm, target, window_s=window_s)
+        except Refused as error:
+            return unknown(gate, arm, error.message.removesuffix("."), window_s=window_s)
+        value = self.values.get(gate.name, "the query found nothing")
+        if isinstance(value, str):
+            return replace(unknown(gate, arm, value, window_s=window_s), query=query)
+        return replace(judged(gate, arm, [({}, value)], window_s=window_s), query=query)
+
+    def _of(self, names: Sequence[str]) -> Measured:
+        problems = {name: self.problems[name] for name in names if name in self.problems}
+        said = {name: self.readings[name] for name in names if name in self.readings and name not in problems}
+        problem = next((why for why in said.values() if isinstance(why, str)), "")
+        if problem:
+            return Measured(problems=problems, problem=problem)
+        counts = {name: counted for name, counted in said.items() if isinstance(counted, Counts)}
+        return Measured(counts, problems, age_s=1.0 if counts else None)

@@ -1,4 +1,4 @@
-"""Measures one arm: `promql` writes the queries (pure), `prometheus` asks them and turns trouble into words.
+"""Measures routes: `istio` and `linkerd` write queries and read answers (pure), `servers` asks, `adapter` is the port.
 
-What never belongs here: limits and verdicts; those are the gates of `mesh.domain`.
+What never belongs here: limits and verdicts of the product's own; those are the gates of `mesh.domain`.
 """

@@ -1,184 +1,199 @@
-"""`mesh.ports.Metrics` over Prometheus: the only module that touches `prometheus_api_client`."""
+"""One server that speaks Prometheus's query API: the only module that touches `prometheus_api_client`.
+
+Thanos, Mimir and VictoriaMetrics speak it too. Everything that can go wrong becomes `Trouble`, in words for people.
+"""
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import replace
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
 from prometheus_api_client import PrometheusConnect
-from requests.adapters import Retry
+from requests.adapters import HTTPAdapter, Retry
 
-from mesh.domain.catalog import Catalog
-from mesh.domain.commands import Target
-from mesh.domain.errors import MeshbotError, Refused, Unavailable
-from mesh.domain.gates import Reading
-from mesh.domain.routes import Arm
-from workers.metrics.promql import REPORTERS, Series, series_of
+from mesh.domain.catalog import MetricsServer
+from workers.metrics.token import Token
+from workers.metrics.trouble import Trouble, name_of, refusal, stranger
 
-TIMEOUT_S = 3
-"""How long one query may take, in seconds; a reading asks four."""
-
-Sample = tuple[dict[str, str], float]
+Row = tuple[Mapping[str, str], float]
 """Labels and value of one series."""
 
 
-class Trouble(Exception):
-    """Why there is no value, in words for people."""
+@dataclass(frozen=True)
+class Question:
+    """A query about one moment, or about several in a row whose values are added up."""
 
-
-class PrometheusMetrics:
-    """Implements `mesh.ports.Metrics` with each configured cluster's Prometheus. A connection lives for one reading."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        """Take cluster addresses and meshes from `catalog`."""
-        self._catalog = catalog
-
-    def read(self, arm: Arm, target: Target, *, window_s: int) -> Reading:
-        """Read one arm over the last `window_s` seconds. Never raises: what went wrong is the reading's `problem`."""
-        try:
-            url = self._catalog.cluster(target.cluster).prometheus_url.rstrip("/")
-            if not url:
-                return Reading(problem=f"no metrics server is configured for cluster {target.cluster}")
-            series = series_of(arm, target, self._catalog.mesh(target))
-        except MeshbotError as error:
-            return Reading(problem=error.message)
-        with Prometheus(url) as prometheus:
-            try:
-                return _measured(prometheus, series, window_s)
-            except Trouble as trouble:
-                return Reading(problem=str(trouble), queries=tuple(prometheus.asked))
-
-    def count(self, arm: Arm, target: Target, *, window_s: int) -> float:
-        """Return how many requests the arm answered in the last `window_s` seconds.
-
-        Raises Unavailable when Prometheus cannot say, Refused when nothing could ever tell: no metrics server is
-        configured, or no label tells this arm from the others.
-        """
-        url = self._catalog.cluster(target.cluster).prometheus_url.rstrip("/")
-        if not url:
-            raise Refused(f"no metrics server is configured for cluster {target.cluster}")
-        series = series_of(arm, target, self._catalog.mesh(target))
-        with Prometheus(url) as prometheus:
-            try:
-                reporter = _reporter(prometheus, series)
-                seen = series.seen_by(reporter[0]) if reporter else series
-                return (prometheus.scalar(seen.count(window_s)) or 0.0) if reporter else 0.0
-            except Trouble as trouble:
-                raise Unavailable(str(trouble)) from trouble
+    query: str
+    at: float = 0.0
+    """The last moment, as Unix time in seconds; 0 leaves it to the server."""
+    points: int = 1
+    step_s: float = 0.0
+    """Seconds from one moment to the next."""
 
 
 class Prometheus:
-    """One Prometheus server: a query in, samples or Trouble out. Use in a `with` block."""
+    """One server. Its connections stay open; several threads may ask at once. Opened by the first question."""
 
-    def __init__(self, url: str) -> None:
-        """Take the base URL without a trailing slash."""
-        self._url = url
-        session = requests.Session()
-        # The library drops `warnings` (a partial answer) and puts the status into a text: so look at each answer first.
-        session.hooks["response"] = [self._inspect]
-        # `read=False` lets a timeout be a timeout; otherwise it looks like a server that cannot be reached.
-        retry = Retry(total=0, read=False)
-        self._library = PrometheusConnect(url, session=session, timeout=TIMEOUT_S, retry=retry)
-        self.asked: list[str] = []
-        """Every query so far, as evidence."""
+    def __init__(self, url: str, settings: MetricsServer) -> None:
+        """Take the base URL, and how to speak to it."""
+        address = url.rstrip("/")
+        self._library = PrometheusConnect(
+            address,
+            headers=dict(settings.headers),
+            session=_Wire(address, settings.ca_file),
+            auth=_Bearer(Token(settings.token_file)) if settings.token_file else None,
+            # `read=False` lets a timeout be a timeout; otherwise it looks like a server that cannot be reached.
+            retry=Retry(total=0, read=False),
+            method="POST",
+        )
 
-    def __enter__(self) -> Prometheus:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close its connections."""
         self._library.close()
 
-    def vector(self, query: str) -> list[Sample]:
-        """Return the samples of an instant query; raise Trouble."""
-        self.asked.append(query)
+    def rows(self, question: Question, *, timeout_s: float) -> list[Row]:
+        """Return the series of the answer; what is not a finite number is left out. Raises Trouble.
+
+        A scalar is one series without labels.
+        """
+        result = self._result(question, timeout_s)
+        scalar = bool(result) and not isinstance(result[0], dict)
         try:
-            result = self._library.custom_query(query, params={"timeout": f"{TIMEOUT_S}s"})
+            rows = [({}, float(result[1]))] if scalar else [_row(item) for item in result]
+        except (KeyError, TypeError, IndexError, ValueError) as error:
+            raise Trouble("Prometheus answered with a sample that is not a number") from error
+        return [row for row in rows if math.isfinite(row[1])]
+
+    def _result(self, question: Question, timeout_s: float) -> list[Any]:
+        # VictoriaMetrics would move moments of the last 30 s, and ranges, unless told not to; others do not mind.
+        params = {"timeout": f"{math.ceil(timeout_s * 1000)}ms", "nocache": "1"}
+        if question.points > 1:
+            begin = question.at - (question.points - 1) * question.step_s
+            exact = {"start": f"{begin:.3f}", "end": f"{question.at:.3f}", "step": f"{question.step_s:.3f}"}
+            # The library rounds moments to seconds; what `params` says goes before.
+            now, step = datetime.now(UTC), exact["step"]
+            found = self._library.custom_query_range(
+                question.query, now, now, step, params=params | exact, timeout=timeout_s
+            )
+        else:
+            at = {"time": f"{question.at:.3f}"} if question.at else {}
+            found = self._library.custom_query(question.query, params=params | at, timeout=timeout_s)
+        return list(found)
+
+
+def _row(item: Any) -> Row:
+    values = item["values"] if "values" in item else [item["value"]]
+    return item["metric"], sum(float(value) for _, value in values)
+
+
+class _Bearer(requests.auth.AuthBase):
+    """Sends a token, also where a netrc file names the server."""
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token.read()}"
+        return request
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A complete, successful answer, as the library reads it."""
+
+    body: Mapping[str, Any]
+    status_code: int = 200
+
+    def json(self) -> Mapping[str, Any]:
+        return self.body
+
+
+class _Wire:
+    """What the library takes for its HTTP session: a question goes out in a body, and only a whole answer comes back.
+
+    The library would put the query into the address, drop warnings (a partial answer), and read the answer without end.
+    """
+
+    cert = None
+
+    def __init__(self, url: str, ca_file: str) -> None:
+        self._name = name_of(url)
+        self._ca_file = ca_file
+        self._session = requests.Session()
+        self.verify: str | bool = ca_file or True
+
+    def mount(self, prefix: str, adapter: HTTPAdapter) -> None:
+        self._session.mount(prefix, adapter)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def request(self, method: str, url: str, *, params: dict[str, str], timeout: float, **how: Any) -> _Answer:
+        deadline = time.monotonic() + timeout
+        try:
+            try:
+                return self._ask(method, url, params, deadline, **how)
+            except requests.ConnectionError:
+                # A server that was started anew closed what we kept open; one that is away says so again at once.
+                return self._ask(method, url, params, deadline, **how)
         except requests.Timeout as error:
-            raise Trouble(f"Prometheus did not answer in {TIMEOUT_S} s") from error
+            raise Trouble(f"Prometheus did not answer in {timeout:.3g} s") from error
+        except requests.exceptions.SSLError as error:
+            raise Trouble(f"the certificate of {self._name} is not trusted; see ca_file") from error
+        except requests.exceptions.InvalidHeader:
+            # Its message holds the header, which may be a secret.
+            raise Trouble("a configured header has a value that cannot be sent") from None
         except requests.RequestException as error:
-            raise Trouble(f"Prometheus is not reachable at {self._url}") from error
-        return [_sample(item) for item in result]
+            raise Trouble(f"Prometheus is not reachable at {self._name}") from error
+        except OSError as error:
+            raise Trouble(f"the certificates in {self._ca_file} cannot be read") from error
 
-    def scalar(self, query: str) -> float | None:
-        """Return the one value of an instant query; None for no series, NaN and infinities; Trouble for several."""
-        samples = self.vector(query)
-        if len(samples) > 1:
-            raise Trouble("Prometheus returned several series where one was expected")
-        return _finite(samples[0][1]) if samples else None
+    def _ask(self, method: str, url: str, params: dict[str, str], deadline: float, **how: Any) -> _Answer:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise requests.Timeout
+        # A login page is no metrics server, and a token must not follow where it leads.
+        with self._session.request(
+            method, url, data=params, timeout=left, stream=True, allow_redirects=False, **how
+        ) as response:
+            return self._whole(response.status_code, _read(response, deadline))
 
-    def _inspect(self, response: requests.Response, **_: object) -> None:
-        """Raise Trouble for anything but a complete, successful answer that is a vector."""
+    def _whole(self, status: int, text: bytes) -> _Answer:
+        """Return a complete, successful answer that holds numbers; raise Trouble for anything else."""
         try:
-            body = response.json()
+            body = json.loads(text)
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            raise Trouble(_stranger(self._url, response.status_code))
-        if body.get("status") != "success":
-            raise Trouble(_refusal(response.status_code, str(body.get("error", "it gave no reason"))))
-        if body.get("warnings"):
-            raise Trouble(f"Prometheus answered only in part: {'; '.join(map(str, body['warnings']))}")
+            raise stranger(self._name, status)
+        if body.get("status") != "success" or status != 200:
+            raise refusal(self._name, status, str(body.get("error", "it gave no reason")))
         data = body.get("data")
-        if not isinstance(data, dict) or data.get("resultType") != "vector" or not isinstance(data.get("result"), list):
-            raise Trouble("Prometheus answered in another shape than a vector")
+        # Remarks on the query itself come as warnings too, since version 2.48.
+        if missing := [str(said) for said in body.get("warnings") or () if not str(said).startswith("PromQL ")]:
+            raise Trouble(f"Prometheus answered only in part: {'; '.join(missing)}")
+        if not isinstance(data, dict) or not isinstance(data.get("result"), list) or data.get("resultType") == "string":
+            raise Trouble("Prometheus answered in another shape than numbers")
+        return _Answer(body)
 
 
-def _measured(prometheus: Prometheus, series: Series, window_s: int) -> Reading:
-    found = _reporter(prometheus, series)
-    if found is None:
-        return Reading(queries=tuple(prometheus.asked))
-    reporter, age_s = found
-    seen = series.seen_by(reporter)
-    reading = Reading(
-        requests=_rounded(prometheus.scalar(seen.count(window_s))),
-        success=_percent(prometheus.scalar(seen.success(window_s))),
-        p99_ms=prometheus.scalar(seen.p99(window_s)),
-        age_s=_finite(age_s),
-    )
-    return replace(reading, queries=tuple(prometheus.asked))
-
-
-def _reporter(prometheus: Prometheus, series: Series) -> tuple[str, float] | None:
-    """Return the best reporter there is and the age in seconds of its newest sample; None where nothing was counted.
-
-    All other values must come from the same reporter, or requests would be counted twice.
-    """
-    ages = {labels.get("reporter", ""): age for labels, age in prometheus.vector(series.newest())}
-    name = next((name for name in (*REPORTERS, "") if name in ages), None)
-    return None if name is None else (name, ages[name])
-
-
-def _sample(item: Any) -> Sample:
+def _read(response: requests.Response, deadline: float) -> bytes:
+    """Return the whole body; raise Timeout when it drips in so slowly that the deadline passes."""
+    pieces = []
     try:
-        return dict(item["metric"]), float(item["value"][1])
-    except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise Trouble("Prometheus answered with a sample that is not a number") from error
-
-
-def _stranger(url: str, status: int) -> str:
-    if status in (401, 403):
-        return f"Prometheus at {url} refused meshbot's credentials ({status})"
-    if status >= 500:
-        return f"Prometheus answered with status {status}"
-    return f"what answers at {url} is not Prometheus (status {status}, no JSON)"
-
-
-def _refusal(status: int, why: str) -> str:
-    if status in (400, 422):
-        return f"Prometheus refused the query: {why}"
-    return f"Prometheus answered with status {status}: {why}"
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _rounded(value: float | None) -> float | None:
-    """Return a count as a whole number: Prometheus extrapolates to the edges of the window."""
-    return None if value is None else float(round(value))
-
-
-def _percent(value: float | None) -> float | None:
-    return None if value is None else min(100.0, max(0.0, value))
+        for piece in response.iter_content(1 << 16):
+            pieces.append(piece)
+            if time.monotonic() > deadline:
+                raise requests.Timeout
+    except requests.ConnectionError as error:
+        # So does the library tell of a timeout within a body.
+        if "timed out" in str(error):
+            raise requests.Timeout from error
+        raise
+    return b"".join(pieces)

@@ -1,94 +1,62 @@
-"""The queries, as text. Pure: which series speak for an arm, and what is asked of them.
-
-Istio's sidecars count `istio_requests_total` at both ends of a request; Linkerd's proxies count `response_total` at the
-pod. Both keep one series for each kind of answer, and a series exists only once such an answer was given.
-"""
+"""Pieces of queries, as text. Pure: how values become literals, and how much counters grew between two moments."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-from mesh.domain.commands import Target
-from mesh.domain.errors import Refused
-from mesh.domain.routes import Arm
-
-REPORTERS = ("source", "destination", "waypoint")
-"""Which end of a request counted it, the best first: only the source sees requests that never reached a pod."""
 
 
 @dataclass(frozen=True)
-class Series:
-    """The series of one arm in one mesh. Every selector is text inside `{…}`."""
+class Places:
+    """Where to look: every service in every namespace of these, so that a query names each but once."""
 
-    requests: str
-    """Name of the counter of requests."""
-    buckets: str
-    """Name of the histogram's bucket counter, in milliseconds."""
-    arm: str
-    """Selects the arm."""
-    good: str
-    """Selects answers that count as success."""
-    bad: tuple[str, ...]
-    """Select, without overlap, all the others."""
-    has_reporters: bool
-    """True when several ends count the same request (label `reporter`)."""
+    namespaces: tuple[str, ...]
+    services: tuple[str, ...]
+    pairs: frozenset[tuple[str, str]]
+    """(namespace, service) of those asked for."""
 
-    def newest(self) -> str:
-        """Ask the age in seconds of the newest sample, for each reporter that has any."""
-        by = " by (reporter)" if self.has_reporters else ""
-        return f"time() - max{by} (timestamp({self.requests}{{{self.arm}}}))"
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Places:
+        """Return the places that hold all (namespace, service) pairs; always the same text for the same pairs."""
+        found = frozenset(pairs)
+        namespaces, services = ({pair[side] for pair in found} for side in (0, 1))
+        return cls(tuple(sorted(namespaces)), tuple(sorted(services)), found)
 
-    def seen_by(self, reporter: str) -> Series:
-        """Return the series of one reporter; an empty one stands for a mesh without reporters."""
-        arm = f"{self.arm}, reporter={quoted(reporter)}" if reporter else self.arm
-        return Series(self.requests, self.buckets, arm, self.good, self.bad, self.has_reporters)
-
-    def count(self, window_s: int) -> str:
-        """Ask how many requests were answered within the window."""
-        return f"sum({' or '.join([self._good(window_s), *self._failures(window_s)])})"
-
-    def success(self, window_s: int) -> str:
-        """Ask the share of successes in per cent: 0 when all failed, no value when there was no request at all."""
-        return f"100 * (sum({self._good(window_s)}) or vector(0)) / {self.count(window_s)}"
-
-    def p99(self, window_s: int) -> str:
-        """Ask the latency in milliseconds that 99 of 100 requests stayed within."""
-        return f"histogram_quantile(0.99, sum by (le) (rate({self.buckets}{{{self.arm}}}[{window_s}s])))"
-
-    def _good(self, window_s: int) -> str:
-        return f"increase({self.requests}{{{self.arm}, {self.good}}}[{window_s}s])"
-
-    def _failures(self, window_s: int) -> list[str]:
-        return [self._grown(f"{self.requests}{{{self.arm}, {bad}}}", window_s) for bad in self.bad]
-
-    def _grown(self, selector: str, window_s: int) -> str:
-        """Return the growth of failure counters, with those that were born inside the window counted from zero.
-
-        `increase` sees a counter only from its first sample on: the first failures of a new pod, code or caller would
-        be missing, which is how a bad canary passes. Successes are not treated so: after Prometheus lost its past,
-        a whole lifetime of them would hide the failures of the last minutes.
-        """
-        window = f"[{window_s}s]"
-        return (
-            f"(last_over_time({selector}{window}) unless {selector} offset {window_s}s) or increase({selector}{window})"
-        )
+    def within(self, namespace: str, service: str) -> str:
+        """Return the selector for these labels of namespace and service."""
+        return f"{namespace}=~{one_of(self.namespaces)}, {service}=~{one_of(self.services)}"
 
 
-def series_of(arm: Arm, target: Target, mesh: str) -> Series:
-    """Return the series that speak for `arm` in `mesh` (`istio` or `linkerd`).
+def grown(selector: str, span_ms: int) -> str:
+    """Ask by how much each counter grew in the last `span_ms` milliseconds: each request once, in one window only.
 
-    Raises Refused when no label tells this arm from the others.
+    A series counts the difference of its two last samples before both ends. Windows that follow each other share an
+    end, so their sums are those of one long window; `increase` would extrapolate and count twice.
+
+    A counter that fell began anew, and one that was not there before was born: both count from zero, but only where
+    the same scrape target was read without error before. Otherwise (Prometheus lost its past, a gap of more than 5
+    minutes, a target that was away) a whole lifetime of requests would fall into one window. Failures and successes
+    are treated alike, so no failure counts without the requests around it. What is gone now is not counted at all.
     """
-    if not arm.service:
-        raise Refused(f"{arm.name} is not a Service of the mesh, so no proxy reports on it")
-    if arm.protocol != "http":
-        raise Refused(
-            f"{arm.name} is an arm of a {arm.protocol} route, whose proxies count connections and no requests"
-        )
-    if arm.alike:
-        raise Refused(f"the requests of {arm.name} carry the same labels as those of {arm.alike}, so none can be told")
-    namespace = arm.namespace or target.namespace
-    return _linkerd(arm, namespace) if mesh == "linkerd" else _istio(arm, namespace)
+    before = f"{selector} offset {span_ms}ms"
+    kept = f"({before} <= {selector})"
+    # `up` is written by the server itself for each target and scrape, under the same labels job and instance.
+    return f"({selector} - {kept} or (({selector} unless {kept}) and on (job, instance) (up offset {span_ms}ms == 1)))"
+
+
+def risen(selector: str, span_ms: int) -> str:
+    """Ask the same of counters that are too many to ask it so carefully: the buckets of histograms.
+
+    One that was born or began anew is left out of one window. No verdict needs the time of every request; that of a
+    thousand routes costs a third so.
+    """
+    return f"({selector} - {selector} offset {span_ms}ms >= 0)"
+
+
+def one_of(values: Iterable[str]) -> str:
+    """Return a literal for `=~` that matches these values and nothing else."""
+    return quoted("|".join(map(re.escape, values)))
 
 
 def quoted(value: str) -> str:
@@ -108,36 +76,3 @@ def _escaped(letter: str) -> str:
     point = ord(letter)
     # A lone surrogate is no character in Go; no label value can hold one, so the replacement character matches nothing.
     return f"\\U{0xFFFD if 0xD800 <= point <= 0xDFFF else point:08x}"
-
-
-def _istio(arm: Arm, namespace: str) -> Series:
-    selector = f"destination_service_name={quoted(arm.service)}, destination_service_namespace={quoted(namespace)}"
-    if arm.subset:
-        if not arm.version:
-            raise Refused(
-                f"no DestinationRule says which version label subset {arm.subset} stands for, "
-                "so its requests cannot be told from the others'"
-            )
-        selector += f", destination_version={quoted(arm.version)}"
-    return Series(
-        requests="istio_requests_total",
-        buckets="istio_request_duration_milliseconds_bucket",
-        arm=selector,
-        # gRPC fails with HTTP 200 and a status of its own; an absent label reads as the empty string.
-        good='response_code!~"5.*", grpc_response_status=~"0|"',
-        bad=('response_code=~"5.*"', 'response_code!~"5.*", grpc_response_status!~"0|"'),
-        has_reporters=True,
-    )
-
-
-def _linkerd(arm: Arm, namespace: str) -> Series:
-    if arm.subset:
-        raise Refused(f"Linkerd knows no subsets, so nothing measures {arm.name}; give each version its own Service")
-    return Series(
-        requests="response_total",
-        buckets="response_latency_ms_bucket",
-        arm=f'namespace={quoted(namespace)}, deployment={quoted(arm.service)}, direction="inbound"',
-        good='classification!="failure"',
-        bad=('classification="failure"',),
-        has_reporters=False,
-    )

@@ -1,26 +1,29 @@
-"""What is said when the metrics server is not well."""
+"""What is said when a metrics server is not well, and who is asked then."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mesh.domain.catalog import Catalog, Cluster
+from mesh.domain.catalog import Catalog, Cluster, MetricsServer
 from mesh.domain.commands import Target
-from mesh.domain.gates import Limits, Reading, Verdict, judge, overall
+from mesh.domain.measures import Measured, Subject
 from mesh.domain.routes import Arm
 from playground.serving import free_port
 from tests.answering import answering, send
-from workers.metrics import prometheus
-from workers.metrics.prometheus import PrometheusMetrics
+from workers.metrics.adapter import PrometheusMetrics
 
 ARM = Arm("v2", 10, 10, "/w", service="api", namespace="shop", subset="v2", version="v2")
+TARGET = Target("demo", "shop", "api")
 Answer = Callable[[], tuple[int, str]]
 
 
@@ -30,17 +33,30 @@ def prometheus_that_says(answer: Answer) -> Iterator[str]:
 
     def reply(request: BaseHTTPRequestHandler) -> None:
         status, text = answer()
-        with contextlib.suppress(BrokenPipeError):  # the client did not wait
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the client did not wait
             send(request, text.encode(), status=status)
 
     with answering(reply) as url:
         yield url
 
 
-def read(url: str) -> Reading:
-    """Read the arm from the server at `url`."""
-    catalog = Catalog((Cluster("demo", prometheus_url=url),))
-    return PrometheusMetrics(catalog).read(ARM, Target("demo", "shop", "api"), window_s=60)
+def catalog(*urls: str, mesh: str = "istio", **settings: Any) -> Catalog:
+    """Return a configuration with one cluster whose metrics are there."""
+    server = MetricsServer(urls, **{"timeout_s": 1.0, **settings})
+    return Catalog((Cluster("demo", prometheus=server, mesh=mesh),))
+
+
+def measure(metrics: PrometheusMetrics) -> Measured:
+    """Measure the arm alone."""
+    (found,) = metrics.measure("demo", [Subject(TARGET, (ARM,), (100.0,))], until=1000, seconds=5)
+    return found
+
+
+def read(*urls: str, **settings: Any) -> Measured:
+    """Measure the arm once, with servers at these addresses."""
+    metrics = PrometheusMetrics(catalog(*urls, **settings))
+    with contextlib.closing(metrics):
+        return measure(metrics)
 
 
 def said(kind: str, result: object, **more: object) -> str:
@@ -50,7 +66,11 @@ def said(kind: str, result: object, **more: object) -> str:
 
 def row(value: str, **labels: str) -> dict[str, object]:
     """Return one sample of a vector."""
-    return {"metric": labels, "value": [0, value]}
+    names = {"destination_service_namespace": "shop", "destination_service_name": "api", "destination_version": "v2"}
+    return {"metric": {**names, "reporter": "source", **labels}, "value": [0, value]}
+
+
+WELL = said("vector", [row("7")])
 
 
 @pytest.mark.parametrize(
@@ -61,62 +81,233 @@ def row(value: str, **labels: str) -> dict[str, object]:
             json.dumps({"status": "error", "error": "parse error: x"}),
             "Prometheus refused the query: parse error: x",
         ),
+        (422, json.dumps({"status": "error", "error": "too many samples"}), "refused the query: too many samples"),
         (503, json.dumps({"status": "error", "error": "query timed out"}), "status 503: query timed out"),
         (502, "<html>Bad Gateway</html>", "Prometheus answered with status 502"),
         (401, "Unauthorized", "refused meshbot's credentials (401)"),
+        (403, json.dumps({"status": "error", "error": "no org id"}), "refused meshbot's credentials (403)"),
+        (302, "", "is not Prometheus (status 302, no JSON)"),
         (200, "<html>Please log in</html>", "is not Prometheus (status 200, no JSON)"),
         (200, json.dumps({"status": "error", "error": "odd"}), "Prometheus answered with status 200: odd"),
-        (200, said("scalar", [0, "1"]), "another shape than a vector"),
-        (200, said("vector", {}), "another shape than a vector"),
+        (200, said("string", [0, "1"]), "another shape than numbers"),
+        (200, said("vector", {}), "another shape than numbers"),
+        (200, json.dumps({"status": "success"}), "another shape than numbers"),
         (200, said("vector", [{"metric": {}}]), "a sample that is not a number"),
-        (200, said("vector", [row("ten", reporter="source")]), "a sample that is not a number"),
+        (200, said("vector", [row("ten")]), "a sample that is not a number"),
         (200, said("vector", [], warnings=["store x is away"]), "answered only in part: store x is away"),
-        (
-            200,
-            said("vector", [row("1", reporter="source"), row("2", reporter="destination")]),
-            "several series where one",
-        ),
     ],
 )
 def test_every_trouble_has_its_words(status: int, text: str, problem: str) -> None:
-    """No answer of a sick server raises, and none can pass a gate."""
+    """No answer of a sick server raises, and none counts anything."""
     with prometheus_that_says(lambda: (status, text)) as url:
-        reading = read(url)
-    assert problem in reading.problem
-    assert overall(judge("v2", reading, Limits())) is Verdict.UNKNOWN
+        found = read(url)
+    assert problem in found.problem
+    assert found.counts == {}
+
+
+def test_a_remark_on_the_query_is_no_partial_answer() -> None:
+    """Newer servers put remarks of the query language among the warnings."""
+    text = said("vector", [row("7")], warnings=["PromQL warning: bucket label is odd"])
+    with prometheus_that_says(lambda: (200, text)) as url:
+        assert read(url).problem == ""
 
 
 @pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf"])
 def test_what_is_no_number_is_no_value(value: str) -> None:
-    """NaN and the infinities are missing values, never numbers to compare with."""
-    with prometheus_that_says(lambda: (200, said("vector", [row(value, reporter="source")]))) as url:
-        reading = read(url)
-    assert (reading.requests, reading.success, reading.p99_ms, reading.age_s) == (None, None, None, None)
+    """NaN and the infinities are missing values, never numbers to count with."""
+    with prometheus_that_says(lambda: (200, said("vector", [row(value)]))) as url:
+        found = read(url)
+    assert (found.problem, found.counts, found.age_s) == ("", {}, None)
 
 
-def test_a_slow_server_is_left_after_the_first_query(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One query without an answer ends the reading: four times the timeout would stall the worker."""
-    monkeypatch.setattr(prometheus, "TIMEOUT_S", 0.2)
+def slowly() -> tuple[int, str]:
+    """Answer after half a second."""
+    time.sleep(0.5)
+    return 200, WELL
 
-    def slowly() -> tuple[int, str]:
-        time.sleep(0.5)
-        return 200, ""
 
+def test_a_slow_server_is_left() -> None:
+    """All queries are asked at once, so one timeout ends the call, and it is said how long that was."""
     begun = time.monotonic()
     with prometheus_that_says(slowly) as url:
-        reading = read(url)
-    assert reading.problem == "Prometheus did not answer in 0.2 s"
-    assert len(reading.queries) == 1
-    assert time.monotonic() - begun < 2
+        found = read(url, timeout_s=0.2)
+        assert time.monotonic() - begun < 0.45
+    assert found.problem == "Prometheus did not answer in 0.2 s"
+
+
+def test_a_server_that_drips_is_left() -> None:
+    """An answer that comes byte by byte does not hold the call beyond its time."""
+
+    def drip(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", "1000")
+        request.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(20):
+                request.wfile.write(b" " * 10)
+                time.sleep(0.05)
+
+    begun = time.monotonic()
+    with answering(drip) as url:
+        found = read(url, timeout_s=0.2)
+        assert time.monotonic() - begun < 0.45
+    assert found.problem == "Prometheus did not answer in 0.2 s"
 
 
 def test_a_server_that_is_away_is_said_at_once() -> None:
-    """A refused connection is told with the address, without retries."""
+    """A refused connection is told with the address, without waiting."""
     url, begun = f"http://127.0.0.1:{free_port()}", time.monotonic()
     assert read(url).problem == f"Prometheus is not reachable at {url}"
     assert time.monotonic() - begun < 1
 
 
-def test_an_address_that_is_none_is_a_problem_too() -> None:
+@pytest.mark.parametrize("url", ["prometheus:9090", "ftp://prometheus"])
+def test_an_address_that_is_none_is_a_problem_too(url: str) -> None:
     """A mistyped address does not raise."""
-    assert "not reachable" in read("prometheus:9090").problem
+    assert "not reachable" in read(url).problem
+
+
+def test_passwords_in_addresses_are_not_told() -> None:
+    """What is said of a server leaves out who we are there."""
+    port = free_port()
+    found = read(f"http://jin:s3cret@127.0.0.1:{port}")
+    assert found.problem == f"Prometheus is not reachable at http://127.0.0.1:{port}"
+
+
+def test_certificates_that_are_missing_are_told(tmp_path: Path) -> None:
+    """A wrong ca_file is told apart from a server that is away."""
+    path = str(tmp_path / "none.pem")
+    assert read("https://127.0.0.1:9", ca_file=path).problem == f"the certificates in {path} cannot be read"
+
+
+@pytest.mark.parametrize(
+    "ill", [(502, "gateway"), (401, "no"), (200, "<html>"), (200, said("vector", [], warnings=["part"]))]
+)
+def test_the_next_server_is_asked_within_the_same_call(ill: tuple[int, str]) -> None:
+    """Of two equal servers one suffices."""
+    with prometheus_that_says(lambda: ill) as one, prometheus_that_says(lambda: (200, WELL)) as two:
+        assert read(one, two).problem == ""
+
+
+def test_a_slow_first_server_costs_one_timeout_and_is_remembered() -> None:
+    """The second answers within the same call, and the next call begins with it."""
+    with prometheus_that_says(slowly) as one, prometheus_that_says(lambda: (200, WELL)) as two:
+        metrics = PrometheusMetrics(catalog(one, two, timeout_s=0.2))
+        with contextlib.closing(metrics):
+            assert measure(metrics).problem == ""
+            begun = time.monotonic()
+            assert measure(metrics).problem == ""
+            assert time.monotonic() - begun < 0.15
+
+
+def test_a_bad_query_is_not_asked_twice() -> None:
+    """Another server would say the same, so the first one's words are told."""
+    asked: list[str] = []
+
+    def count() -> tuple[int, str]:
+        asked.append("two")
+        return 200, WELL
+
+    refused = (400, json.dumps({"status": "error", "error": "parse error"}))
+    with prometheus_that_says(lambda: refused) as one, prometheus_that_says(count) as two:
+        assert read(one, two).problem == "Prometheus refused the query: parse error"
+    assert asked == []
+
+
+def test_all_servers_ill_tell_each_trouble() -> None:
+    """What is wrong with either is said, once."""
+    with prometheus_that_says(lambda: (502, "")) as one, prometheus_that_says(lambda: (401, "")) as two:
+        problem = read(one, two).problem
+    assert problem == f"Prometheus answered with status 502; Prometheus at {two} refused meshbot's credentials (401)"
+
+
+def headers_seen(**settings: Any) -> tuple[list[dict[str, str]], Measured]:
+    """Return the headers of each query."""
+    seen: list[dict[str, str]] = []
+
+    def note(request: BaseHTTPRequestHandler) -> None:
+        seen.append(dict(request.headers.items()))
+        send(request, WELL.encode())
+
+    with answering(note) as url:
+        found = read(url, **settings)
+    return seen, found
+
+
+def test_headers_and_token_are_sent(tmp_path: Path) -> None:
+    """A tenant's header and the token of the file go with every query."""
+    path = tmp_path / "token"
+    path.write_text("tok-1\n")
+    seen, found = headers_seen(headers=(("X-Scope-OrgID", "shop"),), token_file=str(path))
+    assert found.problem == ""
+    assert {(one["X-Scope-OrgID"], one["Authorization"]) for one in seen} == {("shop", "Bearer tok-1")}
+
+
+def test_a_token_that_changed_is_read_again(tmp_path: Path) -> None:
+    """Tokens expire, and whoever mounts them replaces the file."""
+    path, seen = tmp_path / "token", []
+
+    def note(request: BaseHTTPRequestHandler) -> None:
+        seen.append(request.headers["Authorization"])
+        send(request, WELL.encode())
+
+    with answering(note) as url:
+        metrics = PrometheusMetrics(catalog(url, token_file=str(path)))
+        with contextlib.closing(metrics):
+            for token in ("tok-1", "tok-22"):
+                path.write_text(token)
+                measure(metrics)
+    assert seen == ["Bearer tok-1"] * 3 + ["Bearer tok-22"] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [(None, "cannot be read"), ("", "holds no token"), ("tok en", "no token")]
+)
+def test_a_bad_token_file_is_told_without_its_text(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str | None, problem: str
+) -> None:
+    """Neither message nor log holds what the file holds."""
+    path = tmp_path / "token"
+    if text is not None:
+        path.write_text(text)
+    with caplog.at_level(logging.DEBUG):
+        seen, found = headers_seen(token_file=str(path))
+    assert seen == []
+    assert problem in found.problem
+    assert "tok en" not in found.problem + caplog.text
+
+
+def test_secrets_stay_out_of_messages_and_logs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that is away, and a header that cannot be sent, are told without token or header."""
+    path = tmp_path / "token"
+    path.write_text("tok-secret")
+    with caplog.at_level(logging.DEBUG):
+        away = read(f"http://127.0.0.1:{free_port()}", token_file=str(path), headers=(("X-Key", "hush"),))
+        odd = read(f"http://127.0.0.1:{free_port()}", headers=(("X-Key", "hush\nhush"),))
+    assert odd.problem == "a configured header has a value that cannot be sent"
+    everything = away.problem + odd.problem + caplog.text
+    assert "tok-secret" not in everything
+    assert "hush" not in everything
+
+
+@pytest.mark.parametrize("count", [1, 50])
+@pytest.mark.parametrize("mesh", ["istio", "linkerd"])
+def test_the_number_of_queries_is_fixed(count: int, mesh: str) -> None:
+    """One subject and fifty cost three queries, and burn rates four more, which are kept for a while."""
+    asked: list[str] = []
+
+    def note(request: BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        send(request, said("vector", []).encode())
+
+    with answering(note) as url:
+        metrics = PrometheusMetrics(catalog(url, mesh=mesh))
+        with contextlib.closing(metrics):
+            arm = Arm("api-v2", 1, 1, "/w", service="api-v2")
+            subjects = [Subject(Target("demo", f"n{at}", "api"), (arm,), (100.0,)) for at in range(count)]
+            assert len(metrics.measure("demo", subjects, until=1000, seconds=5)) == count
+            assert len(asked) == 3
+            for _ in range(2):
+                metrics.burns("demo", subjects)
+    assert len(asked) == 7
+    assert all("?" not in path for path in asked), "queries are long, so they are sent in the body"
