@@ -27,6 +27,10 @@ e2e: setup ## Tests against a real etcd and kube-apiserver, built once with Go; 
 bench-patch: setup ## How long a change takes on a real API server, beside a bare PATCH and kubectl; docs/performance.md
 	@$(BIN)/python -m tools.bench_patch
 
+.PHONY: bench-watch
+bench-watch: setup ## How long a look at 1 000 active rollouts takes, and what it asks; docs/performance.md
+	@$(BIN)/python -m tools.bench_watch
+
 .PHONY: check
 check: setup ## Linters, types, import contracts
 	@$(BIN)/ruff check

@@ -6,11 +6,12 @@ import click
 
 from settings.environment import read_environment
 from settings.file import read_catalog
+from workers.runner import QUEUES
 from workers.wiring import run_clock, run_worker, run_workers
 
 
 @click.command
-@click.option("--queue", type=click.Choice(["urgent", "normal"]), help="Work on this queue only.")
+@click.option("--queue", type=click.Choice(list(QUEUES)), help="Work on this queue only.")
 def worker(*, queue: str | None) -> None:
     """Run operations; without --queue one process for each queue is started and kept alive."""
     environment = read_environment()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import click
 from redis import Redis, RedisError, ResponseError
@@ -12,17 +13,20 @@ from slack_sdk.errors import SlackApiError
 
 from chat.connection import web_client
 from chat.trouble import TROUBLE, word
-from mesh.domain.catalog import Catalog, Cluster
+from mesh.domain.catalog import Catalog, Cluster, MetricsServer
 from mesh.domain.errors import MeshbotError, Refused
 from settings.environment import Environment, read_environment
 from settings.file import read_catalog
 from store.connection import quick
 from workers.cluster.client import KubernetesClient
 from workers.cluster.table import ROUTING_APIS
-from workers.metrics.prometheus import Prometheus, Trouble
+from workers.metrics.prometheus import Prometheus, Question
+from workers.metrics.trouble import Trouble
 
 SCOPES = ("chat:write", "commands", "app_mentions:read", "im:history", "users:read", "usergroups:read")
 """What the bot token needs (docs.slack.dev/reference/scopes)."""
+PICTURES = "files:write"
+"""Without it everything works, but charts are drawn with characters."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def examine() -> Iterator[Finding]:
     yield from _redis(environment)
     for cluster in catalog.clusters:
         yield _cluster(environment, cluster)
-        yield _prometheus(cluster)
+        yield from _prometheus(cluster)
 
 
 def _environment(environment: Environment) -> Iterator[Finding]:
@@ -110,9 +114,13 @@ def _slack(environment: Environment) -> Iterator[Finding]:
 def _scopes(header: str | None) -> Finding:
     if header is None:
         return Finding("warn", "scopes", "Slack did not say which scopes the token has")
-    missing = [scope for scope in SCOPES if scope not in {given.strip() for given in header.split(",")}]
+    given = {scope.strip() for scope in header.split(",")}
+    missing = [scope for scope in SCOPES if scope not in given]
     if missing:
         return Finding("fail", "scopes", f"missing {', '.join(missing)}", "Add them to the app, then install it again.")
+    if PICTURES not in given:
+        said = f"without {PICTURES} the charts of rollouts are drawn with characters"
+        return Finding("warn", "scopes", said, "Add it to the app, then install it again.")
     return Finding("ok", "scopes", "the token has every scope it needs")
 
 
@@ -153,20 +161,25 @@ def _cluster(environment: Environment, cluster: Cluster) -> Finding:
     return _asked(what, ask)
 
 
-def _prometheus(cluster: Cluster) -> Finding:
+def _prometheus(cluster: Cluster) -> Iterator[Finding]:
     what = f"prom {cluster.name}"
-    if not cluster.prometheus_url:
+    if not cluster.prometheus.urls:
         text = "no Prometheus is configured, so every gate is unknown and nothing is promoted"
-        return Finding("warn", what, text, f"Set PROMETHEUS_URL, or clusters.{cluster.name}.prometheus_url.")
+        yield Finding("warn", what, text, f"Set PROMETHEUS_URL, or clusters.{cluster.name}.prometheus.")
+    for url in cluster.prometheus.urls:
+        yield _asked(what, partial(_targets, what, url, cluster.prometheus))
 
-    def ask() -> Finding:
-        with Prometheus(cluster.prometheus_url.rstrip("/")) as prometheus:
-            series = prometheus.scalar("count(up)")
-        if not series:
-            return Finding("warn", what, "answers, but scrapes nothing", "Check its targets.")
-        return Finding("ok", what, f"answers, scrapes {series:.0f} targets")
 
-    return _asked(what, ask)
+def _targets(what: str, url: str, settings: MetricsServer) -> Finding:
+    prometheus = Prometheus(url, settings)
+    try:
+        rows = prometheus.rows(Question("count(up)"), timeout_s=settings.timeout_s)
+    finally:
+        prometheus.close()
+    if not rows:
+        text = "answers, but knows no `up` of any target, and without it the first failures of a pod are not counted"
+        return Finding("warn", what, text, "Check its targets.")
+    return Finding("ok", what, f"answers, scrapes {rows[0][1]:.0f} targets")
 
 
 def _asked(what: str, ask: Callable[[], Finding]) -> Finding:

@@ -98,7 +98,7 @@ class World:
         argv = [sys.executable, "-m", "meshbot", "worker"]
         with Child("worker", argv, environment, self.directory / "worker.log"):
             redis = quick(self.redis_url)
-            until(lambda: redis.scard("rq:workers") == 2, "the workers did not start")
+            until(lambda: redis.scard("rq:workers") == 3, "the workers did not start")
             yield
 
 

@@ -30,6 +30,13 @@ class Due(Protocol):
         """Hand one of them to a worker."""
 
 
+class Looking(Protocol):
+    """Looks at active rollouts; see `store.looks`."""
+
+    def begin(self, now: float) -> None:
+        """Enqueue the looks of this slot of time, once."""
+
+
 class Leadership(Protocol):
     """Locks that can be asked whether a lease still stands; see `store.locks`."""
 
@@ -41,10 +48,12 @@ class Leadership(Protocol):
 
 
 class Clock:
-    """Looks four times a second for what is due. `locks` should live `LEAD_S`; both should be quick to give up."""
+    """Looks four times a second for what is due. `locks` should live `LEAD_S`; all should be quick to give up."""
 
-    def __init__(self, pending: Due, locks: Leadership, time: Time) -> None:
+    def __init__(self, pending: Due, locks: Leadership, time: Time, *, looks: Looking | None = None) -> None:
+        """Without `looks` nothing watches rollouts."""
         self._pending = pending
+        self._looks = looks
         self._locks = locks
         self._time = time
         self._pause_s = TICK_S
@@ -64,6 +73,8 @@ class Clock:
     def tick(self) -> None:
         """Hand out what is due now; raise Unavailable."""
         now = self._time.now()
+        if self._looks is not None:
+            self._looks.begin(now)
         for operation_id in self._pending.due(now):
             if self._pending.requeue(operation_id, now) is Handed.STUCK:
                 log.error("%s was handed out too often and is given up; look at the workers' logs for it", operation_id)

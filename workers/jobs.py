@@ -1,9 +1,13 @@
-"""The one RQ job: run one operation."""
+"""The RQ jobs: run one operation, look at one cluster."""
 
 from __future__ import annotations
 
-from mesh.operations import running
+import logging
+
+from mesh.operations import looking, running
 from mesh.operations.stage import Stage
+
+log = logging.getLogger(__name__)
 
 
 class _Process:
@@ -19,6 +23,15 @@ def install(stage: Stage) -> None:
 
 def run_operation(operation_id: str) -> str:
     """Bring the operation as far as it goes now and return its state; safe to run any number of times."""
+    return str(running.run(operation_id, _stage()).state)
+
+
+def look_at(cluster: str) -> None:
+    """Judge every active rollout of the cluster once; safe to run any number of times."""
+    log.debug("looked at %s: %s", cluster, looking.look(cluster, _stage()))
+
+
+def _stage() -> Stage:
     if _Process.stage is None:
         raise RuntimeError("no stage is installed; start workers with `meshbot worker`, which wires them")
-    return str(running.run(operation_id, _Process.stage).state)
+    return _Process.stage

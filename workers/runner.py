@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,12 +22,12 @@ from rq.utils import now as utcnow
 
 from mesh.domain.grammar import is_operation
 from store.connection import patient
-from store.jobs import FUNCTION, KEEP_S, TIMEOUT_S, queue_name
+from store.jobs import FUNCTION, KEEP_S, LOOK, TIMEOUT_S, WATCH, queue_name
 from workers.supervisor import exit_on_signals
 
 log = logging.getLogger(__name__)
 
-QUEUES = {"urgent": queue_name(urgent=True), "normal": queue_name(urgent=False)}
+QUEUES = {"urgent": queue_name(urgent=True), "normal": queue_name(urgent=False), "watch": WATCH}
 """Name on the command line -> RQ queue. One queue for each process: a worker of two can lose a job it just took."""
 RESTART_S = 1.0
 WORKER_TTL_S = 20
@@ -46,12 +47,27 @@ FIELDS = frozenset(
 """What a job may say. The rest (callbacks, webhooks, repeats) would name code to run or addresses to call."""
 
 
+_CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+def _is_cluster(word: str) -> bool:
+    """Tell whether this could be a cluster's name in the configuration, which alone says whether there is one."""
+    return bool(_CLUSTER.fullmatch(word))
+
+
+ALLOWED: dict[str, tuple[Callable[[str], bool], str]] = {
+    FUNCTION: (is_operation, "operation id"),
+    LOOK: (_is_cluster, "cluster's name"),
+}
+"""What a job may call -> whether its one argument is good, and what that is called."""
+
+
 class ForgedJob(DeserializationError):
     """A job in our queue that we never put there."""
 
 
 class OwnJob(Job):
-    """A job that can only be `run_operation` with one operation id.
+    """A job that can only be what `ALLOWED` says, with one argument of the right form.
 
     JSON keeps pickle out, but RQ still imports and calls any dotted name that a job's JSON holds.
     """
@@ -76,12 +92,13 @@ class OwnJob(Job):
 
 
 def _problem(function: object, instance: object, args: object, kwargs: object) -> str:
-    if function != FUNCTION or instance is not None:
-        return f"it wants to call {str(function)[:80]!r}, and only {FUNCTION} is allowed"
+    is_good, what = ALLOWED.get(str(function), (None, ""))
+    if is_good is None or instance is not None:
+        return f"it wants to call {str(function)[:80]!r}, and only {' and '.join(ALLOWED)} are allowed"
     match args, kwargs:
-        case [str(operation_id)], {} if not kwargs and is_operation(operation_id):
+        case [str(argument)], {} if not kwargs and is_good(argument):
             return ""
-    return "its arguments are not one operation id"
+    return f"its arguments are not one {what}"
 
 
 class OutOfTime(BaseException):
@@ -200,7 +217,7 @@ class OwnWorker(SimpleWorker):
 
 
 def work(redis_url: str, queue: str, prepare: Callable[[], None], wear: Wear | None = None) -> None:
-    """Work on one queue, `urgent` or `normal`, until SIGTERM or SIGINT; the running job is finished first.
+    """Work on one queue, a name in `QUEUES`, until SIGTERM or SIGINT; the running job is finished first.
 
     Returns as well when this process is worn: run it under `supervise`. `prepare` runs once, before the first job:
     what jobs share is made there. An absent Redis is waited for.

@@ -1,7 +1,7 @@
 """The parent of the worker processes: it imports everything once, forks one process for each queue, replaces the dead.
 
-It opens no sockets and starts no threads, so forking it is safe, and a worker that died is back as soon as it has
-forked: nothing is imported again.
+It opens no sockets and starts no threads of its own (numpy's arithmetic library has some, and stops them around a
+fork), so forking it is safe, and a worker that died is back as soon as it has forked: nothing is imported again.
 """
 
 from __future__ import annotations

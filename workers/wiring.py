@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from chat.connection import web_client
 from chat.directory import SlackDirectory
+from chat.drawing import chart
 from chat.outbox import SlackCards
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
@@ -20,13 +21,15 @@ from store.auditlog import RedisAuditLog
 from store.connection import patient, quick
 from store.jobs import JobQueue
 from store.locks import RedisLocks
+from store.looks import Looks
 from store.operations import RedisOperations
 from store.pending import Pending
+from store.watches import RedisWatches
 from workers.clock import LEAD_S, Clock, run_until_signal
 from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.client import KubernetesClient
 from workers.jobs import install
-from workers.metrics.prometheus import PrometheusMetrics
+from workers.metrics.adapter import PrometheusMetrics
 from workers.runner import QUEUES, work
 from workers.supervisor import supervise
 
@@ -57,8 +60,9 @@ class Workshop:
             locks=RedisLocks(redis),
             cluster=self.cluster,
             metrics=PrometheusMetrics(self.catalog),
+            watches=RedisWatches(redis),
             auditlog=RedisAuditLog(redis),
-            cards=SlackCards(slack, audit_channel=self.catalog.channels.audit),
+            cards=SlackCards(slack, audit_channel=self.catalog.channels.audit, draw=chart),
             directory=SlackDirectory(slack),
             time=time_,
         )
@@ -119,7 +123,13 @@ def _work_by_settings(queue: str) -> None:
 
 
 def run_clock(environment: Environment) -> None:
-    """Run the clock until SIGTERM."""
-    redis = quick(environment.redis_url)
-    pending = Pending(redis, enqueue=JobQueue(redis).enqueue)
-    run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), SystemTime()))
+    """Run the clock until SIGTERM; the configuration says which clusters are looked at, and how often.
+
+    Raises Refused when that cannot be read.
+    """
+    catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
+    redis, clusters = quick(environment.redis_url), [cluster.name for cluster in catalog.clusters]
+    jobs = JobQueue(redis)
+    looks = Looks(redis, clusters, every_s=catalog.look_s, enqueue=jobs.look)
+    pending = Pending(redis, enqueue=jobs.enqueue)
+    run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), SystemTime(), looks=looks))

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from chat.drawing import chart
 from chat.memory import RecordedCards
 from chat.outbox import SlackCards
 from mesh.ports import Cards
+from tests.chat.plotted import BAKING, TURNED_BACK, points
 from tests.chat.samples import SAMPLES
 
 CHECKING, PROMOTED = SAMPLES["checking"], SAMPLES["promoted"]
@@ -24,6 +26,8 @@ class Told:
     """How many cards there are."""
     lines: Callable[[], int]
     """How many lines the audit channel has."""
+    replies: Callable[[], int]
+    """How many times a rollout's thread was told something."""
 
 
 @pytest.fixture(params=["memory", "slack"])
@@ -31,12 +35,19 @@ def told(request: pytest.FixtureRequest) -> Told:
     """Each implementation in turn."""
     if request.param == "memory":
         kept = RecordedCards()
-        return Told(kept, lambda: len(kept.cards), lambda: len(kept.announcements))
+        threads = kept.threads
+        return Told(
+            kept, lambda: len(kept.cards), lambda: len(kept.announcements), lambda: sum(map(len, threads.values()))
+        )
     slack = request.getfixturevalue("slack")
-    cards = SlackCards(slack.client, audit_channel="C0AUDIT")
-    return Told(
-        cards, *(lambda channel=channel: len(slack.driver.messages(channel)) for channel in ("C0PROD", "C0AUDIT"))
-    )
+    request.getfixturevalue("monkeypatch").setattr("chat.outbox.sleep", slack.driver.advance)
+
+    def seen(channel: str, *, inside: bool = False) -> int:
+        return sum(bool(message["thread_ts"]) is inside for message in slack.driver.transcript()
+                   if message["channel"] == channel)  # fmt: skip
+
+    cards = SlackCards(slack.client, audit_channel="C0AUDIT", draw=chart)
+    return Told(cards, lambda: seen("C0PROD"), lambda: seen("C0AUDIT"), lambda: seen("C0PROD", inside=True))
 
 
 def test_the_first_drawing_gives_a_place_and_changes_nothing_else(told: Told) -> None:
@@ -67,3 +78,44 @@ def test_a_finished_change_is_one_line(told: Told) -> None:
     """The audit channel hears of it once for each time it is announced."""
     told.cards.announce(PROMOTED, "17 0123456789abcdef")
     assert told.lines() == 1
+
+
+def test_a_rollout_tells_its_story_once(told: Told) -> None:
+    """Each event is told in the thread once, whatever else is shown, and the operation says how far that got."""
+    begun = told.cards.show(replace(BAKING, story=BAKING.story[:1]))
+    assert (begun.told, told.replies()) == (1, 0)
+    shown = told.cards.show(replace(BAKING, card=begun.card, told=begun.told))
+    assert (shown.told, told.replies()) == (3, 2)
+    assert told.cards.show(shown) == shown
+    ended = told.cards.show(replace(TURNED_BACK, card=shown.card, told=shown.told))
+    assert (ended.told, told.replies()) == (5, 4)
+    assert told.places() == 1
+
+
+def test_steps_of_a_rollout_are_not_shown(told: Told) -> None:
+    """An operation that is a rollout's step comes back as it is, without a card."""
+    step = replace(PROMOTED, command=replace(PROMOTED.command, rollout="op-parent"))
+    assert told.cards.show(step) is step
+    assert told.places() == 0
+
+
+def test_a_picture_tells_what_is_new(told: Told) -> None:
+    """With the picture comes what the thread has not heard; card, chart and count are all that changes."""
+    shown = told.cards.show(replace(BAKING, story=BAKING.story[:1]))
+    pictured = told.cards.picture(replace(BAKING, card=shown.card, told=shown.told), points(20))
+    assert pictured.chart.startswith("F")
+    assert (pictured.told, told.replies()) == (3, 2)
+    assert replace(pictured, card=None, chart="", told=0) == replace(BAKING, told=0)
+    assert told.cards.show(pictured) == pictured
+    assert told.replies() == 2
+
+
+def test_no_picture_of_nothing(told: Told) -> None:
+    """Without a card, without a rollout and without a request there is none, and nothing is told."""
+    shown = told.cards.show(replace(BAKING, story=BAKING.story[:1]))
+    behind = replace(shown, story=BAKING.story)
+    silent = points(3, canary=lambda _: (None, None), stable=lambda _: (None, None))
+    assert told.cards.picture(behind, silent) is behind
+    assert told.cards.picture(BAKING, points(3)) is BAKING
+    assert told.cards.picture(PROMOTED, points(3)) is PROMOTED
+    assert told.replies() == 0

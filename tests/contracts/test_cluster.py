@@ -360,3 +360,37 @@ def test_who_wrote_last_is_known(make: Make) -> None:
     cluster = make(virtual_service(canary()))
     [route] = cluster.routes(TARGET)
     assert cluster.patch(planned(route, v1=50, v2=50), TARGET).writer is None
+
+
+def test_a_glance_sees_what_routes_weigh_now(make: Make) -> None:
+    """Each planned route has its weights, in the order of the plans, whatever its kind; also after a change."""
+    split = backends(("api-v1", 3), ("api-v2", 1))
+    cluster = make(virtual_service(canary(name="a"), canary(v1=1, v2=99, name="b")), http_route(split))
+    routes = cluster.routes(TARGET)
+    plans = [plan(route, route.weights, Roles(), stamps={STAMP_OPERATION: "op-1"}) for route in routes]
+    seen = [{"v1": 90, "v2": 10}, {"v1": 1, "v2": 99}, {"api-v1": 3, "api-v2": 1}]
+    assert cluster.glance([(one, TARGET) for one in plans]) == seen
+    cluster.patch(planned(routes[1], v1=50, v2=50), TARGET)
+    assert cluster.glance([(plans[1], TARGET), (plans[0], TARGET)]) == [{"v1": 50, "v2": 50}, seen[0]]
+    assert cluster.glance([]) == []
+
+
+def test_a_glance_does_not_know_what_is_not_there(make: Make) -> None:
+    """A route that is gone, a rule that has another name now, another cluster: None, and the others are still seen."""
+    cluster = make(virtual_service(canary()))
+    [route] = cluster.routes(TARGET)
+    here = planned(route, v1=50, v2=50)
+    gone = [replace(here, name="gone"), replace(here, namespace="elsewhere"), replace(here, rule="http[7]")]
+    far = Target("far", "shop", "api")
+    plans = [*((one, TARGET) for one in gone), (here, far), (here, TARGET)]
+    assert cluster.glance(plans) == [None, None, None, None, {"v1": 90, "v2": 10}]
+
+
+def test_a_glance_passes_over_what_cannot_be_read(make: Make) -> None:
+    """One route that somebody broke hides no other."""
+    cluster = make(virtual_service(canary()), virtual_service(canary(), name="web-vs", hosts=["web"]))
+    [api] = cluster.routes(TARGET)
+    [web] = cluster.routes(replace(TARGET, service="web"))
+    plans = [(planned(one, v1=50, v2=50), TARGET) for one in (api, web)]
+    broken = make(virtual_service(canary(v1="ninety")), virtual_service(canary(), name="web-vs", hosts=["web"]))
+    assert broken.glance(plans) == [None, {"v1": 90, "v2": 10}]

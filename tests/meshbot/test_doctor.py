@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from meshbot.doctor import SCOPES, Finding, _scopes, _slack
+from meshbot.doctor import PICTURES, SCOPES, Finding, _scopes, _slack
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.parts import OBJECTS
 from playground.processes import Child
@@ -98,7 +98,12 @@ def test_a_redis_that_forgets_is_warned_about(healthy: dict[str, str], tmp_path:
 
 @pytest.mark.parametrize(
     ("header", "level"),
-    [(",".join(SCOPES), "ok"), ("commands,chat:write", "fail"), (None, "warn")],
+    [
+        (",".join((*SCOPES, PICTURES)), "ok"),
+        (",".join(SCOPES), "warn"),
+        ("commands,chat:write", "fail"),
+        (None, "warn"),
+    ],
 )
 def test_missing_scopes_are_named(header: str | None, level: str) -> None:
     """Slack tells a token's scopes in a header; what is missing must be added to the app."""
@@ -110,7 +115,7 @@ def test_missing_scopes_are_named(header: str | None, level: str) -> None:
 def test_the_shipped_app_has_the_scopes_that_are_checked() -> None:
     """Who makes the app from the manifest hears nothing of scopes from the doctor, and grants none needlessly."""
     manifest = yaml.safe_load(SLACK_APP.read_text())
-    assert sorted(manifest["oauth_config"]["scopes"]["bot"]) == sorted(SCOPES)
+    assert sorted(manifest["oauth_config"]["scopes"]["bot"]) == sorted((*SCOPES, PICTURES))
 
 
 @pytest.mark.parametrize(("answer", "said"), ODD.values(), ids=ODD)

@@ -40,7 +40,8 @@ class Desk:
         self.directory = directory
         self.client: redis.Redis = patient(url)
         self.trace = directory / "forged"
-        self.operations = RedisOperations(self.client, SystemTime(), enqueue=JobQueue(self.client).enqueue)
+        self.jobs = JobQueue(self.client)
+        self.operations = RedisOperations(self.client, SystemTime(), enqueue=self.jobs.enqueue)
 
     def process(self, mode: str, *rest: str) -> Child:
         """Make (not start) a process; its log is `<mode>.log`."""
@@ -48,13 +49,13 @@ class Desk:
         return Child(mode, argv, {"FORGED_TRACE": str(self.trace)}, self.directory / f"{mode}.log")
 
     def supervisor(self, *rest: str) -> Child:
-        """Make (not start) a supervisor of both queues; `rest` is how many jobs a worker runs at most."""
+        """Make (not start) a supervisor of all queues; `rest` is how many jobs a worker runs at most."""
         return self.process("supervise", *rest)
 
     @contextmanager
-    def worker(self) -> Iterator[Child]:
-        """Run a worker of the normal queue that is ready for jobs."""
-        with self.process("work", "normal") as child:
+    def worker(self, queue: str = "normal") -> Iterator[Child]:
+        """Run a worker of one queue that is ready for jobs."""
+        with self.process("work", queue) as child:
             yield child.wait_ready(lambda: self.client.scard("rq:workers") == 1)
 
     @contextmanager
@@ -83,6 +84,11 @@ class Desk:
     def runs(self, operation: Operation) -> list[int]:
         """Process ids of the operation's runs so far."""
         pids = cast("list[bytes]", self.client.lrange(f"ran:{operation.id}", 0, -1))
+        return [int(pid) for pid in pids]
+
+    def looks(self, cluster: str) -> list[int]:
+        """Process ids of the looks at a cluster so far."""
+        pids = cast("list[bytes]", self.client.lrange(f"looked:{cluster}", 0, -1))
         return [int(pid) for pid in pids]
 
     def began(self, operation: Operation) -> list[float]:

@@ -24,8 +24,9 @@ from playground.servers import RedisServer
 from playground.serving import free_port
 from settings.time import SystemTime
 from store.connection import quick
-from store.jobs import NORMAL, JobQueue
+from store.jobs import NORMAL, WATCH, JobQueue
 from store.locks import RedisLocks
+from store.looks import Looks
 from store.pending import MOST_ATTEMPTS, Pending
 from tests.store.builders import Handover
 from workers.clock import TICK_S, Clock
@@ -202,3 +203,80 @@ def test_a_killed_clock_is_replaced_within_seconds(redis_url: str, tmp_path: Pat
         wait(lambda: not other.running, 2.5)
         assert other.returncode == 0
         assert not client.exists("meshbot:lock:clock")
+
+
+class Looked:
+    """An `enqueue` that notes the looks, and fails as often as it is told."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.calls: list[tuple[str, int]] = []
+        self.failures = failures
+
+    def __call__(self, cluster: str, slot: int, *, within_s: float) -> None:
+        """Note the look."""
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("Redis did not answer.")
+        self.calls.append((cluster, slot))
+
+
+def roll(client: redis.Redis, *clusters: str) -> None:
+    """Let clusters have an active rollout, as far as the clock looks."""
+    for cluster in clusters:
+        client.hset(f"meshbot:rollouts:{cluster}", "shop/api", "op-1")
+
+
+def test_each_cluster_with_rollouts_is_looked_at_once_a_slot(redis_url: str) -> None:
+    """However often the clock ticks there is one look for each slot and cluster, and none where nothing rolls."""
+    client, looked = quick(redis_url), Looked()
+    looks = Looks(client, ["prod", "far", "idle"], every_s=5, enqueue=looked)
+    roll(client, "prod", "far", "elsewhere")
+    for now in (1000.0, 1000.25, 1004.99, 1005.0, 1006.0):
+        looks.begin(now)
+    assert looked.calls == [("prod", 200), ("far", 200), ("prod", 201), ("far", 201)]
+
+
+def test_two_clocks_make_one_look(redis_url: str) -> None:
+    """Two clocks that both believe to lead put one job for each slot into the queue, also when it is done already."""
+    client = quick(redis_url)
+    roll(client, "prod")
+    for _ in range(2):
+        Looks(client, ["prod"], every_s=5, enqueue=JobQueue(client).look).begin(1000.0)
+    queue = Queue(WATCH, connection=client, serializer=JSONSerializer)
+    assert queue.job_ids == ["look-prod-200"]
+    assert 4 <= client.ttl("rq:job:look-prod-200") <= 5
+
+
+def test_looks_that_nobody_takes_do_not_pile_up(redis_url: str) -> None:
+    """While there is no worker the queue holds a few looks, the newest, and not one for each slot of a night."""
+    client = quick(redis_url)
+    roll(client, "prod")
+    looks = Looks(client, ["prod", "far"], every_s=5, enqueue=JobQueue(client).look)
+    for slot in range(200, 230):
+        looks.begin(5.0 * slot)
+    ids = Queue(WATCH, connection=client, serializer=JSONSerializer).job_ids
+    assert ids == [f"look-prod-{slot}" for slot in range(225, 230)]
+
+
+def test_a_look_that_could_not_be_enqueued_is_tried_again(redis_url: str) -> None:
+    """When Redis fails in the middle, the next tick makes the looks of the same slot that are missing."""
+    client, looked = quick(redis_url), Looked(failures=1)
+    roll(client, "prod")
+    looks = Looks(client, ["prod"], every_s=5, enqueue=looked)
+    with pytest.raises(Unavailable):
+        looks.begin(1000.0)
+    looks.begin(1000.25)
+    assert looked.calls == [("prod", 200)]
+
+
+def test_the_clock_makes_looks_and_hands_out(redis_url: str) -> None:
+    """Who leads does both: the look of this slot comes within a tick, and what is due is handed out beside it."""
+    client, handover, looked = quick(redis_url), Handover([]), Looked()
+    roll(client, "prod")
+    looks = Looks(client, ["prod"], every_s=0.5, enqueue=looked)
+    clock = Clock(Pending(client, enqueue=handover), RedisLocks(client, ttl_s=3), SystemTime(), looks=looks)
+    with running(clock):
+        make_due(client, "op-1")
+        wait(lambda: len(looked.calls) >= 3 and handover.calls)
+    slots = [slot for _, slot in looked.calls]
+    assert slots == list(range(slots[0], slots[0] + len(slots)))

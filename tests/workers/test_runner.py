@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 from mesh.domain.operations import Operation
 from mesh.operations.stage import Stage
 from playground.servers import RedisServer
-from store.jobs import FUNCTION
+from store.jobs import FUNCTION, LOOK
 from tests.store.builders import an_operation
 from tests.workers.desk import MODULE, Desk, wait
 from workers import jobs, runner
@@ -54,6 +55,11 @@ def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
             desk.forge(FUNCTION, ["op-real1"]),
             desk.forge(FUNCTION),
             desk.forge(FUNCTION, operation_id="op-real1"),
+            desk.forge(FUNCTION, "prod"),
+            desk.forge(LOOK, "../prod"),
+            desk.forge(LOOK, "prod", "far"),
+            desk.forge(LOOK, cluster="prod"),
+            desk.forge(LOOK),
             desk.forge("os.system", touch, serializer=DefaultSerializer),
             desk.forge(FUNCTION, "op-real1", serializer=DefaultSerializer),
         ]
@@ -63,8 +69,9 @@ def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
         assert not desk.trace.exists()
         assert desk.client.keys("ran:*") == [f"ran:{good.id}".encode()]
         assert worker.running
-    assert f"only {FUNCTION} is allowed" in desk.log()
+    assert f"only {FUNCTION} and {LOOK} are allowed" in desk.log()
     assert "not one operation id" in desk.log()
+    assert "not one cluster's name" in desk.log()
 
 
 def test_callbacks_and_webhooks_of_a_job_are_ignored(desk: Desk) -> None:
@@ -153,7 +160,7 @@ def test_a_worker_that_waits_for_redis_ends_on_sigterm(own_redis: RedisServer, t
 
 def test_an_unknown_queue_is_refused() -> None:
     """A worker of a queue that nobody fills does not start, and says which there are."""
-    with pytest.raises(ValueError, match="urgent or normal"):
+    with pytest.raises(ValueError, match="urgent or normal or watch"):
         runner.work("redis://127.0.0.1:1/0", "fast", lambda: None)
 
 
@@ -173,8 +180,46 @@ def test_all_jobs_share_the_stage_of_their_process(monkeypatch: pytest.MonkeyPat
     assert seen == [stage, stage]
 
 
-def test_a_job_without_wiring_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("job", [jobs.run_operation, jobs.look_at])
+def test_a_job_without_wiring_says_so(monkeypatch: pytest.MonkeyPatch, job: Callable[[str], object]) -> None:
     """A process that nobody wired names the command to start workers with."""
     monkeypatch.setattr(jobs._Process, "stage", None)
     with pytest.raises(RuntimeError, match="meshbot worker"):
-        jobs.run_operation("op-1")
+        job("op-1")
+
+
+def test_looks_are_taken_by_a_worker_of_their_own(desk: Desk) -> None:
+    """The worker of the watch queue runs a look with its cluster's name, and leaves operations to the others."""
+    operation = desk.receive()
+    with desk.worker("watch") as worker:
+        desk.jobs.look("prod.eu", 7, within_s=5)
+        wait(lambda: desk.looks("prod.eu"))
+        assert desk.looks("prod.eu") == [worker.pid]
+        job = Job.fetch("look-prod_eu-7", connection=desk.client, serializer=JSONSerializer)
+        wait(lambda: job.get_status() is JobStatus.FINISHED)
+    assert not desk.runs(operation)
+
+
+def test_a_look_that_takes_longer_than_it_would_have_waited_is_finished(desk: Desk) -> None:
+    """The time within which a look must begin is no limit for how long it takes."""
+    with desk.worker("watch"):
+        desk.client.set("slow:prod", 1.6)
+        desk.jobs.look("prod", 7, within_s=1)
+        wait(lambda: desk.looks("prod"))
+        desk.jobs.look("prod", 8, within_s=5)
+        wait(lambda: len(desk.looks("prod")) == 2)
+        job = Job.fetch("look-prod-8", connection=desk.client, serializer=JSONSerializer)
+        wait(lambda: job.get_status() is JobStatus.FINISHED)
+    assert "Traceback" not in desk.log()
+
+
+def test_a_look_that_nobody_began_in_time_is_not_taken(desk: Desk) -> None:
+    """A worker that comes back late takes the newest look, and none of a slot that is over."""
+    desk.jobs.look("prod", 7, within_s=1)
+    time.sleep(1.1)
+    desk.jobs.look("prod", 8, within_s=5)
+    with desk.process("work", "watch"):
+        wait(lambda: desk.looks("prod"))
+        time.sleep(0.3)
+    assert len(desk.looks("prod")) == 1
+    assert desk.client.exists("rq:job:look-prod-7") == 0

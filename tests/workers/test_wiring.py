@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
 
 from mesh.domain.catalog import Catalog, Cluster
 from mesh.domain.errors import Unavailable
@@ -19,9 +21,12 @@ from playground.cluster.kubeconfig import kubeconfig_text
 from playground.cluster.objects import Cluster as StandIn
 from playground.serving import ServerThread, free_port
 from settings.environment import Environment
+from store.connection import patient
+from store.jobs import WATCH
 from tests.workers.cluster.conftest import World, until
 from tests.workers.cluster.shapes import TARGET, canary, virtual_service
 from workers import jobs, wiring
+from workers.clock import Clock
 from workers.cluster.adapter import KubernetesCluster
 
 
@@ -119,3 +124,21 @@ def test_a_restarted_api_server_is_found_again(tmp_path: Path, monkeypatch: pyte
         assert stage.cluster.patch(change, TARGET).weights == {"v1": 50, "v2": 50}
         patches = [path for method, path, _ in World(server.url, kubeconfig).seen() if method == "PATCH"]
         assert len(patches) == 1
+
+
+def test_the_clock_looks_at_the_configured_clusters(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock reads the configuration: each of its clusters that has a rollout gets a look at the next tick."""
+    ticked: list[Clock] = []
+    monkeypatch.setattr(wiring, "run_until_signal", ticked.append)
+    config = tmp_path / "meshbot.yaml"
+    config.write_text("clusters: {east: {context: east}, west: {context: west}}")
+    client = patient(redis_url)
+    for cluster in ("west", "elsewhere"):
+        client.hset(f"meshbot:rollouts:{cluster}", "shop/api", "op-1")
+    wiring.run_clock(Environment("xoxb-test", redis_url=redis_url, config_path=str(config)))
+    [clock] = ticked
+    clock.tick()
+    waiting = Queue(WATCH, connection=client, serializer=JSONSerializer).job_ids
+    assert [job.rpartition("-")[0] for job in waiting] == ["look-west"]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mesh.domain.operations import Operation
-from mesh.operations import running
+from mesh.operations import looking, running
 from mesh.operations.stage import Stage
 from settings.time import SystemTime
 from store.connection import patient, quick
@@ -76,6 +76,14 @@ def run(operation_id: str, stage: Stage) -> Operation:
     return world.operations.commit(ended(operation))
 
 
+def look(cluster: str, stage: Stage) -> looking.Looked:
+    """Note the look in the list `looked:<cluster>`, and take as many seconds as `slow:<cluster>` says."""
+    client = cast(StandIn, stage).client
+    client.rpush(f"looked:{cluster}", os.getpid())
+    time.sleep(float(cast(bytes, client.get(f"slow:{cluster}") or b"0")))
+    return looking.Looked()
+
+
 def forged_callback(*args: Any) -> None:
     """Leave a trace, if anybody ever calls this."""
     Path(os.environ["FORGED_TRACE"]).touch()
@@ -85,7 +93,7 @@ def work(url: str, queue: str, most_jobs: int = 100) -> None:
     """Be a worker whose jobs are stand-ins; one that may run no jobs cannot live."""
     if not most_jobs:
         raise SystemExit(4)
-    running.run = run
+    running.run, looking.look = run, look
     runner.DEAF_S = 1
     wear = runner.Wear(most_jobs=most_jobs)
     runner.work(url, queue, lambda: jobs.install(cast(Stage, StandIn(url))), wear)

@@ -9,15 +9,15 @@ from functools import partial
 from mesh.domain.commands import Target
 from mesh.domain.errors import Conflict, NotFound, Refused, Unavailable
 from mesh.domain.plans import Plan
-from mesh.domain.routes import Arm, Route
+from mesh.domain.routes import Arm, Route, Weights
 from mesh.ports import Ready
 from workers.cluster.controllers import CANARY, ROLLOUT
 from workers.cluster.counting import count_ready
 from workers.cluster.faults import UnknownOutcome
 from workers.cluster.finding import Found, complete, find
-from workers.cluster.looking import Client, Look, Place, Site
+from workers.cluster.looking import Client, Glance, Look, Place, Site
 from workers.cluster.resources import Resource
-from workers.cluster.routing import Object
+from workers.cluster.routing import Object, RoutingApi
 from workers.cluster.subsets import DESTINATION_RULE
 from workers.cluster.table import ROUTING_APIS
 from workers.cluster.together import both, together
@@ -95,6 +95,18 @@ class KubernetesCluster:
         route = obj and _rule(obj, plan)
         return complete(look, [Found(obj, route)], target)[0] if obj and route else None
 
+    def glance(self, plans: Sequence[tuple[Plan, Target]]) -> list[Weights | None]:
+        """Return the weights that each planned route seems to have: from memory where routes are watched, a hint only.
+
+        Else from one list for each kind and namespace, as the server had it a moment ago. None where the route is not
+        known: it is gone, cannot be read, or its cluster does not answer.
+        """
+        wanted: dict[str, list[Place]] = {}
+        for plan, target in plans:
+            wanted.setdefault(target.cluster, []).append((_api(plan), plan.namespace))
+        glances = {name: Glance.at(self._sites.get(name), places) for name, places in wanted.items()}
+        return [_seen(glances[target.cluster], plan) for plan, target in plans]
+
     def patch(self, plan: Plan, target: Target) -> Route:
         """Send the plan's patch and return the route as the server answered.
 
@@ -159,9 +171,21 @@ def _look_around(look: Look, plan: Plan, target: Target) -> None:
     look.ask([*rules, (ROLLOUT, plan.namespace), (CANARY, plan.namespace)])
 
 
+def _api(plan: Plan) -> RoutingApi:
+    return next(api for api in ROUTING_APIS if (api.kind, api.group) == (plan.kind, plan.group))
+
+
+def _seen(glance: Glance | None, plan: Plan) -> Weights | None:
+    obj = glance and glance.find(_api(plan), plan.namespace, plan.name)
+    try:
+        route = obj and _rule(obj, plan)
+    except Refused:
+        return None
+    return route.weights if route else None
+
+
 def _rule(obj: Object, plan: Plan) -> Route | None:
-    api = next(api for api in ROUTING_APIS if (api.kind, api.group) == (plan.kind, plan.group))
-    routes = api.read(obj)
+    routes = _api(plan).read(obj)
     planned = _planned(plan)
     found = next((route for route in routes if route.rule == plan.rule), None)
     if found or plan.rule:

@@ -190,6 +190,35 @@ class Look:
         return all(_key(place) in self._held or self.site.known(served, place) is not None for place in places)
 
 
+class Glance:
+    """Many objects by name, from as few lists as they lie in. What cannot be listed is not known, and no error."""
+
+    def __init__(self, look: Look) -> None:
+        """Find what the look has listed already."""
+        self._look = look
+        self._by_name: dict[tuple[str, str, str], dict[str, Object]] = {}
+
+    @classmethod
+    def at(cls, site: Site | None, places: Iterable[Place]) -> Glance | None:
+        """List every place once; None where there is no site, or nothing is known of what it serves."""
+        if site is None:
+            return None
+        look = Look(site)
+        try:
+            look.ask(places)
+        except Unavailable:
+            return None
+        return cls(look)
+
+    def find(self, wanted: Wanted, namespace: str, name: str) -> Object | None:
+        """Return one object of a place; None where it is not known."""
+        key = _key((wanted, namespace))
+        if key not in self._by_name:
+            objects = self._look.listing(wanted, namespace).objects
+            self._by_name[key] = {obj["metadata"]["name"]: obj for obj in objects}
+        return self._by_name[key].get(name)
+
+
 def _kind(wanted: Wanted) -> tuple[str, str]:
     return wanted.group, wanted.plural
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import yaml
 from mesh.domain.catalog import Cluster
 from mesh.domain.commands import Target
 from mesh.domain.errors import NotFound, Refused, Unavailable
-from mesh.domain.plans import Roles, plan
+from mesh.domain.plans import Plan, Roles, plan
 from playground.cluster.api import make_app
 from playground.cluster.kinds import KINDS, serving
 from playground.cluster.kubeconfig import kubeconfig_text
@@ -39,6 +40,7 @@ from workers.cluster.resources import Resource
 from workers.cluster.rights import RIGHTS
 from workers.cluster.served import WANTED, Served
 from workers.cluster.subsets import DESTINATION_RULE
+from workers.cluster.virtualservice import VIRTUAL_SERVICE
 from workers.memory import MemoryClient, MemoryCluster
 
 EXAMPLES = Path(__file__).parents[3] / "manifests" / "examples"
@@ -415,3 +417,73 @@ def test_the_examples_can_be_read(file: Path) -> None:
     assert any(len(route.arms) > 1 for route in routes) is carries_weights
     for route in routes:
         assert sum(route.share(arm) for arm in route.arms) == pytest.approx(100)
+
+
+def _many(count: int, *namespaces: str) -> list[Obj]:
+    """Return as many routes, spread over the namespaces."""
+    made = [virtual_service(canary(), name=f"vs-{number}", hosts=[f"svc-{number}"]) for number in range(count)]
+    places = [namespaces[number % len(namespaces)] for number in range(count)]
+    return [obj | {"metadata": obj["metadata"] | {"namespace": place}} for obj, place in zip(made, places, strict=True)]
+
+
+def _plans(objs: list[Obj]) -> list[tuple[Plan, Target]]:
+    """Return a plan for each of these routes."""
+    routes = [VIRTUAL_SERVICE.read(obj)[0] for obj in objs]
+    made = [plan(route, {"v1": 50, "v2": 50}, Roles("v1", "v2"), stamps={}) for route in routes]
+    return [(one, Target("demo", one.namespace, "api")) for one in made]
+
+
+def test_a_glance_asks_for_one_list_of_each_namespace(world: World) -> None:
+    """However many routes lie there; nothing is read by name."""
+    objs = _many(12, "shop", "blog")
+    world.load(*objs)
+    cluster = KubernetesCluster({"demo": world.client()})
+    cluster.discover()
+    before = len(world.seen())
+    assert cluster.glance(_plans(objs)) == [{"v1": 90, "v2": 10}] * 12
+    path = "/apis/networking.istio.io/v1/namespaces/{}/virtualservices"
+    asked = sorted((path, query) for _, path, query in world.seen()[before:])
+    assert asked == [(path.format(place), "resourceVersion=0") for place in ("blog", "shop")]
+
+
+def test_a_glance_asks_nothing_where_routes_are_watched(world: World) -> None:
+    """It sees what the watch told, and what was changed meanwhile, without a request."""
+    objs = _many(3, "shop")
+    world.load(*objs)
+    client = world.client()
+    cluster = KubernetesCluster({"demo": client})
+    cluster.discover()
+    cluster.watch({"demo": client})
+    try:
+        kept = cluster._sites["demo"].remembered[VIRTUAL_SERVICE.group, VIRTUAL_SERVICE.plural]
+        resource = Resource(VIRTUAL_SERVICE.group, "v1", VIRTUAL_SERVICE.plural, VIRTUAL_SERVICE.kind)
+        until(lambda: kept.objects(resource, "shop"), "nothing is remembered")
+        plans = _plans([obj | {"apiVersion": "networking.istio.io/v1"} for obj in objs])
+        before = len([path for _, path, _ in world.seen() if "/namespaces/" in path])
+        assert cluster.glance(plans) == [{"v1": 90, "v2": 10}] * 3
+        world.load(virtual_service(canary(v1=1, v2=99), name="vs-1", hosts=["svc-1"]))
+        until(lambda: cluster.glance(plans)[1] == {"v1": 1, "v2": 99}, "a change was not seen")
+        assert len([path for _, path, _ in world.seen() if "/namespaces/" in path]) == before
+    finally:
+        cluster.close()
+
+
+def test_a_glance_at_a_cluster_that_is_away_sees_nothing() -> None:
+    """It is a hint: whoever needs to know asks again, and hears why there is no answer."""
+    objs = _many(2, "shop")
+    cluster = MemoryCluster(objs)
+    cluster.client.broken = Unavailable("The API server is away.")
+    assert cluster.glance(_plans(objs)) == [None, None]
+    cluster.client.broken = None
+    assert None not in cluster.glance(_plans(objs))
+
+
+def test_a_thousand_routes_are_seen_in_a_glance() -> None:
+    """Well within half a second, in one namespace or in fifty."""
+    for namespaces in (["shop"], [f"ns-{number}" for number in range(50)]):
+        objs = _many(1000, *namespaces)
+        cluster, plans = MemoryCluster(objs), _plans(objs)
+        cluster.glance(plans[:1])
+        started = time.process_time()
+        assert len(cluster.glance(plans)) == 1000
+        assert time.process_time() - started < 0.5
