@@ -12,11 +12,11 @@ from pydantic_core import ErrorDetails
 
 from mesh.domain.catalog import Catalog, Channels, Cluster, Service
 from mesh.domain.errors import Refused
-from mesh.domain.gates import Limits
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy, Role
+from settings import clusters, gates, rollouts
 from settings.lines import Document, Path, Problem, dotted, read_lines
-from settings.schema import ClusterSection, ConfigFile, RoleSection, ServiceSection, section_at
+from settings.schema import ConfigFile, RoleSection, ServiceSection, section_at
 
 MAX_BYTES = 1_048_576
 
@@ -54,37 +54,24 @@ def read_catalog(path: str | None, *, prometheus_url: str = "") -> Catalog:
 
 def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
     """Turn a checked file into the values that the rules work with."""
-    clusters = tuple(_cluster(name, section) for name, section in config.clusters.items())
-    clusters = clusters or (Cluster("default"),)
-    if len(clusters) == 1 and not clusters[0].prometheus_url:
-        clusters = (replace(clusters[0], prometheus_url=prometheus_url),)
+    known = tuple(clusters.cluster_of(name, section) for name, section in config.clusters.items())
+    known = known or (Cluster("default"),)
+    if len(known) == 1 and prometheus_url and not known[0].prometheus.urls:
+        known = (replace(known[0], prometheus=replace(known[0].prometheus, urls=(prometheus_url,))),)
     return Catalog(
-        clusters=clusters,
+        clusters=known,
         services=tuple(_service(name, section) for name, section in config.services.items()),
         channels=Channels(audit=config.channels.audit or ""),
         policy=Policy(tuple(_role(name, section) for name, section in config.policy.roles.items())),
+        strategies={name: rollouts.strategy_of(section) for name, section in config.rollouts.strategies.items()},
+        look_s=float(config.rollouts.look),
     )
-
-
-def _cluster(name: str, section: ClusterSection) -> Cluster:
-    said = section.model_dump()
-    said |= {"kubeconfig": section.kubeconfig or "", "route_namespaces": tuple(section.route_namespaces)}
-    return Cluster(name, **said)
 
 
 def _service(name: str, section: ServiceSection) -> Service:
-    gates = section.gates
-    limits = Limits(
-        success_min=gates.success_min,
-        p99_max_ms=gates.p99_max_ms,
-        requests_min=gates.requests_min,
-        window_s=gates.window,
-        max_age_s=float(gates.max_age),
-        load_max=gates.load_max,
-    )
-    words = ("cluster", "namespace", "stable", "canary", "route", "mesh")
+    words = ("cluster", "namespace", "stable", "canary", "route", "mesh", "strategy")
     said = {word: getattr(section, word) or "" for word in words}
-    return Service(section.service or name, limits=limits, git=section.git, **said)
+    return Service(section.service or name, limits=gates.limits_of(section.gates), git=section.git, **said)
 
 
 def _role(name: str, section: RoleSection) -> Role:
@@ -161,37 +148,45 @@ def _meaning(path: Path) -> str:
 
 def _disagreements(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     """Find what is well formed, but does not fit the rest of the file."""
-    clusters = tuple(config.clusters) or ("default",)
-    yield from _contradictions(config.clusters)
+    yield from clusters.contradictions(config.clusters)
+    yield from _of_services(config)
+    yield from _of_roles(config)
+    for name, strategy in config.rollouts.strategies.items():
+        yield from _below(("rollouts", "strategies", name), rollouts.contradictions(strategy))
+    yield from _shadows(config.services)
+
+
+def _of_services(config: ConfigFile) -> Iterator[tuple[Path, str]]:
+    strategies = ("default", *config.rollouts.strategies)
     for name, service in config.services.items():
-        if service.cluster and service.cluster not in clusters:
-            yield ("services", name, "cluster"), _no_cluster(service.cluster, clusters)
+        if service.cluster and service.cluster not in _clusters(config):
+            yield ("services", name, "cluster"), _none_called("cluster", service.cluster, _clusters(config))
+        if service.strategy and service.strategy not in strategies:
+            yield ("services", name, "strategy"), _none_called("strategy", service.strategy, strategies)
+        yield from _below(("services", name, "gates"), gates.contradictions(service.gates))
+
+
+def _of_roles(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     for name, role in config.policy.roles.items():
         if not role.users and not role.usergroups:
             yield ("policy", "roles", name), "names nobody; give it `users` or `usergroups`, or remove it"
         for index, cluster in enumerate(role.clusters):
-            if not set(cluster) & set("*?[") and cluster not in clusters:
-                yield ("policy", "roles", name, "clusters", index), _no_cluster(cluster, clusters)
-    yield from _shadows(config.services)
+            if not set(cluster) & set("*?[") and cluster not in _clusters(config):
+                path = ("policy", "roles", name, "clusters", index)
+                yield path, _none_called("cluster", cluster, _clusters(config))
 
 
-def _contradictions(clusters: Mapping[str, ClusterSection]) -> Iterator[tuple[Path, str]]:
-    """Find a cluster reached in two ways, and two that are one: what is meant for one would change the other."""
-    for name, section in clusters.items():
-        for key in ("kubeconfig", "context"):
-            if section.in_cluster and getattr(section, key):
-                yield ("clusters", name, key), "contradicts `in_cluster: true`, which needs none; remove one of them"
-    for (first, one), (second, other) in combinations(clusters.items(), 2):
-        if all(getattr(one, key) == getattr(other, key) for key in ("kubeconfig", "context", "in_cluster")):
-            yield (
-                ("clusters", second),
-                f"is reached in the same way as `{first}`; give each its `context`, `kubeconfig` or `in_cluster`",
-            )
+def _clusters(config: ConfigFile) -> tuple[str, ...]:
+    return tuple(config.clusters) or ("default",)
 
 
-def _no_cluster(name: str, clusters: tuple[str, ...]) -> str:
-    near = closest(name, clusters)
-    return f"no cluster is called {name!r}; " + (f"did you mean {near}?" if near else f"there is {', '.join(clusters)}")
+def _below(path: Path, found: Iterator[tuple[Path, str]]) -> Iterator[tuple[Path, str]]:
+    return (((*path, *place), text) for place, text in found)
+
+
+def _none_called(what: str, name: str, names: tuple[str, ...]) -> str:
+    near = closest(name, names)
+    return f"no {what} is called {name!r}; " + (f"did you mean {near}?" if near else f"there is {', '.join(names)}")
 
 
 def _shadows(services: Mapping[str, ServiceSection]) -> Iterator[tuple[Path, str]]:

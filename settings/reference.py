@@ -13,12 +13,13 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from settings.environment import VARIABLES
-from settings.schema import Section, section_at
+from settings.forms import Section
+from settings.schema import section_at
 
 BEGIN = "<!-- made by `python -m settings.reference`; edit the schema instead -->"
 END = "<!-- end -->"
 
-BOUNDS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}"}
+BOUNDS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}"}
 TYPES = {
     "duration": "duration",
     "string": "text",
@@ -61,7 +62,7 @@ def _sections() -> Iterator[str]:
 
 
 def _paths(path: tuple[str, ...], title: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield every place of the file that has keys; `<name>` stands for a name of the writer's choice."""
+    """Yield every place of the file that has keys; `<name>` stands for a name of the writer's choice, `[]` for each."""
     yield path, title
     section = section_at(path)
     for name in section.model_fields if section else ():
@@ -69,8 +70,12 @@ def _paths(path: tuple[str, ...], title: str) -> Iterator[tuple[tuple[str, ...],
         shown = f"{title}.{name}" if title else name
         if section_at(below):
             yield from _paths(below, shown)
-        elif section_at((*below, "<name>")):
-            yield from _paths((*below, "<name>"), f"{shown}.<name>")
+        elif section and section_at((*below, "<name>")):
+            yield from _paths((*below, "<name>"), shown + ("[]" if _is_list(section.model_fields[name]) else ".<name>"))
+
+
+def _is_list(field: FieldInfo) -> bool:
+    return getattr(field.annotation, "__origin__", None) is list
 
 
 def _rows(section: type[Section]) -> Iterator[str]:

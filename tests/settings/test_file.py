@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.domain.catalog import Catalog, Cluster
-from mesh.domain.commands import Target, Verb
+from mesh.domain.catalog import Catalog, Cluster, MetricsServer
+from mesh.domain.commands import CHANGING, Target, Verb
 from mesh.domain.errors import Refused
-from mesh.domain.gates import Limits
 from mesh.domain.policy import Actor, decide
-from settings.file import Misconfigured, read_catalog
+from settings.file import read_catalog
+from tests.settings.reading import mistakes, read
 
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/meshbot.yaml"
-
-
-def read(tmp_path: Path, text: str, *, prometheus_url: str = "") -> Catalog:
-    """Read `text` as a configuration."""
-    path = tmp_path / "meshbot.yaml"
-    path.write_text(dedent(text))
-    return read_catalog(str(path), prometheus_url=prometheus_url)
-
-
-def mistakes(tmp_path: Path, text: str) -> list[str]:
-    """Return every mistake of `text` as `line: key: what`."""
-    with pytest.raises(Misconfigured) as refused:
-        read(tmp_path, text)
-    lines = refused.value.message.splitlines()
-    assert all(line.startswith(f"{tmp_path}/meshbot.yaml:") for line in lines)
-    return [line.removeprefix(f"{tmp_path}/meshbot.yaml:") for line in lines]
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}\n", "services:\n  api: {stable: v1}\n"])
@@ -55,6 +38,10 @@ def test_the_shipped_example_is_valid_and_says_what_it_seems_to_say() -> None:
     assert (api.stable, api.canary, api.limits.success_min, api.limits.window_s) == ("v1", "v2", 99.5, 300)
     assert catalog.service(Target("edge", "web", "api")).canary == "api-v2"
     assert catalog.service(Target("edge", "web", "checkout")).route == "VirtualService/checkout-vs"
+    assert api.limits.custom[0].most == 500
+    assert [stage.confirm for stage in catalog.strategy(Target("prod", "mesh-demo", "api")).steps].index(True) == 3
+    edge = catalog.cluster("edge").prometheus
+    assert (len(edge.urls), edge.headers, edge.lag_s) == (2, (("X-Scope-OrgID", "edge"),), 15.0)
     sre = decide(catalog.policy, Actor("U9"), frozenset({"S012AB3CD"}), Verb.SET, Target("edge", "web", "x"))
     team = decide(catalog.policy, Actor("U012AB3CD"), frozenset(), Verb.SET, Target("prod", "x", "api"))
     assert (sre.allowed, team.allowed) == (True, False)
@@ -71,12 +58,12 @@ def test_defaults_are_those_of_the_domain(tmp_path: Path) -> None:
 def test_the_environments_prometheus_fills_the_only_cluster(tmp_path: Path) -> None:
     """PROMETHEUS_URL is for one cluster that names none; with several it would be a guess."""
     url = "http://127.0.0.1:9090"
-    assert read_catalog(None, prometheus_url=url).clusters == (Cluster("default", prometheus_url=url),)
-    assert read(tmp_path, "clusters: {a: {}}", prometheus_url=url).clusters[0].prometheus_url == url
+    assert read_catalog(None, prometheus_url=url).clusters == (Cluster("default", prometheus=MetricsServer((url,))),)
+    assert read(tmp_path, "clusters: {a: {}}", prometheus_url=url).clusters[0].prometheus.urls == (url,)
     own = read(tmp_path, "clusters: {a: {prometheus_url: http://own}}", prometheus_url=url)
-    assert own.clusters[0].prometheus_url == "http://own"
+    assert own.clusters[0].prometheus.urls == ("http://own",)
     two = read(tmp_path, "clusters: {a: {context: a}, b: {context: b}}", prometheus_url=url)
-    assert [cluster.prometheus_url for cluster in two.clusters] == ["", ""]
+    assert [cluster.prometheus.urls for cluster in two.clusters] == [(), ()]
 
 
 def test_each_cluster_says_how_it_is_reached(tmp_path: Path) -> None:
@@ -98,17 +85,12 @@ def test_each_cluster_says_how_it_is_reached(tmp_path: Path) -> None:
     assert catalog.git(Target("edge", "shop", "api")) == "refuse"
 
 
-def test_every_limit_of_the_gates_arrives(tmp_path: Path) -> None:
-    """Each key of `gates` is the limit of its name."""
-    text = "{success_min: 98, p99_max_ms: 7, requests_min: 3, window: 20, max_age: 30, load_max: 0}"
-    catalog = read(tmp_path, f"services: {{api: {{gates: {text}}}}}")
-    assert catalog.service(Target("", "", "api")).limits == Limits(98, 7, 3, 20, 30, 0)
-
-
 def test_what_can_be_granted_is_every_change(tmp_path: Path) -> None:
-    """`adopt` and `reapply` are granted like the other verbs."""
-    catalog = read(tmp_path, "policy: {roles: {sre: {users: [U0JIN], may: [adopt, reapply]}}}")
-    assert catalog.policy.roles[0].verbs == ("adopt", "reapply")
+    """Every changing verb is granted by its name, the words to a rollout under way too."""
+    catalog = read(tmp_path, f"policy: {{roles: {{sre: {{users: [U0JIN], may: [{', '.join(sorted(CHANGING))}]}}}}}}")
+    target = Target("default", "default", "api")
+    assert all(decide(catalog.policy, Actor("U0JIN"), frozenset(), verb, target).allowed for verb in CHANGING)
+    assert catalog.policy.roles[0].verbs == tuple(sorted(CHANGING))
 
 
 @pytest.mark.parametrize("kind", ["VirtualService", "TrafficSplit", "HTTPRoute", "GRPCRoute"])
@@ -138,7 +120,7 @@ def test_a_star_grants_every_change(tmp_path: Path) -> None:
 MISTAKES = [
     ("polcy: {}", "1: polcy: unknown key `polcy`; did you mean `policy`?"),
     ("\n\nservices:\n  api:\n    stabel: v1\n", "5: services.api.stabel: unknown key `stabel`; did you mean `stable`?"),
-    ("zzz: 1", "1: zzz: unknown key `zzz`; here may be: clusters, channels, services, policy"),
+    ("zzz: 1", "1: zzz: unknown key `zzz`; here may be: clusters, channels, services, rollouts, policy"),
     ("services:\n  api: {}\n  api: {}\n", "3: services.api: `api` is written twice (first in line 2); keep one"),
     ("policy: {}\npolicy: {}\n", "2: policy: `policy` is written twice (first in line 1); keep one"),
     ("a: [1\n", "2: not valid YAML: "),
