@@ -14,6 +14,7 @@ from chat import answers
 from chat.blocks import Message
 from chat.buttons import ROLLBACK, UNDO
 from chat.choices import CHOICES
+from chat.steering import STEER
 from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
 from mesh.domain.errors import MeshbotError, Refused
 from mesh.domain.grammar import is_operation, parse
@@ -139,6 +140,21 @@ def _undo(desk: Desk, request: Request) -> Message:
     return _start(desk, Command(verb=Verb.UNDO, operation=_claimed(request)), request)
 
 
+def _steer(desk: Desk, request: Request) -> Message:
+    """Say a word to the rollout of the card: to that one only, whichever runs by the time of the press."""
+    with nothing_started():
+        former = desk.operations.get(_claimed(request))
+    where = former.target
+    command = Command(
+        verb=STEER[request.button],
+        service=where.service,
+        namespace=where.namespace,
+        cluster=where.cluster,
+        promised=former.id,
+    )
+    return _start(desk, command, request)
+
+
 def _choose(desk: Desk, request: Request) -> Message:
     """Do what the button says as if the presser had typed it: same grammar, same rights, same answers."""
     return _words(desk, replace(request, text=request.claim))
@@ -161,6 +177,7 @@ _READING: dict[Verb, Callable[[Desk, Command, Request], Message]] = {
 BUTTONS: dict[str, Callable[[Desk, Request], Message]] = {
     ROLLBACK: _roll_back,
     UNDO: _undo,
+    **dict.fromkeys(STEER, _steer),
     **dict.fromkeys(CHOICES, _choose),
 }
 """What each of our buttons does."""

@@ -10,11 +10,11 @@ from chat.choices import offer
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, join, prose, shorten, user
 from chat.phrases import sign, was_forced, was_written
 from chat.tables import shares
-from mesh.domain.commands import CHANGING, Verb
+from mesh.domain.commands import CHANGING, STEERING, Verb
 from mesh.domain.errors import Denied, Held, MeshbotError, Refused, Unavailable
-from mesh.domain.grammar import VERBS
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Role
+from mesh.domain.verbs import VERBS
 from mesh.operations.receiving import Whoami
 from mesh.ports import Receipt
 
@@ -24,9 +24,12 @@ _OPTIONS = (
     ("--force", "go ahead although a gate does not pass; needs --reason"),
     ("--namespace name, -n", "another namespace than the configured one"),
     ("--cluster name, -c", "another cluster"),
+    ("--strategy name", "for canary: one of the configuration"),
+    ("--version name", "for canary and promote: a version that reads like something else, such as 2"),
     ("--route name, -r", "which of several routes, e.g. 'HTTPRoute/web' or 'VirtualService/api-vs/http[1]'"),
 )
 _MOST_ROLES = 20
+_STEERS = "Speaks to the canary that is under way."
 
 
 def help_answer(topic: str = "") -> Message:
@@ -34,12 +37,14 @@ def help_answer(topic: str = "") -> Message:
     if topic:
         return _one_verb(Verb(topic))
     reading = [known for known in VERBS if known not in CHANGING]
-    changing = [known for known in VERBS if known in CHANGING]
+    changing = [known for known in VERBS if known in CHANGING - STEERING]
+    steering = [known for known in VERBS if known in STEERING]
     options = join("\n", [bold(esc("Options")), *(_pair(option, what) for option, what in _OPTIONS)])
     footer = context([join(" ", [esc("More on one verb:"), code("/mesh help promote")])])
     text = esc("What meshbot understands: " + ", ".join(VERBS) + ".")
-    blocks = [header("What you can ask"), _verbs("Reading", reading), _verbs("Changing traffic", changing)]
-    return message(text, [*blocks, section(options), footer])
+    groups = (("Reading", reading), ("Changing traffic", changing), ("To a canary that is under way", steering))
+    lists = [_verbs(title, verbs) for title, verbs in groups]
+    return message(text, [header("What you can ask"), *lists, section(options), footer])
 
 
 def history_answer(operations: Sequence[Operation]) -> Message:
@@ -105,7 +110,7 @@ _ERRORS: tuple[tuple[type[MeshbotError], tuple[str, str]], ...] = (
 
 def _one_verb(verb: Verb) -> Message:
     found = VERBS[verb]
-    kind = "Changes traffic." if verb in CHANGING else "Only reads."
+    kind = "Only reads." if verb not in CHANGING else _STEERS if verb in STEERING else "Changes traffic."
     lines = [code(f"/mesh {found.usage}"), esc(f"{found.summary}. {kind}"), bold(esc("For example"))]
     lines += [code(f"/mesh {example}") for example in found.examples]
     text = join(" ", [code(f"/mesh {found.usage}") + esc(":"), esc(f"{found.summary}.")])

@@ -7,6 +7,8 @@ import re
 from chat.blocks import Message, message, section
 from chat.cards import change_in_short
 from chat.escape import Markup, bold, code, esc, join, shorten, user
+from chat.figures import percent
+from chat.phases import canary_of, place, rollout_of, share_of
 from chat.phrases import is_unsure, sign, was_forced, was_written
 from chat.tables import shares
 from mesh.domain.operations import Operation
@@ -41,6 +43,10 @@ def _line(operation: Operation, entry: str) -> Markup:
 def _from_to(operation: Operation) -> str:
     """Return the shares before and after; a change that was not written says so."""
     plan = operation.plan
+    if rollout := rollout_of(operation):
+        return f"{canary_of(operation)} reached {percent(share_of(rollout))}, {place(rollout)}"
+    if operation.command.steers:
+        return ""
     if plan is None:
         return "no plan was made"
     before, after = shares(plan.arms[:8], before=True), shares(plan.arms[:8], before=False)

@@ -21,6 +21,9 @@ MOST_TEXT = 3000
 MOST_FALLBACK = 3000
 """Characters of the top-level text; chat.update refuses more than 4,000."""
 
+MOST_SPOKEN = 1000
+"""Characters that describe a picture; Slack takes 2,000, but the card must fit."""
+
 
 @dataclass(frozen=True)
 class Message:
@@ -90,6 +93,11 @@ def context(elements: Iterable[Markup | Plain]) -> Block:
     """Make a small line of at most 10 pieces; the ones that are empty are left out."""
     made = [_plain(e.text, MOST_TEXT) if isinstance(e, Plain) else _mrkdwn(e) for e in elements]
     return {"type": "context", "elements": [element for element in made if element["text"].strip()][:10]}
+
+
+def image(file_id: str, spoken: str) -> Block:
+    """Show a picture that was uploaded to Slack; `spoken`, at most 2,000 characters, is for those who cannot see it."""
+    return {"type": "image", "slack_file": {"id": file_id}, "alt_text": shorten(clean(spoken), MOST_SPOKEN)}
 
 
 def actions(buttons: Sequence[Button]) -> Block:

@@ -9,12 +9,15 @@ from chat.blocks import Button, Confirm
 from chat.choices import CALLED, Offer, command_button, is_typable, offer, short_routes
 from chat.confirming import NAMES, confirm_command
 from chat.figures import short_name
+from chat.phases import rollout_of
 from chat.phrases import is_change, is_unaccepted, is_unsure, was_written, went_astray
+from chat.steering import steering_buttons
 from chat.tables import shares
 from mesh.domain.commands import Command, Verb
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Operation, RouteStatus, State
 from mesh.domain.plans import Plan
+from mesh.domain.rollouts import Happening, Phase, Rollout
 from mesh.domain.routes import shown
 
 ROLLBACK = "meshbot.rollback"
@@ -25,9 +28,15 @@ MOST_DRIFTS = 3
 
 
 def buttons(operation: Operation) -> tuple[Button, ...]:
-    """Return the buttons of an operation's card: none while it runs, none where there is nothing to do."""
+    """Return the buttons of an operation's card: while it runs only what a rollout can be told, none for the rest."""
+    rollout = rollout_of(operation)
+    if rollout and rollout.active:
+        return tuple(steering_buttons(operation, rollout))
     if not operation.done:
         return ()
+    if rollout:
+        # Choices on its record are those of a step: they were for a hold that is over.
+        return tuple(_after_rollout(operation, rollout))
     if operation.command.verb is Verb.STATUS and operation.state is State.SUCCEEDED:
         return tuple(_after_status(operation))
     ways_back = _after_change(operation, operation.plan) if is_change(operation) and operation.plan else ()
@@ -52,6 +61,13 @@ def _after_change(operation: Operation, plan: Plan) -> Iterator[Button]:
     known = operation.state is State.SUCCEEDED or is_unaccepted(operation)
     if known and written and plan.moves and verb is not Verb.UNDO:
         yield _undo(operation, plan)
+
+
+def _after_rollout(operation: Operation, rollout: Rollout) -> Iterator[Button]:
+    """Yield Roll back where the canary still has the traffic that the rollout gave it."""
+    left = rollout.phase in (Phase.COMPLETED, Phase.EXPIRED, Phase.STOPPED) and rollout.moves
+    if left and rollout.cause is not Happening.TAKEN_OVER and operation.plan and operation.plan.stable:
+        yield _roll_back(operation, f"{short_name(operation.plan.stable)} to 100 %")
 
 
 def _after_status(operation: Operation) -> Iterator[Button]:

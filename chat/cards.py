@@ -1,25 +1,29 @@
 """The card: the one Slack message of an operation, drawn wholly from its record each time. Pure.
 
 One glance answers: what happens to which service, is it safe, who did it, what can I press. The order never changes:
-verb and target, where, weights, gates, warnings, force, outcome, people and times, buttons.
+verb and target, where, steps, weights, gates, chart, warnings, force, outcome, people and times, buttons.
 """
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator
 
 from chat.blocks import Block, Message, Plain, actions, context, header, message, section
 from chat.buttons import buttons, offered
 from chat.escape import Markup, bold, code, date, esc, fence, join, prose, shorten, user
+from chat.figures import units_kept
 from chat.findings import astray_lines, route_findings, split_line
+from chat.gates import gates_table
+from chat.phases import rollout_of
 from chat.phrases import is_change, is_plan, is_unsure, phrase, sign, title, was_forced, was_written
-from chat.tables import Moved, gates_table, route_table, weights_table
+from chat.rollouts import as_sentence, bars, chart, people, progress
+from chat.tables import Moved, route_table, weights_table
 from mesh.domain.commands import Verb
 from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import Event, Operation, RouteStatus, State, Step
 from mesh.domain.plans import PatchOp, Plan
+from mesh.domain.rollouts import Happening, Phase
 
 MOST_ROUTES = 12
 MOST_WARNINGS = 6
@@ -29,9 +33,9 @@ _SENTENCE = 600
 """Characters of one foreign sentence (an outcome, a warning): the card must stay one glance."""
 _HINT = 1500
 """Characters of what to do next: it may hold a setting to copy, which is of no use when it is cut."""
-_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min)(?!\w))")
 
 _CAME_OF_A_PATCH = frozenset({Step.PATCHED, Step.VERIFIED, Step.CONFLICT, Step.UNWRITTEN})
+_CAME_OF_A_STEP = frozenset({Step.STEPPED, Step.HELD, Step.STOPPED, Step.TURNING_BACK})
 _CAME_OF_WAITING = frozenset({Step.VERIFIED, Step.UNACCEPTED, Step.FAILED})
 _STEPS = {
     Step.UNCHANGED: "done",
@@ -40,6 +44,10 @@ _STEPS = {
     Step.AWAITING: "waiting to be accepted",
     Step.UNACCEPTED: "not accepted",
     Step.MEASURED: "split measured",
+    Step.STEPPING: "step begun",
+    Step.STEPPED: "step taken",
+    Step.CONFIRMING: "confirmation asked for",
+    Step.STEERED: "passed on",
 }
 """Steps whose own name says too little."""
 _PLANNED_AGAIN = {
@@ -60,28 +68,47 @@ def sentence(operation: Operation) -> Markup:
     what = esc(f"{headline} in {target.cluster} / {target.namespace}.{state}")
     forced = esc("FORCED.") if was_forced(operation) else Markup("")
     asked = join(" ", [esc("Asked by"), user(operation.actor.user)]) + esc(".")
-    return join(" ", [what, forced, esc(_stopped(operation.outcome)), asked])
+    said = as_sentence(operation, operation.outcome) if rollout_of(operation) else operation.outcome
+    return join(" ", [what, forced, esc(_stopped(said or _reason_why(operation))), asked])
+
+
+def _reason_why(operation: Operation) -> str:
+    """Return why a rollout stands where it stands; what a person gave as a reason is not ours to say."""
+    rollout = rollout_of(operation)
+    return as_sentence(operation, rollout.why) if rollout and not rollout.by else ""
 
 
 def _blocks(operation: Operation) -> Iterator[Block]:
     yield header(title(operation))
     yield context([_where(operation)])
-    if operation.plan and operation.command.verb is not Verb.GATES:
-        yield from _weights(operation, operation.plan)
+    yield from _what(operation)
     for route in operation.statuses[:MOST_ROUTES]:
         yield section(join("\n", [route_table(route, _named(route, operation)), route_findings(route)]))
     if operation.gates:
-        yield section(gates_table(operation.gates))
+        yield section(gates_table(operation.gates, said=_reason_why(operation)))
+    yield from chart(operation)
     if operation.plan and is_plan(operation) and operation.plan.patch:
         yield section(_patch(operation.plan))
     yield from _asides(operation)
     yield from _ending(operation)
-    yield context([join(" ", [esc("Asked by"), user(operation.actor.user), esc(_way(operation))]), _reason(operation)])
+    yield context(people(operation) or _asked(operation))
     if again := [esc(why) for step, why in _PLANNED_AGAIN.items() if operation.went(step)]:
         yield context(again)
     yield context([_times(operation)])
     if pressable := buttons(operation):
         yield actions(pressable)
+
+
+def _what(operation: Operation) -> Iterator[Block]:
+    """Yield the steps of a rollout, and the weights."""
+    if rollout := rollout_of(operation):
+        yield progress(operation, rollout)
+    if operation.plan and not (operation.command.verb is Verb.GATES or operation.command.steers):
+        yield from _weights(operation, operation.plan)
+
+
+def _asked(operation: Operation) -> list[Markup | Plain]:
+    return [join(" ", [esc("Asked by"), user(operation.actor.user), esc(_way(operation))]), _reason(operation)]
 
 
 def _where(operation: Operation) -> Markup:
@@ -95,8 +122,11 @@ def _where(operation: Operation) -> Markup:
 
 def _weights(operation: Operation, plan: Plan) -> Iterator[Block]:
     """Yield the weights, how they were rounded, and whether the traffic was seen to follow them."""
-    yield section(join("\n", [_caption(operation), weights_table(plan, _moved(operation))]))
-    notes = [esc(_stopped(note)) for note in plan.notes]
+    moved = _moved(operation)
+    if moved:
+        yield section(join("\n", [_caption(operation), weights_table(plan, moved)]))
+    # What was noted before the first step (`no traffic yet`) is not true any more after it.
+    notes = [] if operation.rollout and moved is Moved.DONE else [esc(_stopped(note)) for note in plan.notes]
     if operation.state is State.RUNNING and operation.patch_step is Step.AWAITING:
         notes.append(esc(_stopped(f"Written and read back. It waits {operation.story[-1].text}")))
     if told := astray_lines(operation):
@@ -113,7 +143,10 @@ def _named(route: RouteStatus, operation: Operation) -> str:
     return f"--route {shlex.quote(route.key)}" if several and route.key and len(route.arms) > 1 else ""
 
 
-def _moved(operation: Operation) -> Moved:
+def _moved(operation: Operation) -> Moved | None:
+    """Return how much of the plan is true by now; None where it says nothing of where the traffic is."""
+    if operation.plan and (rollout := rollout_of(operation)):
+        return bars(rollout, operation.plan)
     if is_plan(operation):
         return Moved.IMAGINED
     if was_written(operation):
@@ -129,6 +162,9 @@ def _caption(operation: Operation) -> Markup:
         return esc("As it was read before the patch was sent:")
     if operation.state is State.FAILED and was_written(operation):
         return esc("As this change wrote it:")
+    rollout = rollout_of(operation)
+    if rollout and rollout.cause is Happening.DRIFTED:
+        return esc("As meshbot wrote it, before somebody else did:")
     return Markup("")
 
 
@@ -181,14 +217,20 @@ def _forced(operation: Operation) -> Markup:
 
 def _ending(operation: Operation) -> Iterator[Block]:
     """Yield the outcome, what to do next, and what to choose from besides the buttons."""
-    lines = [_outcome(operation), prose(_stopped(operation.hint, most=_HINT))]
-    lines += offered(operation).lines if operation.done else ()
+    lines = [_outcome(operation), prose(_stopped(_hint(operation), most=_HINT))]
+    lines += offered(operation).lines if operation.done and not rollout_of(operation) else ()
     if filled := join("\n", lines):
         yield section(filled)
     last = [route.last_operation for route in operation.statuses if route.last_operation]
     if last:
         found = join(", ", [code(identity) for identity in dict.fromkeys(last[:MOST_ROUTES])])
         yield context([join(" ", [esc("Last changed by"), found])])
+
+
+def _hint(operation: Operation) -> str:
+    """Return what to do next; that of a step of a rollout only while it is what the rollout stands at."""
+    rollout = rollout_of(operation)
+    return "" if rollout and rollout.phase not in (Phase.HELD, Phase.TURNING_BACK, Phase.STOPPED) else operation.hint
 
 
 def _outcome(operation: Operation) -> Markup:
@@ -204,6 +246,8 @@ def _outcome(operation: Operation) -> Markup:
 def _is_said_above(operation: Operation) -> bool:
     """Tell whether a status table shows it, or the reasons below the gates are all that the outcome holds."""
     if operation.command.verb is Verb.STATUS and operation.statuses:
+        return True
+    if rollout_of(operation):
         return True
     verdict = overall(operation.gates)
     if operation.state is not State.REFUSED or not operation.gates or verdict is Verdict.PASS:
@@ -229,10 +273,11 @@ def _times(operation: Operation) -> Markup:
 
 
 def _told(story: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Leave `patching` and `awaiting` out where what came of it is told, too."""
+    """Leave `patching`, `awaiting` and `stepping` out where what came of it is told, too."""
     closed = max((at for at, event in enumerate(story) if event.step in _CAME_OF_A_PATCH), default=-1)
     answered = max((at for at, event in enumerate(story) if event.step in _CAME_OF_WAITING), default=-1)
-    until = {Step.PATCHING: closed, Step.AWAITING: answered}
+    stepped = max((at for at, event in enumerate(story) if event.step in _CAME_OF_A_STEP), default=-1)
+    until = {Step.PATCHING: closed, Step.AWAITING: answered, Step.STEPPING: stepped}
     return tuple(event for at, event in enumerate(story) if at > until.get(event.step, -1))
 
 
@@ -244,7 +289,7 @@ def _step(step: Step, operation: Operation) -> str:
 
 def _stopped(text: str, *, most: int = _SENTENCE) -> str:
     """Return a sentence with its final stop, numbers kept beside their units, not longer than it should be."""
-    said = _BEFORE_UNIT.sub("\u00a0", shorten(text.strip(), most))
+    said = units_kept(shorten(text.strip(), most))
     return said if not said or said[-1] in ".!?:…" else f"{said}."
 
 

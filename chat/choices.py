@@ -55,7 +55,7 @@ def _buttons(commands: Sequence[Command], asked: Command | None, target: Target 
 def command_button(command: Command, label: str, confirm: Confirm | None, *, place: int) -> Button:
     """Return the `place`-th button that runs a command as its presser, after the question."""
     typed = CALLED + format_command(command)
-    back = command.verb is Verb.ROLLBACK and command.changes_traffic
+    back = command.verb in (Verb.ROLLBACK, Verb.ABORT) and command.changes_traffic
     return Button(label, CHOICES[place], typed, f"{label}: {typed}", "danger" if back else "", confirm)
 
 

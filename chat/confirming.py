@@ -16,6 +16,12 @@ NAMES: dict[Verb, str] = {
     Verb.UNDO: "Undo",
     Verb.ADOPT: "Adopt",
     Verb.REAPPLY: "Re-apply",
+    Verb.CANARY: "Canary",
+    Verb.PAUSE: "Pause",
+    Verb.RESUME: "Resume",
+    Verb.SKIP: "Skip",
+    Verb.CONFIRM: "Confirm",
+    Verb.ABORT: "Abort",
     Verb.STATUS: "Status",
     Verb.GATES: "Gates",
     Verb.HISTORY: "History",
@@ -34,9 +40,10 @@ def confirm_command(command: Command, target: Target | None = None, *, known: st
         return None
     name = NAMES[command.verb]
     weights = shorten(clean(known), 110) or _UNKNOWN.get(command.verb, "")
-    what = " ".join(filter(None, (_CONSEQUENCES[command.verb](command, weights), _where(command, target))))
-    pieces = [f"{what.removesuffix(',')}.", _forced(command), "The card names you."]
-    return Confirm(f"{name} {command.service}?", " ".join(filter(None, pieces)), name)
+    follows = " ".join(filter(None, (_CONSEQUENCES[command.verb](command, weights), _where(command, target))))
+    pieces = [f"{follows.removesuffix(',')}.", _forced(command), "The card names you."]
+    what = f"the canary of {command.service}" if command.steers else command.service
+    return Confirm(f"{name} {what}?", " ".join(filter(None, pieces)), name)
 
 
 def _where(command: Command, target: Target | None) -> str:
@@ -85,6 +92,17 @@ def _reapply(command: Command, known: str) -> str:
     return f"This writes {known} for {command.service} again, over somebody else's weights{_judged(command)}"
 
 
+def _canary(command: Command, _known: str) -> str:
+    arm = shorten(command.version, 60) or "the canary"
+    steps = ", ".join(percent(step.share).removesuffix(" %") for step in command.steps[:20])
+    by = f"by {steps} %" if steps else "by the steps of its strategy"
+    return f"This gives {arm} more and more of {command.service}, {by}, watched all the time,"
+
+
+def _steer(what: str) -> Callable[[Command, str], str]:
+    return lambda command, _known: what.format(shorten(command.service, 60))
+
+
 _UNKNOWN = {
     Verb.ROLLBACK: "stable",
     Verb.ADOPT: "the weights as they are",
@@ -98,4 +116,10 @@ _CONSEQUENCES: dict[Verb, Callable[[Command, str], str]] = {
     Verb.UNDO: _undo,
     Verb.ADOPT: _adopt,
     Verb.REAPPLY: _reapply,
+    Verb.CANARY: _canary,
+    Verb.PAUSE: _steer("No step of the canary of {} follows until somebody resumes it,"),
+    Verb.RESUME: _steer("The canary of {} goes on,"),
+    Verb.SKIP: _steer("The canary of {} takes its next step without waiting,"),
+    Verb.CONFIRM: _steer("The canary of {} takes the step that it asks about,"),
+    Verb.ABORT: _steer("All traffic of {} goes back to stable, at once,"),
 }

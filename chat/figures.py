@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
@@ -12,6 +13,10 @@ CELLS = 20
 """Cells of a bar: one for each 5 %."""
 MOST_NAME = 28
 """Characters of a name in a table."""
+_COUNTED = frozenset({"requests", "pods"})
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min)(?!\w))")
+_PLACES = {"%": 2, "ms": 1}
+"""Decimals that people read in a unit."""
 
 
 def percent(share: float) -> str:
@@ -34,13 +39,26 @@ def number(value: float, *, places: int = 0, rounding: str = ROUND_HALF_EVEN) ->
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace(",", " ")
 
 
-def no_better(value: float, unit: str) -> str:
-    """Return a measured value, rounded towards its limit: 98.999 % is not shown as 99 %, nor 500.04 ms as 500 ms."""
-    if unit == "%":
-        return f"{number(value, places=2, rounding=ROUND_FLOOR)} %"
-    if unit == "ms":
-        return f"{number(value, places=1, rounding=ROUND_CEILING)} ms"
-    return counted(value, unit)
+def no_better(value: float, unit: str, *, at_most: bool) -> str:
+    """Return a measured value, rounded towards its limit: 98.999 % is not shown as 99 %, nor 500.04 ms as 500 ms.
+
+    `at_most` says on which side of the limit it should be. Requests and pods are counted, whatever the limit.
+    """
+    if unit in _COUNTED:
+        return counted(value, unit)
+    return with_unit(value, unit, rounding=ROUND_CEILING if at_most else ROUND_FLOOR)
+
+
+def with_unit(value: float, unit: str, *, rounding: str = ROUND_HALF_EVEN) -> str:
+    """Return `0.51 %`, `182 ms`, or a number of an administrator's own unit, which may be none."""
+    if unit in _COUNTED:
+        return counted(value, unit)
+    return f"{number(value, places=_PLACES.get(unit, 3), rounding=rounding)} {unit}".rstrip()
+
+
+def units_kept(text: str) -> str:
+    """Return the sentence with numbers that no line break parts from their units."""
+    return _BEFORE_UNIT.sub("\u00a0", text)
 
 
 def counted(value: float, unit: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chat.audit_line import audit_line
 from chat.blocks import Message
 from chat.cards import card
+from chat.charts import alt_text
+from chat.story import Told, tell
 from mesh.domain.operations import Card, Operation
+from mesh.domain.points import Point
 from mesh.domain.policy import Actor
 
 
@@ -18,17 +21,40 @@ class RecordedCards:
     def __init__(self) -> None:
         self.cards: dict[str, list[Message]] = {}
         """Every different drawing of a card, oldest first, by operation id."""
+        self.threads: dict[str, list[Told]] = {}
+        """What the thread of each rollout's card was told, oldest first, by operation id."""
+        self.pictures: dict[str, list[str]] = {}
+        """What each of its charts showed, in words, oldest first, by operation id."""
         self.announcements: list[Message] = []
         """Every line of the audit channel."""
 
     def show(self, operation: Operation) -> Operation:
-        """Draw the card; a first drawing gives it a place."""
+        """Draw the card, and tell what is new of a rollout; a first drawing gives it a place. Its steps have none."""
+        if operation.command.rollout:
+            return operation
         drawn, kept = card(operation), self.cards.setdefault(operation.id, [])
         if not kept or kept[-1] != drawn:
             kept.append(drawn)
         if operation.card:
+            return self._tell(operation)
+        place = Card(operation.origin.channel or "C0MEMORY", f"{len(self.cards)}.000000")
+        return self._tell(replace(operation, card=place))
+
+    def picture(self, operation: Operation, points: Sequence[Point]) -> Operation:
+        """Keep what the chart shows, and tell what is new; nothing without a card or without requests."""
+        measured = any(point.canary.requests or point.stable.requests for point in points)
+        if operation.rollout is None or operation.card is None or operation.command.dry_run or not measured:
             return operation
-        return replace(operation, card=Card(operation.origin.channel or "C0MEMORY", f"{len(self.cards)}.000000"))
+        kept = self.pictures.setdefault(operation.id, [])
+        kept.append(alt_text(operation, points))
+        number = sum(len(shown) for shown in self.pictures.values())
+        return replace(self._tell(operation), chart=f"F{number:09d}")
+
+    def _tell(self, operation: Operation) -> Operation:
+        if operation.rollout is None:
+            return operation
+        self.threads.setdefault(operation.id, []).extend(tell(operation))
+        return replace(operation, told=len(operation.story))
 
     def announce(self, operation: Operation, entry: str) -> None:
         """Keep the line."""

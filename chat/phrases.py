@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chat.escape import clean
 from chat.figures import percent
+from chat.phases import Sign, rollout_of, rollout_sign, rollout_title
 from mesh.domain.commands import CHANGING, Verb
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
@@ -22,14 +23,6 @@ class Phrase:
     """`Promoted api: v2 at 50 %`."""
     wish: str
     """`promote api to v2 50 %`."""
-
-
-@dataclass(frozen=True)
-class Sign:
-    """An emoji and the word that always stands beside it."""
-
-    emoji: str
-    word: str
 
 
 def phrase(operation: Operation) -> Phrase:
@@ -49,6 +42,8 @@ def is_change(operation: Operation) -> bool:
 
 def title(operation: Operation) -> str:
     """Return the headline: what is happening, or what became of it. Plain text."""
+    if rollout := rollout_of(operation):
+        return rollout_title(operation, rollout)
     said = phrase(operation)
     aside = " (dry run)" if is_plan(operation) else ""
     if operation.state in _UNDONE:
@@ -57,7 +52,7 @@ def title(operation: Operation) -> str:
         return f"Plan: {said.wish}"
     if operation.state is not State.SUCCEEDED:
         return said.doing
-    if is_change(operation) and not was_written(operation):
+    if is_change(operation) and not was_written(operation) and not was_steered(operation):
         return f"Nothing to change: {said.wish}"
     return said.did
 
@@ -65,6 +60,11 @@ def title(operation: Operation) -> str:
 def was_written(operation: Operation) -> bool:
     """Tell whether the weights were certainly written."""
     return operation.went(Step.PATCHED) or operation.went(Step.VERIFIED)
+
+
+def was_steered(operation: Operation) -> bool:
+    """Tell whether a person's word reached the rollout that it was said to."""
+    return operation.went(Step.STEERED)
 
 
 def is_unsure(operation: Operation) -> bool:
@@ -89,6 +89,8 @@ def was_forced(operation: Operation) -> bool:
 
 def sign(operation: Operation) -> Sign:
     """Return the sign of the state; colour and picture never stand without their word."""
+    if rollout := rollout_of(operation):
+        return rollout_sign(operation, rollout)
     if operation.state is State.REFUSED:
         return _refused(operation)
     if operation.state is State.FAILED:
@@ -140,6 +142,8 @@ def _succeeded(operation: Operation) -> Sign:
 
 
 def _changed(operation: Operation) -> Sign:
+    if was_steered(operation):
+        return Sign(":white_check_mark:", "Done")
     if went_astray(operation):
         return Sign(":warning:", "Written, traffic does not follow")
     if operation.went(Step.VERIFIED):
@@ -204,6 +208,28 @@ def _reapply(operation: Operation) -> Phrase:
     return Phrase(f"Re-applying {what}", f"Re-applied {what}", f"re-apply {what}")
 
 
+def _canary(operation: Operation) -> Phrase:
+    service, command = _service(operation), operation.command
+    version = clean(command.version or (operation.plan.canary if operation.plan else ""))
+    what = f"{service} to {version}" if version else service
+    return Phrase(f"Starting a canary of {what}", f"Canary of {what}", f"canary {what}{_by_steps(operation)}")
+
+
+def _by_steps(operation: Operation) -> str:
+    """Return ` by 5, 25, 50, 100 %`: of the rollout, or as far as it was typed."""
+    rollout, typed = operation.rollout, operation.command.steps
+    steps = [step.share for step in (rollout.strategy.steps if rollout else typed)]
+    return f" by {', '.join(percent(share).removesuffix(' %') for share in steps)} %" if steps else ""
+
+
+def _steering(doing: str, did: str) -> Callable[[Operation], Phrase]:
+    def say(operation: Operation) -> Phrase:
+        what = f"the canary of {_service(operation)}"
+        return Phrase(f"{doing} {what}", f"{did} {what}", f"{operation.command.verb} {what}")
+
+    return say
+
+
 def _reading(noun: str) -> Callable[[Operation], Phrase]:
     def say(operation: Operation) -> Phrase:
         name = _service(operation) or "every service"
@@ -219,6 +245,12 @@ _PHRASES: dict[Verb, Callable[[Operation], Phrase]] = {
     Verb.UNDO: _undo,
     Verb.ADOPT: _adopt,
     Verb.REAPPLY: _reapply,
+    Verb.CANARY: _canary,
+    Verb.PAUSE: _steering("Pausing", "Paused"),
+    Verb.RESUME: _steering("Resuming", "Resumed"),
+    Verb.SKIP: _steering("Skipping a step of", "Skipped a step of"),
+    Verb.CONFIRM: _steering("Confirming the next step of", "Confirmed the next step of"),
+    Verb.ABORT: _steering("Aborting", "Aborted"),
     Verb.STATUS: _reading("status"),
     Verb.GATES: _reading("gates"),
     Verb.PLAN: _reading("plan"),

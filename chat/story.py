@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from chat.escape import Markup, bold, code, date, esc, join, shorten, user
 from chat.findings import astray_story
+from chat.gates import evidence_lines
 from chat.phrases import is_change
-from mesh.domain.operations import Event, Operation, Step
+from mesh.domain.gates import overall
+from mesh.domain.operations import Event, Operation, State, Step
+from mesh.domain.rollouts import Happening
 
 MOST_LINES = 10
 
@@ -18,6 +23,84 @@ _TOLD = {
     Step.UNACCEPTED: ":warning: Written, not accepted",
 }
 """The steps a thread hears of; the rest is on the card."""
+_OF_A_ROLLOUT = {
+    Step.STEPPING: ":fast_forward: Next step",
+    Step.STEPPED: ":arrow_forward: Step taken",
+    Step.CONFIRMING: ":raised_hand: Waits for confirmation",
+    Step.PAUSED: ":double_vertical_bar: Paused",
+    Step.CONTINUED: ":arrow_forward: Goes on",
+    Step.HELD: ":warning: Held",
+    Step.TURNING_BACK: ":leftwards_arrow_with_hook: Turning back",
+    Step.COMPLETED: ":white_check_mark: Completed",
+    Step.TURNED_BACK: ":x: Turned back",
+    Step.ABORTED: ":octagonal_sign: Aborted",
+    Step.STOPPED: ":octagonal_sign: Stopped",
+    Step.EXPIRED: ":no_entry: Expired",
+    Step.REFUSED: ":no_entry: Refused",
+    Step.FAILED: ":x: Failed",
+}
+_QUIET = frozenset({Step.STEPPING, Step.STEPPED, Step.CONTINUED, Step.TURNING_BACK})
+"""Steps that the thread hears of and the channel does not."""
+_ASKING = frozenset({Step.CONFIRMING, Step.HELD, Step.FAILED})
+"""Steps after which somebody has to do something: who began it is called."""
+_PROVEN = frozenset({Step.HELD, Step.TURNING_BACK})
+_BY_GATES = frozenset({Happening.WORSE, Happening.BLIND, Happening.INCIDENT})
+"""Steps that gates may be the reason of, and when they are."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event of a rollout as its thread hears it."""
+
+    text: Markup
+    loud: bool
+    """True for what the channel must hear, too."""
+    count: int
+    """How many events of the story are told with this one: the operation's `told` from then on."""
+
+
+def tell(operation: Operation) -> list[Told]:
+    """Tell the events of a rollout that its thread has not heard of yet; nothing for other operations.
+
+    A refusal is short, and its card says it all.
+    Evidence stands under the newest event only: the gates that led to older ones are not known any more.
+    """
+    if operation.rollout is None or operation.state is State.REFUSED or operation.command.dry_run:
+        return []
+    return [
+        Told(_line(operation, at), operation.story[at].step not in _QUIET, at + 1)
+        for at in range(operation.told, len(operation.story))
+        if operation.story[at].step in _OF_A_ROLLOUT
+    ]
+
+
+def _line(operation: Operation, at: int) -> Markup:
+    event, asked = operation.story[at], Markup("")
+    if event.step in _ASKING:
+        asked = user(operation.actor.user)
+    what = [date(event.at), bold(esc(_OF_A_ROLLOUT[event.step])), _named(operation, event)]
+    what += [esc(shorten(event.text, 600))]
+    by = [esc("by"), user(event.by)] if event.by else []
+    lines = [join(" ", [*what, *by, asked])]
+    if event.step in _PROVEN and at == _newest(operation):
+        lines += _evidence(operation)
+    return join("\n", lines)
+
+
+def _evidence(operation: Operation) -> list[Markup]:
+    by_gates = operation.rollout is not None and operation.rollout.cause in _BY_GATES
+    return evidence_lines(operation.gates, overall(operation.gates)) if by_gates else []
+
+
+def _named(operation: Operation, event: Event) -> Markup:
+    """Return which canary it is, where a line stands in the channel without its card."""
+    target = operation.target
+    where = f"canary of {target.service} in {target.cluster} / {target.namespace}:"
+    return Markup("") if event.step in _QUIET else esc(shorten(where, 300))
+
+
+def _newest(operation: Operation) -> int:
+    return max((at for at, event in enumerate(operation.story) if event.step in _OF_A_ROLLOUT), default=-1)
 
 
 def story_line(operation: Operation, event: Event) -> Markup | None:
@@ -35,13 +118,14 @@ def story_line(operation: Operation, event: Event) -> Markup | None:
 def closing_story(operation: Operation) -> Markup | None:
     """Tell the whole story of a change that was forced or survived a worker, once it is done; else None.
 
-    Every other change stays out of the thread: its card says it all. What is measured after the end changes the card
-    once more, and an edit makes no sound: then only traffic that does not follow the weights is told.
+    Every other change stays out of the thread: its card says it all, and a rollout is told as it goes (`tell`). What is
+    measured after the end changes the card once more, and an edit makes no sound: then only traffic that does not
+    follow the weights is told.
     """
     if operation.split:
         return astray_story(operation) or None
     unusual = operation.went(Step.FORCED) or operation.went(Step.RESUMED)
-    if not (operation.done and unusual):
+    if not (operation.done and unusual) or operation.rollout:
         return None
     told = [line for event in operation.story if (line := story_line(operation, event))]
     return join("\n", told[-MOST_LINES:]) if told else None

@@ -1,4 +1,4 @@
-"""The aligned parts of a card: weights, gates, status. Each returns markup ready for a section."""
+"""The aligned parts of a card: weights and status (gates: `chat.gates`). Each returns markup ready for a section."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from enum import Enum
 
 from chat.escape import Markup, bold, code, esc, fence, join, shorten
-from chat.figures import bar, columns, counted, no_better, number, percent, short_name
-from mesh.domain.gates import GateResult, Verdict, span
+from chat.figures import bar, columns, counted, percent, short_name
 from mesh.domain.operations import ArmStatus, RouteStatus
 from mesh.domain.plans import ArmChange, Plan
 from mesh.domain.quantities import Weight
 
 MOST_ARMS = 20
-MOST_GATES = 24
-MOST_REASONS = 6
 
 
 class Moved(Enum):
@@ -32,16 +29,10 @@ class Moved(Enum):
     """A dry run: bars show the weights after."""
 
 
-WORDS = {Verdict.PASS: "pass", Verdict.FAIL: "FAIL", Verdict.UNKNOWN: "unknown"}
-"""Words of different shape and case, so that a verdict is never told by colour alone."""
-_EMOJI = {Verdict.PASS: ":white_check_mark:", Verdict.FAIL: ":x:", Verdict.UNKNOWN: ":warning:"}
-_SEVERITY = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
-
-
 def weights_table(plan: Plan, moved: Moved) -> Markup:
     """Draw every arm: name, bar, share before and after, role, and the integers when they are no plain per cent."""
     rows = [[*_arm_cells(arm, plan, moved), _integers(arm, plan)] for arm in plan.arms[:MOST_ARMS]]
-    return fence(columns(rows, right=frozenset({2})) + _more(len(plan.arms) - MOST_ARMS, "arms"))
+    return fence(columns(rows, right=frozenset({2})) + more(len(plan.arms) - MOST_ARMS, "arms"))
 
 
 def shares(arms: Sequence[ArmChange], *, before: bool) -> str:
@@ -49,23 +40,10 @@ def shares(arms: Sequence[ArmChange], *, before: bool) -> str:
     return ", ".join(f"{short_name(a.name)} {percent(a.share_before if before else a.share_after)}" for a in arms)
 
 
-def gates_table(gates: Sequence[GateResult]) -> Markup:
-    """Draw every gate with its verdict, value, limit and samples; below it, the reason of each that did not pass."""
-    arms = list(dict.fromkeys(gate.arm for gate in gates))
-    window = max((gate.window_s for gate in gates), default=0)
-    names = ", ".join(short_name(arm) for arm in arms[:4])
-    heading = f"Gates of {names}" + (f" over {span(window)}" if window else "")
-    # A long list shows its worst rows; a short one keeps its order.
-    shown = sorted(gates, key=lambda g: _SEVERITY.index(g.verdict)) if len(gates) > MOST_GATES else list(gates)
-    rows = [_gate_cells(gate, several=len(arms) > 1) for gate in shown[:MOST_GATES]]
-    table = fence(columns(rows, right=frozenset({3})) + _more(len(gates) - MOST_GATES, "gates"))
-    return join("\n", [bold(esc(heading)), table, *_reasons(gates)])
-
-
 def route_table(route: RouteStatus, named: str = "") -> Markup:
     """Draw one route as it is: arm, role, bar, share, weight, ready pods. `named` is how a command names it."""
     rows = [_status_cells(arm) for arm in route.arms[:MOST_ARMS]]
-    table = columns(rows, right=frozenset({3})) + _more(len(route.arms) - MOST_ARMS, "arms")
+    table = columns(rows, right=frozenset({3})) + more(len(route.arms) - MOST_ARMS, "arms")
     return join("\n", [bold(esc(route.label)), code(shorten(named, 300)), fence(table or ["no arms"])])
 
 
@@ -118,40 +96,12 @@ def _total(weights: Sequence[Weight | None]) -> int | None:
     return sum(whole) if len(whole) == len(weights) else None
 
 
-def _gate_cells(gate: GateResult, *, several: bool) -> list[str]:
-    value = "no value" if gate.value is None else no_better(gate.value, gate.unit)
-    samples = counted(gate.samples, "requests") if gate.samples and gate.unit != "requests" else ""
-    arm = short_name(gate.arm) if several else ""
-    return [WORDS[gate.verdict], arm, gate.name, value, f"({_limit(gate)})", samples]
-
-
-def _limit(gate: GateResult) -> str:
-    if gate.unit in ("%", "ms"):
-        return f"{'at most' if gate.unit == 'ms' else 'at least'} {number(gate.limit, places=3)} {gate.unit}"
-    return f"at least {counted(gate.limit, gate.unit)}"
-
-
-def _reasons(gates: Sequence[GateResult]) -> list[Markup]:
-    """Return one line for each different reason; gates that share it share the line."""
-    grouped: dict[tuple[Verdict, str, str], list[str]] = {}
-    for gate in sorted(gates, key=lambda g: _SEVERITY.index(g.verdict)):
-        if gate.verdict is not Verdict.PASS:
-            grouped.setdefault((gate.verdict, gate.arm, gate.why or "no reason given"), []).append(gate.name)
-    lines = [_reason(verdict, f"{', '.join(names)} of {arm}", why) for (verdict, arm, why), names in grouped.items()]
-    hidden = len(lines) - MOST_REASONS
-    return lines[:MOST_REASONS] + ([esc(f"… and {hidden} more reasons")] if hidden > 0 else [])
-
-
-def _reason(verdict: Verdict, what: str, why: str) -> Markup:
-    said = esc(f"{what}: {shorten(why, 240)}")
-    return join(" ", [esc(_EMOJI[verdict]), bold(esc(WORDS[verdict])), said])
-
-
 def _status_cells(arm: ArmStatus) -> list[str]:
     weight = "no weight" if arm.weight is None else f"weight {arm.weight}"
     ready = "ready pods not counted" if arm.ready is None else f"{counted(arm.ready, 'pods')} ready"
     return [short_name(arm.name), arm.role, bar(arm.share), percent(arm.share), weight, ready]
 
 
-def _more(hidden: int, what: str) -> list[str]:
+def more(hidden: int, what: str) -> list[str]:
+    """Return the last line of a table that leaves some rows out; nothing where it does not."""
     return [f"… and {hidden} more {what}"] if hidden > 0 else []

@@ -14,7 +14,7 @@ import pytest
 from bot import arrival
 from bot.gate import MAX_BODY
 from bot.identity import Identity
-from mesh.domain.commands import Verb
+from mesh.domain.commands import STEERING, Verb
 from mesh.domain.errors import Unavailable
 from mesh.domain.grammar import parse
 from mesh.ports import Receipt
@@ -94,13 +94,26 @@ def test_a_button_acts_on_its_cards_operation(action: str, verb: Verb) -> None:
     assert pressed.id in bench.told[0]
 
 
+@pytest.mark.parametrize("verb", sorted(STEERING))
+def test_a_button_steers_its_cards_rollout_only(verb: Verb) -> None:
+    """A press names the target and, as what was promised, the rollout of the card: an old card steers no other one."""
+    bench = Bench()
+    bench.send(slash("promote api 50 -n shop"))
+    former = only(bench)
+    assert bench.send(button(f"meshbot.{verb}", former.id, user={"id": "U0ANA", "team_id": "T0MESH"})).status == 200
+    pressed = next(operation for operation in bench.started if operation.id != former.id)
+    assert (pressed.command.verb, pressed.target, pressed.actor.user) == (verb, former.target, "U0ANA")
+    assert (pressed.command.promised, pressed.command.rollout) == (former.id, "")
+
+
 @pytest.mark.parametrize("value", ["", "op-unknown234", "'; DROP", "meshbot:operation:x", "x" * 2000])
 def test_a_tampered_button_starts_nothing(value: str) -> None:
     """A value that names no operation is refused in words."""
-    bench = Bench()
-    assert bench.send(button("meshbot.rollback", value)).status == 200
-    assert bench.started == []
-    assert len(bench.told) == 1
+    for action in ("meshbot.rollback", "meshbot.abort"):
+        bench = Bench()
+        assert bench.send(button(action, value)).status == 200
+        assert bench.started == []
+        assert len(bench.told) == 1
 
 
 def test_roll_back_on_a_card_means_the_cards_route() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mesh.domain.commands import Command, Target, Verb
-from mesh.domain.gates import GateResult, Limits, Reading, Verdict, judge, judge_capacity
+from mesh.domain.gates import GateResult, Limits, Verdict, judge_capacity
 from mesh.domain.grammar import parse
 from mesh.domain.operations import ArmStatus, Event, Operation, Origin, RouteStatus, State, Step
 from mesh.domain.plans import Plan, Roles, adoption, plan
@@ -18,10 +18,23 @@ from mesh.domain.splits import SplitSeen, seen, unknown
 AT = 1_700_000_000.0
 ROLES = Roles(stable="v1", canary="v2")
 API = Target("prod", "mesh-demo", "api")
-HEALTHY = Reading(requests=12431.4, success=99.9312, p99_ms=181.62, age_s=4)
-FAILING = Reading(requests=2310, success=97.4049, p99_ms=500.02, age_s=4)
-QUIET = Reading(requests=20, success=100.0, p99_ms=20.0, age_s=4)
-SILENT = Reading(problem="Prometheus did not answer in 3 s")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was measured of one arm."""
+
+    requests: int = 0
+    success: float | None = None
+    p99_ms: float | None = None
+    why: str = ""
+    """Why nothing can be told."""
+
+
+HEALTHY = Reading(requests=12431, success=99.9312, p99_ms=181.62)
+FAILING = Reading(requests=2310, success=97.4049, p99_ms=500.02)
+QUIET = Reading(requests=20, success=100.0, p99_ms=20.0, why="80 more requests needed")
+SILENT = Reading(why="Prometheus did not answer in 3 s")
 
 
 def route(*weights: tuple[str, int | None], warnings: tuple[str, ...] = ()) -> Route:
@@ -103,8 +116,29 @@ def operation(text: str = "promote api 50", *steps: Step, state: State = State.Q
 
 
 def gates(*readings: tuple[str, Reading]) -> tuple[GateResult, ...]:
-    """Judge readings under the default limits."""
-    return tuple(row for arm, reading in readings for row in judge(arm, reading, Limits()))
+    """Return rows as the domain makes them, of these figures."""
+    return tuple(row for arm, reading in readings for row in judged(arm, reading))
+
+
+def judged(arm: str, reading: Reading) -> tuple[GateResult, ...]:
+    """Return the three absolute rows of an arm under the default limits. How they are judged is not tested here."""
+
+    def row(name: str, value: float | None, limit: float, unit: str) -> GateResult:
+        at_most, samples = unit == "ms", reading.requests
+        if reading.why or value is None:
+            return GateResult(name, arm, Verdict.UNKNOWN, value, limit, unit, samples, 300, reading.why, at_most)
+        good = value <= limit if at_most else value >= limit
+        why = "" if good else f"{'above' if at_most else 'below'} the limit"
+        return GateResult(
+            name, arm, Verdict.PASS if good else Verdict.FAIL, value, limit, unit, samples, 300, why, at_most
+        )
+
+    requests = float(reading.requests) if reading.requests else None
+    return (
+        row("requests", requests, 100, "requests"),
+        row("success", reading.success, 99.0, "%"),
+        row("p99", reading.p99_ms, 500.0, "ms"),
+    )
 
 
 STATUS = RouteStatus(
@@ -224,7 +258,7 @@ SAMPLES: dict[str, Operation] = {
         state=State.REFUSED,
         plan=HALF,
         gates=gates(("v2", QUIET)),
-        outcome="Gates could not decide: v2 requests: 80 more requests needed within 5 min",
+        outcome="Gates could not decide: v2 requests: 80 more requests needed",
         hint="The weights stay. Wait for traffic, or see /mesh gates.",
     ),
     "refused_unclear": operation(
@@ -570,8 +604,9 @@ def hostile(word: str) -> list[Operation]:
         planned(bad_route, Roles(word, f"{word}2"), **{word: 50, f"{word}2": 50}), notes=(word, f"`{word}`")
     )
     bad_gates = (
-        *judge(word, Reading(problem=word), Limits()),
-        GateResult(word, word, Verdict.FAIL, None, 1, word, 3, 300, word),
+        *judged(word, Reading(why=word)),
+        GateResult(word, word, Verdict.FAIL, None, 1, word, 3, 300, word, query=word),
+        GateResult(word, word, Verdict.FAIL, 2, 1, word, 3, 300, word, True, word, 1.0, 12.0, 500.0, 60.0, word, AT),
     )
     command = Command(
         verb=Verb.PROMOTE, service=word, version=word, share=50, reason=word, force=True, operation=word, topic=word
@@ -604,6 +639,8 @@ def hostile(word: str) -> list[Operation]:
         replace(command, verb=Verb.UNDO),
         replace(command, verb=Verb.ADOPT),
         replace(command, verb=Verb.REAPPLY),
+        replace(command, verb=Verb.CANARY),
+        replace(command, verb=Verb.PAUSE),
         replace(command, verb=Verb.STATUS),
         replace(command, verb=Verb.GATES),
         replace(command, dry_run=True),

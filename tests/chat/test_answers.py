@@ -10,8 +10,9 @@ from chat.answers import accepted_answer, error_answer, help_answer, history_ans
 from chat.blocks import Message
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Denied, Held, MeshbotError, NotFound, Refused, Unavailable
-from mesh.domain.grammar import VERBS, parse
+from mesh.domain.grammar import OPTIONS, parse
 from mesh.domain.policy import Actor, Role
+from mesh.domain.verbs import VERBS
 from mesh.operations.receiving import Whoami
 from mesh.ports import Receipt
 from playground.slack.render import render_text
@@ -32,13 +33,24 @@ def read(message: Message) -> str:
 
 
 def test_help_names_everything() -> None:
-    """Help shows each verb's usage and summary, reading apart from changing, and the options."""
+    """Help shows each verb's usage and summary, reading, changing and steering apart, and the options."""
     shown = read(help_answer())
     for verb in VERBS.values():
         assert f"/mesh {verb.usage} {verb.summary}" in shown
     assert shown.index("Reading") < shown.index("status [service]") < shown.index("Changing traffic")
     assert shown.index("Changing traffic") < shown.index("promote <service>")
-    assert "--dry-run" in shown
+    assert shown.index("reapply <service>") < shown.index("canary <service>") < shown.index("under way")
+    assert shown.index("To a canary that is under way") < shown.index("pause <service>") < shown.index("Options")
+    assert all(option in shown for option in OPTIONS if option.startswith("--"))
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [(Verb.GATES, "Only reads."), (Verb.CANARY, "Changes traffic."), (Verb.ABORT, "Speaks to the canary")],
+)
+def test_help_says_what_kind_a_verb_is(verb: Verb, said: str) -> None:
+    """Who asks about a verb learns whether it reads, changes, or speaks to what changes."""
+    assert said in read(help_answer(str(verb)))
 
 
 @pytest.mark.parametrize("verb", VERBS)

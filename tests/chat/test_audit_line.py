@@ -6,6 +6,7 @@ import pytest
 
 from chat.audit_line import audit_line
 from tests.chat.checking import assert_accepted, assert_inert
+from tests.chat.rolling import ROLLOUTS
 from tests.chat.samples import SAMPLES, hostile
 from tests.chat.test_cards import HOSTILE
 
@@ -34,6 +35,27 @@ def test_a_change_in_one_line() -> None:
 def test_what_was_not_written_is_not_claimed(name: str, said: str) -> None:
     """A change that was not written says so, and one that nobody knows about carries a question mark."""
     assert f" · {said} · " in audit_line(SAMPLES[name], ENTRY).text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "canary_completed",
+            "*Completed* · <@U0JIN> canary api to v2 by 5, 25, 50, 100 %"
+            " · prod / mesh-demo · v2 reached 100 %, step 4 of 4",
+        ),
+        (
+            "canary_turned_back",
+            "*Turned back* · <@U0JIN> canary api to v2 by 5, 25, 50, 100 %"
+            " · prod / mesh-demo · v2 reached 25 %, step 2 of 4",
+        ),
+        ("steered", "*Done* · <@U0JIN> pause the canary of api · prod / mesh-demo · reason `lunch`"),
+    ],
+)
+def test_a_rollout_in_one_line(name: str, said: str) -> None:
+    """A rollout says how it ended and how far it came; what was said to one claims no weights."""
+    assert said in audit_line(ROLLOUTS[name], ENTRY).text
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))

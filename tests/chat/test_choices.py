@@ -11,6 +11,7 @@ from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.grammar import parse
 from tests.chat.checking import assert_accepted, assert_inert, buttons_of
+from tests.chat.rolling import ROLLOUTS
 from tests.chat.samples import SAMPLES
 from tests.chat.test_cards import HOSTILE
 
@@ -69,6 +70,9 @@ def test_a_button_runs_exactly_its_choice() -> None:
         ("/mesh undo op-k3v9x2m4ta", "from before op-k3v9x2m4ta, if the gates pass,"),
         ("/mesh undo api", "from before the last change of api"),
         ("/mesh adopt api", "This takes the weights as they are of api for meshbot's own"),
+        ("/mesh canary api v2 5,25,100", "This gives v2 more and more of api, by 5, 25, 100 %, watched all the time,"),
+        ("/mesh canary api", "This gives the canary more and more of api, by the steps of its strategy,"),
+        ("/mesh abort api", "All traffic of api goes back to stable, at once, in prod / mesh-demo."),
         ("/mesh reapply api", "This writes meshbot's last weights for api again"),
         (
             "/mesh set api v1=1 v2=1 --force --reason 'we know'",
@@ -145,11 +149,17 @@ def test_hostile_words(word: str) -> None:
         assert parse(button.value) in [parse(choices[0]), Command(verb=Verb.STATUS, service=word)]
 
 
+def test_what_sends_traffic_back_is_red() -> None:
+    """Roll back and abort look like what they are; the rest does not."""
+    styles = {verb: offer((f"/mesh {verb} api",)).buttons[0].style for verb in ("rollback", "abort", "pause", "skip")}
+    assert styles == {"rollback": "danger", "abort": "danger", "pause": "", "skip": ""}
+
+
 def test_every_button_of_every_card_can_be_pressed() -> None:
     """On every sample card the commands on buttons are ones the grammar reads."""
     found = [
         button["value"]
-        for sample in SAMPLES.values()
+        for sample in (SAMPLES | ROLLOUTS).values()
         for button in buttons_of(card(sample)).values()
         if button["action_id"] in CHOICES
     ]

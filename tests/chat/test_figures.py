@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.figures import bar, columns, counted, no_better, number, percent, short_name
+from chat.figures import bar, columns, counted, no_better, number, percent, short_name, units_kept, with_unit
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,10 @@ def test_numbers() -> None:
 
 @given(st.floats(0, 100), st.integers(0, 100))
 def test_rounding_never_crosses_a_limit(value: float, limit: int) -> None:
-    """A success below its limit is never shown at it, a latency above it never shown below."""
-    assert (value >= limit) >= (float(no_better(value, "%").split()[0]) >= limit)
-    assert (value <= limit) >= (float(no_better(value, "ms").split()[0]) <= limit)
+    """What is below a limit that it should reach is never shown at it, what is above one never at or below it."""
+    for unit in ("%", "ms", "jobs"):
+        assert (value >= limit) >= (float(no_better(value, unit, at_most=False).split()[0]) >= limit)
+        assert (value <= limit) >= (float(no_better(value, unit, at_most=True).split()[0]) <= limit)
 
 
 @given(st.floats(0, 100))
@@ -54,6 +55,19 @@ def test_bars(share: float) -> None:
     assert len(drawn) == 20
     assert ("█" in drawn) == (share > 0)
     assert ("░" in drawn) == (share < 100)
+
+
+def test_units() -> None:
+    """Requests and pods are counted; an administrator's unit stands behind the number, or nothing does."""
+    assert no_better(12431.9, "requests", at_most=True) == "12 431 requests"
+    assert with_unit(0.1234567, "s") == "0.123 s"
+    assert with_unit(3.0, "") == "3"
+    assert with_unit(4.996, "%") == "5 %"
+
+
+def test_units_stay_beside_their_numbers() -> None:
+    """No line break parts a number from its unit; other words are left alone."""
+    assert units_kept("2 % in 5 min, 3 more") == "2\u00a0% in 5\u00a0min, 3 more"
 
 
 def test_long_names_keep_their_ends() -> None:

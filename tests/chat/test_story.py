@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from chat.blocks import message, section
-from chat.story import closing_story, story_line
+from chat.story import Told, closing_story, story_line, tell
 from mesh.domain.operations import Event, State, Step
-from tests.chat.checking import assert_inert
+from tests.chat.checking import assert_accepted, assert_inert
+from tests.chat.rolling import QUERY, ROLLOUTS, WORSE
 from tests.chat.samples import AT, SAMPLES, hostile
 from tests.chat.test_cards import HOSTILE
 
@@ -53,6 +54,81 @@ def test_traffic_that_does_not_follow_is_told_to_the_person() -> None:
 def test_what_was_measured_does_not_tell_the_story_again() -> None:
     """A forced change whose traffic follows has told its story at its end; the measured split adds nothing."""
     assert closing_story(replace(SAMPLES["forced"], split=SAMPLES["measured"].split)) is None
+
+
+def test_a_rollout_is_told_as_it_goes() -> None:
+    """Each transition is one line; only those that the thread has not heard of, counted so that none comes twice."""
+    operation = ROLLOUTS["canary_baking"]
+    told = tell(operation)
+    assert [line.count for line in told] == [3, 4, 5, 6]
+    assert "Next step" in told[0].text.text
+    assert "Step taken" in told[1].text.text
+    assert [line.count for line in tell(replace(operation, told=4))] == [5, 6]
+    assert tell(replace(operation, told=6)) == []
+
+
+def test_what_the_channel_must_hear() -> None:
+    """Steps are for the thread; what asks people, and every end, is for the channel, and names the canary there."""
+    loud = {event.step for name in ROLLOUTS for event, line in _last(name) if line.loud}
+    quiet = {event.step for name in ROLLOUTS for event, line in _last(name) if not line.loud}
+    assert loud == {
+        Step.CONFIRMING,
+        Step.PAUSED,
+        Step.HELD,
+        Step.COMPLETED,
+        Step.TURNED_BACK,
+        Step.ABORTED,
+        Step.STOPPED,
+        Step.EXPIRED,
+    }
+    assert quiet == {Step.STEPPING, Step.STEPPED, Step.TURNING_BACK}
+    for name in ("canary_completed", "canary_expired", "canary_held_blind"):
+        assert "canary of api in prod / mesh-demo:" in tell(ROLLOUTS[name])[-1].text.text
+
+
+def _last(name: str) -> list[tuple[Event, Told]]:
+    operation = ROLLOUTS[name]
+    return [(operation.story[line.count - 1], line) for line in tell(operation)]
+
+
+def test_a_hold_shows_its_evidence_and_calls_the_person() -> None:
+    """Why it is held comes with figures, the query to check them, and a call of whoever began the rollout."""
+    line = tell(ROLLOUTS["canary_held_worse"])[-1].text.text
+    first, proof = line.splitlines()
+    assert WORSE in first
+    assert first.endswith("<@U0JIN>")
+    assert "2 % against 0.4 % of v1, evidence 812 of 500, 4 120 requests" in proof
+    assert QUERY in proof
+
+
+def test_gates_are_no_evidence_of_what_somebody_else_did() -> None:
+    """Where weights were changed by hand, gates that pass are not shown as if they were the reason."""
+    assert "•" not in tell(ROLLOUTS["canary_held_drift"])[-1].text.text
+    assert "•" in tell(ROLLOUTS["canary_held_blind"])[-1].text.text
+
+
+def test_who_steered_is_named() -> None:
+    """A pause says who did it."""
+    assert tell(ROLLOUTS["canary_paused"])[-1].text.text.endswith("by <@U0ANA>")
+
+
+def test_only_rollouts_are_told_as_they_go() -> None:
+    """Other operations, plans and what was said to a rollout have nothing to tell."""
+    quiet = [*SAMPLES.values(), *(ROLLOUTS[name] for name in ("canary_plan", "canary_refused", "steered"))]
+    assert [line for operation in quiet for line in tell(operation)] == []
+    assert closing_story(ROLLOUTS["canary_completed"]) is None
+
+
+@pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
+def test_hostile_rollouts(word: str) -> None:
+    """Whatever an event or a gate of a rollout says, its line stays inert and Slack takes it."""
+    for operation in ROLLOUTS.values():
+        story = tuple(replace(event, text=word) for event in operation.story)
+        rows = tuple(replace(row, why=word, query=word, name=word, against=word) for row in operation.gates)
+        for line in tell(replace(operation, story=story, gates=rows, target=replace(operation.target, service=word))):
+            drawn = message(line.text, [section(line.text)])
+            assert_accepted(drawn)
+            assert_inert(drawn, allowed=("U0JIN", "U0ANA"))
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))

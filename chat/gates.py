@@ -1,0 +1,152 @@
+"""Gates as people read them: an aligned table, the reasons below it, and the evidence for a thread. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_FLOOR
+
+from chat.escape import Markup, bold, code, esc, fence, join, shorten
+from chat.figures import columns, counted, no_better, number, short_name, with_unit
+from chat.tables import more
+from mesh.domain.gates import GateResult, Verdict, span
+
+MOST_GATES = 24
+MOST_REASONS = 6
+MOST_EVIDENCE = 3
+MOST_WIDTH = 44
+"""Characters of a row that a phone shows on one line."""
+_MOST_PROOF = 1_000_000
+"""Evidence beyond that is not worth a figure."""
+_QUERY = 500
+"""Characters of a query: what is cut cannot be pasted, but a thread is no place for a page of PromQL."""
+
+WORDS = {Verdict.PASS: "pass", Verdict.FAIL: "FAIL", Verdict.UNKNOWN: "unknown"}
+"""Words of different shape and case, so that a verdict is never told by colour alone."""
+_EMOJI = {Verdict.PASS: ":white_check_mark:", Verdict.FAIL: ":x:", Verdict.UNKNOWN: ":warning:"}
+_SEVERITY = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
+
+
+def gates_table(gates: Sequence[GateResult], *, said: str = "") -> Markup:
+    """Draw every gate: verdict, name, value, and its limit or what it is compared with; below it, why it did not pass.
+
+    `said` is what the card says already: that reason is not repeated.
+    """
+    # A long list shows its worst rows; a short one keeps its order.
+    shown = sorted(gates, key=_severity) if len(gates) > MOST_GATES else list(gates)
+    rows = _rows(shown[:MOST_GATES]) + more(len(gates) - MOST_GATES, "gates")
+    return join("\n", [bold(esc(_heading(gates))), fence(rows), *_reasons(gates, said)])
+
+
+def evidence_lines(gates: Sequence[GateResult], verdict: Verdict) -> list[Markup]:
+    """Say of the gates of this verdict what was measured against what, and how to see it for oneself."""
+    found = [gate for gate in gates if gate.verdict is verdict]
+    return [_proof(gate) for gate in found[:MOST_EVIDENCE]]
+
+
+def measured(gate: GateResult) -> str:
+    """Return `2 % against 0.4 % of v1`, or `182 ms, at most 500 ms`. Plain text."""
+    if gate.against:
+        return f"{_value(gate)} against {_other(gate)} of {short_name(gate.against)}"
+    return f"{_value(gate)}, {_limit(gate)}"
+
+
+def _severity(gate: GateResult) -> int:
+    return _SEVERITY.index(gate.verdict)
+
+
+def _arms(gates: Sequence[GateResult]) -> list[str]:
+    return list(dict.fromkeys(gate.arm for gate in gates))
+
+
+def _heading(gates: Sequence[GateResult]) -> str:
+    arms, window = _arms(gates), max((gate.window_s for gate in gates), default=0)
+    names = ", ".join(short_name(arm) for arm in arms[:4]) + (", …" if len(arms) > 4 else "")
+    return f"Gates of {names}" + (f" over {span(window)}" if window else "")
+
+
+def _rows(gates: Sequence[GateResult]) -> list[str]:
+    """Return the rows, arm by arm; each arm has a line of its own where there are several."""
+    arms = _arms(gates)
+    ordered = [gate for arm in arms for gate in gates if gate.arm == arm]
+    starts = columns(
+        [[WORDS[gate.verdict], short_name(gate.name), _value(gate)] for gate in ordered], right=frozenset({2})
+    )
+    indent = " " * (max((len(WORDS[gate.verdict]) for gate in ordered), default=0) + 2)
+    rows: list[str] = []
+    for at, (gate, start) in enumerate(zip(ordered, starts, strict=True)):
+        if len(arms) > 1 and (at == 0 or ordered[at - 1].arm != gate.arm):
+            rows.append(f"{short_name(gate.arm)}:")
+        rows += _wrapped(start, _limit(gate), _evidence(gate), indent)
+    return rows
+
+
+def _wrapped(start: str, limit: str, evidence: str, indent: str) -> list[str]:
+    """Return one line, or two where one would be too long for a phone or there is evidence to show."""
+    line = f"{start}  {limit}"
+    if len(line) > MOST_WIDTH:
+        return [start, indent + ", ".join(filter(None, (limit, evidence)))]
+    return [line, indent + evidence] if evidence else [line]
+
+
+def _value(gate: GateResult) -> str:
+    return "no value" if gate.value is None else _short(gate, no_better(gate.value, gate.unit, at_most=gate.at_most))
+
+
+def _limit(gate: GateResult) -> str:
+    if gate.against:
+        return f"against {short_name(gate.against)} {_other(gate)}"
+    bound = f"{number(gate.limit, places=3)} {gate.unit}".rstrip()
+    counts = gate.unit in ("requests", "pods")
+    bound = counted(gate.limit, gate.unit) if counts else bound
+    return f"{'at most' if gate.at_most else 'at least'} {_short(gate, bound)}"
+
+
+def _other(gate: GateResult) -> str:
+    return "no value" if gate.other is None else with_unit(gate.other, gate.unit)
+
+
+def _short(gate: GateResult, said: str) -> str:
+    """Leave out a unit that is the gate's name: with it every row would be wider than a phone."""
+    return said.rpartition(" ")[0] if gate.name == gate.unit else said
+
+
+def _evidence(gate: GateResult) -> str:
+    """Return `evidence 12 of 500`: how near to failing; empty where there is no such test."""
+    if gate.evidence is None or gate.threshold is None:
+        return ""
+    if not gate.evidence < _MOST_PROOF:
+        return f"evidence over {number(_MOST_PROOF)} of {number(gate.threshold)}"
+    proof = number(gate.evidence, places=0 if gate.evidence >= 10 else 1, rounding=ROUND_FLOOR)
+    return f"evidence {proof} of {number(gate.threshold)}"
+
+
+def _reasons(gates: Sequence[GateResult], said: str) -> list[Markup]:
+    """Return one line for each different reason; gates that share it share the line."""
+    grouped: dict[tuple[Verdict, str, str], list[str]] = {}
+    for gate in sorted(gates, key=_severity):
+        why = _why(gate)
+        if gate.verdict is not Verdict.PASS and not (gate.why and gate.why in said):
+            grouped.setdefault((gate.verdict, gate.arm, why), []).append(gate.name)
+    lines = [_reason(verdict, f"{', '.join(names)} of {arm}", why) for (verdict, arm, why), names in grouped.items()]
+    hidden = len(lines) - MOST_REASONS
+    return lines[:MOST_REASONS] + ([esc(f"… and {hidden} more reasons")] if hidden > 0 else [])
+
+
+def _why(gate: GateResult) -> str:
+    why = shorten(gate.why or "no reason given", 240)
+    when = f"about {span(gate.eta_s)}" if gate.eta_s else ""
+    return f"{why}; {when} until it can be decided" if when and when not in why else why
+
+
+def _reason(verdict: Verdict, what: str, why: str) -> Markup:
+    return join(" ", [esc(_EMOJI[verdict]), bold(esc(WORDS[verdict])), esc(f"{what}: {why}")])
+
+
+def _proof(gate: GateResult) -> Markup:
+    """Return `• errors of v2: 2 % against 0.4 % of v1, evidence 812 of 500, 4 120 requests; see: <query>`."""
+    samples = counted(gate.samples, "requests") if gate.samples and gate.unit != "requests" else ""
+    # What could not be measured has no figures: then the reason is all there is to say.
+    found = [measured(gate), _evidence(gate), samples] if gate.value is not None else [gate.why or "no value"]
+    said = esc(f"• {gate.name} of {short_name(gate.arm)}: {', '.join(filter(None, found))}")
+    see = [esc("; see:"), code(shorten(gate.query, _QUERY))] if gate.query else []
+    return said + join(" ", see)

@@ -1,0 +1,261 @@
+"""The parts of a card that only a rollout has: its steps, what it waits for, why, its chart, and its people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from chat.blocks import Block, Plain, image, section
+from chat.charts import alt_text
+from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, fence, join, shorten, user
+from chat.figures import percent, units_kept
+from chat.phases import canary_of, place, rollout_of, rollout_sign, share_of, stable_of
+from chat.tables import Moved
+from mesh.domain.gates import span
+from mesh.domain.operations import Operation
+from mesh.domain.plans import Plan
+from mesh.domain.rollouts import Happening, Phase, Rollout, after
+
+MOST_WIDTH = 42
+"""Characters of a line of steps that a phone shows unbroken."""
+_WHY = 600
+_NOW: dict[Phase, str] = {
+    Phase.MOVING: "moving",
+    Phase.BAKING: "baking",
+    Phase.CONFIRMING: "baked",
+    Phase.PAUSED: "paused",
+    Phase.HELD: "held",
+    Phase.TURNING_BACK: "left",
+    Phase.TURNED_BACK: "left",
+    Phase.ABORTED: "left",
+    Phase.STOPPED: "stopped",
+    Phase.EXPIRED: "expired",
+}
+"""What the current step is doing; a completed rollout has none."""
+_DID = {
+    Happening.PAUSE: "Paused by",
+    Happening.RESUME: "Resumed by",
+    Happening.SKIP: "Skipped by",
+    Happening.CONFIRM: "Confirmed by",
+    Happening.ABORT: "Aborted by",
+    Happening.TAKEN_OVER: "Taken over by",
+}
+_BECAUSE = frozenset(Phase) - {Phase.MOVING, Phase.BAKING, Phase.COMPLETED}
+"""Phases that people ask the reason of."""
+
+
+def progress(operation: Operation, rollout: Rollout) -> Block:
+    """Draw the steps, why it stands where it stands, and what comes next, when, and without whom."""
+    heading = bold(esc(place(rollout).capitalize()))
+    now = _WAITING[rollout.phase](operation, rollout)
+    return section(join("\n", [heading, steps_bar(rollout), reason(operation, rollout), now]))
+
+
+def steps_bar(rollout: Rollout) -> Markup:
+    """Draw every step with its share and a word: what is done, where it stands (in brackets), what is to come.
+
+    In plain letters: signs and lines have another width in the fonts of many devices, and words must stay under steps.
+    """
+    at = len(rollout.strategy.steps) if rollout.phase is Phase.COMPLETED else rollout.at
+    open_ended = rollout.active and rollout.phase is not Phase.TURNING_BACK
+    cells: list[tuple[str, str]] = []
+    for index, step in enumerate(rollout.strategy.steps):
+        if index < at:
+            cells.append((f" {percent(step.share)} =", "done"))
+        elif index == at:
+            cells.append((f"[{percent(step.share)}]-", _NOW[rollout.phase]))
+        else:
+            cells.append((f" {percent(step.share)} -", "confirm" if step.confirm and open_ended else ""))
+    return fence(_lines(cells))
+
+
+def reason(operation: Operation, rollout: Rollout) -> Markup:
+    """Return why it is held, turned back, paused or ended: meshbot's own words, or a person's, set apart."""
+    why = shorten(rollout.why.strip(), _WHY)
+    if rollout.phase not in _BECAUSE or not why:
+        return Markup("")
+    if rollout.by and why == f"{rollout.cause} {rollout.said}":
+        # Without a reason of theirs the record names the operation: the people below say it better.
+        return Markup("")
+    if rollout.by:
+        # A code span, so that nothing in the person's own words can look like ours.
+        return join(" ", [esc("Reason:"), code(why)])
+    said = units_kept(as_sentence(operation, why))
+    loud = bold(esc(said if said[-1] in ".!?:…" else f"{said}."))
+    return join(" ", [esc(rollout_sign(operation, rollout).emoji), loud])
+
+
+def as_sentence(operation: Operation, why: str) -> str:
+    """Return the reason with a capital letter, unless it begins with a name, which keeps its own."""
+    names = {canary_of(operation), stable_of(operation), operation.target.service}
+    return why if why.split(" ", maxsplit=1)[0] in names else why[:1].upper() + why[1:]
+
+
+def people(operation: Operation) -> list[Markup | Plain]:
+    """Return who started a rollout and why, and who steered it last; nothing for what is no rollout."""
+    rollout = rollout_of(operation)
+    if rollout is None:
+        return []
+    started = join(" ", [esc("Started by"), user(operation.actor.user)])
+    said = Plain(f"“{shorten(operation.command.reason, 300)}”" if operation.command.reason else "")
+    did = _DID.get(rollout.cause) if rollout.cause and rollout.by else None
+    steered = join(" ", [esc(did), user(rollout.by), date(rollout.entered_at)]) if did else Markup("")
+    return [started, said, steered]
+
+
+def chart(operation: Operation) -> Iterator[Block]:
+    """Yield the picture of a rollout, where there is one."""
+    if operation.chart:
+        yield image(operation.chart, alt_text(operation))
+
+
+def bars(rollout: Rollout, plan: Plan) -> Moved | None:
+    """Return how true the plan is by now; None where it is not about where the traffic is, or goes.
+
+    The plan is that of the last move: of the current step, of the one before, or of the way back.
+    """
+    back = all(arm.share_after == 0 for arm in plan.arms if arm.name == plan.canary)
+    if rollout.phase in (Phase.TURNED_BACK, Phase.ABORTED):
+        return Moved.DONE if back else None
+    if rollout.phase is Phase.TURNING_BACK:
+        return Moved.NOT_YET if back else Moved.DONE
+    reached = any(arm.name == plan.canary and _is_near(arm.share_after, rollout.current.share) for arm in plan.arms)
+    again = bool(rollout.moves) and rollout.moves[-1].share == rollout.current.share
+    if rollout.phase is Phase.MOVING and reached and not again:
+        return Moved.NOT_YET
+    return None if rollout.cause is Happening.TAKEN_OVER else Moved.DONE
+
+
+def _is_near(share: float, wanted: float) -> bool:
+    """Tell whether two shares are the same step; weights are whole, so they may differ by half a point."""
+    return abs(share - wanted) <= 0.5
+
+
+# --- the steps -----------------------------------------------------------------------------------------------------
+
+
+def _lines(cells: Sequence[tuple[str, str]]) -> list[str]:
+    """Return pairs of lines, the words under their steps, wrapped where a phone would wrap them.
+
+    The last letter of a step is what joins it to the next one.
+    """
+    pairs = [("", "")]
+    for at, (step, word) in enumerate(cells):
+        joint = "" if at == len(cells) - 1 else step[-1] * max(2, len(word) + 4 - len(step))
+        above = step[:-1] + joint
+        if pairs[-1][0] and len(pairs[-1][0]) + len(above) > MOST_WIDTH:
+            pairs.append(("", ""))
+        former = pairs[-1]
+        pairs[-1] = (former[0] + above, former[1] + f" {word}".ljust(len(above)))
+    return [line for pair in pairs for line in pair if line.strip()]
+
+
+# --- what it waits for ---------------------------------------------------------------------------------------------
+
+
+def _moving(operation: Operation, rollout: Rollout) -> Markup:
+    return esc(f"The weights are written: {canary_of(operation)} goes to {percent(rollout.current.share)}.")
+
+
+def _baking(operation: Operation, rollout: Rollout) -> Markup:
+    """Say until when it bakes; or, once that is over by what was measured last, how long it may stay undecided."""
+    measured_at = max((gate.at for gate in operation.gates), default=0.0)
+    asks_at = rollout.ripe_at + rollout.strategy.patience_s
+    if measured_at >= rollout.ripe_at > 0:
+        over = join(
+            " ", [esc("The bake is over since"), date(rollout.ripe_at) + esc(", but the gates do not pass yet.")]
+        )
+        return join(" ", [over, esc("If they do not by"), date(asks_at) + esc(", it is held and people are asked.")])
+    stays = f"{canary_of(operation)} must stay healthy at {percent(rollout.current.share)} for"
+    bake = join(" ", [esc(f"{stays} {span(rollout.current.bake_s)}, until"), date(rollout.ripe_at)])
+    return join(" ", [bake + esc(f"; then {_next(rollout)}."), esc(_worse(operation, rollout))])
+
+
+def _next(rollout: Rollout) -> str:
+    step = rollout.upcoming
+    if step is None:
+        return "the canary is complete"
+    return f"somebody must confirm {percent(step.share)}" if step.confirm else percent(step.share)
+
+
+def _worse(operation: Operation, rollout: Rollout) -> str:
+    back = rollout.strategy.on_failure == "rollback"
+    return f"If it is worse, {f'all goes back to {stable_of(operation)}' if back else 'it is held'}."
+
+
+def _confirming(operation: Operation, rollout: Rollout) -> Markup:
+    step = rollout.upcoming
+    if step is None:
+        return Markup("")
+    late = f"all traffic goes back to {stable_of(operation)}" if step.otherwise == "rollback" else "it is held"
+    asked = esc(f"Somebody must press Confirm before {canary_of(operation)} gets {percent(step.share)}, by")
+    return join(" ", [asked, date(rollout.deadline, shown=DAY_AND_TIME) + esc(f"; else {late}.")])
+
+
+def _paused(operation: Operation, rollout: Rollout) -> Markup:
+    stays = f"{canary_of(operation)} keeps {percent(share_of(rollout))} and is still watched; no step follows."
+    return join(" ", [esc(stays), esc(_ways(operation, rollout)), _expiring(rollout)])
+
+
+def _held(operation: Operation, rollout: Rollout) -> Markup:
+    drifted = rollout.cause is Happening.DRIFTED
+    stays = "The weights are left as they are now." if drifted else "The weights stay, and no step follows."
+    clears = after(rollout, Happening.CLEARED) is not None
+    itself = "It goes on by itself when every gate passes." if clears else ""
+    given_up = rollout.cause is Happening.UNTURNED
+    stuck = f"Traffic could not be brought back in {rollout.tries} tries." if given_up else ""
+    return join(" ", [esc(stuck), esc(stays), esc(itself), esc(_ways(operation, rollout)), _expiring(rollout)])
+
+
+def _ways(operation: Operation, rollout: Rollout) -> str:
+    """Say what people can do now: only what the machine takes."""
+    said = {
+        Happening.RESUME: "Resume goes on"
+        if rollout.phase is Phase.PAUSED
+        else f"Resume writes {percent(rollout.current.share)} again and bakes it anew",
+        Happening.SKIP: "Skip takes the next step unproven",
+        Happening.ABORT: f"Abort sends all traffic to {stable_of(operation)}",
+    }
+    ways = [what for happening, what in said.items() if after(rollout, happening)]
+    return f"{', '.join(ways)}." if ways else ""
+
+
+def _expiring(rollout: Rollout) -> Markup:
+    until = join(" ", [esc("If nobody decides by"), date(rollout.deadline, shown=DAY_AND_TIME)])
+    return until + esc(", it ends as it is.")
+
+
+def _turning_back(operation: Operation, rollout: Rollout) -> Markup:
+    times = "once" if rollout.tries == 1 else f"{rollout.tries} times"
+    tried = f" Tried {times} in vain so far; it is tried again." if rollout.tries else ""
+    return esc(f"All traffic goes back to {stable_of(operation)} now.{tried}")
+
+
+def _back(operation: Operation, _rollout: Rollout) -> Markup:
+    return esc(f"All traffic is on {stable_of(operation)} again.")
+
+
+def _completed(operation: Operation, rollout: Rollout) -> Markup:
+    return esc(f"Every step is done: {canary_of(operation)} has {percent(share_of(rollout))}.")
+
+
+def _stopped(operation: Operation, _rollout: Rollout) -> Markup:
+    return esc(f"No step follows. See /mesh status {operation.target.service} for the weights.")
+
+
+def _expired(operation: Operation, rollout: Rollout) -> Markup:
+    return esc(f"{canary_of(operation)} keeps {percent(share_of(rollout))}; no step follows.")
+
+
+_WAITING: dict[Phase, Callable[[Operation, Rollout], Markup]] = {
+    Phase.MOVING: _moving,
+    Phase.BAKING: _baking,
+    Phase.CONFIRMING: _confirming,
+    Phase.PAUSED: _paused,
+    Phase.HELD: _held,
+    Phase.TURNING_BACK: _turning_back,
+    Phase.COMPLETED: _completed,
+    Phase.TURNED_BACK: _back,
+    Phase.ABORTED: _back,
+    Phase.STOPPED: _stopped,
+    Phase.EXPIRED: _expired,
+}

@@ -1,0 +1,291 @@
+"""A rollout in Slack: its story in the card's thread, and its chart, against the stand-in Slack with a real client."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from slack_sdk.errors import SlackApiError
+
+from chat import outbox, pictures
+from chat.drawing import chart
+from chat.outbox import SlackCards
+from chat.uploads import is_not_ready
+from mesh.domain.errors import Unavailable
+from mesh.domain.operations import Event, Operation, Origin, Step
+from mesh.domain.points import Point
+from tests.chat.conftest import Slack
+from tests.chat.plotted import BAKING, TURNED_BACK, points
+from tests.chat.samples import AT
+
+SOME = points(20)
+HELD = replace(BAKING, story=(*BAKING.story, Event(Step.HELD, AT + 400, "no traffic reached v2")))
+
+
+@pytest.fixture
+def cards(slack: Slack, monkeypatch: pytest.MonkeyPatch) -> SlackCards:
+    """An outbox that draws, and that waits for Slack by its clock."""
+    monkeypatch.setattr("chat.outbox.sleep", slack.driver.advance)
+    return SlackCards(slack.client, draw=chart)
+
+
+def replies(slack: Slack, operation: Operation) -> list[dict[str, Any]]:
+    """Return what the thread of the card holds, without the card."""
+    assert operation.card
+    return slack.driver.replies("C0PROD", operation.card.ts)[1:]
+
+
+def images(message: dict[str, Any]) -> list[str]:
+    """Return the ids of the pictures in a message."""
+    return [block["slack_file"]["id"] for block in message["blocks"] if block["type"] == "image"]
+
+
+def visible(slack: Slack, file_id: str, person: str = "U0ANA") -> bool:
+    """Tell whether somebody else in the channel gets to see a file."""
+    try:
+        with urllib.request.urlopen(f"{slack.url}/files/{file_id}?as={person}", timeout=5) as answer:
+            return bool(answer.read().startswith(b"\x89PNG"))
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
+
+
+# --- the story -----------------------------------------------------------------------------------------------------
+
+
+def test_the_thread_hears_each_event_once(slack: Slack, cards: SlackCards) -> None:
+    """What happened to a rollout is told in its card's thread, and the operation says how much was told."""
+    shown = cards.show(BAKING)
+    assert shown.told == len(BAKING.story)
+    assert cards.show(shown) == shown
+    assert ["Step taken" in slack.driver.render_text(reply) for reply in replies(slack, shown)] == [False, True]
+    more = cards.show(replace(HELD, card=shown.card, told=shown.told))
+    assert more.told == len(HELD.story)
+    assert "Held" in slack.driver.render_text(replies(slack, shown)[-1])
+    assert len(replies(slack, shown)) == 3
+
+
+def test_what_is_loud_is_heard_in_the_channel(slack: Slack, cards: SlackCards) -> None:
+    """The channel sees the card and what people must know, not each step."""
+    cards.show(HELD)
+    in_the_channel = [slack.driver.render_text(message) for message in slack.driver.messages("C0PROD")]
+    assert len(in_the_channel) == 2
+    assert "Held" in in_the_channel[1]
+
+
+def test_steps_of_a_rollout_have_no_card(slack: Slack, cards: SlackCards) -> None:
+    """The operation that writes a step's weights says nothing: the rollout's card does."""
+    step = replace(BAKING, rollout=None, command=replace(BAKING.command, rollout="op-parent"))
+    assert cards.show(step) is step
+    assert slack.driver.transcript() == []
+
+
+def test_a_thread_that_cannot_be_told_is_told_later(slack: Slack, cards: SlackCards) -> None:
+    """While it runs, what the thread could not be told stays untold, and comes with the next show."""
+    shown = cards.show(replace(BAKING, story=BAKING.story[:1]))
+    slack.driver.trouble("error", method="chat.postMessage", error="fatal_error")
+    partly = cards.show(replace(HELD, card=shown.card, told=shown.told))
+    assert partly.told == shown.told
+    assert cards.show(partly).told == len(HELD.story)
+    assert len(replies(slack, shown)) == 3
+
+
+def test_the_end_must_be_told(slack: Slack, cards: SlackCards) -> None:
+    """An end that the thread could not be told is Unavailable, so that it is tried again; nothing comes twice."""
+    shown = cards.show(BAKING)
+    ended = replace(TURNED_BACK, card=shown.card, told=shown.told)
+    slack.driver.trouble("ratelimit", method="chat.postMessage", retry_after=30)
+    with pytest.raises(Unavailable):
+        cards.show(ended)
+    before = len(replies(slack, shown))
+    assert cards.show(ended).told == len(ended.story)
+    assert cards.show(ended).told == len(ended.story)
+    assert len(replies(slack, shown)) == before + len(ended.story) - shown.told
+
+
+def test_a_refused_edit_keeps_nobody_uncalled(slack: Slack, cards: SlackCards) -> None:
+    """Where Slack has enough of edits, who must act is called all the same, once; the card follows later."""
+    shown = cards.show(BAKING)
+    held = replace(HELD, card=shown.card, told=shown.told)
+    slack.driver.trouble("ratelimit", method="chat.update", retry_after=30)
+    with pytest.raises(Unavailable, match="ratelimited"):
+        cards.show(held)
+    assert "Held" in slack.driver.render_text(replies(slack, shown)[-1])
+    cards.show(held)
+    assert len(replies(slack, shown)) == 3
+
+
+@pytest.mark.parametrize("origin", [Origin("cli"), Origin("slash", "C0RAND")])
+def test_without_a_place_nobody_waits(cards: SlackCards, origin: Origin) -> None:
+    """A rollout whose card has no place counts as told: there is no thread to tell."""
+    shown = cards.show(replace(BAKING, origin=origin))
+    assert shown.card is None
+    assert shown.told == len(BAKING.story)
+
+
+# --- pictures ------------------------------------------------------------------------------------------------------
+
+
+def test_everybody_sees_the_chart(slack: Slack, cards: SlackCards) -> None:
+    """The chart is posted below the newest event and shown on the card: an edit alone would share it with nobody."""
+    shown = cards.show(replace(BAKING, story=BAKING.story[:1]))
+    pictured = cards.picture(replace(HELD, card=shown.card, told=shown.told), SOME)
+    assert pictured.told == len(HELD.story)
+    assert [images(reply) for reply in replies(slack, shown)] == [[], [], [pictured.chart]]
+    cards.show(pictured)
+    card = slack.driver.messages("C0PROD")[0]
+    assert images(card) == [pictured.chart]
+    assert visible(slack, pictured.chart)
+    assert len(replies(slack, shown)) == 3
+
+
+def test_the_chart_is_described(slack: Slack, cards: SlackCards) -> None:
+    """Who does not see the picture is told what it shows."""
+    shown = cards.picture(cards.show(BAKING), SOME)
+    (block,) = (block for block in replies(slack, shown)[-1]["blocks"] if block["type"] == "image")
+    assert "v2: success 99.95 % at last" in block["alt_text"]
+
+
+def test_a_chart_without_news_stands_alone(slack: Slack, cards: SlackCards) -> None:
+    """Asked for a picture when all is told, one reply holds it, and the channel stays quiet."""
+    shown = cards.show(BAKING)
+    pictured = cards.picture(shown, SOME)
+    assert images(replies(slack, shown)[-1]) == [pictured.chart]
+    assert len(slack.driver.messages("C0PROD")) == 1
+
+
+def test_pictures_keep_their_pace(slack: Slack, cards: SlackCards, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one picture in 30 seconds, one of the end however soon that is, and then no more."""
+    now = time.monotonic()
+    monkeypatch.setattr("chat.pictures.monotonic", lambda: now)
+    first = cards.picture(cards.show(BAKING), SOME)
+    assert cards.picture(first, SOME) == first
+    now += pictures.PACE_S
+    second = cards.picture(first, SOME)
+    assert second.chart not in ("", first.chart)
+    ended = replace(TURNED_BACK, card=first.card, told=first.told, chart=second.chart)
+    last = cards.picture(ended, SOME)
+    assert last.chart != second.chart
+    now += 1000
+    assert cards.picture(last, SOME) == last
+
+
+@pytest.mark.parametrize("drawn", [[], points(5, canary=lambda _: (None, None), stable=lambda _: (None, None))])
+def test_nothing_is_no_picture(slack: Slack, cards: SlackCards, drawn: Sequence[Point]) -> None:
+    """Before anything was measured there is no picture, and nothing is told."""
+    shown = cards.show(BAKING)
+    assert cards.picture(shown, drawn) is shown
+
+
+def test_no_card_no_picture(slack: Slack, cards: SlackCards) -> None:
+    """A rollout without a card, and what is no rollout, are left as they are."""
+    shown = cards.show(BAKING)
+    for other in (BAKING, replace(shown, rollout=None), replace(shown, command=replace(shown.command, dry_run=True))):
+        assert cards.picture(other, SOME) is other
+
+
+def test_slack_looks_a_picture_over_first(slack: Slack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While Slack still looks the file over, it is waited for; for too long, and the event is told without it."""
+    waited: list[float] = []
+    monkeypatch.setattr("chat.outbox.sleep", waited.append)
+    cards = SlackCards(slack.client, draw=chart)
+    shown = cards.show(BAKING)
+    held = replace(HELD, card=shown.card, told=shown.told)
+    assert cards.picture(held, SOME) == held
+    assert waited == list(outbox.LOOKED_OVER_S)
+    assert cards.show(held).told == len(HELD.story)
+    assert images(replies(slack, shown)[-1]) == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "details"),
+    [
+        ("files.getUploadURLExternal", {"kind": "error", "error": "missing_scope"}),
+        ("files.getUploadURLExternal", {"kind": "error", "error": "file_uploads_disabled"}),
+        ("files.completeUploadExternal", {"kind": "error", "error": "file_type_not_allowed"}),
+        ("upload", {"kind": "status", "status": 403}),
+    ],
+)
+def test_where_uploads_are_refused(
+    slack: Slack, cards: SlackCards, monkeypatch: pytest.MonkeyPatch, trouble: str, details: dict[str, Any]
+) -> None:
+    """Then the event comes with a chart of characters, and no upload is tried again for a while."""
+    now = time.monotonic()
+    monkeypatch.setattr("chat.pictures.monotonic", lambda: now)
+    shown = cards.show(BAKING)
+    slack.driver.trouble(method=trouble, **details)
+    told = cards.picture(replace(HELD, card=shown.card, told=shown.told), SOME)
+    assert (told.chart, told.told) == ("", len(HELD.story))
+    assert "success ████" in slack.driver.render_text(replies(slack, shown)[-1])
+    now += pictures.PACE_S
+    before = replies(slack, shown)
+    assert cards.picture(told, SOME) == told
+    assert replies(slack, shown) == before  # nothing was new, and characters are no news
+    again = replace(told, told=told.told - 1)
+    now += pictures.PACE_S
+    assert cards.picture(again, SOME).chart == ""
+    now += pictures.SULKING_S
+    assert cards.picture(again, SOME).chart
+
+
+@pytest.mark.parametrize(
+    ("method", "details"),
+    [
+        ("files.getUploadURLExternal", {"kind": "ratelimit", "retry_after": 30}),
+        ("files.completeUploadExternal", {"kind": "status", "status": 503}),
+        ("files.completeUploadExternal", {"kind": "error", "error": "internal_error"}),
+        ("upload", {"kind": "status", "status": 502}),
+        ("upload", {"kind": "disconnect"}),
+        ("chat.postMessage", {"kind": "ratelimit", "retry_after": 30}),
+    ],
+)
+def test_passing_trouble_is_no_refusal(slack: Slack, cards: SlackCards, method: str, details: dict[str, Any]) -> None:
+    """Then there is no picture now, nothing is lost and nothing is raised; the end gets one all the same."""
+    shown = cards.show(BAKING)
+    held = replace(HELD, card=shown.card, told=shown.told)
+    slack.driver.trouble(method=method, **details)
+    assert cards.picture(held, SOME) == held
+    assert cards.show(held).told == len(HELD.story)
+    ended = replace(TURNED_BACK, card=shown.card, told=shown.told)
+    assert cards.picture(ended, SOME).chart
+
+
+def test_a_bug_in_drawing_is_no_trouble_for_a_rollout(slack: Slack) -> None:
+    """Whatever goes wrong with a picture, the rollout goes on."""
+
+    def broken(operation: Operation, drawn: Sequence[Point]) -> bytes:
+        raise ZeroDivisionError
+
+    cards = SlackCards(slack.client, draw=broken)
+    shown = cards.show(BAKING)
+    assert cards.picture(shown, SOME) is shown
+
+
+def test_without_a_pen_there_are_characters(slack: Slack) -> None:
+    """A process that does not draw tells the event with characters below."""
+    cards = SlackCards(slack.client)
+    shown = cards.show(BAKING)
+    cards.picture(replace(HELD, card=shown.card, told=shown.told), SOME)
+    assert "p99     ████" in slack.driver.render_text(replies(slack, shown)[-1])
+
+
+def test_a_card_with_a_lost_picture_is_shown_without_it(slack: Slack, cards: SlackCards) -> None:
+    """When Slack no longer has the file, the card keeps all its other blocks."""
+    shown = cards.show(replace(BAKING, chart="F0GONE1234"))
+    (card,) = slack.driver.messages("C0PROD")
+    assert images(card) == []
+    assert len(card["blocks"]) > 5
+    assert shown.card
+
+
+def test_other_refusals_are_not_waited_for(slack: Slack) -> None:
+    """Only a picture that is still looked over is worth waiting."""
+    with pytest.raises(SlackApiError) as caught:
+        slack.client.chat_postMessage(channel="C0PROD", text="x", blocks=[{"type": "nonsense"}])
+    assert not is_not_ready(caught.value)
+    assert not is_not_ready(OSError())
