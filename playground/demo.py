@@ -13,7 +13,7 @@ from types import FrameType
 
 import click
 
-from mesh.domain.commands import ANSWERED_BY_BOT
+from mesh.domain.commands import ANSWERED_BY_BOT, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, State
@@ -27,6 +27,8 @@ from store.operations import RedisOperations
 OPERATION_ID = re.compile(r"\bop-[a-z0-9]{10}\b")
 PATIENCE_S = 40.0
 """Longest wait for one command: a gate window, a worker's restart and some."""
+ROLLOUT_PATIENCE_S = 900.0
+"""Longest wait for a rollout: its bakes, and as long again for gates that cannot decide."""
 FIRST_SAMPLES = 6
 """Scrapes, one a second, until the demo's gates have enough requests to decide."""
 
@@ -144,7 +146,9 @@ class _Watcher:
         found = OPERATION_ID.search("\n".join(texts))
         if found is None:
             return None
-        _until(lambda: _is_told(self._operations.get(found[0])), f"{found[0]} did not end")
+        rollout = self._operations.get(found[0]).command.verb is Verb.CANARY
+        patience = ROLLOUT_PATIENCE_S if rollout else PATIENCE_S
+        _until(lambda: _is_told(self._operations.get(found[0])), f"{found[0]} did not end", patience)
         return self._operations.get(found[0])
 
     def _print(self) -> None:
@@ -180,11 +184,11 @@ def _nothing(operation_id: str, *, urgent: bool, attempt: int) -> None:
     """Enqueue nothing: the demo only reads."""
 
 
-def _until(true: Callable[[], bool], complaint: str) -> bool:
-    deadline = time.monotonic() + PATIENCE_S
+def _until(true: Callable[[], bool], complaint: str, patience_s: float = PATIENCE_S) -> bool:
+    deadline = time.monotonic() + patience_s
     while not true():
         if time.monotonic() > deadline:
-            raise click.ClickException(f"{complaint} within {PATIENCE_S:.0f} s")
+            raise click.ClickException(f"{complaint} within {patience_s:.0f} s")
         time.sleep(0.05)
     return True
 

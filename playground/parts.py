@@ -28,6 +28,9 @@ CONFIGURATION = HERE / "world/meshbot.yaml"
 COMPLETIONS = (
     ("/mesh status api", "weights, shares and ready pods"),
     ("/mesh promote api 50", "canary to 50 %, if the gates pass"),
+    ("/mesh canary api 25,50,100 every 10s", "step by step, turned back when it is worse"),
+    ("/mesh pause api", "no further step until somebody resumes"),
+    ("/mesh abort api", "end it, everything back to stable"),
     ("/mesh plan promote api 50", "what would change"),
     ("/mesh gates api", "judge now, with numbers"),
     ("/mesh rollback api", "everything back to stable"),
@@ -73,6 +76,8 @@ class World:
     """False leaves out worker and clock: a test starts its own."""
     cluster: OtherCluster | None = None
     """None for the stand-in, loaded with `objects`."""
+    prometheus_port: int = 0
+    """0 takes a free one; a configuration that names its metrics server has to know it beforehand."""
     tell: Callable[[str], None] = _nobody
     redis: RedisServer = field(init=False)
     prometheus: PrometheusServer | None = field(init=False, default=None)
@@ -132,9 +137,32 @@ class World:
         return _get(f"{self.traffic_url}/state")
 
     def break_arm(self, service: str, version: str, *, errors: float = 0.0, latency_ms: int = 0) -> None:
-        """Make an arm fail a share of its requests (0 to 1) or answer later (milliseconds)."""
-        body = {"namespace": "mesh-demo", "service": service, "version": version}
-        _post(f"{self.traffic_url}/break", {**body, "errors": errors, "latency_ms": latency_ms})
+        """Make an arm fail a share of its requests (0 to 1) or answer later (milliseconds); without either: mend it."""
+        self._break(service, version, errors=errors, latency_ms=latency_ms)
+
+    def clump_errors(self, service: str, version: str, *, errors: float, clump: float) -> None:
+        """Make an arm fail a share of its requests (0 to 1) in clumps of a mean size, as one bad client does."""
+        self._break(service, version, errors=errors, clump=clump)
+
+    def kill_arm(self, service: str, version: str) -> None:
+        """Let nothing take connections behind an arm: its pods stay listed, and no request reaches them."""
+        self._break(service, version, dead=True)
+
+    def incident(self, service: str, *, errors: float) -> None:
+        """Make every arm of a service fail the same share of its requests: what they all depend on is ill."""
+        self._break(service, "*", errors=errors)
+
+    def mend(self, service: str) -> None:
+        """Make every arm of a service healthy again; its rate stays."""
+        self._break(service, "*")
+
+    def set_rps(self, service: str, rps: float) -> None:
+        """Change how many requests a service gets, per second, 0 (silence) to 5000."""
+        _post(f"{self.traffic_url}/rps", {"namespace": "mesh-demo", "service": service, "rps": rps})
+
+    def _break(self, service: str, version: str, **how: object) -> None:
+        where = {"namespace": "mesh-demo", "service": service, "version": version}
+        _post(f"{self.traffic_url}/break", {**where, **how})
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
@@ -163,7 +191,8 @@ class World:
 
     def _start_prometheus(self, traffic_port: int) -> None:
         try:
-            server = PrometheusServer(self.directory / "prometheus", {"sidecars": f"127.0.0.1:{traffic_port}"})
+            targets = {"sidecars": f"127.0.0.1:{traffic_port}"}
+            server = PrometheusServer(self.directory / "prometheus", targets, port=self.prometheus_port)
         except PrometheusMissing as missing:
             self.tell(f"prometheus    {missing}")
             return

@@ -87,7 +87,7 @@ def get_upload_url(call: Call) -> Json:
         length = int(call.args.get("length") or 0)
     except ValueError:
         raise SlackError("invalid_arguments") from None
-    upload = call.back.uploads.begin(call.text("filename"), length)
+    upload = call.back.uploads.begin(call.text("filename"), length, str(call.args.get("alt_txt") or ""))
     return {"ok": True, "upload_url": f"{call.base_url}/upload/{upload.id}", "file_id": upload.id}
 
 
@@ -104,5 +104,7 @@ def complete_upload(call: Call) -> Json:
         text = str(call.args.get("initial_comment") or "")
         author = call.back.world.bot.user_id
         thread_ts = call.args.get("thread_ts") or None
+        for file in done:
+            call.back.uploads.share_file(file["id"], channel.id)
         call.back.workspace.post(Message(channel.id, author, text, thread_ts=thread_ts, files=tuple(done)))
     return {"ok": True, "files": done}

@@ -8,6 +8,7 @@ from typing import Any
 from playground.slack.backstage import Call
 from playground.slack.blocks import MARKDOWN_CHARACTERS, check_message_blocks
 from playground.slack.state import Message
+from playground.slack.uploads import Uploads
 from playground.slack.wire import Json, SlackError
 from playground.slack.world import Channel
 
@@ -25,8 +26,8 @@ class Content:
     """Valid blocks."""
 
 
-def content_of(args: Json) -> Content:
-    """Return the checked content of a message.
+def content_of(args: Json, uploads: Uploads) -> Content:
+    """Return the checked content of a message; its pictures must be among `uploads`.
 
     Raises SlackError `no_text`, `msg_too_long`, `too_many_attachments`, or what the blocks are refused for.
     """
@@ -37,6 +38,7 @@ def content_of(args: Json) -> Content:
     if len(markdown) > MARKDOWN_CHARACTERS:
         raise SlackError("msg_too_long")
     blocks = check_message_blocks(args["blocks"]) if args.get("blocks") else ()
+    uploads.check(blocks)
     attachments: Any = args.get("attachments") or ()
     if len(attachments) > 100:
         raise SlackError("too_many_attachments")
@@ -48,7 +50,7 @@ def content_of(args: Json) -> Content:
 def post_message(call: Call) -> Json:
     """chat.postMessage."""
     channel = call.writable_channel()
-    content = content_of(call.args)
+    content = content_of(call.args, call.back.uploads)
     thread_ts = _thread_of(call, channel)
     metadata = _metadata(call.args)
     call.back.limits.spend_post(channel.id)
@@ -61,6 +63,8 @@ def post_message(call: Call) -> Json:
         broadcast=thread_ts is not None and call.flag("reply_broadcast"),
         metadata=metadata,
     )
+    # Only here: what an edit brings in stays hidden from people.
+    call.back.uploads.share(content.blocks, channel.id)
     posted = call.back.workspace.post(message)
     return {"ok": True, "channel": channel.id, "ts": posted.ts, "message": call.back.workspace.wire(posted)}
 
@@ -68,7 +72,7 @@ def post_message(call: Call) -> Json:
 def update(call: Call) -> Json:
     """chat.update: own messages only; text alone drops the blocks, and only text shows "(edited)"."""
     channel, message = _own_message(call, refusal="cant_update_message")
-    content = content_of(call.args)
+    content = content_of(call.args, call.back.uploads)
     if len(content.text) > UPDATE_CHARACTERS:
         raise SlackError("msg_too_long")
     edited = message.edited or (not content.blocks and content.text != message.text)
@@ -93,7 +97,7 @@ def post_ephemeral(call: Call) -> Json:
     user = call.text("user", missing="user_not_in_channel")
     if user not in channel.members:
         raise SlackError("user_not_in_channel")
-    content = content_of(call.args)
+    content = content_of(call.args, call.back.uploads)
     thread_ts = _thread_of(call, channel)
     message = Message(
         channel.id,

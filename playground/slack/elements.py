@@ -13,8 +13,10 @@ from playground.slack.schema import (
     boolean,
     by_type,
     choice,
+    matching,
     number,
     one_of_keys,
+    only_one_of_keys,
     shape,
     string,
 )
@@ -47,7 +49,7 @@ OPTION = shape({"text": text(75), "value": string(150)}, {"description": text(75
 OPTIONS = array(OPTION, most=100)
 GROUPS = array(shape({"label": plain(75), "options": OPTIONS}), most=100)
 SELECT: Checks = {**ACTION, "placeholder": plain(150), "confirm": CONFIRM, "focus_on_load": boolean}
-IMAGE_FILE = one_of_keys(shape({}, {"id": string(255), "url": URL}), "id", "url")
+IMAGE_FILE = only_one_of_keys(shape({}, {"id": matching(r"F[A-Z0-9]{8,}"), "url": URL}), "id", "url")
 
 IMAGE = one_of_keys(
     shape({**TYPE, "alt_text": string(2000)}, {"image_url": URL, "slack_file": IMAGE_FILE}), "image_url", "slack_file"

@@ -39,9 +39,10 @@ def show(back: Backstage, ticket: Ticket, body: Json) -> None:
 
     Raises SlackError when the content is refused.
     """
-    content = content_of(body)
+    content = content_of(body, back.uploads)
     in_channel = body.get("response_type") == "in_channel"
     if in_channel:
+        back.uploads.share(content.blocks, ticket.channel)
         back.limits.spend_post(ticket.channel)
     message = Message(
         ticket.channel,
@@ -80,7 +81,7 @@ def _apply(back: Backstage, ticket: Ticket, body: Json) -> None:
             raise SlackError("message_not_found", status=404)
         back.workspace.change(origin, deleted=True)
     elif body.get("replace_original") and origin:
-        content = content_of(body)
+        content = content_of(body, back.uploads)
         # An ephemeral message stays ephemeral, whatever response_type says.
         back.workspace.change(origin, text=content.text, blocks=content.blocks)
     else:

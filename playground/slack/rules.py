@@ -30,6 +30,8 @@ class Rules:
     """Posts one response_url takes."""
     response_url_life_s: float = 1800.0
     """Seconds one response_url lives."""
+    file_scan_s: float = 0.3
+    """Seconds after its completion before a file may be shown in a block; Slack takes about one."""
     trigger_life_s: float = 3.0
     """Seconds one trigger_id lives."""
     socket_limit: int = 10

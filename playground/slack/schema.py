@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -24,6 +25,18 @@ def string(most: int, *, least: int = 1) -> Check:
             yield problem(f"must be less than {most + 1} characters", at)
         elif len(value) < least:
             yield problem(f"must be more than {least - 1} characters", at)
+
+    return check
+
+
+def matching(pattern: str) -> Check:
+    """Check a string that matches the whole of a pattern."""
+
+    def check(value: Any, at: str) -> Iterator[str]:
+        if not isinstance(value, str):
+            yield problem("must be a string", at)
+        elif not re.fullmatch(pattern, value):
+            yield problem(f"input must match regex pattern: ^{pattern}$", at)
 
     return check
 
@@ -122,5 +135,16 @@ def one_of_keys(inner: Check, *keys: str) -> Check:
         yield from inner(value, at)
         if isinstance(value, dict) and not any(key in value for key in keys):
             yield problem(f"must have at least one of: {', '.join(keys)}", at)
+
+    return check
+
+
+def only_one_of_keys(inner: Check, *keys: str) -> Check:
+    """Check `inner`, and that exactly one of `keys` is there."""
+
+    def check(value: Any, at: str) -> Iterator[str]:
+        yield from one_of_keys(inner, *keys)(value, at)
+        if isinstance(value, dict) and sum(key in value for key in keys) > 1:
+            yield problem(f"must have only one of: {', '.join(keys)}", at)
 
     return check

@@ -51,7 +51,7 @@ def make_app(
         sockets=sockets,
         courier=Courier(line, rules, clock, troubles=troubles),
         views=Views(world),
-        uploads=Uploads(),
+        uploads=Uploads(rules, clock),
         completions=completions,
         traffic_url=traffic_url,
     )

@@ -126,7 +126,8 @@ class Workspace:
             "ts": message.ts,
             "channel": message.channel,
             "thread_ts": message.thread_ts,
-            "reply_count": sum(reply.thread_ts is not None for reply in replies),
+            "reply_count": sum(reply.ts != message.ts for reply in replies),
+            "broadcast": message.broadcast,
             "author": {"id": message.author, "name": name, "is_bot": is_bot},
             "text": message.text,
             "blocks": list(message.blocks),
@@ -144,6 +145,7 @@ class Workspace:
         return without_nothing(
             {
                 "type": "message",
+                "subtype": "thread_broadcast" if message.broadcast else None,
                 "user": message.author,
                 "bot_id": bot.bot_id if mine else None,
                 "app_id": bot.app_id if mine else None,

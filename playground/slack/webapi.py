@@ -164,19 +164,32 @@ def _scopes(back: Backstage) -> dict[str, str]:
 
 
 async def upload(request: web.Request) -> web.Response:
-    """Take the bytes of a file at the URL files.getUploadURLExternal gave, raw or as a form."""
+    """Take the bytes of a file at the URL files.getUploadURLExternal gave, raw or as a form.
+
+    Ordered failures reach it as the method `upload`.
+    """
+    back = request.app[BACKSTAGE]
+    trouble = back.troubles.take(method="upload")
+    if trouble and trouble.kind == "disconnect":
+        return drop_line(request)
+    if failed := await suffer(trouble, back.clock):
+        return failed
     content = await _content(request)
     try:
-        done = request.app[BACKSTAGE].uploads.receive(request.match_info["file_id"], content)
+        done = back.uploads.receive(request.match_info["file_id"], content)
     except SlackError as error:
         return web.Response(status=400, text=error.code)
     return web.Response(text=f"OK - {done.length}")
 
 
 async def download(request: web.Request) -> web.Response:
-    """Serve a completed file, for the page; only pictures keep their type, so that no upload runs as a page."""
+    """Serve a completed file; with ?as=U… only to a person it was shared with.
+
+    Only pictures keep their type, so that no upload runs as a page.
+    """
+    back, file_id, reader = request.app[BACKSTAGE], request.match_info["file_id"], request.query.get("as")
     try:
-        found = request.app[BACKSTAGE].uploads.get(request.match_info["file_id"])
+        found = back.uploads.get(file_id) if reader is None else back.uploads.seen(file_id, reader, back.world.channels)
     except SlackError as error:
         return web.Response(status=404, text=error.code)
     guess = mimetypes.guess_type(found.name)[0] or ""

@@ -67,9 +67,14 @@ class Traffic:
         )
 
     async def break_arm(self, request: web.Request) -> web.Response:
-        """Break one version of a service, or mend it with zeros; keys that are absent count as 0."""
+        """Break one version of a service (`*`: all of them), or mend it: keys that are absent count as healthy."""
         body = await _body(request)
-        breakage = Breakage(_number(body, "errors", 0.0), _number(body, "latency_ms", 0.0))
+        breakage = Breakage(
+            errors=_number(body, "errors", 0.0),
+            latency_ms=_number(body, "latency_ms", 0.0),
+            clump=_number(body, "clump", 1.0),
+            dead=body.get("dead") is True,
+        )
         self._simulation.break_arm(_key(body), _text(body, "version"), breakage)
         return web.json_response({"ok": True})
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import yaml
 
 Mesh = Literal["istio", "linkerd"]
+Protocol = Literal["http", "grpc"]
+Proxies = Literal["sidecar", "waypoint"]
 MAX_RPS = 5000.0
 
 
@@ -37,6 +39,14 @@ class ServiceProfile:
     """Spread of the log-normal latency (0.65: the 99th percentile is 4.5 times the median)."""
     matched_share: float = 0.0
     """Share of requests that satisfy the first route with a `match`, 0 to 1; by default nobody sends such headers."""
+    protocol: Protocol = "http"
+    """With `grpc` a failure has the HTTP status 200 and a gRPC status of its own."""
+    proxies: Proxies = "sidecar"
+    """Istio: `waypoint` is an ambient mesh, where the waypoint is the only one who reports on a request."""
+    lost_namespace: bool = True
+    """Istio: whether a caller's proxy names the namespace of a service when none of its pods was reached.
+
+    Proxies up to Istio 1.21 did not: they wrote `unknown` (istio/istio issue 49842)."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +104,9 @@ def _entry(number: int, entry: object) -> ServiceProfile:
 
 
 def _check(profile: ServiceProfile) -> None:
-    if profile.mesh not in ("istio", "linkerd"):
-        raise ValueError(f"mesh is {profile.mesh!r}; use istio or linkerd")
+    for name, known in {"mesh": get_args(Mesh), "protocol": get_args(Protocol), "proxies": get_args(Proxies)}.items():
+        if getattr(profile, name) not in known:
+            raise ValueError(f"{name} is {getattr(profile, name)!r}; use {' or '.join(known)}")
     ranges = {"rps": (0, MAX_RPS), "error_rate": (0, 1), "latency_ms": (0.1, 60_000), "matched_share": (0, 1)}
     for name, (low, high) in ranges.items():
         value = getattr(profile, name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from operator import add
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -20,9 +20,9 @@ class Counter:
         self.name = name
         self._values: dict[str, int] = {}
 
-    def add(self, labels: str) -> None:
-        """Add one to the series of these labels (see `labels_text`)."""
-        self._values[labels] = self._values.get(labels, 0) + 1
+    def add(self, labels: str, count: int) -> None:
+        """Add `count`, at least 1, to the series of these labels (see `labels_text`)."""
+        self._values[labels] = self._values.get(labels, 0) + count
 
     def lines(self) -> Iterator[str]:
         """Yield the exposition text, line by line."""
@@ -36,19 +36,15 @@ class Histogram:
 
     def __init__(self, name: str, bounds: Sequence[float]) -> None:
         self.name = name
-        self._bounds = tuple(bounds)
         self._texts = (*(f"{bound:g}" if bound < 1 else str(int(bound)) for bound in bounds), "+Inf")
-        self._counts: dict[str, list[int]] = {}
+        self._counts: dict[str, tuple[int, ...]] = {}
         self._sums: dict[str, float] = {}
 
-    def observe(self, labels: str, value: float) -> None:
-        """Count one value in the series of these labels."""
-        counts = self._counts.get(labels)
-        if counts is None:
-            counts = self._counts[labels] = [0] * len(self._texts)
-            self._sums[labels] = 0.0
-        counts[bisect_left(self._bounds, value)] += 1
-        self._sums[labels] += value
+    def observe(self, labels: str, counts: Sequence[int], total: float) -> None:
+        """Count values in the series of these labels: how many in each bucket, and their sum."""
+        before = self._counts.get(labels, (0,) * len(self._texts))
+        self._counts[labels] = tuple(map(add, before, counts))
+        self._sums[labels] = self._sums.get(labels, 0.0) + total
 
     def lines(self) -> Iterator[str]:
         """Yield the exposition text, line by line."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import accumulate
+from dataclasses import asdict, dataclass, field, replace
 
+from playground.traffic.dice import Spread, all_at, binomial, clumped, latencies, poisson, quantile_ms
 from playground.traffic.profile import MAX_RPS, Profile, ServiceProfile
 from playground.traffic.routing import Arm, Objects, Route, route_of
-from playground.traffic.sidecars import Outcome, new_sidecars
+from playground.traffic.sidecars import Answers, Fate, new_sidecars
 
 WINDOW_S = 5.0
+STEP_S = 0.25
+"""Longest stretch of traffic that is drawn at once."""
 MAX_LATENCY_MS = 5000.0
-NO_ENDPOINT = Outcome(ok=False, latency_ms=0.3)
-"""The caller's proxy answers by itself when the destination does not exist."""
+MAX_CLUMP = 1000.0
+EVERY_ARM = "*"
+LOST_MS, REFUSED_MS = 0.3, 50.0
+"""What the caller's proxy needs to answer by itself: at once, or after two retries of its own."""
 
 
 class BadRequest(ValueError):
@@ -30,6 +34,10 @@ class Breakage:
     """Additional share of requests that fail, 0 to 1."""
     latency_ms: float = 0.0
     """Additional latency of every request, in milliseconds, 0 to 5000."""
+    clump: float = 1.0
+    """In clumps of which mean size the additional failures come, 1 (each by itself) to 1000."""
+    dead: bool = False
+    """Nothing takes a connection: every request fails, and no pod sees it."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ class _Service:
     profile: ServiceProfile
     route: Route
     broken: dict[str, Breakage] = field(default_factory=dict)
-    seen: dict[str, deque[tuple[float, Outcome]]] = field(default_factory=dict)
+    seen: dict[str, deque[tuple[float, Answers]]] = field(default_factory=dict)
 
 
 class Simulation:
@@ -75,23 +83,22 @@ class Simulation:
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` of traffic happen."""
-        for service in self._services.values():
-            for moment in self._arrivals(service.profile.rps, seconds):
-                self._request(service, self._now + moment)
-        self._now += seconds
+        while seconds > 0:
+            step = min(seconds, STEP_S)
+            self._now += step
+            for service in self._services.values():
+                self._traffic(service, poisson(self._dice, service.profile.rps * step))
+            seconds -= step
 
     def break_arm(self, key: tuple[str, str], version: str, breakage: Breakage) -> None:
-        """Break (or with zeros mend) one arm of (namespace, service); BadRequest when it does not exist."""
+        """Break (or with zeros mend) one arm of (namespace, service), or with `*` all; BadRequest for nonsense."""
         service = self._service(key)
-        if not 0 <= breakage.errors <= 1:
-            raise BadRequest(f"errors is {breakage.errors}; it is a share of requests, from 0 to 1")
-        if not 0 <= breakage.latency_ms <= MAX_LATENCY_MS:
-            raise BadRequest(f"latency_ms is {breakage.latency_ms}; it must be from 0 to {MAX_LATENCY_MS:g}")
+        _check(breakage)
         name = _version(version, service.profile)
         known = sorted({_version(arm.name, service.profile) for arm in _all_arms(service.route)})
-        if name not in known:
+        if name not in (*known, EVERY_ARM):
             raise BadRequest(f"{service.profile.service} has no version {version!r}; its route has {', '.join(known)}")
-        service.broken[name] = breakage
+        service.broken.update(dict.fromkeys(known if name == EVERY_ARM else [name], breakage))
 
     def set_rps(self, key: tuple[str, str], rps: float) -> None:
         """Change the requests per second of (namespace, service), 0 to 5000; BadRequest otherwise."""
@@ -116,13 +123,15 @@ class Simulation:
     def recent(self, profile: ServiceProfile, arm: Arm) -> Recent:
         """Return what an arm did in the last 5 simulated seconds."""
         seen = self._services[profile.namespace, profile.service].seen.get(arm.name, ())
-        outcomes = [outcome for moment, outcome in seen if moment > self._now - WINDOW_S]
-        rps = len(outcomes) / max(min(self._now, WINDOW_S), 0.001)
-        if not outcomes:
+        within = [answers for moment, answers in seen if moment > self._now - WINDOW_S]
+        total = sum(answers.count for answers in within)
+        rps = total / max(min(self._now, WINDOW_S), 0.001)
+        if not total:
             return Recent(rps, None, None)
-        latencies = sorted(outcome.latency_ms for outcome in outcomes)
-        success = 100 * sum(outcome.ok for outcome in outcomes) / len(outcomes)
-        return Recent(rps, success, latencies[int(0.99 * (len(latencies) - 1))])
+        served = sum(answers.count for answers in within if answers.fate is Fate.SERVED)
+        counts = [sum(bucket) for bucket in zip(*(answers.latencies.counts for answers in within), strict=True)]
+        bounds = self._sidecars[profile.mesh].bounds
+        return Recent(rps, 100 * served / total, quantile_ms(counts, bounds, 0.99))
 
     def _service(self, key: tuple[str, str]) -> _Service:
         if key not in self._services:
@@ -130,48 +139,46 @@ class Simulation:
             raise BadRequest(f"no traffic is simulated for {key[0]}/{key[1]}; there is {known}")
         return self._services[key]
 
-    def _arrivals(self, rps: float, seconds: float) -> Iterator[float]:
-        # Exponential gaps are a Poisson process, and cutting it at a tick changes nothing: it has no memory.
-        if rps <= 0:
-            return
-        moment = self._dice.expovariate(rps)
-        while moment < seconds:
-            yield moment
-            moment += self._dice.expovariate(rps)
-
-    def _request(self, service: _Service, moment: float) -> None:
+    def _traffic(self, service: _Service, count: int) -> None:
         profile, route = service.profile, service.route
-        special = bool(route.matched) and self._dice.random() < profile.matched_share
-        arm = self._pick(route.matched if special else route.arms)
-        if arm is None:
-            return
-        sidecars = self._sidecars[profile.mesh]
-        outcome = self._outcome(service, arm)
-        sidecars.answered(profile, arm, outcome)
-        self._remember(service, arm, moment, outcome)
-        if route.mirror and not special and self._dice.random() < route.mirror.share:
-            sidecars.mirrored(profile, route.mirror, self._outcome(service, route.mirror))
+        special = binomial(self._dice, count, profile.matched_share) if route.matched else 0
+        self._spread(service, route.matched, special)
+        taken = self._spread(service, route.arms, count - special)
+        if route.mirror:
+            for answers in self._answers(service, route.mirror, binomial(self._dice, taken, route.mirror.share)):
+                self._sidecars[profile.mesh].mirrored(profile, route.mirror, answers)
 
-    def _pick(self, arms: Sequence[Arm]) -> Arm | None:
-        bounds = list(accumulate(arm.share for arm in arms))
-        if not bounds or bounds[-1] <= 0:
-            return None
-        return self._dice.choices(arms, cum_weights=bounds)[0]
+    def _spread(self, service: _Service, arms: Sequence[Arm], count: int) -> int:
+        """Let `count` requests go to arms by their shares; returns how many somebody took."""
+        left, rest = count, sum(arm.share for arm in arms)
+        for arm in arms:
+            drawn = binomial(self._dice, left, min(1.0, arm.share / rest) if rest > 0 else 0.0)
+            left, rest = left - drawn, rest - arm.share
+            for answers in self._answers(service, arm, drawn):
+                self._sidecars[service.profile.mesh].answered(service.profile, arm, answers)
+                self._remember(service, arm, answers)
+        return count - left
 
-    def _outcome(self, service: _Service, arm: Arm) -> Outcome:
+    def _answers(self, service: _Service, arm: Arm, count: int) -> list[Answers]:
+        """Draw how `count` requests to an arm end; each fate at most once, and only where there is any."""
+        profile, bounds = service.profile, self._sidecars[service.profile.mesh].bounds
+        broken = service.broken.get(_version(arm.name, profile), Breakage())
+        if not count:
+            return []
         if not arm.exists:
-            return NO_ENDPOINT
-        profile = service.profile
-        breakage = service.broken.get(_version(arm.name, profile), Breakage())
-        healthy = self._dice.random() >= profile.error_rate and self._dice.random() >= breakage.errors
-        latency = profile.latency_ms * self._dice.lognormvariate(0, profile.latency_sigma)
-        return Outcome(healthy, latency + breakage.latency_ms)
+            return [Answers(Fate.LOST, all_at(count, LOST_MS, bounds))]
+        if broken.dead:
+            return [Answers(Fate.REFUSED, all_at(count, REFUSED_MS, bounds))]
+        failed = binomial(self._dice, count, profile.error_rate)
+        failed += clumped(self._dice, count - failed, broken.errors, broken.clump)
+        spread = Spread(profile.latency_ms, profile.latency_sigma, broken.latency_ms)
+        fates = ((Fate.SERVED, count - failed), (Fate.FAILED, failed))
+        return [Answers(fate, latencies(self._dice, many, spread, bounds)) for fate, many in fates if many]
 
-    @staticmethod
-    def _remember(service: _Service, arm: Arm, moment: float, outcome: Outcome) -> None:
+    def _remember(self, service: _Service, arm: Arm, answers: Answers) -> None:
         seen = service.seen.setdefault(arm.name, deque())
-        seen.append((moment, outcome))
-        while seen[0][0] <= moment - WINDOW_S:
+        seen.append((self._now, answers))
+        while seen[0][0] <= self._now - WINDOW_S:
             seen.popleft()
 
 
@@ -198,8 +205,17 @@ def _arm_state(simulation: Simulation, profile: ServiceProfile, arm: Arm) -> Map
         "rps": round(recent.rps, 1),
         "success": None if recent.success is None else round(recent.success, 2),
         "p99_ms": None if recent.p99_ms is None else round(recent.p99_ms, 1),
-        "broken": {"errors": broken.errors, "latency_ms": broken.latency_ms},
+        "broken": asdict(broken),
     }
+
+
+def _check(breakage: Breakage) -> None:
+    if not 0 <= breakage.errors <= 1:
+        raise BadRequest(f"errors is {breakage.errors}; it is a share of requests, from 0 to 1")
+    if not 0 <= breakage.latency_ms <= MAX_LATENCY_MS:
+        raise BadRequest(f"latency_ms is {breakage.latency_ms}; it must be from 0 to {MAX_LATENCY_MS:g}")
+    if not 1 <= breakage.clump <= MAX_CLUMP:
+        raise BadRequest(f"clump is {breakage.clump}; it must be from 1 to {MAX_CLUMP:g}")
 
 
 def _all_arms(route: Route) -> tuple[Arm, ...]:

@@ -13,7 +13,7 @@ const BLOCKS = {
   context: (block, ctx) => el("div", { class: "b-context" }, block.elements.map((part) => contextPart(part, ctx))),
   actions: (block, ctx) => el("div", { class: "b-actions" }, block.elements.map((part) => element(part, block, ctx))),
   divider: () => el("hr"),
-  image: (block) => el("figure", { class: "b-image" }, block.title ? el("figcaption", {}, plain(block.title)) : null, picture(block)),
+  image: (block, ctx) => el("figure", { class: "b-image" }, block.title ? el("figcaption", {}, plain(block.title)) : null, picture(block, ctx)),
   table,
   markdown: (block) => el("div", { class: "b-markdown" }, markdown(block.text ?? "")),
   rich_text: (block, ctx) => el("div", { class: "b-rich" }, richText(block, ctx.names)),
@@ -22,7 +22,7 @@ const BLOCKS = {
 const ELEMENTS = {
   button,
   static_select: staticSelect,
-  image: (part) => picture(part),
+  image: (part, _block, ctx) => picture(part, ctx),
 };
 
 /** Render a list of blocks; a block this page does not know, or a malformed one, becomes a visible line. */
@@ -69,13 +69,25 @@ function section(block, ctx) {
 }
 
 function contextPart(part, ctx) {
-  return part.type === "image" ? picture(part) : el("span", { class: "text" }, textObject(part, ctx.names));
+  return part.type === "image" ? picture(part, ctx) : el("span", { class: "text" }, textObject(part, ctx.names));
 }
 
-function picture(part) {
-  const url = part.image_url ?? part.slack_file?.url;
-  const address = url ? safeUrl(new URL(url, location.href).href) : null;
-  return address ? el("img", { src: address, alt: part.alt_text ?? "", loading: "lazy" }) : unsupported("image", part.alt_text);
+function picture(part, ctx) {
+  const address = addressOf(part, ctx);
+  if (!address) return unsupported("image", part.alt_text);
+  const shown = el("img", { src: address, alt: part.alt_text ?? "", loading: "lazy" });
+  if (part.slack_file) shown.addEventListener("error", () => shown.replaceWith(unsupported("picture", "Slack shows others “file not found”")));
+  return shown;
+}
+
+// An uploaded file is shown to those only whom it was shared with: the server looks at who asks.
+function addressOf(part, ctx) {
+  const file = part.slack_file?.id ? `/files/${encodeURIComponent(part.slack_file.id)}` : part.slack_file?.url;
+  const url = part.image_url ?? file;
+  if (!url) return null;
+  const address = new URL(url, location.href);
+  if (part.slack_file && ctx.names.me) address.searchParams.set("as", ctx.names.me);
+  return safeUrl(address.href);
 }
 
 function table(block, ctx) {

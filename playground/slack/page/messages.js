@@ -139,7 +139,7 @@ export class MessageLog {
       { class: kind.join(" "), "data-ts": message.ts, "aria-label": `${author.name}, ${dateOf(message.ts).toLocaleTimeString()}` },
       message.notice ? el("span", { class: "avatar warn" }, icon("warn")) : avatar(author),
       el("div", { class: "gutter", "aria-hidden": "true" }, stamp(message.ts)),
-      el("div", { class: "content" }, message.ephemeral_to ? onlyYou() : null, byline(message, author), this.#body(message, opened), this.#replies(message)),
+      el("div", { class: "content" }, message.ephemeral_to ? onlyYou() : null, byline(message, author), this.#origin(message), this.#body(message, opened), this.#replies(message)),
       this.#tools(message),
     );
   }
@@ -157,6 +157,14 @@ export class MessageLog {
     return el("div", { class: "clip" }, el("div", { class: "clipped" }, body), more);
   }
 
+  /** Of a reply that the channel sees as well: where it comes from. */
+  #origin(message) {
+    if (!message.broadcast) return null;
+    if (!this.onThread) return el("p", { class: "also" }, "Also sent to the channel");
+    const root = this.messages.get(message.thread_ts) ?? { ...message, ts: message.thread_ts, thread_ts: null, broadcast: false };
+    return el("button", { type: "button", class: "also link", onclick: () => this.onThread(root) }, "replied to a thread");
+  }
+
   #replies(message) {
     if (!this.onThread || !message.reply_count) return null;
     const words = `${message.reply_count} ${message.reply_count === 1 ? "reply" : "replies"}`;
@@ -164,7 +172,7 @@ export class MessageLog {
   }
 
   #tools(message) {
-    if (!this.onThread || message.ephemeral_to || message.notice) return null;
+    if (!this.onThread || message.ephemeral_to || message.notice || message.broadcast) return null;
     return el("button", { type: "button", class: "ghost reply", "aria-label": "Reply in thread", title: "Reply in thread", onclick: () => this.onThread(message) }, icon("reply"));
   }
 }

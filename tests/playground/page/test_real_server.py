@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.sync_api import Page, expect
 from slack_sdk import WebClient
 
 from playground.serving import ServerThread
+from playground.slack.driver import SlackDriver
 from playground.slack.server import make_app
 from playground.slack.world import default_world
 from tests.playground.page import scenes
@@ -80,3 +82,40 @@ def test_everybody_can_be_acted_as(visited: Page) -> None:
     visited.keyboard.press("Enter")
     expect(visited.locator(".composer-note.error").first).to_contain_text("act as somebody else")
     expect(visited.locator("#box")).to_have_value("hello?")
+
+
+def uploaded(bot: WebClient, driver: SlackDriver) -> str:
+    """Upload a picture that is shared with nobody; return its id."""
+    png = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+    )
+    done = bot.files_upload_v2(content=png, filename="chart.png")
+    driver.advance(1)
+    return str(done["file"]["id"])
+
+
+def test_an_uploaded_picture(visited: Page, bot: WebClient, slack_url: str) -> None:
+    """A picture is drawn for those it was posted for; one that only an edit brought in is said not to be found."""
+    channel = WORLD.channels[0].id
+    block = {"type": "image", "slack_file": {"id": uploaded(bot, SlackDriver(slack_url))}, "alt_text": "falling"}
+    card = str(bot.chat_postMessage(channel=channel, text="card")["ts"])
+    bot.chat_update(channel=channel, ts=card, text="card", blocks=[block])
+    expect(visited.locator("#log .unsupported")).to_contain_text("file not found")
+    bot.chat_postMessage(channel=channel, thread_ts=card, text="chart", blocks=[block])
+    bot.chat_update(channel=channel, ts=card, text="card again", blocks=[block])
+    picture = visited.locator("#log .b-image img")
+    expect(picture).to_have_attribute("alt", "falling")
+    expect(picture).to_have_js_property("naturalWidth", 1)
+
+
+def test_a_broadcast_reply(visited: Page, bot: WebClient) -> None:
+    """A reply that the channel sees as well says where it comes from, and leads there."""
+    channel = WORLD.channels[0].id
+    card = str(bot.chat_postMessage(channel=channel, text="the card")["ts"])
+    bot.chat_postMessage(channel=channel, thread_ts=card, text="step taken")
+    bot.chat_postMessage(channel=channel, thread_ts=card, text="it is held", reply_broadcast=True)
+    told = visited.locator("#log .message", has_text="it is held")
+    expect(visited.locator("#log").get_by_text("step taken")).to_have_count(0)
+    told.get_by_role("button", name="replied to a thread").click()
+    expect(visited.locator("#thread .message")).to_have_count(3)
+    expect(visited.locator("#thread .message").last).to_contain_text("Also sent to the channel")

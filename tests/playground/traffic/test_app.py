@@ -18,6 +18,8 @@ from playground.traffic.app import make_app
 from playground.traffic.profile import DEFAULT
 from tests.playground.traffic.conftest import RouteLists
 
+HEALTHY = {"errors": 0, "latency_ms": 0, "clump": 1, "dead": False}
+
 
 @pytest.fixture(scope="module")
 def url(cluster: RouteLists) -> Iterator[str]:
@@ -72,7 +74,7 @@ def test_the_state_shows_routes_and_arms(url: str) -> None:
         "rps": 0,
         "success": None,
         "p99_ms": None,
-        "broken": {"errors": 0, "latency_ms": 0},
+        "broken": HEALTHY,
     }
 
 
@@ -96,10 +98,10 @@ def test_a_silent_cluster_keeps_the_last_routes(url: str, cluster: RouteLists) -
 def test_break_and_mend(url: str) -> None:
     """What is broken is shown with its numbers, lowers the success, and is mended by zeros."""
     assert post(url, "/break", service="web", version="v2", errors=1.0, latency_ms=300).status_code == 200
-    assert arm(url, "web", "web-v2")["broken"] == {"errors": 1, "latency_ms": 300}
+    assert arm(url, "web", "web-v2")["broken"] == {**HEALTHY, "errors": 1, "latency_ms": 300}
     eventually(lambda: arm(url, "web", "web-v2")["success"] < 90)
     assert post(url, "/break", service="web", version="web-v2").status_code == 200
-    assert arm(url, "web", "web-v2")["broken"] == {"errors": 0, "latency_ms": 0}
+    assert arm(url, "web", "web-v2")["broken"] == HEALTHY
 
 
 def test_the_rate_is_changed(url: str) -> None:

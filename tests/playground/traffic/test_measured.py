@@ -113,3 +113,13 @@ def test_the_state_knows_whether_prometheus_answers(measured: Measured) -> None:
     measured.eventually(answers, 0.0, 4)
     measured.prometheus.resume()
     measured.eventually(answers, 1.0, 4)
+
+
+def test_a_stopped_prometheus_comes_back_with_its_past(measured: Measured) -> None:
+    """After a stop and a start at the same address the samples of before are still there, and new ones follow."""
+    v1 = 'istio_requests_total{reporter="source",destination_workload="api-v1"}'
+    before = measured.query(f"sum({v1})")[0]
+    measured.prometheus.restart()
+    past = f"sum({v1} offset 4s)"
+    measured.eventually(lambda: float(bool(measured.query(past))), 1.0, 2)
+    measured.eventually(lambda: float(measured.query(f"sum({v1})")[0] > before), 1.0, 15)

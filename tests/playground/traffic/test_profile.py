@@ -29,6 +29,8 @@ def test_a_file_is_read_with_defaults(tmp_path: Path) -> None:
         ("services: [{service: s}]", "missing"),
         (f"services: [{GOOD[:-1]}, speed: 3}}]", r"unknown keys \['speed'\]"),
         (f"services: [{GOOD.replace('istio', 'consul')}]", "use istio or linkerd"),
+        (f"services: [{GOOD[:-1]}, protocol: tcp}}]", "protocol is 'tcp'; use http or grpc"),
+        (f"services: [{GOOD[:-1]}, proxies: none}}]", "proxies is 'none'; use sidecar or waypoint"),
         (f"services: [{GOOD.replace('5', '-5')}]", "rps is -5; it must be from 0 to 5000"),
         (f"services: [{GOOD.replace('5', 'many')}]", "service 1 of the profile"),
         (f"services: [{GOOD[:-1]}, error_rate: 2}}]", "error_rate is 2"),

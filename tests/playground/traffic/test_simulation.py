@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from playground.traffic.profile import DEFAULT, Profile
+from playground.traffic.profile import DEFAULT, Profile, ServiceProfile
 from playground.traffic.routing import Arm, Objects
 from playground.traffic.simulation import BadRequest, Breakage, Simulation
 from tests.playground.traffic.conftest import RouteLists
@@ -191,6 +191,7 @@ def test_without_arms_there_is_no_traffic() -> None:
         (("mesh-demo", "api"), "v2", Breakage(errors=1.5), "errors is 1.5"),
         (("mesh-demo", "api"), "v2", Breakage(errors=float("nan")), "errors is nan"),
         (("mesh-demo", "api"), "v2", Breakage(latency_ms=-1), "latency_ms is -1"),
+        (("mesh-demo", "api"), "*", Breakage(errors=0.1, clump=0.5), "clump is 0.5"),
     ],
 )
 def test_nonsense_is_refused(
@@ -199,3 +200,100 @@ def test_nonsense_is_refused(
     """Unknown services and versions and impossible numbers are named in the refusal."""
     with pytest.raises(BadRequest, match=message):
         simulation.break_arm(key, version, breakage)
+
+
+# --- what gates must tell apart --------------------------------------------------------------------------------------
+
+
+def alone(world: RouteLists, profile: ServiceProfile) -> Simulation:
+    """Return the traffic of one service of the demo world, of another kind than there."""
+    simulation = Simulation(Profile((profile,)), seed=2)
+    simulation.use(world.objects())
+    return simulation
+
+
+def test_a_dead_arm_is_lost_at_the_source(simulation: Simulation) -> None:
+    """Its requests are 503 of nobody at the source, where their service is known; at the destination they are not."""
+    simulation.break_arm(("mesh-demo", "api"), "v2", Breakage(dead=True))
+    simulation.advance(20)
+    lost = {"response_code": "503", "response_flags": "UF,URX", "destination_version": "unknown"}
+    named = {"destination_service_name": "api", "destination_service_namespace": "mesh-demo"}
+    assert istio(simulation, "unknown", **lost, **named) == pytest.approx(240, abs=60)
+    assert istio(simulation, "api-v2") == istio(simulation, "api-v2", "destination") == 0
+    assert istio(simulation, "unknown", "destination") == 0
+    recent = simulation.recent(API, arm(simulation, "api", "v2"))
+    assert recent.success == 0
+    assert recent.rps > 5
+
+
+def test_old_proxies_forget_the_namespace_of_the_lost(world: RouteLists) -> None:
+    """Where a caller's proxy is as old as that, the namespace of the service is `unknown` too, its host is not."""
+    simulation = alone(world, replace(API, lost_namespace=False))
+    simulation.break_arm(("mesh-demo", "api"), "v2", Breakage(dead=True))
+    simulation.advance(5)
+    host = {"destination_service": "api.mesh-demo.svc.cluster.local"}
+    assert istio(simulation, "unknown", destination_service_namespace="unknown", **host) > 0
+    assert istio(simulation, "unknown", destination_service_namespace="mesh-demo") == 0
+
+
+def test_a_dead_arm_of_linkerd_fails_outbound_only(simulation: Simulation) -> None:
+    """The caller counts failures of the backend's Service, and no pod of it counts anything."""
+    simulation.break_arm(("mesh-demo", "web"), "v2", Breakage(dead=True))
+    simulation.advance(20)
+    failed = {"dst_service": "web-v2", "classification": "failure", "status_code": "502"}
+    assert count(simulation, "response_total", direction="outbound", **failed) > 0
+    assert count(simulation, "response_total", direction="outbound", dst_service="web-v2", status_code="200") == 0
+    assert count(simulation, "response_total", direction="inbound", deployment="web-v2") == 0
+
+
+def test_grpc_fails_with_status_200(world: RouteLists) -> None:
+    """Failures of gRPC differ from successes in the gRPC status alone, in both meshes, and so does a dead arm."""
+    calls = {"request_protocol": "grpc", "response_code": "200"}
+    simulation = alone(world, replace(API, protocol="grpc"))
+    simulation.break_arm(("mesh-demo", "api"), "v2", Breakage(errors=1))
+    simulation.break_arm(("mesh-demo", "api"), "v1", Breakage(dead=True))
+    simulation.advance(5)
+    assert istio(simulation, "api-v2", grpc_response_status="13", **calls) == istio(simulation, "api-v2") > 0
+    assert istio(simulation, "unknown", grpc_response_status="14", **calls) == istio(simulation, "unknown") > 0
+    simulation = alone(world, replace(WEB, protocol="grpc"))
+    simulation.break_arm(("mesh-demo", "web"), "v2", Breakage(errors=1))
+    simulation.advance(5)
+    failed = {"deployment": "web-v2", "classification": "failure"}
+    assert count(simulation, "response_total", status_code="200", grpc_status="13", **failed) > 0
+
+
+def test_a_waypoint_reports_alone(world: RouteLists) -> None:
+    """In an ambient mesh there is one reporter, and of a dead arm it knows as little as a caller does."""
+    simulation = alone(world, replace(API, proxies="waypoint"))
+    simulation.advance(5)
+    simulation.break_arm(("mesh-demo", "api"), "v2", Breakage(dead=True))
+    simulation.advance(5)
+    everything = count(simulation, "istio_requests_total")
+    assert count(simulation, "istio_requests_total", reporter="waypoint") == everything > 0
+    assert istio(simulation, "api-v2", "waypoint", destination_version="v2") > 0
+    assert istio(simulation, "unknown", "waypoint", destination_service_name="api", response_code="503") > 0
+
+
+def test_an_incident_hits_every_arm(simulation: Simulation) -> None:
+    """With `*` both arms fail alike, and mending is as short."""
+    simulation.break_arm(("mesh-demo", "api"), "*", Breakage(errors=0.2))
+    simulation.advance(30)
+    for workload in ("api-v1", "api-v2"):
+        failed = istio(simulation, workload, response_code="500") / istio(simulation, workload)
+        assert failed == pytest.approx(0.2, abs=0.08)
+    simulation.break_arm(("mesh-demo", "api"), "*", Breakage())
+    assert all(simulation.broken(API, arm(simulation, "api", name)) == Breakage() for name in ("v1", "v2"))
+
+
+def test_a_high_rate_is_counted_as_exactly(simulation: Simulation) -> None:
+    """At 5 000 requests a second shares, failures and buckets are as exact as at a hundred."""
+    simulation.set_rps(("mesh-demo", "api"), 5000)
+    simulation.break_arm(("mesh-demo", "api"), "v2", Breakage(errors=0.005))
+    simulation.advance(40)
+    v1, v2 = istio(simulation, "api-v1"), istio(simulation, "api-v2")
+    assert v1 + v2 == pytest.approx(200_000, abs=4 * 200_000**0.5)
+    assert v2 == pytest.approx(20_000, abs=4 * 18_000**0.5)
+    failed = istio(simulation, "api-v2", response_code="500")
+    assert failed == pytest.approx(110, abs=4 * 110**0.5)
+    labels = {"destination_workload": "api-v2", "reporter": "source", "le": "+Inf"}
+    assert count(simulation, "istio_request_duration_milliseconds_bucket", **labels) == v2

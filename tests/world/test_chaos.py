@@ -1,0 +1,97 @@
+"""`kill -9` of workers and clocks at random while many rollouts are under way: nothing is skipped, repeated, reordered.
+
+`MESHBOT_CHAOS=200` does the whole of it: 200 kills during 50 rollouts. Without it a sample of both.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mesh.domain.audit import verify
+from mesh.domain.rollouts import Phase
+from store.auditlog import RedisAuditLog
+from store.connection import patient
+from tests.world.district import District, House, RouteLog, make_district
+from tests.world.town import descendants, kill
+
+KILLS = int(os.environ.get("MESHBOT_CHAOS", "24"))
+ROLLOUTS = max(6, min(50, KILLS // 2))
+PAUSE_S = (0.2, 1.4)
+"""Between two kills: sometimes shorter than a worker needs to start, sometimes long enough to get something done."""
+PATIENCE_S = 120.0 + 2.0 * KILLS
+PLANNED = [0, 25, 50, 100]
+
+pytestmark = [pytest.mark.world, pytest.mark.timeout(int(PATIENCE_S) + 120)]
+
+HOUSES = tuple(House(f"chaos{number}", 60.0) for number in range(ROLLOUTS))
+BAD = frozenset(house.name for house in HOUSES[::5])
+"""Their v2 fails half of its requests from the first one on."""
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[District]:
+    """A world with two clocks and one worker, and every service warm."""
+    world = make_district(tmp_path, HOUSES)
+    with world, RouteLog(world.cluster_url).kept() as log:
+        world.start_meshbot("clock2", "clock")
+        assert world.prometheus
+        world.prometheus.wait_until_scraped("sidecars")
+        for name in BAD:
+            world.break_arm(name, "v2", errors=0.5)
+        time.sleep(3)
+        yield District(world, log)
+
+
+def test_random_kills_leave_every_rollout_right(town: District) -> None:
+    """Healthy ones complete, bad ones are turned back, and each weight was a planned step, once, in its order."""
+    with ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(lambda: {house.name: town.begin(house.name) for house in HOUSES})
+        began = time.monotonic()
+        killed = _kill_at_random(town, random.Random(KILLS))
+        rollouts = begun.result()
+    struck = time.monotonic() - began
+    for name, rollout in rollouts.items():
+        town.ended(rollout, timeout_s=PATIENCE_S)
+        _check(town, name, rollout)
+    took = time.monotonic() - began
+    print(f"\n{sum(killed.values())} kills {killed} in {struck:.0f} s, {ROLLOUTS} rollouts in {took:.0f} s")  # noqa: T201 - the figures are what it is for
+    log = RedisAuditLog(patient(town.world.redis.url))
+    assert verify(log.entries(), log.head()) is None
+
+
+def _check(town: District, name: str, rollout: str) -> None:
+    found = town.rollout(rollout)
+    bad = name in BAD
+    assert found.phase is (Phase.TURNED_BACK if bad else Phase.COMPLETED), town.where(rollout)
+    assert town.log.weights(name) == ([0, 25, 0] if bad else PLANNED), town.where(rollout)
+    assert town.steps_on_record(rollout) == ([25] if bad else PLANNED[1:]), town.where(rollout)
+    # One generation for each change of the weights: nobody wrote the same step twice.
+    generations = [one.generation for one in town.log.of(name)]
+    assert generations[-1] - generations[0] == len(town.log.weights(name)) - 1, town.log.of(name)
+
+
+def _kill_at_random(town: District, dice: random.Random) -> dict[str, int]:
+    """Kill and replace processes of the product until it was done often enough; returns how often each."""
+    killed = dict.fromkeys(("worker", "part", "clock", "clock2"), 0)
+    for _ in range(KILLS):
+        time.sleep(dice.uniform(*PAUSE_S))
+        victim = dice.choice(sorted(killed))
+        killed[victim] += 1
+        if victim == "part":
+            parts = descendants(town.world.children["worker"].pid)
+            for pid in parts[:1] if dice.random() < 0.5 else parts[-1:]:
+                kill(pid)
+        elif victim == "worker":
+            town.kill_worker()
+            town.world.start_meshbot("worker")
+        else:
+            kill(town.world.children[victim].pid)
+            town.world.start_meshbot(victim, "clock")
+    return killed
