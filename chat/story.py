@@ -8,7 +8,7 @@ from chat.escape import Markup, bold, code, date, esc, join, shorten, user
 from chat.findings import astray_story
 from chat.gates import evidence_lines
 from chat.phrases import is_change
-from mesh.domain.gates import overall
+from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import Event, Operation, State, Step
 from mesh.domain.rollouts import Happening
 
@@ -43,8 +43,8 @@ _QUIET = frozenset({Step.STEPPING, Step.STEPPED, Step.CONTINUED, Step.TURNING_BA
 """Steps that the thread hears of and the channel does not."""
 _ASKING = frozenset({Step.CONFIRMING, Step.HELD, Step.FAILED})
 """Steps after which somebody has to do something: who began it is called."""
-_PROVEN = frozenset({Step.HELD, Step.TURNING_BACK})
-_BY_GATES = frozenset({Happening.WORSE, Happening.BLIND, Happening.INCIDENT})
+_PROVEN = frozenset({Step.STEPPING, Step.CONFIRMING, Step.COMPLETED, Step.HELD, Step.TURNING_BACK})
+_BY_GATES = frozenset({Happening.RIPE, Happening.WORSE, Happening.BLIND, Happening.INCIDENT})
 """Steps that gates may be the reason of, and when they are."""
 
 
@@ -92,6 +92,13 @@ def _evidence(operation: Operation) -> list[Markup]:
     return evidence_lines(operation.gates, overall(operation.gates)) if by_gates else []
 
 
+def _against(operation: Operation) -> list[Markup]:
+    """Return what was measured that did not pass: with the query, so that anybody can see it for themselves."""
+    measured = [gate for gate in operation.gates if gate.query]
+    verdict = overall(operation.gates)
+    return [] if verdict is Verdict.PASS else evidence_lines(measured, verdict)
+
+
 def _named(operation: Operation, event: Event) -> Markup:
     """Return which canary it is, where a line stands in the channel without its card."""
     target = operation.target
@@ -116,7 +123,7 @@ def story_line(operation: Operation, event: Event) -> Markup | None:
 
 
 def closing_story(operation: Operation) -> Markup | None:
-    """Tell the whole story of a change that was forced or survived a worker, once it is done; else None.
+    """Tell the story of a change that was forced, survived a worker or had gates against it, once done; else None.
 
     Every other change stays out of the thread: its card says it all, and a rollout is told as it goes (`tell`). What is
     measured after the end changes the card once more, and an edit makes no sound: then only traffic that does not
@@ -124,8 +131,9 @@ def closing_story(operation: Operation) -> Markup | None:
     """
     if operation.split:
         return astray_story(operation) or None
-    unusual = operation.went(Step.FORCED) or operation.went(Step.RESUMED)
+    proof = _against(operation) if is_change(operation) else []
+    unusual = operation.went(Step.FORCED) or operation.went(Step.RESUMED) or proof
     if not (operation.done and unusual) or operation.rollout:
         return None
     told = [line for event in operation.story if (line := story_line(operation, event))]
-    return join("\n", told[-MOST_LINES:]) if told else None
+    return join("\n", [*told[-MOST_LINES:], *proof]) if told else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mesh.domain.burning import judge_burn
 from mesh.domain.counts import Counts
@@ -27,6 +29,8 @@ LONGEST_S = 60.0
 SHORTEST_S = 0.5
 CUSTOM_S = 15.0
 """How often what administrators wrote in PromQL is asked, for each rollout, in seconds."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,16 @@ class _Look:
         self._watches = stage.watches.load([one.id for one in operations])
 
     def judged(self) -> list[_Judged]:
-        """Return every rollout with its new watch."""
-        found = zip(self._operations, self._measured, self._burns, self._glances, strict=True)
-        return [self._judge(one, measured, burn, seen) for one, measured, burn, seen in found]
+        """Return every rollout with its new watch; one that a bug keeps from being judged is left out, and told."""
+        asked = zip(self._operations, self._measured, self._burns, self._glances, strict=True)
+        return [found for one, *answers in asked if (found := self._tried(one, *answers)) is not None]
+
+    def _tried(self, operation: Operation, *answers: Any) -> _Judged | None:
+        try:
+            return self._judge(operation, *answers)
+        except Exception:
+            log.exception("a bug kept %s from being judged", operation.id)
+            return None
 
     def _judge(self, operation: Operation, measured: Measured, burn: Burn, seen: Weights | None) -> _Judged:
         rollout, plan = the_rollout(operation), the_plan(operation)

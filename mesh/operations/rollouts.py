@@ -53,7 +53,7 @@ def first_step(
 ) -> tuple[Strategy, Plan, Route]:
     """Return the strategy, with the steps that are still to come, and the plan of its first step with its route.
 
-    Raises what planning raises, and Refused where no stage is above what the canary has.
+    Raises what planning raises, and Refused where no step is above what the canary has.
     """
     command = operation.command
     strategy = strategy_of(command, catalog.strategy(operation.target, command.strategy))
@@ -110,6 +110,11 @@ def advance_alone(stage: Stage, operation: Operation, *, watch: Watch | None, su
             stage.operations.later(operation.id, seconds=0)
     except (LeftToTheNext, MeshbotError) as error:
         log.warning("%s is looked at again: %s", operation.id, error.message)
+        return False
+    except Exception:
+        # Its own job meets the same bug, holds it and tells people; the others of this look must not wait for that.
+        log.exception("a bug kept %s from going on", operation.id)
+        stage.operations.later(operation.id, seconds=0)
         return False
     return taken
 

@@ -153,7 +153,8 @@ class Work:
             self.record.end(State.SUCCEEDED, Step.UNCHANGED, "The weights already are as asked", plan=plan)
             return True
         self._settle_stamped(route)
-        gates = self._gates(plan, route)
+        now = stage.time.now()
+        gates = tuple(replace(row, at=row.at or now) for row in self._gates(plan, route))
         self._judge(plan, gates)
         self.record.tell(State.RUNNING, Step.PATCHING, plan.label, plan=plan, gates=gates)
         return self.patching.send(plan)

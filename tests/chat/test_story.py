@@ -34,6 +34,16 @@ def test_only_unusual_ends_are_told() -> None:
     assert closing_story(replace(SAMPLES["forced"], state=State.RUNNING)) is None
 
 
+def test_a_refusal_by_gates_is_proven_in_the_thread() -> None:
+    """What was measured, against what, and the query to see it for oneself."""
+    refused = SAMPLES["refused_by_gate"]
+    asked = replace(refused, gates=tuple(replace(gate, query="sum(rate(x[5m]))") for gate in refused.gates))
+    story = closing_story(asked)
+    assert story
+    assert "sum(rate(x[5m]))" in story.text
+    assert "Refused" in story.text
+
+
 def test_a_forced_story() -> None:
     """The story says who forced it, why, and how it ended."""
     story = closing_story(SAMPLES["forced"])

@@ -374,3 +374,18 @@ def test_a_confirmation_is_not_left_out_because_its_step_comes_first() -> None:
     trip.say("confirm api")
     trip.until(Phase.COMPLETED)
     assert trip.weights == [[90, 10], [75, 25], [50, 50], [0, 100]]
+
+
+def test_a_bug_in_judging_one_rollout_blinds_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One rollout that cannot be judged is left out of the look, and is asked about once that lasts too long."""
+    trip = voyage()
+    trip.start()
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("mesh.operations.looking.judge_trial", broken)
+    trip.bench.time.at += 5
+    assert look("demo", trip.bench.stage).rollouts == 0
+    trip.until(Phase.HELD, looks=300)
+    assert trip.bench.weights() == [75, 25]
