@@ -13,6 +13,7 @@ from mesh.domain.counts import Counts
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.gates import GateResult, Limits, Verdict, judge_capacity, judge_first, overall
 from mesh.domain.measures import Measured, Subject
+from mesh.domain.operations import Operation
 from mesh.domain.plans import ArmChange, Plan, Roles
 from mesh.domain.routes import Arm, Route
 from mesh.domain.trials import Pair, Tick, judge_blind, judge_once
@@ -20,16 +21,16 @@ from mesh.ports import Cluster, Metrics, Ready
 
 
 def judge_plan(
-    plan: Plan, route: Route, target: Target, *, catalog: Catalog, sources: tuple[Cluster, Metrics]
+    plan: Plan, route: Route, operation: Operation, *, catalog: Catalog, sources: tuple[Cluster, Metrics]
 ) -> tuple[GateResult, ...]:
     """Judge every arm that rises: by its traffic where it has some, and by the ready endpoints that are to carry it.
 
     An arm without traffic now may have failed its gates minutes ago; that still counts, or going down to 0 and up again
-    would be a way round them. That nothing is known of it limits how much it may get at once. An arm that falls needs
-    nothing. Traffic that goes back to stable needs one ready endpoint there and no gates. `sources` are cluster and
-    metrics.
+    would be a way round them. That nothing is known of it limits how much it may get at once, unless it is only given
+    back what it had (undo). An arm that falls needs nothing. Traffic that goes back to stable needs one ready endpoint
+    there and no gates. `sources` are cluster and metrics.
     """
-    cluster, metrics = sources
+    target, (cluster, metrics) = operation.target, sources
     limits = catalog.service(target).limits
     judge = RouteJudge(route, target, Roles(plan.stable, plan.canary), limits=limits, metrics=metrics)
     changes = {change.name: change for change in plan.arms}
@@ -38,8 +39,10 @@ def judge_plan(
         rows += judge.arm(name)
     for name in plan.exposed:
         lately = judge.arm(name)
-        known = overall(lately) is not Verdict.UNKNOWN
-        rows += lately if known else judge_first(name, changes[name].share_after, limits)
+        if overall(lately) is not Verdict.UNKNOWN:
+            rows += lately
+        elif not operation.command.goes_back:
+            rows += judge_first(name, changes[name].share_after, limits)
     if plan.judged or plan.exposed:
         rows += judge.service()
     return (*rows, *judge_endpoints(plan, route, target, cluster=cluster, load_max=limits.load_max))

@@ -79,7 +79,7 @@ def judge_step(parent: Operation, plan: Plan, route: Route, stage: Stage) -> tup
     target, catalog = parent.target, stage.catalog
     rollout = the_rollout(parent)
     if not rollout.moves or rollout.phase is Phase.TURNING_BACK:
-        return judge_plan(plan, route, target, catalog=catalog, sources=(stage.cluster, stage.metrics))
+        return judge_plan(plan, route, parent, catalog=catalog, sources=(stage.cluster, stage.metrics))
     said = rollout.cause in (Happening.SKIP, Happening.RESUME)
     rows = tuple(row for row in parent.gates if not said or row.verdict is Verdict.FAIL)
     load_max = catalog.service(target).limits.load_max

@@ -125,7 +125,7 @@ def _dry_run(
         steps = f"; then {strategy.in_words}" if strategy.in_words else ""
     else:
         plan, route = make_plan(operation, catalog, sources[0], operations)
-    rows = judge_plan(plan, route, operation.target, catalog=catalog, sources=sources)
+    rows = judge_plan(plan, route, operation, catalog=catalog, sources=sources)
     verdict = overall(rows) if rows else Verdict.PASS
     would = {
         Verdict.PASS: "It would go ahead now",

@@ -142,7 +142,7 @@ class Work:
             moves.check_drift(self.parent, route)
             return moves.judge_step(self.parent, plan, route, stage)
         sources = (stage.cluster, stage.metrics)
-        return judge_plan(plan, route, self.operation.target, catalog=stage.catalog, sources=sources)
+        return judge_plan(plan, route, self.operation, catalog=stage.catalog, sources=sources)
 
     def _try_once(self) -> bool:
         """Plan, judge, write down, patch; False when somebody else wrote to the object first."""

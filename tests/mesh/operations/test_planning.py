@@ -387,3 +387,18 @@ def notes(operation: Operation) -> tuple[str, ...]:
     """What was done to meet the request."""
     assert operation.plan
     return operation.plan.notes
+
+
+def test_an_arm_without_traffic_begins_small() -> None:
+    """Of an arm that nothing is known of, a quarter is the most at once; an undo may give back what it had."""
+    bench = Bench(objects=[virtual_service(100, 0), *surroundings()], readings={"v1": healthy()})
+    refused = bench.do("promote api v2 50")
+    assert refused.state is State.REFUSED
+    assert "begin with 25 % or less" in refused.outcome
+    assert bench.do("promote api v2 25").state is State.SUCCEEDED
+    bench.metrics.readings["v2"] = healthy()
+    assert bench.do("promote api 50").state is State.SUCCEEDED
+    assert bench.do("rollback api").state is State.SUCCEEDED
+    del bench.metrics.readings["v2"]
+    assert bench.do("undo api").state is State.SUCCEEDED
+    assert bench.weights() == [50, 50]
