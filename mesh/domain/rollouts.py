@@ -13,6 +13,10 @@ from mesh.domain.strategies import RolloutStep, Strategy
 
 MOST_TRIES = 60
 """How often bringing traffic back is tried before people are asked: for about half an hour."""
+MOST_HEARD = 20
+"""How many words of people are remembered: who died between a word's two writes comes back within seconds."""
+STALE_S = 30.0
+"""Verdicts older than this, in seconds, decide nothing."""
 LONGEST_PAUSE_S = 30.0
 """Longest wait between two such tries, in seconds."""
 
@@ -57,6 +61,8 @@ class Happening(StrEnum):
     """The weights of the step are written and read back."""
     UNMOVED = "unmoved"
     """They could not be written."""
+    UNSURE = "unsure"
+    """They were sent, and perhaps they are written; nobody can say that they count."""
     RIPE = "ripe"
     """The bake is over and every gate passes."""
     WORSE = "worse"
@@ -88,7 +94,7 @@ class Happening(StrEnum):
 
 @dataclass(frozen=True)
 class Move:
-    """A share that the canary really had, from a moment on."""
+    """A share that the canary had, or may have had, from a moment on."""
 
     at: float
     """Unix time in seconds."""
@@ -124,7 +130,9 @@ class Rollout:
     arms: tuple[Arm, ...] = ()
     """The arms of the route as they were last read: how their requests are told apart."""
     said: str = ""
-    """Id of the operation by which a person last steered it: a word that is heard twice counts once."""
+    """Id of the operation by which a person last steered it."""
+    heard: tuple[str, ...] = ()
+    """Ids of the latest such operations, oldest first: a word heard twice counts once, whatever came between."""
 
     @property
     def current(self) -> RolloutStep:
@@ -224,14 +232,14 @@ def enter(rollout: Rollout, happening: Happening, *, now: float, why: str = "", 
         move="" if phase in MOVES else rollout.move,
         tries=rollout.tries + 1 if happening is Happening.UNTURNED else 0,
         ending=_ending(rollout, happening, phase),
-        moves=(*rollout.moves, Move(now, rollout.current.share)) if happening is Happening.MOVED else rollout.moves,
+        moves=(*rollout.moves, Move(now, rollout.current.share)) if happening in _WRITTEN else rollout.moves,
         **_told(rollout, happening, phase, (why, by)),
     )
 
 
 def _moved_at(rollout: Rollout, happening: Happening, phase: Phase, now: float) -> float:
     """Return since when the weights stand; what was cleared has to prove itself for a whole bake again."""
-    if happening in (Happening.MOVED, Happening.CLEARED):
+    if happening in _WRITTEN or happening is Happening.CLEARED:
         return now
     return 0.0 if phase is Phase.MOVING else rollout.moved_at
 
@@ -283,6 +291,12 @@ def _held_and_worse(rollout: Rollout) -> Phase | None:
     return Phase.TURNING_BACK if rollout.strategy.on_failure == "rollback" else None
 
 
+def _held_and_drifted(rollout: Rollout) -> Phase | None:
+    """Tell people once, before they say how it goes on; what nobody could answer for is no drift."""
+    told = (Happening.DRIFTED, Happening.UNSURE, Happening.UNTURNED)
+    return None if rollout.cause in told else Phase.HELD
+
+
 def _held_and_skipped(rollout: Rollout) -> Phase | None:
     """Go on although nobody could decide: that is for people to say. What failed is not skipped."""
     return _onward(rollout) if rollout.cause is Happening.BLIND else None
@@ -296,6 +310,8 @@ def _ended(rollout: Rollout) -> Phase:
     return rollout.ending or Phase.TURNED_BACK
 
 
+_WRITTEN = frozenset({Happening.MOVED, Happening.UNSURE})
+"""After these the canary may have the share of the step, so it is watched."""
 _ONWARD = frozenset({Happening.RIPE, Happening.CONFIRM, Happening.SKIP})
 _PASSING = frozenset({Happening.BLIND, Happening.INCIDENT})
 """What a rollout is held for that can end by itself."""
@@ -308,7 +324,12 @@ _ALWAYS: dict[Happening, Rule] = {
     Happening.BROKEN: Phase.HELD,
 }
 _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
-    Phase.MOVING: {Happening.MOVED: Phase.BAKING, Happening.UNMOVED: _first_or_held, **_ALWAYS},
+    Phase.MOVING: {
+        Happening.MOVED: Phase.BAKING,
+        Happening.UNMOVED: _first_or_held,
+        Happening.UNSURE: Phase.HELD,
+        **_ALWAYS,
+    },
     Phase.BAKING: {
         Happening.RIPE: _onward,
         Happening.SKIP: _onward,
@@ -339,6 +360,7 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
         Happening.RESUME: Phase.MOVING,
         Happening.CLEARED: _cleared,
         Happening.WORSE: _held_and_worse,
+        Happening.DRIFTED: _held_and_drifted,
         Happening.SKIP: _held_and_skipped,
         Happening.LATE: Phase.EXPIRED,
         Happening.ABORT: Phase.TURNING_BACK,

@@ -15,7 +15,7 @@ from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
 from mesh.domain.points import Point
-from mesh.domain.rollouts import MOVES, WATCHED, Rollout
+from mesh.domain.rollouts import MOVES, WATCHED
 from mesh.domain.routes import Weights
 from mesh.domain.trials import Pair, Tick, Trial, judge_blind, judge_trial, observe
 from mesh.operations.judging import blindness, judge_custom
@@ -128,7 +128,7 @@ class _Look:
         if self._until - self._seconds >= rollout.moved_at + limits.warm_up_s and not measured.problem:
             trial = observe(trial, Tick(self._seconds, stable, canary), limits)
         rows = (
-            *_rows(trial, _pair(rollout, plan, limits), blindness(measured, plan.canary, limits), limits),
+            *_rows(trial, _pair(plan, limits), blindness(measured, plan.canary, limits), limits),
             *judge_burn(burn, slo=limits.slo, service=operation.target.service),
         )
         now = self._stage.time.now()
@@ -141,7 +141,7 @@ class _Look:
             seen_at=now if canary.requests > 0 else former.seen_at,
             among=len(self._operations),
         )
-        point = Point.of(self._until, rollout.current.share, canary=canary, stable=stable)
+        point = Point.of(self._until, plan.canary_share, canary=canary, stable=stable)
         return _Judged(operation, watch, point, suspect=seen is not None and seen != plan.weights)
 
     def _custom(self, operation: Operation, former: Iterable[GateResult], limits: Limits) -> tuple[GateResult, ...]:
@@ -164,9 +164,9 @@ def _subject(operation: Operation) -> Subject:
     return Subject(operation.target, arms, tuple(shares.get(arm.name, 0.0) for arm in arms))
 
 
-def _pair(rollout: Rollout, plan: Plan, limits: Limits) -> Pair:
-    """Return who is compared: nobody is left to compare with once the canary has everything."""
-    alone = rollout.current.share >= 100 or not limits.compare
+def _pair(plan: Plan, limits: Limits) -> Pair:
+    """Return who is compared: nobody is left to compare with once the canary really has everything."""
+    alone = plan.canary_share >= 100 or not limits.compare
     return Pair(plan.canary, "" if alone else plan.stable)
 
 

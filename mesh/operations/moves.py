@@ -9,7 +9,7 @@ from mesh.domain.errors import Refused
 from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.operations import Event, Operation, Step
 from mesh.domain.plans import Plan
-from mesh.domain.rollouts import MOVES, Happening, Phase
+from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase
 from mesh.domain.routes import Route
 from mesh.operations import facts
 from mesh.operations.judging import judge_endpoints, judge_plan
@@ -81,7 +81,12 @@ def judge_step(parent: Operation, plan: Plan, route: Route, stage: Stage) -> tup
     if not rollout.moves or rollout.phase is Phase.TURNING_BACK:
         return judge_plan(plan, route, parent, catalog=catalog, sources=(stage.cluster, stage.metrics))
     said = rollout.cause in (Happening.SKIP, Happening.RESUME)
-    rows = tuple(row for row in parent.gates if not said or row.verdict is Verdict.FAIL)
+    found = parent.gates
+    if stage.time.now() - rollout.entered_at >= STALE_S:
+        # It waited in the queue, and nobody looks meanwhile: what was found before decides nothing any more.
+        judged = judge_plan(plan, route, parent, catalog=catalog, sources=(stage.cluster, stage.metrics))
+        found = tuple(row for row in judged if row.name != "ready")
+    rows = tuple(row for row in found if not said or row.verdict is Verdict.FAIL)
     load_max = catalog.service(target).limits.load_max
     return (*rows, *judge_endpoints(plan, route, target, cluster=stage.cluster, load_max=load_max))
 

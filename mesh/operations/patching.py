@@ -146,6 +146,13 @@ def _as_accepted(plan: Plan, route: Route) -> Plan:
     return replace(plan, warnings=kept)
 
 
+def unaccepted(route: Route) -> str:
+    """Say why the weights in the object may not count, by what its parents say of it; empty where they do."""
+    if route.acceptance is Acceptance.REFUSED:
+        return _refusals(route)
+    return f"{_silent(route)} has not accepted them yet" if route.acceptance is Acceptance.PENDING else ""
+
+
 def _silent(route: Route) -> str:
     """Return the parents that have not spoken of this generation."""
     return ", ".join(one.name for one in route.parents if one.said(route.generation) is Acceptance.PENDING)

@@ -22,7 +22,7 @@ from mesh.domain.routes import (
     shown,
 )
 from mesh.domain.shares import Wanted, all_to, promoted, whole_of
-from mesh.operations.choosing import again_with, check_configured, choose, is_settled, promoted_roles, roles
+from mesh.operations.choosing import again_with, check_configured, choose, is_settled, promoted_roles, roles, stamped
 from mesh.operations.undoing import remembered, restored
 from mesh.ports import Cluster, Operations
 
@@ -106,6 +106,9 @@ def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Rol
     former = operation.plan
     same = former is not None and (former.uid, former.rule) == (route.uid, route.rule)
     found = Roles(former.stable, former.canary) if former and same else roles(route, service)
+    if operation.command.rollout and not found.stable:
+        # The rollout said at its beginning where it goes back to, whatever somebody else made of the weights since.
+        found = Roles(operation.command.promised, stamped(route).canary)
     if not found.stable:
         # Not `promote`: that would make the arm they flee to the canary, and the next rollback would go back.
         choices = tuple(_everything_to(arm, route, operation) for arm in route.arms)

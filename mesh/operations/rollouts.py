@@ -13,10 +13,12 @@ from typing import Any
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import MeshbotError, NotFound, Refused
+from mesh.domain.gates import span
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
-from mesh.domain.rollouts import MOVES, Happening, Phase, Rollout, after, due, enter
-from mesh.domain.routes import Route
+from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase, Rollout, after, due, enter
+from mesh.domain.routes import Arm, Route
+from mesh.domain.shares import promoted
 from mesh.domain.strategies import RolloutStep, Strategy, strategy_of
 from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift, promotion, start_move
@@ -27,9 +29,6 @@ from mesh.operations.stage import Stage
 from mesh.operations.telling import in_words, step_in_words, the_plan, the_rollout, where
 from mesh.operations.undoing import may_be_written
 from mesh.ports import Cluster, Lease, Operations, Watch
-
-STALE_S = 30.0
-"""Verdicts older than this, in seconds, decide nothing."""
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ def begin(stage: Stage, record: Record) -> None:
     rollout = Rollout(strategy, entered_at=stage.time.now(), move=new_id(), arms=route.arms)
     text = step_in_words(rollout, plan.canary)
     record.tell(State.RUNNING, Step.STEPPING, text, rollout=rollout, plan=plan, deadline=0.0)
-    start_move(stage, record.operation)
+    _start(stage, record.operation)
 
 
 def first_step(
@@ -61,12 +60,25 @@ def first_step(
         wish = replace(operation, command=promotion(command, command.version, one.share))
         plan, route = make_plan(wish, catalog, cluster, operations)
         if any(arm.name == plan.canary and arm.rises for arm in plan.arms):
+            _check_way_back(plan, operation)
+            for later in strategy.steps[number + 1 :]:
+                # What can never be written is refused now, and not in the middle of the way.
+                promoted(route, route.find(plan.canary, command.service), later.share, stable=plan.stable)
             return replace(strategy, steps=_still_to_come(strategy.steps, number, plan)), plan, route
     top = f"{strategy.steps[-1].share:g} %"
     raise Refused(
         f"{plan.canary} has {top} or more already, so there is no step to take.",
         hint="Name higher steps, or roll back.",
     )
+
+
+def _check_way_back(plan: Plan, operation: Operation) -> None:
+    """Raise Refused where nobody could say where traffic goes back to, when the canary turns out to be worse."""
+    if not plan.stable:
+        raise Refused(
+            f"Nothing says which arm of {plan.label} is stable, so a canary could not be turned back.",
+            hint=f"Say so in the configuration: `services.{operation.target.service}.stable`.",
+        )
 
 
 def _still_to_come(steps: tuple[RolloutStep, ...], number: int, plan: Plan) -> tuple[RolloutStep, ...]:
@@ -92,6 +104,9 @@ def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool 
     if suspect and after(rollout, Happening.DRIFTED) and (why := drift(stage, record.operation)):
         return step(stage, record, Happening.DRIFTED, why)
     found = _due(record.operation, watch, now=stage.time.now())
+    if found and after(rollout, found[0]) is Phase.COMPLETED and (why := drift(stage, record.operation)):
+        # Nobody is told that the canary has everything on the word of a look: a route that is gone looks like none.
+        return step(stage, record, Happening.DRIFTED, why)
     return found is not None and step(stage, record, *found, gates=watch.rows if watch else ())
 
 
@@ -119,15 +134,20 @@ def advance_alone(stage: Stage, operation: Operation, *, watch: Watch | None, su
     return taken
 
 
+def fresh(operation: Operation, watch: Watch | None, *, now: float) -> Watch | None:
+    """Return what a look found, unless that is about another step or too old to decide anything."""
+    current = watch is not None and watch.since == the_rollout(operation).moved_at
+    return watch if watch and current and now - watch.looked_at < STALE_S else None
+
+
 def is_due(operation: Operation, watch: Watch, *, now: float) -> bool:
     """Tell whether a transition is due, without anything being asked."""
     return _due(operation, watch, now=now) is not None
 
 
 def _due(operation: Operation, watch: Watch | None, *, now: float) -> tuple[Happening, str] | None:
-    rollout = the_rollout(operation)
-    fresh = watch is not None and watch.since == rollout.moved_at and now - watch.looked_at < STALE_S
-    rows, seen_at = (watch.rows, watch.seen_at) if watch and fresh else ((), 0.0)
+    rollout, seen = the_rollout(operation), fresh(operation, watch, now=now)
+    rows, seen_at = (seen.rows, seen.seen_at) if seen else ((), 0.0)
     return due(rollout, rows, canary=the_plan(operation).canary, seen_at=seen_at, now=now)
 
 
@@ -135,19 +155,30 @@ def step(stage: Stage, record: Record, happening: Happening, why: str, *, by: st
     """Enter the phase that follows: write it down, then start what it asks for. False where nothing follows."""
     operation = record.operation
     rollout = enter(the_rollout(operation), happening, now=stage.time.now(), why=why, by=by)
-    rollout = replace(rollout, **{key: changes.pop(key) for key in ("arms", "said") if key in changes})
+    rollout = replace(rollout, **{key: changes.pop(key) for key in ("arms", "said", "heard") if key in changes})
     moves = rollout.phase in MOVES
     if moves:
         rollout = replace(rollout, move=new_id())
     changes = {"rollout": rollout, "hint": "", "choices": (), **changes}
     if rollout.active:
+        text = in_words(operation, rollout, happening)
+        if moves and happening is Happening.UNTURNED:
+            text = f"not back on {the_plan(operation).stable} yet, tried again in {span(rollout.pause_s)}: {why}"
         said = Step.CONTINUED if happening in _CONTINUING else _STEPS[rollout.phase]
-        record.tell(State.RUNNING, said, in_words(operation, rollout, happening), by=by, **changes)
+        record.tell(State.RUNNING, said, text, by=by, **changes)
     else:
         _end(record, rollout, happening, changes)
     if moves and not rollout.pause_s:
-        start_move(stage, record.operation)
+        _start(stage, record.operation)
     return True
+
+
+def _start(stage: Stage, operation: Operation) -> None:
+    """Start what the record asks for; where that fails `_follow` does it: what is on record has happened."""
+    try:
+        start_move(stage, operation)
+    except MeshbotError as error:
+        log.warning("the move of %s is started a little later: %s", operation.id, error.message)
 
 
 def hold_for_bug(stage: Stage, record: Record, error: MeshbotError) -> None:
@@ -173,7 +204,7 @@ def refuse_beside(stage: Stage, operation: Operation) -> None:
 
 
 def take_over(stage: Stage, operation: Operation, lease: Lease | None) -> None:
-    """End the rollout of the service, for a person's own change is about to take traffic back; first of all, on record.
+    """End the rollout of the service, for a person's own change is about to take traffic back: before that, on record.
 
     Otherwise a step could be written after it.
     """
@@ -199,16 +230,24 @@ def _follow(stage: Stage, record: Record) -> bool:
         return False
     back = rollout.phase is Phase.TURNING_BACK
     if child.state is not State.SUCCEEDED:
-        plan = child.plan if child.plan and may_be_written(child) else record.operation.plan
-        happening = Happening.UNTURNED if back else Happening.UNMOVED
+        written = child.plan if may_be_written(child) else None
+        happening = Happening.UNTURNED if back else Happening.UNSURE if written else Happening.UNMOVED
         told: dict[str, Any] = {"gates": child.gates, "hint": child.hint, "choices": child.choices}
-        return step(stage, record, happening, child.outcome, plan=plan, **told)
+        return step(stage, record, happening, child.outcome, plan=written or record.operation.plan, **told)
     if back:
         return step(stage, record, Happening.TURNED, rollout.why, plan=child.plan)
     plan = child.plan or the_plan(record.operation)
-    route = stage.cluster.reread(plan, record.operation.target)
-    arms = route.arms if route is not None else rollout.arms
-    return step(stage, record, Happening.MOVED, "", plan=plan, arms=arms, gates=())
+    return step(stage, record, Happening.MOVED, "", plan=plan, arms=_arms(stage, record.operation, plan), gates=())
+
+
+def _arms(stage: Stage, operation: Operation, plan: Plan) -> tuple[Arm, ...]:
+    """Return the arms as they are now, or as they were: a route that cannot be read must not stay unwatched."""
+    try:
+        route = stage.cluster.reread(plan, operation.target)
+    except MeshbotError as error:
+        log.warning("%s goes on with the arms it knows: %s", operation.id, error.message)
+        route = None
+    return route.arms if route is not None else the_rollout(operation).arms
 
 
 _CONTINUING = frozenset({Happening.RESUME, Happening.CLEARED})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Held, Refused
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
-from mesh.domain.rollouts import Happening, Phase, after
+from mesh.domain.rollouts import MOST_HEARD, Happening, Phase, after
 from mesh.operations.recording import Record
-from mesh.operations.rollouts import step
+from mesh.operations.rollouts import fresh, step
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_rollout, where
 
@@ -31,7 +33,7 @@ def steer(stage: Stage, record: Record) -> None:
     operation = record.operation
     parent = _heard_before(stage, operation) or _addressed(stage, operation)
     rollout = the_rollout(parent)
-    if rollout.said != operation.id:
+    if operation.id not in rollout.heard:
         happening = SAID[operation.command.verb]
         if after(rollout, happening) is None:
             if rollout.phase is Phase.MOVING:
@@ -46,22 +48,22 @@ def steer(stage: Stage, record: Record) -> None:
             )
         heard = Record(stage, parent, record.lease)
         why = operation.command.reason or f"{operation.command.verb} {operation.id}"
-        step(stage, heard, happening, why, by=operation.actor.user, said=operation.id, gates=rows or parent.gates)
+        words: dict[str, Any] = {"said": operation.id, "heard": (*rollout.heard, operation.id)[-MOST_HEARD:]}
+        step(stage, heard, happening, why, by=operation.actor.user, gates=rows or parent.gates, **words)
         parent = heard.operation
         stage.operations.later(parent.id, seconds=0)
     record.end(State.SUCCEEDED, Step.STEERED, f"{parent.id}: {where(parent)}", plan=parent.plan)
 
 
 def _rows(stage: Stage, parent: Operation) -> tuple[GateResult, ...]:
-    watch = stage.watches.load([parent.id]).get(parent.id)
-    current = watch is not None and watch.since == the_rollout(parent).moved_at
-    return watch.rows if watch and current else ()
+    watch = fresh(parent, stage.watches.load([parent.id]).get(parent.id), now=stage.time.now())
+    return watch.rows if watch else ()
 
 
 def _heard_before(stage: Stage, operation: Operation) -> Operation | None:
     """Return the rollout that has heard this already, when a worker died between its word and ours."""
     found = stage.operations.recent(target=operation.target, count=20)
-    return next((one for one in found if one.rollout and one.rollout.said == operation.id), None)
+    return next((one for one in found if one.rollout and operation.id in one.rollout.heard), None)
 
 
 def _addressed(stage: Stage, operation: Operation) -> Operation:

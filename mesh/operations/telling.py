@@ -9,9 +9,10 @@ from mesh.domain.rollouts import Happening, Phase, Rollout
 
 
 def where(operation: Operation) -> str:
-    """Return `step 2 of 4 (v2 at 25 %), baking`."""
-    rollout = the_rollout(operation)
-    return f"{_position(rollout)} ({the_plan(operation).canary} at {rollout.current.share:g} %), {rollout.phase}"
+    """Return `step 2 of 4 (v2 at 25 %), baking`: the share is what it has, also where the step was not written."""
+    rollout, plan = the_rollout(operation), the_plan(operation)
+    share = plan.canary_share if rollout.moves else rollout.current.share
+    return f"{_position(rollout)} ({plan.canary} at {share:g} %), {rollout.phase}"
 
 
 def in_words(operation: Operation, rollout: Rollout, happening: Happening) -> str:

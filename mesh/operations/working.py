@@ -21,7 +21,7 @@ from mesh.operations import moves, reading, rollouts
 from mesh.operations.authorising import authorise_again
 from mesh.operations.choosing import rollback
 from mesh.operations.judging import judge_plan
-from mesh.operations.patching import Patching, TryLater
+from mesh.operations.patching import Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
 from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.stage import Stage
@@ -131,10 +131,13 @@ class Work:
         """Keep two hands off one set of weights: a rollout's, and a person's."""
         if self.operation.command.rollout:
             self.parent = moves.check_wanted(self.stage, self.operation)
-        elif self.operation.command.goes_back:
-            rollouts.take_over(self.stage, self.operation, self.record.lease)
-        else:
+        elif not self.operation.command.goes_back:
             rollouts.refuse_beside(self.stage, self.operation)
+
+    def _take_over(self) -> None:
+        """End the rollout of the service, now that it is certain that this goes back: a refusal must not end it."""
+        if self.operation.command.goes_back and not self.operation.command.rollout:
+            rollouts.take_over(self.stage, self.operation, self.record.lease)
 
     def _gates(self, plan: Plan, route: Route) -> tuple[GateResult, ...]:
         stage = self.stage
@@ -150,14 +153,25 @@ class Work:
         plan, route = make_plan(self.operation, stage.catalog, stage.cluster, stage.operations)
         self._same_wish(plan)
         if not plan.changes:
+            self._must_count(route)
+            self._take_over()
             self.record.end(State.SUCCEEDED, Step.UNCHANGED, "The weights already are as asked", plan=plan)
             return True
         self._settle_stamped(route)
         now = stage.time.now()
         gates = tuple(replace(row, at=row.at or now) for row in self._gates(plan, route))
         self._judge(plan, gates)
+        self._take_over()
         self.record.tell(State.RUNNING, Step.PATCHING, plan.label, plan=plan, gates=gates)
         return self.patching.send(plan)
+
+    def _must_count(self, route: Route) -> None:
+        """Raise Unavailable where a rollout would take weights for moved that the mesh does not say it took."""
+        if self.parent is not None and (why := unaccepted(route)):
+            raise Unavailable(
+                f"The weights already are as asked, but {why}.",
+                hint="Look at the route's status and at that controller.",
+            )
 
     def _settle_stamped(self, route: Route) -> None:
         """Write down the arrival of another service's change of this object before our stamp covers its trace."""

@@ -1,0 +1,274 @@
+"""Rollouts under attack: doubts that must not end as successes, words and verdicts that are old, two hands at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mesh.domain.catalog import Service
+from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.gates import Limits
+from mesh.domain.operations import State, Step
+from mesh.domain.policy import Policy
+from mesh.domain.rollouts import Happening, Phase
+from mesh.operations import rollouts
+from mesh.operations.looking import look
+from mesh.operations.running import run
+from tests.builders import healthy
+from tests.mesh.operations import test_acceptance as acceptance
+from tests.mesh.operations.bench import HOST, Bench, endpoints, surroundings, virtual_service
+from tests.mesh.operations.test_rollouts import _with, voyage
+from tests.mesh.operations.voyage import Voyage
+
+
+def gateway_voyage() -> Voyage:
+    """A voyage over an HTTPRoute, whose parents must accept what is written."""
+    bench = acceptance.bench()
+    bench.services = (Service("api", stable="api-v1", canary="api-v2", limits=Limits(warm_up_s=0.0)),)
+    bench.weights = lambda name="": acceptance.weights(bench)  # type: ignore[method-assign]
+    return Voyage(bench)
+
+
+def generation(trip: Voyage) -> int:
+    """The generation of its HTTPRoute."""
+    held = trip.bench.cluster.client._held["HTTPRoute", "mesh-demo", "api-route"]
+    return int(held["metadata"]["generation"])
+
+
+def test_traffic_is_not_said_to_be_back_while_the_gateway_refuses_the_weights() -> None:
+    """The second try finds the weights as asked; that they count is for the parents to say."""
+    trip = gateway_voyage()
+    trip.start("canary api 25,50 every 30s")
+    acceptance.speak(trip.bench, generation(trip))
+    trip.look()
+    assert trip.phase is Phase.BAKING
+    trip.bench.metrics.readings["api-v2"] = healthy(success=80.0)
+    for _ in range(10):
+        trip.look()
+        acceptance.speak(trip.bench, generation(trip), accepted=generation(trip) < 3)
+    assert (trip.phase, trip.bench.weights()) == (Phase.TURNING_BACK, [100, 0])
+    acceptance.speak(trip.bench, generation(trip))
+    trip.until(Phase.TURNED_BACK)
+
+
+def test_a_first_step_that_nobody_can_answer_for_is_held_and_watched() -> None:
+    """Its weights are written: that is no refusal, and a canary that turns bad then is turned back."""
+    trip = gateway_voyage()
+    trip.start("canary api 25,50 every 30s")
+    trip.until(Phase.HELD)
+    assert trip.bench.weights() == [75, 25]
+    assert "did not say" in str(trip.operation.rollout and trip.operation.rollout.why)
+    acceptance.speak(trip.bench, generation(trip))
+    trip.bench.metrics.readings["api-v2"] = healthy(success=80.0)
+    trip.until(Phase.TURNING_BACK)
+    assert trip.bench.weights() == [100, 0]
+
+
+def test_nobody_confirms_on_verdicts_of_long_ago() -> None:
+    """The gates passed when they were last looked at; since then nobody looks."""
+    trip = voyage()
+    trip.start("canary api v2 25,confirm,50 every 30s")
+    trip.until(Phase.CONFIRMING)
+    trip.look()
+    trip.bench.time.at += 1800
+    assert trip.say("confirm api").state is State.REFUSED
+    assert (trip.phase, trip.bench.weights()) == (Phase.CONFIRMING, [75, 25])
+
+
+def test_a_step_that_waited_in_the_queue_is_judged_by_what_is_true_now() -> None:
+    """Between the look that let it go and its turn the canary went bad."""
+    trip = voyage()
+    trip.start()
+    trip.look(5)
+    trip.bench.time.at += 5
+    look("demo", trip.bench.stage)
+    assert trip.phase is Phase.MOVING
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    trip.bench.time.at += 110
+    trip.work()
+    assert trip.bench.weights() == [75, 25]
+    trip.until(Phase.TURNED_BACK)
+
+
+def test_an_undo_that_is_refused_ends_no_rollout() -> None:
+    """Nothing was changed, so the canary is still watched."""
+    trip = voyage()
+    first = trip.bench.do("promote api 20")
+    trip.bench.do("promote api 21")
+    trip.start()
+    assert trip.say(f"undo {first.id}").state is State.REFUSED
+    assert trip.phase is Phase.BAKING
+
+
+def test_a_rollback_that_is_refused_does_not_end_the_one_that_is_tried_again() -> None:
+    """Stable comes back a minute later, and then traffic goes there."""
+    trip = voyage()
+    trip.start()
+    slices = trip.bench.cluster.client
+    slices.put(endpoints("api", [("api-v1-0", "v1", False), ("api-v2-0", "v2", True)]))
+    trip.bench.metrics.readings["v2"] = healthy(success=80.0)
+    trip.until(Phase.TURNING_BACK)
+    assert trip.say("rollback api").state is State.REFUSED
+    slices.put(endpoints("api", [("api-v1-0", "v1", True), ("api-v2-0", "v2", True)]))
+    trip.until(Phase.TURNED_BACK)
+    assert trip.bench.weights() == [100, 0]
+
+
+def test_a_step_whose_route_cannot_be_read_any_more_is_watched_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights are written and verified; that the arms cannot be read anew leaves nobody unwatched."""
+    trip = voyage()
+    trip.start()
+    trip.look(5)
+    real = trip.bench.cluster.reread
+    follow = rollouts._follow
+
+    def blindly(*args: Any) -> bool:
+        def refuse(*_: object) -> None:
+            raise Refused("meshbot may not get virtualservices")
+
+        trip.bench.cluster.reread = refuse  # type: ignore[method-assign, assignment]
+        try:
+            return follow(*args)
+        finally:
+            trip.bench.cluster.reread = real  # type: ignore[method-assign]
+
+    monkeypatch.setattr("mesh.operations.rollouts._follow", blindly)
+    trip.look(3)
+    assert (trip.phase, trip.bench.weights()) == (Phase.BAKING, [50, 50])
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    trip.until(Phase.TURNED_BACK)
+
+
+def test_a_canary_that_could_not_be_turned_back_is_not_begun() -> None:
+    """Of three arms nobody said which is stable."""
+    route, rule, *rest = virtual_service(), *surroundings()
+    route["spec"]["http"][0]["route"].append({"destination": {"host": HOST, "subset": "v3"}, "weight": 40})
+    rule["spec"]["subsets"].append({"name": "v3", "labels": {"version": "v3"}})
+    bench = Bench(objects=[route, rule, *rest], services=(Service("api", limits=Limits(warm_up_s=0.0)),))
+    bench.metrics.readings["v3"] = healthy()
+    refused = Voyage(bench).start()
+    assert refused.state is State.REFUSED
+    assert "stable" in refused.outcome
+    assert bench.weights() == [90, 10, 40]
+
+
+def test_a_rollout_knows_where_it_goes_back_to() -> None:
+    """Somebody else moved traffic off a canary that had everything; who is stable is then unclear, but not to it."""
+    trip = Voyage(Bench(services=(Service("api", limits=Limits(warm_up_s=0.0)),)))
+    trip.start("canary api v2 50,100 every 30s")
+    while trip.bench.weights() != [0, 100] or trip.phase is not Phase.BAKING:
+        trip.look()
+    trip.bench.cluster.client.put(_with(trip.bench, 40, 60))
+    trip.look()
+    trip.say("abort api")
+    trip.until(Phase.ABORTED)
+    assert trip.bench.weights() == [100, 0]
+
+
+def test_weights_that_somebody_else_writes_while_it_is_held_are_drift_as_well() -> None:
+    """Who resumes must have been told of them."""
+    trip = voyage()
+    trip.start()
+    trip.bench.metrics.readings["v2"] = healthy(requests=0.0)
+    trip.until(Phase.HELD, looks=200)
+    trip.bench.cluster.client.put(_with(trip.bench, 0, 100))
+    trip.look(3)
+    assert trip.operation.rollout
+    assert trip.operation.rollout.cause is Happening.DRIFTED
+    assert trip.steps().count("held") == 2
+
+
+def test_a_rollout_whose_route_is_gone_is_not_completed() -> None:
+    """Nobody is told that the canary has everything when no route says so."""
+    trip = voyage()
+    trip.start("canary api v2 50,100 every 30s")
+    while trip.bench.weights() != [0, 100] or trip.phase is not Phase.BAKING:
+        trip.look()
+    trip.bench.cluster.client.remove("VirtualService", "mesh-demo", "api-vs")
+    trip.note = lambda: None  # type: ignore[method-assign]
+    trip.until(Phase.HELD)
+    assert "gone" in str(trip.operation.rollout and trip.operation.rollout.why)
+
+
+def test_a_last_step_that_was_not_written_is_still_compared_with_stable() -> None:
+    """The canary has half, and is slower than stable under every limit: that is found, and told as half."""
+    trip = voyage()
+    trip.start("canary api v2 50,100 every 30s")
+    trip.look(3)
+    policy, trip.bench.policy = trip.bench.policy, Policy()
+    trip.until(Phase.HELD)
+    trip.bench.policy = policy
+    assert "v2 at 50 %" in trip.bench.do("status api").statuses[0].rollout
+    trip.bench.metrics.readings["v2"] = healthy(p99_ms=400.0)
+    trip.until(Phase.TURNED_BACK)
+
+
+def test_a_word_is_heard_once_though_others_were_said_before_its_worker_came_back() -> None:
+    """The worker of a `skip` dies between the rollout's record and its own; meanwhile others pause and resume."""
+    trip = voyage()
+    trip.start("canary api v2 25,50,75,100 every 1h")
+    trip.look()
+    skip, real = trip.bench.ask("skip api"), trip.bench.operations.commit
+
+    def dying(operation: Any, *args: Any, **more: Any) -> Any:
+        if operation.id == skip.id and operation.done:
+            raise KeyboardInterrupt
+        return real(operation, *args, **more)
+
+    trip.bench.operations.commit = dying  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        run(skip.id, trip.bench.stage)
+    trip.bench.operations.commit = real  # type: ignore[method-assign]
+    trip.bench.operations.later(skip.id, seconds=7)
+    trip.say("pause api")
+    trip.say("resume api")
+    trip.bench.time.at += 7
+    trip.work()
+    assert trip.bench.operations.get(skip.id).state is State.SUCCEEDED
+    assert trip.bench.weights() == [50, 50]
+
+
+@pytest.mark.parametrize("text", ["", "abort api"], ids=["begin", "abort"])
+def test_a_store_that_hiccups_after_the_record_was_written_makes_no_failure_of_it(text: str) -> None:
+    """What is on record goes on; nobody is told that nothing was started."""
+    trip = voyage()
+    real = trip.bench.operations.receive
+
+    def hiccup(operation: Any, **more: Any) -> Any:
+        if operation.command.rollout:
+            trip.bench.operations.receive = real  # type: ignore[method-assign]
+            raise Unavailable("Redis did not answer, so nothing was started.")
+        return real(operation, **more)
+
+    if text:
+        trip.start()
+    trip.bench.operations.receive = hiccup  # type: ignore[method-assign]
+    said = trip.say(text) if text else trip.start()
+    assert said.state is not State.FAILED
+    trip.look()
+    assert trip.bench.weights() == ([100, 0] if text else [75, 25])
+
+
+def test_people_are_told_why_traffic_is_not_back_yet() -> None:
+    """Each try says what kept it, not once more why traffic goes back."""
+    trip = voyage()
+    trip.start()
+    trip.bench.cluster.client.put(endpoints("api", [("api-v1-0", "v1", False), ("api-v2-0", "v2", True)]))
+    trip.bench.metrics.readings["v2"] = healthy(success=80.0)
+    trip.until(Phase.TURNING_BACK)
+    trip.look(3)
+    last = trip.operation.story[-1]
+    assert last.step is Step.TURNING_BACK
+    assert "not back on v1 yet" in last.text
+    assert "no ready endpoint" in last.text
+
+
+def test_steps_that_the_weights_cannot_show_are_refused_at_the_start() -> None:
+    """Of ten parts nobody gets 25 %: that is told before the canary has anything more."""
+    trip = voyage()
+    trip.bench.cluster.client.put(virtual_service(9, 1))
+    refused = trip.start("canary api v2 20,25,100 every 30s")
+    assert refused.state is State.REFUSED
+    assert "25 %" in refused.outcome
+    assert trip.bench.weights() == [9, 1]
