@@ -49,7 +49,7 @@ class Phase(StrEnum):
 
 ACTIVE = frozenset({Phase.MOVING, Phase.BAKING, Phase.CONFIRMING, Phase.PAUSED, Phase.HELD, Phase.TURNING_BACK})
 WATCHED = frozenset({Phase.BAKING, Phase.CONFIRMING, Phase.PAUSED, Phase.HELD})
-"""Phases in which the canary has traffic and is judged at each look."""
+"""Phases in which nothing is written, and the canary has traffic."""
 MOVES = frozenset({Phase.MOVING, Phase.TURNING_BACK})
 """Phases in which an operation of its own writes weights."""
 
@@ -113,7 +113,7 @@ class Rollout:
     entered_at: float = 0.0
     """When the phase began: Unix time in seconds."""
     moved_at: float = 0.0
-    """When the weights of the current step were read back; 0 until then."""
+    """When the weights that the canary has were read back; 0 until the first."""
     move: str = ""
     """Id of the operation that writes, or wrote, the weights of the current step, or brings traffic back."""
     tries: int = 0
@@ -149,6 +149,11 @@ class Rollout:
     def active(self) -> bool:
         """True until it has ended."""
         return self.phase in ACTIVE
+
+    @property
+    def watched(self) -> bool:
+        """True while the canary has traffic and is judged at each look, also while a step waits to be written."""
+        return self.phase in WATCHED or (self.phase is Phase.MOVING and bool(self.moves))
 
     @property
     def pause_s(self) -> float:
@@ -228,7 +233,7 @@ def enter(rollout: Rollout, happening: Happening, *, now: float, why: str = "", 
         phase=phase,
         at=rollout.at + (phase is Phase.MOVING and happening in _ONWARD),
         entered_at=now,
-        moved_at=_moved_at(rollout, happening, phase, now),
+        moved_at=_moved_at(rollout, happening, now),
         move="" if phase in MOVES else rollout.move,
         tries=rollout.tries + 1 if happening is Happening.UNTURNED else 0,
         ending=_ending(rollout, happening, phase),
@@ -237,11 +242,9 @@ def enter(rollout: Rollout, happening: Happening, *, now: float, why: str = "", 
     )
 
 
-def _moved_at(rollout: Rollout, happening: Happening, phase: Phase, now: float) -> float:
+def _moved_at(rollout: Rollout, happening: Happening, now: float) -> float:
     """Return since when the weights stand; what was cleared has to prove itself for a whole bake again."""
-    if happening in _WRITTEN or happening is Happening.CLEARED:
-        return now
-    return 0.0 if phase is Phase.MOVING else rollout.moved_at
+    return now if happening in _WRITTEN or happening is Happening.CLEARED else rollout.moved_at
 
 
 def _ending(rollout: Rollout, happening: Happening, phase: Phase) -> Phase | None:
@@ -274,6 +277,11 @@ def _onward(rollout: Rollout) -> Phase:
 
 def _on_failure(rollout: Rollout) -> Phase:
     return Phase.TURNING_BACK if rollout.strategy.on_failure == "rollback" else Phase.HELD
+
+
+def _moving_and_worse(rollout: Rollout) -> Phase | None:
+    """Turn back at once, though a step waits to be written; before the first one the canary has nothing."""
+    return _on_failure(rollout) if rollout.moves else None
 
 
 def _otherwise(rollout: Rollout) -> Phase:
@@ -328,6 +336,7 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
         Happening.MOVED: Phase.BAKING,
         Happening.UNMOVED: _first_or_held,
         Happening.UNSURE: Phase.HELD,
+        Happening.WORSE: _moving_and_worse,
         **_ALWAYS,
     },
     Phase.BAKING: {

@@ -15,7 +15,7 @@ from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
 from mesh.domain.points import Point
-from mesh.domain.rollouts import MOVES, WATCHED
+from mesh.domain.rollouts import MOVES
 from mesh.domain.routes import Weights
 from mesh.domain.trials import Pair, Tick, Trial, judge_blind, judge_trial, observe
 from mesh.operations.judging import blindness, judge_custom
@@ -49,7 +49,7 @@ def look(cluster: str, stage: Stage) -> Looked:
     Any number of these may run at once: one of them counts. Raises Unavailable when the store does not answer.
     """
     active = stage.watches.active(cluster)
-    judged = _judged(cluster, stage, [one for one in active if the_rollout(one).phase in WATCHED])
+    judged = _judged(cluster, stage, [one for one in active if the_rollout(one).watched])
     moving = [one for one in active if the_rollout(one).phase in MOVES]
     now = stage.time.now()
     due = [one for one in judged if one.suspect or is_due(one.operation, one.watch, now=now)]

@@ -13,7 +13,6 @@ from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase
 from mesh.domain.routes import Route
 from mesh.operations import facts
 from mesh.operations.judging import judge_endpoints, judge_plan
-from mesh.operations.receiving import PATIENCE_S
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_plan, the_rollout
 
@@ -33,7 +32,7 @@ def start_move(stage: Stage, parent: Operation) -> None:
         created_at=now,
         groups=parent.groups,
         story=(Event(Step.QUEUED, now),),
-        deadline=now + PATIENCE_S,
+        # No deadline: its rollout is under way for people to see, and what comes late is judged anew.
     )
     name = f"{parent.id} {child.id}"
     stage.operations.receive(child, dedupe=name, intent=name, facts=facts.of_event(child, child.story[0]))

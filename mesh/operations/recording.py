@@ -131,3 +131,12 @@ class Record:
             self.operation = self._stage.operations.commit(operation, entries, lease=self.lease)
         except (LostLease, Conflict, Unavailable) as error:
             raise LeftToTheNext(error.message) from error
+
+
+def incident(operation: Operation, error: Exception) -> MeshbotError:
+    """Put a bug into the log, and return the words that people get for it."""
+    log.error("a bug stopped %s", operation.id, exc_info=error)
+    return MeshbotError(
+        f"A bug in meshbot stopped this operation ({type(error).__name__}).",
+        hint=f"Look at /mesh status {operation.target.service}; the worker's log has the details under {operation.id}.",
+    )

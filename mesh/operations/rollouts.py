@@ -24,7 +24,7 @@ from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift, promotion, start_move
 from mesh.operations.naming import new_id
 from mesh.operations.planning import make_plan
-from mesh.operations.recording import LeftToTheNext, Record
+from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.stage import Stage
 from mesh.operations.telling import in_words, step_in_words, the_plan, the_rollout, where
 from mesh.operations.undoing import may_be_written
@@ -99,8 +99,10 @@ def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool 
     Raises Unavailable when a part does not answer: nothing was changed then.
     """
     rollout = the_rollout(record.operation)
-    if rollout.phase in MOVES:
-        return _follow(stage, record)
+    if rollout.phase in MOVES and _follow(stage, record):
+        return True
+    if not rollout.watched:
+        return False
     if suspect and after(rollout, Happening.DRIFTED) and (why := drift(stage, record.operation)):
         return step(stage, record, Happening.DRIFTED, why)
     found = _due(record.operation, watch, now=stage.time.now())
@@ -120,18 +122,28 @@ def advance_alone(stage: Stage, operation: Operation, *, watch: Watch | None, su
             if lease is None:
                 return False
             record = Record(stage, stage.operations.get(operation.id), lease)
-            taken = record.operation.active_rollout and advance(stage, record, watch=watch, suspect=suspect)
+            taken = advance_or_hold(stage, record, watch=watch, suspect=suspect)
         if taken:
             stage.operations.later(operation.id, seconds=0)
     except (LeftToTheNext, MeshbotError) as error:
         log.warning("%s is looked at again: %s", operation.id, error.message)
         return False
-    except Exception:
-        # Its own job meets the same bug, holds it and tells people; the others of this look must not wait for that.
-        log.exception("a bug kept %s from going on", operation.id)
-        stage.operations.later(operation.id, seconds=0)
-        return False
     return taken
+
+
+def advance_or_hold(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool = False) -> bool:
+    """Advance a rollout that has not ended; a bug holds it and is told to people, and is nobody else's trouble."""
+    if not record.operation.active_rollout:
+        return False
+    try:
+        return advance(stage, record, watch=watch, suspect=suspect)
+    except (LeftToTheNext, MeshbotError):
+        raise
+    except Exception as error:  # noqa: BLE001 (a bug must be told and not be tried for ever)
+        why = incident(record.operation, error).message.removesuffix(".")
+        held = after(the_rollout(record.operation), Happening.BROKEN) is not None
+        # What is on its way back is tried again.
+        return held and step(stage, record, Happening.BROKEN, why)
 
 
 def fresh(operation: Operation, watch: Watch | None, *, now: float) -> Watch | None:
@@ -179,12 +191,6 @@ def _start(stage: Stage, operation: Operation) -> None:
         start_move(stage, operation)
     except MeshbotError as error:
         log.warning("the move of %s is started a little later: %s", operation.id, error.message)
-
-
-def hold_for_bug(stage: Stage, record: Record, error: MeshbotError) -> None:
-    """Hold a rollout that a bug keeps from going on, and tell people; what is on its way back is tried again."""
-    if after(the_rollout(record.operation), Happening.BROKEN):
-        step(stage, record, Happening.BROKEN, error.message.removesuffix("."))
 
 
 def refuse_beside(stage: Stage, operation: Operation) -> None:

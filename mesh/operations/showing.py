@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mesh.domain.operations import Operation
-from mesh.domain.rollouts import MOVES, WATCHED
+from mesh.domain.rollouts import MOVES
 from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
 from mesh.ports import Watch
@@ -57,6 +57,6 @@ def _pace(operation: Operation, watch: Watch | None) -> float:
 def _with_rows(operation: Operation, watch: Watch | None) -> Operation:
     """Return the operation with the verdicts of the last look, where they are about the step it is at."""
     rollout = operation.rollout
-    if watch is None or rollout is None or rollout.phase not in WATCHED or watch.since != rollout.moved_at:
+    if watch is None or rollout is None or not rollout.watched or watch.since != rollout.moved_at:
         return operation
     return replace(operation, gates=watch.rows)

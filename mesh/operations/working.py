@@ -23,7 +23,7 @@ from mesh.operations.choosing import rollback
 from mesh.operations.judging import judge_plan
 from mesh.operations.patching import Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
-from mesh.operations.recording import LeftToTheNext, Record
+from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.stage import Stage
 from mesh.operations.steering import steer
 from mesh.operations.undoing import may_be_written
@@ -118,14 +118,12 @@ class Work:
         )
 
     def _advance(self) -> None:
-        """Take a rollout one transition further; trouble leaves it where it is, and a bug is told to people."""
+        """Take a rollout one transition further; trouble leaves it where it is."""
         try:
             watch = self.stage.watches.load([self.operation.id]).get(self.operation.id)
-            rollouts.advance(self.stage, self.record, watch=watch)
-        except (LeftToTheNext, MeshbotError) as error:
+            rollouts.advance_or_hold(self.stage, self.record, watch=watch)
+        except MeshbotError as error:
             raise LeftToTheNext(error.message) from error
-        except Exception as error:  # noqa: BLE001 (a bug must be told and not be tried for ever)
-            rollouts.hold_for_bug(self.stage, self.record, _incident(self.operation, error))
 
     def _make_way(self) -> None:
         """Keep two hands off one set of weights: a rollout's, and a person's."""
@@ -251,7 +249,7 @@ class Work:
         except MeshbotError as error:
             self.record.fail(State.FAILED, Step.FAILED, error)
         except Exception as error:  # noqa: BLE001 (a bug must end the operation and be told, not be tried for ever)
-            self.record.fail(State.FAILED, Step.FAILED, _incident(self.operation, error))
+            self.record.fail(State.FAILED, Step.FAILED, incident(self.operation, error))
 
     def _later(self, error: TryLater) -> None:
         sent = next(event.at for event in reversed(self.operation.story) if event.step is Step.PATCHING)
@@ -285,11 +283,3 @@ def _remedy(gates: tuple[GateResult, ...]) -> str:
     if any(row.value is not None or "no traffic" in row.why for row in measured):
         return "Wait for more traffic, then repeat."
     return "See that the metrics server is there and answers (meshbot doctor), then repeat."
-
-
-def _incident(operation: Operation, error: Exception) -> MeshbotError:
-    log.error("a bug stopped %s", operation.id, exc_info=error)
-    return MeshbotError(
-        f"A bug in meshbot stopped this operation ({type(error).__name__}).",
-        hint=f"Look at /mesh status {operation.target.service}; the worker's log has the details under {operation.id}.",
-    )

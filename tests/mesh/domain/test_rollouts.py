@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.domain.gates import GateResult, Verdict
-from mesh.domain.rollouts import ACTIVE, MOST_TRIES, TRANSITIONS, Happening, Phase, Rollout, after, due, enter
+from mesh.domain.rollouts import ACTIVE, MOST_TRIES, TRANSITIONS, Happening, Move, Phase, Rollout, after, due, enter
 from mesh.domain.strategies import OnFailure, Otherwise, RolloutStep, Strategy
 
 ENDS = [phase for phase in Phase if phase not in ACTIVE]
@@ -157,6 +157,7 @@ def test_a_first_step_that_was_refused_ends_it_and_a_later_one_holds_it() -> Non
         (rollout(Phase.HELD, cause=Happening.BLIND), [row(Verdict.FAIL)], 1030.0, Happening.WORSE),
         (rollout(Phase.HELD, cause=Happening.DRIFTED), [row()], 4600.0, Happening.LATE),
         (rollout(Phase.MOVING), [row(Verdict.FAIL)], 1061.0, None),
+        (rollout(Phase.MOVING, moves=(Move(1000.0, 5.0),)), [row(Verdict.FAIL)], 1061.0, Happening.WORSE),
     ],
 )
 def test_what_is_due(one: Rollout, rows: list[GateResult], now: float, expected: Happening | None) -> None:
@@ -190,10 +191,10 @@ def test_a_paused_rollout_goes_on_where_it_was() -> None:
 
 
 def test_a_held_step_is_written_again_when_people_resume() -> None:
-    """The weights may be somebody else's by then: the same stage is moved to once more."""
+    """The weights may be somebody else's by then: the same step is moved to once more."""
     held = enter(rollout(at=1), Happening.DRIFTED, now=1050.0)
     resumed = enter(held, Happening.RESUME, now=1055.0)
-    assert (resumed.phase, resumed.at, resumed.moved_at) == (Phase.MOVING, 1, 0.0)
+    assert (resumed.phase, resumed.at) == (Phase.MOVING, 1)
 
 
 def test_only_what_nobody_could_decide_can_be_skipped_while_held() -> None:

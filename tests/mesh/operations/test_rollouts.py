@@ -389,3 +389,37 @@ def test_a_bug_in_judging_one_rollout_blinds_no_other(monkeypatch: pytest.Monkey
     assert look("demo", trip.bench.stage).rollouts == 0
     trip.until(Phase.HELD, looks=300)
     assert trip.bench.weights() == [75, 25]
+
+
+def test_a_canary_is_watched_while_its_next_step_waits_to_be_written() -> None:
+    """A step that hangs in a queue blinds nobody: what fails meanwhile is turned back, and the step is not written."""
+    trip = voyage()
+    trip.start()
+    trip.look(5)
+    trip.bench.time.at += 5
+    look("demo", trip.bench.stage)
+    waiting = trip.phase
+    trip.bench.metrics.readings["v2"] = healthy(success=80.0)
+    for _ in range(3):
+        trip.bench.time.at += 5
+        look("demo", trip.bench.stage)
+    assert (waiting, trip.phase) == (Phase.MOVING, Phase.TURNING_BACK)
+    trip.work()
+    trip.until(Phase.TURNED_BACK)
+    assert [50, 50] not in trip.weights
+
+
+def test_a_bug_in_reading_the_route_holds_the_rollout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug that only a look meets is told as well."""
+    trip = voyage()
+    trip.start()
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("mesh.operations.rollouts.drift", broken)
+    trip.bench.cluster.client.put(_with(trip.bench, 60, 40))
+    trip.look()
+    assert trip.phase is Phase.HELD
+    assert trip.operation.rollout
+    assert trip.operation.rollout.cause is Happening.BROKEN
