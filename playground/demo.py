@@ -29,8 +29,8 @@ PATIENCE_S = 40.0
 """Longest wait for one command: a gate window, a worker's restart and some."""
 ROLLOUT_PATIENCE_S = 900.0
 """Longest wait for a rollout: its bakes, and as long again for gates that cannot decide."""
-FIRST_SAMPLES = 6
-"""Scrapes, one a second, until the demo's gates have enough requests to decide."""
+DECIDABLE_S = 12
+"""Age of the first scrape when the demo's gates can decide: their window, the lag of the samples, and one scrape."""
 
 
 @click.command()
@@ -79,6 +79,8 @@ def _serve(world: World) -> None:
     click.echo(f"\nOpen {world.slack_url} and type /mesh promote api 50. Ctrl-C ends everything.")
     if world.prometheus is None:
         click.echo("There is no Prometheus here, so every gate will answer: unknown.")
+    else:
+        click.echo(f"Gates can decide in about {DECIDABLE_S} s, when Prometheus has seen enough traffic.")
     while True:
         ended = [child for child in world.children.values() if not child.running]
         if ended:
@@ -112,10 +114,9 @@ def _ids(person: str, channel: str) -> tuple[str, str]:
 
 
 def _await_metrics(world: World) -> None:
-    """Wait for the first scrapes: before them every gate is unknown, which is right but not what a demo is for."""
+    """Wait for a whole window of samples: before it gates are unknown, which is right but not what a demo is for."""
     if world.prometheus is not None:
-        world.prometheus.wait_until_scraped("sidecars")
-        time.sleep(FIRST_SAMPLES)
+        world.prometheus.wait_until_scraped("sidecars", DECIDABLE_S + 20, since_s=DECIDABLE_S)
 
 
 class _Watcher:

@@ -148,9 +148,13 @@ class PrometheusServer(_Server):
         self._config.write_text(json.dumps(self._settings, indent=2))
         return super().start()
 
-    def wait_until_scraped(self, job: str, timeout_s: float = 20) -> None:
-        """Return once a scrape of `job` succeeded; TimeoutError after `timeout_s` seconds."""
-        query = urllib.parse.urlencode({"query": f"up{{job={json.dumps(job)}}} == 1"})
+    def wait_until_scraped(self, job: str, timeout_s: float = 20, *, since_s: int = 0) -> None:
+        """Return once a scrape of `job` succeeded, `since_s` seconds ago or earlier; TimeoutError after `timeout_s`.
+
+        Gates count what happened between two scrapes, so they can decide a window after the first one at the earliest.
+        """
+        offset = f" offset {since_s}s" if since_s else ""
+        query = urllib.parse.urlencode({"query": f"up{{job={json.dumps(job)}}}{offset} == 1"})
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             body = _get(f"{self.url}/api/v1/query?{query}")

@@ -27,10 +27,10 @@ from mesh.domain.operations import Operation, Origin, State
 from mesh.domain.plans import Roles, plan
 from mesh.domain.policy import Actor
 from mesh.domain.rollouts import Move, Phase, Rollout
-from mesh.domain.rollouts import RolloutStep as Step
+from mesh.domain.strategies import RolloutStep as Step
 from mesh.domain.strategies import Strategy
 from mesh.operations.looking import Looked, look
-from mesh.operations.stage import RolloutStep
+from mesh.operations.stage import Stage
 from playground.processes import Child
 from playground.servers import PrometheusServer, RedisServer
 from playground.serving import free_port
@@ -49,7 +49,7 @@ LOOK_S = 5.0
 LOOKS = 12
 ROLLOUTS = 1000
 NAMESPACES = 20
-RPS = {"v1": 19.0, "v2": 1.0}
+RPS = {"v1": 190.0, "v2": 10.0}
 """Requests per second of each arm of each service; one in a thousand fails."""
 BOUNDS = (0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1e3, 2.5e3, 5e3, 1e4, 3e4, 6e4, 3e5, 6e5, 1.8e6, 3.6e6, math.inf)
 """The buckets of istio-proxy; all requests take between 25 and 50 ms."""
@@ -183,10 +183,10 @@ def queries_seen(prometheus_url: str) -> int:
     return sum(int(float(line.rpartition(" ")[2])) for line in counted)
 
 
-def make_stage(redis_url: str, prometheus_url: str, count: int) -> RolloutStep:
+def make_stage(redis_url: str, prometheus_url: str, count: int) -> Stage:
     """Return what the watch worker has, with the cluster in memory, and the rollouts begun."""
     client, now = patient(redis_url), SystemTime()
-    server = MetricsServer((prometheus_url,), timeout_s=3.0)
+    server = MetricsServer((prometheus_url,))
     catalog = Catalog((Cluster("demo", prometheus=server),), look_s=LOOK_S)
     operations = RedisOperations(client, now, enqueue=JobQueue(client).enqueue)
     for target in targets(count):
@@ -194,7 +194,7 @@ def make_stage(redis_url: str, prometheus_url: str, count: int) -> RolloutStep:
         plain = replace(wish, state=State.QUEUED, rollout=None, plan=None)
         received = operations.receive(plain, dedupe=wish.id, intent=wish.id, facts={}).operation
         operations.commit(replace(wish, revision=received.revision))
-    return RolloutStep(
+    return Stage(
         catalog=catalog,
         operations=operations,
         locks=RedisLocks(client),
@@ -222,7 +222,7 @@ class Taken:
     trips: int
 
 
-def take(stage: RolloutStep, prometheus_url: str) -> Taken:
+def take(stage: Stage, prometheus_url: str) -> Taken:
     """Take one look and measure it."""
     before, trips = queries_seen(prometheus_url), Trips()
     with trips.counted():
@@ -232,7 +232,7 @@ def take(stage: RolloutStep, prometheus_url: str) -> Taken:
     return Taken(found, seconds, cpu, queries_seen(prometheus_url) - before, trips.count)
 
 
-def run(stage: RolloutStep, prometheus_url: str, looks: int) -> list[Taken]:
+def run(stage: Stage, prometheus_url: str, looks: int) -> list[Taken]:
     """Take looks, one each `LOOK_S`, and print each."""
     say(f"{'look':>4} {'rollouts':>8} {'unknown':>8} {'seconds':>8} {'CPU s':>6} {'queries':>8} {'round trips':>11}")
     taken = []

@@ -195,9 +195,13 @@ class District(Town):
         with self._typing:
             return super().answer(text, user, channel)
 
-    def begin(self, service: str, words: str = "") -> str:
-        """Ask for a rollout and return its id. Each in the next channel: Slack takes one message a second of each."""
-        return operation_in(self.answer(f"/mesh canary {service} {words}".strip(), channel=next(self._channels)))
+    def begin(self, service: str, words: str = "", *, channel: str = "") -> str:
+        """Ask for a rollout and return its id.
+
+        Without `channel` each in the next one: Slack takes one message a second of each.
+        """
+        text = f"/mesh canary {service} {words}".strip()
+        return operation_in(self.answer(text, channel=channel or next(self._channels)))
 
     def canary(self, service: str, words: str = "") -> str:
         """Begin a rollout and return its id once its first step is written."""
@@ -267,21 +271,24 @@ class District(Town):
 
     def steps_on_record(self, operation_id: str) -> list[float]:
         """The shares that the audit log says the rollout's own operations had verified, in order."""
-        entries = [entry.facts for entry in RedisAuditLog(self._redis).entries()]
-        steps = [
-            entry for entry in entries if entry["operation"] == operation_id and entry.get("phase") == Phase.MOVING
-        ]
-        moves = {entry["move"]: entry["share"] for entry in steps}
+        entries = self._audited()
+        moves = {entry["move"]: entry["share"] for entry in entries if _is_step(entry, operation_id)}
         done = [entry["operation"] for entry in entries if entry["step"] == "verified"]
         return [moves[move] for move in done if move in moves]
 
-    def errors_seen(self, service: str) -> float:
-        """Failed requests of v2 that Prometheus knows of, since it began."""
-        selector = f'reporter="source",destination_service_name="{service}",response_code=~"5.*"'
-        query = f"sum(istio_requests_total{{{selector}}})"
+    def moves_on_record(self, operation_id: str) -> list[str]:
+        """The ids of the operations that wrote the rollout's steps, in order."""
+        return list(dict.fromkeys(entry["move"] for entry in self._audited() if _is_step(entry, operation_id)))
+
+    def failing(self) -> list[str]:
+        """The services of which Prometheus knows a failed request."""
+        query = 'sum by (destination_service_name) (istio_requests_total{response_code=~"5.*"}) > 0'
         assert self.world.prometheus is not None
         found = call("GET", f"{self.world.prometheus.url}/api/v1/query?{urlencode({'query': query})}")
-        return sum(float(sample["value"][1]) for sample in found["data"]["result"])
+        return [sample["metric"]["destination_service_name"] for sample in found["data"]["result"]]
+
+    def _audited(self) -> list[dict[str, Any]]:
+        return [entry.facts for entry in RedisAuditLog(self._redis).entries()]
 
     def _has(self, operation_id: str, action: str) -> bool:
         blocks = self._message(operation_id)["blocks"]
@@ -291,3 +298,7 @@ class District(Town):
         place = self.operations.get(operation_id).card
         assert place, f"{operation_id} has no card"
         return self.world.slack.wait_for(lambda m: (m["channel"], m["ts"]) == (place.channel, place.ts))
+
+
+def _is_step(entry: Mapping[str, Any], operation_id: str) -> bool:
+    return entry["operation"] == operation_id and entry.get("phase") == Phase.MOVING

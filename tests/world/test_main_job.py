@@ -99,7 +99,8 @@ def test_a_stopped_prometheus_is_unknown(istio: Town) -> None:
     finally:
         istio.world.prometheus.resume()
     assert held.state is State.REFUSED
-    assert {row.verdict for row in held.gates if row.name != "ready"} == {"unknown"}
+    # How fast the whole service fails is asked now and then, not each time.
+    assert {row.verdict for row in held.gates if row.name not in ("ready", "incident")} == {"unknown"}
     assert "unknown" in istio.card(held)
     assert "Prometheus" in held.outcome
 

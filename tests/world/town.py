@@ -117,7 +117,7 @@ class Town:
     def await_gates(self, canary: str) -> None:
         """Wait until the canary's traffic is enough to be judged, and good: errors of an earlier test are forgotten."""
         assert self.world.prometheus is not None
-        self.world.prometheus.wait_until_scraped("sidecars")
+        until(lambda: self._is_timed(canary), "the canary's latency was not known", timeout_s=40)
         until(lambda: self._requests(canary) > 60, "the canary had no traffic", timeout_s=40)
         bad = ('response_code=~"5.*"', 'classification="failure"')
         until(lambda: self._requests(canary, *bad) < 0.5, "the canary did not recover", timeout_s=40)
@@ -136,6 +136,16 @@ class Town:
         """The answers to all PATCH requests since the last reset; 0 for a closed socket."""
         seen = call("GET", f"{self.world.cluster_url}/_playground/requests")["requests"]
         return [request["status"] for request in seen if request["method"] == "PATCH"]
+
+    def _is_timed(self, canary: str) -> bool:
+        """Tell whether the canary's histogram is as old as the gates' window, the lag of samples, and one scrape."""
+        histograms = (
+            f'istio_request_duration_milliseconds_bucket{{destination_workload=~".*{canary}"}} offset 17s',
+            f'response_latency_ms_bucket{{deployment=~".*{canary}"}} offset 17s',
+        )
+        assert self.world.prometheus is not None
+        query = urlencode({"query": f"count({' or '.join(histograms)})"})
+        return bool(call("GET", f"{self.world.prometheus.url}/api/v1/query?{query}")["data"]["result"])
 
     def _requests(self, canary: str, *only: str) -> float:
         """Requests of the canary's workload in the gates' window, by whichever mesh reports them."""
