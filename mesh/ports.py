@@ -191,6 +191,9 @@ class Watches(Protocol):
         now on. All or nothing, so that no request is counted twice; Conflict when another look was saved since then.
         """
 
+    def hurry(self, cluster: str) -> None:
+        """Ask for the next look of the cluster to come within about a second, not at its time; soon forgotten."""
+
     def points(self, operation_id: str) -> list[Point]:
         """Return the points of a rollout's chart, oldest first; old ones are thinned out, so there are never many."""
 

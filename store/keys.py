@@ -72,6 +72,11 @@ def looked(cluster: str) -> str:
     return f"meshbot:looked:{cluster}"
 
 
+def hurry(cluster: str) -> str:
+    """Return the key that is there while a cluster is looked at more often."""
+    return f"meshbot:hurry:{cluster}"
+
+
 def watch(operation_id: str) -> str:
     """Return the key of what looks know of a rollout."""
     return WATCH + operation_id

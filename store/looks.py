@@ -14,6 +14,9 @@ from store.jobs import WATCH
 WAITING_EACH = 2
 """How many looks of each cluster may wait: more are left of a time when nobody took them, and are worth nothing."""
 
+QUICK_S = 1.0
+"""How often a cluster in a hurry is looked at, in seconds."""
+
 
 class EnqueueLook(Protocol):
     """How a look gets to the worker that looks; see `store.jobs.JobQueue.look`."""
@@ -23,33 +26,38 @@ class EnqueueLook(Protocol):
 
 
 class Looks:
-    """Slots of `every_s` seconds, counted from 1970: all clocks have the same, so that two never make two looks."""
+    """Slots of `every_s` seconds, counted from 1970: all clocks have the same, so that two never make two looks.
+
+    A cluster that is in a hurry is looked at in each slot of `QUICK_S`.
+    """
 
     def __init__(self, redis: redis.Redis, clusters: Sequence[str], *, every_s: float, enqueue: EnqueueLook) -> None:
         self._redis = redis
         self._clusters = clusters
         self._every_s = every_s
+        self._quick_s = min(QUICK_S, every_s)
         self._enqueue = enqueue
-        self._slot = -1
+        self._slot = self._usual = -1
 
     def begin(self, now: float) -> None:
         """Enqueue the looks of the slot that `now` (Unix time) lies in, unless that is done; raise Unavailable.
 
         After an error the next call does it again: what was enqueued already is not enqueued twice.
         """
-        slot = int(now // self._every_s)
+        slot, usual = int(now // self._quick_s), int(now // self._every_s)
         if slot == self._slot:
             return
-        for cluster in self._worth_it():
+        for cluster in self._worth_it(everywhere=usual != self._usual):
             self._enqueue(cluster, slot, within_s=self._every_s)
-        self._slot = slot
+        self._slot, self._usual = slot, usual
 
-    def _worth_it(self) -> list[str]:
-        """Return the clusters that have active rollouts, and drop looks that nobody took."""
+    def _worth_it(self, *, everywhere: bool) -> list[str]:
+        """Return the clusters that have active rollouts, or only those in a hurry; drop looks that nobody took."""
+        name = keys.rollouts if everywhere else keys.hurry
         with translated(), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.ltrim(f"rq:queue:{WATCH}", -WAITING_EACH * len(self._clusters), -1)
             for cluster in self._clusters:
-                pipeline.exists(keys.rollouts(cluster))
+                pipeline.exists(name(cluster))
             _, *found = pipeline.execute()
         answers: list[Any] = found
         return [cluster for cluster, there in zip(self._clusters, answers, strict=True) if there]

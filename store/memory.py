@@ -217,6 +217,8 @@ class MemoryWatches:
         self._points: dict[str, list[Point]] = {}
         self._until: dict[str, float] = {}
         self._lock = threading.Lock()
+        self.hurried: list[str] = []
+        """The clusters for which a look was asked to come soon, each time."""
 
     def active(self, cluster: str) -> list[Operation]:
         """Return every rollout of the cluster that has not ended."""
@@ -241,6 +243,10 @@ class MemoryWatches:
             self._kept.update(watches)
             for operation_id, point in points.items():
                 self._points[operation_id] = thinned([*self._points.get(operation_id, ()), point])
+
+    def hurry(self, cluster: str) -> None:
+        """Note that the next look should come soon."""
+        self.hurried.append(cluster)
 
     def points(self, operation_id: str) -> list[Point]:
         """Return the points of a rollout's chart, oldest first."""

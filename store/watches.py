@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 WATCH_S = 24 * 3600
 """How long a watch is kept that no look renews: its rollout has ended, or nothing is looked at."""
+HURRY_S = 2.5
+"""How long looks come more often, unless that is asked for again, in seconds."""
 THIN_AT_ONCE = 50
 """How many charts one look thins out at most: of rollouts that began together all are full at once."""
 
@@ -89,6 +91,11 @@ class RedisWatches:
         except Unavailable as error:
             # The look is saved; charts that stay full are thinned out by the next one.
             log.warning("charts were not thinned out: %s", error.message)
+
+    def hurry(self, cluster: str) -> None:
+        """Ask for the next looks of the cluster to come soon; Unavailable when Redis does not answer."""
+        with translated():
+            self._redis.set(keys.hurry(cluster), 1, px=round(1000 * HURRY_S))
 
     def points(self, operation_id: str) -> list[Point]:
         """Return the points of a rollout's chart, oldest first; Unavailable when Redis does not answer."""

@@ -28,6 +28,7 @@ from store.jobs import NORMAL, WATCH, JobQueue
 from store.locks import RedisLocks
 from store.looks import Looks
 from store.pending import MOST_ATTEMPTS, Pending
+from store.watches import RedisWatches
 from tests.store.builders import Handover
 from workers.clock import TICK_S, Clock
 
@@ -233,7 +234,23 @@ def test_each_cluster_with_rollouts_is_looked_at_once_a_slot(redis_url: str) -> 
     roll(client, "prod", "far", "elsewhere")
     for now in (1000.0, 1000.25, 1004.99, 1005.0, 1006.0):
         looks.begin(now)
-    assert looked.calls == [("prod", 200), ("far", 200), ("prod", 201), ("far", 201)]
+    assert looked.calls == [("prod", 1000), ("far", 1000), ("prod", 1005), ("far", 1005)]
+
+
+def test_a_cluster_in_a_hurry_is_looked_at_each_second(redis_url: str) -> None:
+    """Only that one, and only for as long as it is asked for."""
+    client, looked = quick(redis_url), Looked()
+    looks = Looks(client, ["prod", "far"], every_s=5, enqueue=looked)
+    roll(client, "prod", "far")
+    looks.begin(1000.0)
+    RedisWatches(client).hurry("prod")
+    looks.begin(1000.5)
+    looks.begin(1001.0)
+    looks.begin(1002.25)
+    assert 0 < client.pttl("meshbot:hurry:prod") <= 2500
+    client.delete("meshbot:hurry:prod")
+    looks.begin(1003.0)
+    assert looked.calls == [("prod", 1000), ("far", 1000), ("prod", 1001), ("prod", 1002)]
 
 
 def test_two_clocks_make_one_look(redis_url: str) -> None:
@@ -243,8 +260,8 @@ def test_two_clocks_make_one_look(redis_url: str) -> None:
     for _ in range(2):
         Looks(client, ["prod"], every_s=5, enqueue=JobQueue(client).look).begin(1000.0)
     queue = Queue(WATCH, connection=client, serializer=JSONSerializer)
-    assert queue.job_ids == ["look-prod-200"]
-    assert 4 <= client.ttl("rq:job:look-prod-200") <= 5
+    assert queue.job_ids == ["look-prod-1000"]
+    assert 4 <= client.ttl("rq:job:look-prod-1000") <= 5
 
 
 def test_looks_that_nobody_takes_do_not_pile_up(redis_url: str) -> None:
@@ -255,7 +272,7 @@ def test_looks_that_nobody_takes_do_not_pile_up(redis_url: str) -> None:
     for slot in range(200, 230):
         looks.begin(5.0 * slot)
     ids = Queue(WATCH, connection=client, serializer=JSONSerializer).job_ids
-    assert ids == [f"look-prod-{slot}" for slot in range(225, 230)]
+    assert ids == [f"look-prod-{5 * slot}" for slot in range(225, 230)]
 
 
 def test_a_look_that_could_not_be_enqueued_is_tried_again(redis_url: str) -> None:
@@ -266,7 +283,7 @@ def test_a_look_that_could_not_be_enqueued_is_tried_again(redis_url: str) -> Non
     with pytest.raises(Unavailable):
         looks.begin(1000.0)
     looks.begin(1000.25)
-    assert looked.calls == [("prod", 200)]
+    assert looked.calls == [("prod", 1000)]
 
 
 def test_the_clock_makes_looks_and_hands_out(redis_url: str) -> None:

@@ -423,3 +423,16 @@ def test_a_bug_in_reading_the_route_holds_the_rollout(monkeypatch: pytest.Monkey
     assert trip.phase is Phase.HELD
     assert trip.operation.rollout
     assert trip.operation.rollout.cause is Happening.BROKEN
+
+
+def test_a_gate_on_its_way_to_a_proof_is_looked_at_again_soon() -> None:
+    """Nobody waits for the next look's time once evidence grows; of a healthy canary nothing is in a hurry."""
+    trip = voyage()
+    trip.start()
+    trip.look(3)
+    assert trip.bench.watches.hurried == []
+    trip.bench.metrics.readings["v2"] = healthy(success=80.0)
+    trip.bench.time.at += 5
+    look("demo", trip.bench.stage)
+    assert trip.phase is Phase.BAKING
+    assert trip.bench.watches.hurried == ["demo"]
