@@ -27,6 +27,10 @@ e2e: setup ## Tests against a real etcd and kube-apiserver, built once with Go; 
 bench-patch: setup ## How long a change takes on a real API server, beside a bare PATCH and kubectl; docs/performance.md
 	@$(BIN)/python -m tools.bench_patch
 
+.PHONY: bench-gates
+bench-gates: setup ## How often gates blame a healthy canary, how soon they find a bad one, by simulation; ARGS='--hours 200'
+	@$(BIN)/python -m tools.bench_gates $(ARGS)
+
 .PHONY: bench-watch
 bench-watch: setup ## How long a look at 1 000 active rollouts takes, and what it asks; docs/performance.md
 	@$(BIN)/python -m tools.bench_watch

@@ -12,8 +12,8 @@ A long healthy past must not outweigh a bad present, so evidence never falls bel
 own height each time: at most 1 in an hour, which makes the chance of a false alarm in the first T hours at most
 (1 + T)/A (the argument of e-detectors: Shin, Ramdas and Rinaldo, arXiv 2203.03532).
 
-Real errors clump: one client that tries again and again, one pause. Of what happens at once the first hit counts in
-full and each further one as 1/noise, where noise is the ratio of variance to mean, as stable shows it.
+Real hits clump: one client that tries again and again, one pause. So many of them that come at once count as one as
+stable shows by the ratio of variance to mean; before it has shown anything, there is a guess.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import add
 
 ODDS = (1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
 """Raised by how much the odds may be. Less than about 1.2 times as often is never told from no difference."""
-PROOF = 500.0
+PROOF = 400.0
 """Evidence that proves a difference."""
 ONE_LOOK = 100.0
 """The same for what is looked at once only."""
@@ -33,18 +34,15 @@ NEAR = 30.0
 _LOG_PROOF = math.log(PROOF)
 _LOGS = tuple(math.log(odds) for odds in ODDS)
 _HOUR_S = 3600.0
-MOST_OF_CLUMPS, MOST_OF_PAUSES = 4.5, 3.0
-"""Nats that one block may add, where errors clump and where pauses make slow: it takes two blocks, or three."""
 _HIGHEST = 12.0
 """Nats above which evidence is not counted on, so that it can come down again."""
-_RARE = 1.0
-"""Hits at once below which the first counts in full."""
-_GUESS_RARE, _GUESS_MANY = 3.0, 8.0
-"""How noisy hits are thought to be before they were seen, where they are rare and where they are many at once."""
-_GUESS_HITS, _GUESS_LOOKS = 10.0, 8.0
-"""How many hits, and how many looks, such a guess is worth."""
+_RARE = 0.5
+"""So many hits at once, and more, are many."""
+_GUESS_HITS = 5.0
+"""How many hits a guess of their noise is worth."""
 _TAILS = 2.0
-_FADES_S = 900.0
+"""How much more than their variance tells clumps are feared, because few of them are very large."""
+_FADES_S = 1800.0
 """How long ago what is known of noise has lost two thirds of its weight, in seconds."""
 
 Levels = tuple[float, ...]
@@ -54,25 +52,49 @@ LEVEL: Levels = (0.0,) * len(ODDS)
 
 
 @dataclass(frozen=True)
+class Habit:
+    """How hits of one kind are thought to come, before anything was seen."""
+
+    rare: float
+    """Their noise where they are rare."""
+    many: float
+    """Their noise where they are many at once."""
+    looks: float
+    """How many looks these guesses are worth."""
+    most: float
+    """Nats that one block may add: none proves anything alone."""
+
+
+CLUMPS = Habit(rare=3.5, many=6.0, looks=8.0, most=4.5)
+"""Errors: a client that tries again and again."""
+PAUSES = Habit(rare=3.5, many=8.0, looks=12.0, most=2.0)
+"""Slow requests: a pause meets all that is under way, and there are few of them in an hour."""
+
+
+@dataclass(frozen=True)
 class Scale:
     """How a block is weighed."""
 
+    share: float
+    """Of the trials, how many are usually hits, 0 to 1."""
     seconds: float
     """How long it was."""
-    most: float = MOST_OF_CLUMPS
+    most: float = CLUMPS.most
     """Nats that it may add."""
 
 
-def weigh(levels: Levels, hits: float, trials: float, share: float, scale: Scale) -> Levels:
-    """Return the evidence with one more block: `hits` of `trials`, of which a `share` (0 to 1) is usual."""
-    seconds, most = scale.seconds, scale.most
-    floor = math.log(min(seconds, _HOUR_S) / _HOUR_S) if seconds > 0 else -math.inf
-    weighed = []
-    for level, log, price in zip(levels, _LOGS, _prices(share), strict=True):
-        gained = hits * log - trials * price
-        raised = (level if level > floor else floor) + (gained if gained < most else most)
-        weighed.append(raised if raised < _HIGHEST else _HIGHEST)
-    return tuple(weighed)
+def weigh(levels: Levels, hits: float, trials: float, scale: Scale) -> Levels:
+    """Return the evidence with one more block, in which there were `hits` in so many `trials`."""
+    floor = math.log(min(scale.seconds, _HOUR_S) / _HOUR_S) if scale.seconds > 0 else -math.inf
+    if min(levels) < floor:
+        levels = tuple([max(level, floor) for level in levels])
+    if not trials:
+        return levels
+    gained = weigh_once(hits, trials, scale.share)
+    if max(gained) > scale.most:
+        gained = tuple([min(gain, scale.most) for gain in gained])
+    weighed = tuple(map(add, levels, gained))
+    return weighed if max(weighed) <= _HIGHEST else tuple([min(level, _HIGHEST) for level in weighed])
 
 
 def weigh_once(hits: float, trials: float, share: float) -> Levels:
@@ -129,15 +151,15 @@ class Noise:
         """Share of requests that are hits, 0 to 1."""
         return self.hits / self.requests if self.requests > 0 else 0.0
 
-    def factor(self, guess: float) -> float:
+    def factor(self, guess: float, looks: float) -> float:
         """Return how many hits that came at once are one: 1 where hits are independent, else more.
 
-        The ratio of variance to mean, as far as enough was seen, else the `guess`; what is above 1 is enlarged, because
-        the sizes of clumps have longer tails than their variance tells.
+        The ratio of variance to mean, as far as enough was seen, else the `guess`, which is worth so many `looks`. What
+        is above 1 is enlarged by `_TAILS`.
         """
         rate = self.rate
         spread = max(self.kk - 2.0 * rate * self.nk + rate * rate * self.nn, 0.0)
-        worth = _GUESS_HITS + _GUESS_LOOKS * self.hits / max(self.looks, 1.0)
+        worth = _GUESS_HITS + looks * self.hits / max(self.looks, 1.0)
         ratio = (guess * worth + spread) / (worth + self.hits)
         return 1.0 + _TAILS * max(ratio - 1.0, 0.0)
 
@@ -151,15 +173,15 @@ class Thinned:
     """What share of their hits is left to those whom these are compared with, so that neither side gains."""
 
 
-def thinned(hits: float, expected: float, noise: Noise) -> Thinned:
+def thinned(hits: float, expected: float, noise: Noise, habit: Habit) -> Thinned:
     """Return what `hits` that came at once are worth, where so many were `expected`.
 
     Where they are many, each is worth 1/noise. Where they are rare the first is worth one, or it would take far too
     long to tell anything; how much that can add on average is left to the other side as well.
     """
     if expected >= _RARE:
-        each = 1.0 / noise.factor(_GUESS_MANY)
+        each = 1.0 / noise.factor(habit.many, habit.looks)
         return Thinned(hits * each, each)
-    each = 1.0 / noise.factor(_GUESS_RARE)
+    each = 1.0 / noise.factor(habit.rare + (habit.many - habit.rare) * expected / _RARE, habit.looks)
     first = -math.expm1(-expected) / expected if expected > 1e-9 else 1.0
     return Thinned(max(min(hits, 1.0), hits * each), each + (1.0 - each) * first)

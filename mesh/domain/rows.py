@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mesh.domain.clues import Clue
 from mesh.domain.counts import Counts
-from mesh.domain.evidence import NEAR, ODDS, ONE_LOOK, PROOF, Levels, gain, strength
+from mesh.domain.evidence import NEAR, ODDS, ONE_LOOK, PROOF, gain, strength
 from mesh.domain.gates import GateResult, Limits, Verdict, span
 
 PATIENT_S = 120.0
@@ -97,16 +98,6 @@ class Limit:
         return value is not None and (value > self.at if self.at_most else value < self.at)
 
 
-@dataclass(frozen=True)
-class Found:
-    """What the evidence says of one kind of bad request."""
-
-    compared: Levels
-    limited: Levels
-    proven_s: float = 0.0
-    """For how long the limit has been missed beyond doubt."""
-
-
 def judge_requests(case: Case) -> GateResult:
     """Judge whether the canary had enough requests for any verdict."""
     samples, floor = case.canary.total.requests, case.limits.requests_min
@@ -124,10 +115,10 @@ def judge_requests(case: Case) -> GateResult:
     )
 
 
-def judge_limit(case: Case, limit: Limit, found: Found) -> GateResult:
+def judge_limit(case: Case, limit: Limit, clue: Clue) -> GateResult:
     """Judge an absolute limit: fails on evidence only, or, looked at once, on a plain miss of enough requests."""
     counts, window_s = _telling(case, limit.kind)
-    verdict, why, eta_s = _limited(case, limit, found)
+    verdict, why, eta_s = _limited(case, limit, clue)
     return GateResult(
         limit.kind.name,
         case.canary.name,
@@ -139,18 +130,18 @@ def judge_limit(case: Case, limit: Limit, found: Found) -> GateResult:
         window_s,
         why,
         limit.at_most,
-        evidence=strength(found.limited),
+        evidence=strength(clue.limited),
         threshold=case.proof,
         eta_s=eta_s,
     )
 
 
-def judge_comparison(case: Case, kind: Kind, levels: Levels) -> GateResult:
+def judge_comparison(case: Case, kind: Kind, clue: Clue) -> GateResult:
     """Judge whether the canary has more of one kind of bad request than stable; the limit is what stable has."""
     counts, window_s = _telling(case, kind)
     beside = case.stable.total if counts is case.canary.total else case.stable.recent
     value, other = kind.share(counts), kind.share(beside)
-    verdict, why, eta_s = _compared(case, kind, strength(levels), (value, other))
+    verdict, why, eta_s = _compared(case, kind, strength(clue.compared), (value, other))
     return GateResult(
         kind.name,
         case.canary.name,
@@ -164,7 +155,7 @@ def judge_comparison(case: Case, kind: Kind, levels: Levels) -> GateResult:
         at_most=True,
         against=case.stable.name,
         other=other,
-        evidence=strength(levels),
+        evidence=strength(clue.compared),
         threshold=case.proof,
         eta_s=eta_s,
     )
@@ -174,20 +165,20 @@ _Judged = tuple[Verdict, str, float | None]
 """Verdict, why, and in how many seconds it can be decided."""
 
 
-def _limited(case: Case, limit: Limit, found: Found) -> _Judged:
+def _limited(case: Case, limit: Limit, clue: Clue) -> _Judged:
     name, kind = case.canary.name, limit.kind
     if kind.share(case.canary.total) is None and case.canary.total.requests > 0:
         return Verdict.UNKNOWN, f"too little is known of the latency of {name}", None
-    proven = strength(found.limited) >= case.proof
+    proven = strength(clue.limited) >= case.proof
     missed = limit.missed(case.canary.total) or _missed_lately(case, limit)
     if proven or (case.once and missed and not case.few):
-        excuse = _excuse(case, limit, found)
+        excuse = _excuse(case, limit, clue)
         return (Verdict.UNKNOWN, excuse, None) if excuse else (Verdict.FAIL, _beyond(case, limit), None)
     if case.few:
         return Verdict.UNKNOWN, case.few, case.eta_s(case.limits.requests_min - case.canary.total.requests)
     if missed:
-        return _undecided(case, limit, found)
-    if strength(found.limited) >= NEAR and not case.once:
+        return _undecided(case, limit, clue)
+    if strength(clue.limited) >= NEAR and not case.once:
         return Verdict.UNKNOWN, f"{name} may still be missing the limit: it did a short while ago", None
     return Verdict.PASS, "", None
 
@@ -218,14 +209,14 @@ def _incomparable(case: Case, shares: tuple[float | None, float | None]) -> tupl
     return None
 
 
-def _excuse(case: Case, limit: Limit, found: Found) -> str:
+def _excuse(case: Case, limit: Limit, clue: Clue) -> str:
     """Say why a missed limit is not put down to the canary, or return an empty string.
 
     An incident hits both arms. While the comparison does not blame the canary, stable may be missing the limit as well;
     a stable arm that has too little traffic to tell is waited for, but not for ever.
     """
     canary, stable = case.canary, case.stable
-    if not stable.name or stable.recent.requests <= 0 or strength(found.compared) >= case.proof:
+    if not stable.name or stable.recent.requests <= 0 or strength(clue.compared) >= case.proof:
         return ""
     if limit.missed(stable.recent) or limit.missed(stable.total):
         return f"{stable.name} misses it as well: not {canary.name}'s doing"
@@ -234,12 +225,12 @@ def _excuse(case: Case, limit: Limit, found: Found) -> str:
     bad, among = limit.kind.bad, limit.kind.among
     expected = among(stable.recent) * bad(canary.recent) / max(among(canary.recent), 1.0)
     rare = expected < _TELLING and not bad(stable.recent)
-    if rare and found.proven_s >= PATIENT_S:
+    if rare and clue.proven_s >= PATIENT_S:
         return ""
     return f"{canary.name} misses it, but whether {stable.name} does as well is not known yet"
 
 
-def _undecided(case: Case, limit: Limit, found: Found) -> _Judged:
+def _undecided(case: Case, limit: Limit, clue: Clue) -> _Judged:
     """Return unknown for a limit that is missed without proof, with what it takes to decide."""
     canary, stable = case.canary, case.stable
     if stable.name and limit.missed(stable.recent) and limit.missed(stable.total):
@@ -248,7 +239,7 @@ def _undecided(case: Case, limit: Limit, found: Found) -> _Judged:
     each = gain(limit.kind.bad(counts) / max(limit.kind.among(counts), 1.0), limit.allowed)
     if each <= 0:
         return Verdict.UNKNOWN, "missed, but by too little to prove it", None
-    requests = (math.log(PROOF * len(ODDS)) - max(*found.limited, 0.0)) / each
+    requests = (math.log(PROOF * len(ODDS)) - max(*clue.limited, 0.0)) / each
     eta_s = case.eta_s(requests)
     return Verdict.UNKNOWN, f"missed, perhaps by chance: {needed(requests, eta_s)}", eta_s
 

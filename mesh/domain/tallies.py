@@ -11,6 +11,9 @@ from mesh.domain.counts import Counts
 Bounds = tuple[float, ...]
 """Upper bounds of latency buckets in milliseconds, rising, without the last, infinite one (JSON has no infinity)."""
 
+_MOST = 1e15
+"""More than this is not counted between two looks, whatever a server says; squares of less are still numbers."""
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -24,8 +27,9 @@ class Tally:
     @classmethod
     def of(cls, counts: Counts, bounds: Bounds) -> Tally:
         """Return the counts without their bounds, and without buckets of other bounds than these."""
-        fits = bounds_of(counts) == bounds
-        return cls(counts.requests, counts.errors, tuple([count for _, count in counts.buckets]) if fits else ())
+        if not counts.buckets or bounds_of(counts) != bounds:
+            return cls(counts.requests, counts.errors)
+        return cls(counts.requests, counts.errors, tuple([count for _, count in counts.buckets]))
 
     def __add__(self, other: Tally) -> Tally:
         """Return both together."""
@@ -60,6 +64,11 @@ class History:
         return History(*(Tally(one.requests, one.errors) for one in (self.past, self.before, self.now)))
 
     @property
+    def lately(self) -> float:
+        """How many requests there were in the newest stretch and the one before it."""
+        return self.before.requests + self.now.requests
+
+    @property
     def recent(self) -> Tally:
         """The newest stretch and the one before it."""
         return self.before + self.now
@@ -76,10 +85,12 @@ def bounds_of(counts: Counts) -> Bounds:
 
 
 def sound(counts: Counts) -> Counts:
-    """Return the counts, or none at all where they cannot be true: not a number, infinite, or below zero."""
-    figures = (counts.requests, counts.errors, *[count for _, count in counts.buckets])
-    if not all(0.0 <= figure < math.inf for figure in figures):
+    """Return the counts, or none at all where they cannot be true: not a number, infinite, absurd, or below zero."""
+    requests, errors = counts.requests, counts.errors
+    figures = [requests, errors, *[count for _, count in counts.buckets]]
+    # Not a number compares with nothing, so what is asked is what must be true.
+    if not (min(figures) >= 0.0 and sum(figures) < _MOST):
         return Counts()
-    if counts.errors > counts.requests:
-        return Counts(counts.requests, counts.requests, counts.unreached, counts.buckets)
+    if errors > requests:
+        return Counts(requests, requests, counts.unreached, counts.buckets)
     return counts

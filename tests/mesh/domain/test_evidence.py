@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import random
+from functools import cache
 
 import pytest
 
 from mesh.domain.evidence import (
+    CLUMPS,
     LEVEL,
     NEAR,
     ODDS,
@@ -53,26 +55,26 @@ def test_a_long_healthy_past_costs_a_bad_present_little() -> None:
     """Evidence has a floor, which is as low after a minute as after a day."""
     levels = LEVEL
     for _ in range(1000):
-        levels = weigh(levels, 0, 50, 0.5, Scale(15))
-    assert weigh(levels, 0, 0, 0.5, Scale(15)) == pytest.approx((math.log(15 / 3600),) * len(ODDS))
+        levels = weigh(levels, 0, 50, Scale(0.5, 15))
+    assert weigh(levels, 0, 0, Scale(0.5, 15)) == pytest.approx((math.log(15 / 3600),) * len(ODDS))
 
 
 def test_no_single_block_proves_anything() -> None:
     """However many hits come together, it takes two blocks."""
-    once = weigh(LEVEL, 1000, 1000, 0.01, Scale(15))
+    once = weigh(LEVEL, 1000, 1000, Scale(0.01, 15))
     assert not proves(once)
     assert strength(once) > NEAR
-    assert proves(weigh(once, 1000, 1000, 0.01, Scale(15)))
+    assert proves(weigh(once, 1000, 1000, Scale(0.01, 15)))
 
 
 def test_evidence_comes_down_again() -> None:
     """An hour of proof is over after a few healthy minutes."""
     levels = LEVEL
     for _ in range(240):
-        levels = weigh(levels, 100, 100, 0.5, Scale(15))
+        levels = weigh(levels, 100, 100, Scale(0.5, 15))
     assert proves(levels)
     for _ in range(8):
-        levels = weigh(levels, 0, 10, 0.5, Scale(15))
+        levels = weigh(levels, 0, 10, Scale(0.5, 15))
     assert strength(levels) < NEAR
 
 
@@ -88,10 +90,11 @@ def test_what_little_difference_never_proves() -> None:
     assert gain(0.012, 0.01) < 0 < gain(0.02, 0.01)
 
 
-def noise(size: int, looks: int = 200) -> Noise:
-    """What so many looks tell of hits that come in clumps of this size, one in 2 looks."""
+@cache
+def noise(size: int) -> Noise:
+    """What 200 looks tell of hits that come in clumps of this size, one in two looks."""
     found, dice = Noise(), random.Random(4)
-    for _ in range(looks):
+    for _ in range(200):
         found = found.seen(1000, size * sum(dice.random() < 0.0005 for _ in range(1000)), 15)
     return found
 
@@ -100,10 +103,10 @@ def noise(size: int, looks: int = 200) -> Noise:
 @pytest.mark.parametrize("expected", [0.0, 0.01, 0.9, 20.0])
 def test_hits_at_once_count_less(size: int, expected: float) -> None:
     """None counts more than it is, more never count less, and where hits are rare any hit counts one at least."""
-    counts = [thinned(hits, expected, noise(size)).hits for hits in range(60)]
+    counts = [thinned(hits, expected, noise(size), CLUMPS).hits for hits in range(60)]
     assert counts == sorted(counts)
     assert all(count <= hits for hits, count in enumerate(counts))
-    assert (counts[1] == 1.0) is (expected < 1.0)
+    assert (counts[1] == 1.0) is (expected < 0.5)
 
 
 @pytest.mark.parametrize("mean", [0.001, 0.1, 0.45, 2.0, 40.0])
@@ -111,21 +114,21 @@ def test_the_other_side_is_left_as_much(mean: float) -> None:
     """Of independent hits no less is left on average to the other side than to this one."""
     for size in (1, 2, 9):
         chances = [math.exp(hits * math.log(mean) - mean - math.lgamma(hits + 1)) for hits in range(150)]
-        worth = sum(chance * thinned(hits, mean, noise(size)).hits for hits, chance in enumerate(chances))
-        assert worth <= mean * thinned(0, mean, noise(size)).left * (1 + 1e-9)
+        worth = sum(chance * thinned(hits, mean, noise(size), CLUMPS).hits for hits, chance in enumerate(chances))
+        assert worth <= mean * thinned(0, mean, noise(size), CLUMPS).left * (1 + 1e-9)
 
 
 def test_clumps_are_seen_as_noise() -> None:
     """Independent hits have a noise of about 1, clumps of six one of about six, enlarged for their tails."""
-    assert noise(1).factor(3) < 2.5
-    assert noise(6).factor(3) > 6.0
+    assert noise(1).factor(3, 8) < 2.5
+    assert noise(6).factor(3, 8) > 6.0
     assert noise(1).rate == pytest.approx(0.0005, rel=0.2)
 
 
 def test_few_looks_do_not_say_how_noisy_it_is() -> None:
     """Before enough was seen the guess stands, and two quiet looks with many hits do not make it certain."""
-    assert Noise().factor(3) == 5.0
-    assert Noise().seen(1000, 30, 15).seen(1000, 30, 15).factor(3) > 3.0
+    assert Noise().factor(3, 8) == 5.0
+    assert Noise().seen(1000, 30, 15).seen(1000, 30, 15).factor(3, 8) > 3.0
 
 
 def test_what_was_noisy_long_ago_is_forgotten() -> None:
@@ -133,4 +136,4 @@ def test_what_was_noisy_long_ago_is_forgotten() -> None:
     later = noise(9)
     for _ in range(480):
         later = later.seen(1000, 1, 15)
-    assert later.factor(3) < 3.0 < noise(9).factor(3)
+    assert later.factor(3, 8) < 3.0 < noise(9).factor(3, 8)

@@ -1,0 +1,1 @@
+"""Tests of the tools that back a claim in the documents."""
