@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.measures import Burn
 
+_FEWEST = 10.0
+"""Failed requests that make an incident: where there is hardly any traffic, one client that fails is no incident."""
+
 
 @dataclass(frozen=True)
 class _Alert:
@@ -32,8 +35,9 @@ def judge_burn(burn: Burn, *, slo: float, service: str) -> tuple[GateResult, ...
     """Judge how fast a service as a whole uses up its error budget, all arms together.
 
     `slo` is its objective, a share of successes in per cent below 100; with 0 there is no guard, and no row. Fails when
-    both windows of a pair are above their limit; a window without data is not above. The row's value and limit are
-    shares of failed requests in per cent, over the longer window of the pair that says most.
+    both windows of a pair are above their limit; a window without data is not above, nor one in which fewer than
+    `_FEWEST` requests failed: at one request a minute, a single one is 17 times as fast as 99.9 % allow. The row's
+    value and limit are shares of failed requests in per cent, over the longer window of the pair that says most.
     """
     if slo == 0:
         return ()
@@ -43,7 +47,9 @@ def judge_burn(burn: Burn, *, slo: float, service: str) -> tuple[GateResult, ...
 
 def _row(alert: _Alert, burn: Burn, budget: float, service: str) -> GateResult:
     long, short, limit = _known(getattr(burn, alert.long)), _known(getattr(burn, alert.short)), alert.times * budget
+    failed = getattr(burn, f"failed_{alert.long}")
     above = long is not None and short is not None and min(long, short) > limit * (1 + 1e-9)
+    above = above and (failed is None or failed >= _FEWEST)
     verdict = Verdict.UNKNOWN if burn.problem else Verdict.FAIL if above else Verdict.PASS
     value = None if long is None or burn.problem else 100.0 * long
     why = burn.problem or (_why(alert, service, long or 0.0, short or 0.0) if above else "")

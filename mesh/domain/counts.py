@@ -40,9 +40,17 @@ class Counts:
         return self.buckets[-1][1] if self.buckets else 0.0
 
     def slower(self, than_ms: float) -> float:
-        """Return how many requests took longer than `than_ms`, which should be a bound: else the next one counts."""
-        within = next((count for bound, count in self.buckets if bound >= than_ms), self.timed)
-        return self.timed - within
+        """Return how many requests took longer than `than_ms`: linear inside a bucket, as `quantile_ms`.
+
+        Beyond the highest finite bound there is none: nobody knows how long those took.
+        """
+        floor, under = 0.0, 0.0
+        for bound, count in self.buckets:
+            if bound >= than_ms:
+                part = 1.0 if math.isinf(bound) else (than_ms - floor) / (bound - floor)
+                return self.timed - under - (count - under) * part
+            floor, under = bound, count
+        return 0.0
 
     def quantile_ms(self, share: float) -> float | None:
         """Return the latency that `share` (0 to 1) of the requests stayed within, in milliseconds; None without any.

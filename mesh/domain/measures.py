@@ -53,5 +53,9 @@ class Burn:
     m30: float | None = None
     h1: float | None = None
     h6: float | None = None
+    failed_h1: float | None = None
+    """How many requests failed in the hour; None: nobody told."""
+    failed_h6: float | None = None
+    """The same in the six hours."""
     problem: str = ""
     """Why nothing is known; empty when the server answered."""

@@ -13,6 +13,10 @@ from mesh.domain.gates import GateResult, Limits, Verdict, span
 
 PATIENT_S = 120.0
 """How long a stable arm with hardly any traffic is waited for to show whether it misses a limit as well, in seconds."""
+_SILENT_S = 30.0
+"""A shorter silence is only a scrape that is still to come, in seconds."""
+_AWAITED = 20.0
+"""So many requests do not stay away by chance."""
 _TELLING = 3.0
 """Bad requests that stable must be expected to have before its having none means anything."""
 
@@ -40,6 +44,11 @@ class Case:
     once: bool = False
     """True when there is one look only: then a plain miss of a limit fails."""
 
+    silent_s: float = 0.0
+    """How long the canary has answered nothing."""
+    awaited: float = 0.0
+    """How many requests it would have had meanwhile, by those of stable."""
+
     @property
     def proof(self) -> float:
         """Evidence that proves a difference."""
@@ -53,6 +62,9 @@ class Case:
             return f"no traffic reached {self.canary.name}"
         if self.canary.recent.requests <= 0:
             return f"no traffic reached {self.canary.name} in the last {span(self.recent_s)}"
+        if self.silent_s >= _SILENT_S and self.awaited >= _AWAITED:
+            was = f"where about {self.awaited:.0f} requests were to be expected"
+            return f"no traffic reached {self.canary.name} in the last {span(self.silent_s)}, {was}"
         return needed(missing, self.eta_s(missing)) if missing > 0 else ""
 
     def eta_s(self, requests: float, arm: Seen | None = None) -> float | None:
@@ -111,7 +123,7 @@ def judge_requests(case: Case) -> GateResult:
         round(samples),
         round(case.seconds),
         case.few,
-        eta_s=case.eta_s(floor - samples) if case.few else None,
+        eta_s=case.eta_s(floor - samples) if samples < floor else None,
     )
 
 

@@ -61,6 +61,10 @@ class Trial:
     slow: Clue = field(default_factory=Clue)
     late: Clue = field(default_factory=Clue)
     """Requests that took longer than the limit of the p99."""
+    silent_s: float = 0.0
+    """How long the canary has answered nothing."""
+    awaited: float = 0.0
+    """How many requests it would have had meanwhile, by those of stable."""
 
 
 def observe(trial: Trial, tick: Tick, limits: Limits) -> Trial:
@@ -75,7 +79,10 @@ def observe(trial: Trial, tick: Tick, limits: Limits) -> Trial:
     block = trial.block.plus(tick.seconds, tick.canary.requests, tick.stable.requests)
     if block.full(alone=not stable.lately):
         block, clues = Block(), _weighed(clues, block, limits)
-    return Trial(trial.seconds + tick.seconds, stretch_s, canary, stable, bounds, slow_ms, block, *clues)
+    silence = (0.0, 0.0)
+    if not tick.canary.requests:
+        silence = (trial.silent_s + tick.seconds, trial.awaited + tick.stable.requests * _odds(trial))
+    return Trial(trial.seconds + tick.seconds, stretch_s, canary, stable, bounds, slow_ms, block, *clues, *silence)
 
 
 def _histories(trial: Trial, tick: Tick, bounds: Bounds, limits: Limits) -> tuple[History, History, float]:
@@ -152,6 +159,8 @@ def judge_trial(trial: Trial, pair: Pair, limits: Limits) -> tuple[GateResult, .
         limits,
         trial.seconds,
         recent_s,
+        silent_s=trial.silent_s,
+        awaited=trial.awaited,
     )
     return _rows(case, (trial.errors, trial.slow, trial.late), trial.slow_ms)
 

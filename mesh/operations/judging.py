@@ -11,7 +11,7 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target
 from mesh.domain.counts import Counts
 from mesh.domain.errors import Refused, Unavailable
-from mesh.domain.gates import GateResult, Limits, Verdict, judge_capacity, judge_first, overall
+from mesh.domain.gates import CustomGate, GateResult, Limits, Verdict, judge_capacity, judge_first, overall
 from mesh.domain.measures import Measured, Subject
 from mesh.domain.operations import Operation
 from mesh.domain.plans import ArmChange, Plan, Roles
@@ -107,6 +107,13 @@ def blindness(measured: Measured, name: str, limits: Limits) -> str:
 def judge_custom(arm: Arm, target: Target, limits: Limits, metrics: Metrics) -> tuple[GateResult, ...]:
     """Judge what administrators wrote for the service: one query for each."""
     return tuple(metrics.ask(gate, arm, target, window_s=limits.window_s) for gate in limits.custom)
+
+
+def judge_blind_custom(gate: CustomGate, arm: Arm, why: str, *, window_s: int, at: float) -> GateResult:
+    """Return the row of a condition that was not asked, with the reason `why`."""
+    limit = gate.least if gate.most is None else gate.most
+    row = GateResult(gate.name, arm.name, Verdict.UNKNOWN, None, limit or 0.0, gate.unit, 0, window_s, why)
+    return replace(row, at_most=gate.most is not None, at=at)
 
 
 class _Capacity:

@@ -8,17 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mesh.domain.burning import judge_burn
+from mesh.domain.commands import Target
 from mesh.domain.counts import Counts
 from mesh.domain.errors import Conflict
-from mesh.domain.gates import GateResult, Limits, Verdict
+from mesh.domain.gates import CustomGate, GateResult, Limits, Verdict
 from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
 from mesh.domain.points import Point
 from mesh.domain.rollouts import MOVES
-from mesh.domain.routes import Weights
+from mesh.domain.routes import Arm, Weights
 from mesh.domain.trials import Pair, Tick, Trial, judge_blind, judge_trial, observe
-from mesh.operations.judging import blindness, judge_custom
+from mesh.operations.judging import blindness, judge_blind_custom
 from mesh.operations.rollouts import advance_alone, is_due
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_plan, the_rollout
@@ -121,6 +122,7 @@ class _Look:
         plans = [(one.plan, one.target) for one in operations if one.plan]
         self._glances = stage.cluster.glance(plans)
         self._watches = stage.watches.load([one.id for one in operations])
+        self._patient_until = stage.time.now() + stage.catalog.look_s
 
     def judged(self) -> list[_Judged]:
         """Return every rollout with its new watch; one that a bug keeps from being judged is left out, and told."""
@@ -153,7 +155,7 @@ class _Look:
         watch = Watch(
             since=rollout.moved_at,
             trial=trial,
-            rows=(*rows, *self._custom(operation, former.rows, limits)),
+            rows=(*rows, *self._custom(operation, former.rows, limits, measured.problem)),
             looked_at=now,
             seen_at=now if canary.requests > 0 else former.seen_at,
             among=len(self._operations),
@@ -161,17 +163,30 @@ class _Look:
         point = Point.of(self._until, plan.canary_share, canary=canary, stable=stable)
         return _Judged(operation, watch, point, suspect=seen is not None and seen != plan.weights)
 
-    def _custom(self, operation: Operation, former: Iterable[GateResult], limits: Limits) -> tuple[GateResult, ...]:
-        """Return the rows of administrators' conditions: those of the last look until they are old."""
+    def _custom(
+        self, operation: Operation, former: Iterable[GateResult], limits: Limits, problem: str
+    ) -> tuple[GateResult, ...]:
+        """Return the rows of administrators' conditions: those of the last look until they are old.
+
+        They are asked one by one, so a sick server is not asked (`problem` says why), and a slow one only for as long
+        as a look may take: nobody else's rollout waits for them.
+        """
         if not limits.custom:
             return ()
         names = {gate.name for gate in limits.custom}
-        kept = tuple(row for row in former if row.name in names)
-        if kept and self._stage.time.now() - kept[0].at < CUSTOM_S:
+        kept, now = tuple(row for row in former if row.name in names and row.query), self._stage.time.now()
+        if len(kept) == len(names) and now - min(row.at for row in kept) < CUSTOM_S:
             return kept
         rollout, plan = the_rollout(operation), the_plan(operation)
         arm = next(arm for arm in rollout.arms if arm.name == plan.canary)
-        return judge_custom(arm, operation.target, limits, self._stage.metrics)
+        return tuple(self._asked(gate, arm, operation.target, problem, limits.window_s) for gate in limits.custom)
+
+    def _asked(self, gate: CustomGate, arm: Arm, target: Target, problem: str, window_s: int) -> GateResult:
+        now = self._stage.time.now()
+        if problem or now >= self._patient_until:
+            why = problem or "the metrics server was too slow to be asked this as well"
+            return judge_blind_custom(gate, arm, why, window_s=window_s, at=now)
+        return self._stage.metrics.ask(gate, arm, target, window_s=window_s)
 
 
 def _subject(operation: Operation) -> Subject:

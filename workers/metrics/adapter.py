@@ -11,7 +11,7 @@ from functools import partial
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target
 from mesh.domain.errors import MeshbotError
-from mesh.domain.gates import CustomGate, GateResult
+from mesh.domain.gates import CustomGate, GateResult, Limits
 from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.routes import Arm
 from workers.metrics.asking import judged, literals, unknown
@@ -61,13 +61,13 @@ class _Window:
         whole = [count for count in range(1, MOST_PIECES + 1) if length % count == 0]
         return min(whole, key=lambda count: abs(count - length / 1000 / PIECE_S))
 
-    def questions(self, dialect: Dialect, places: Places, speakers: Sequence[str]) -> list[Question]:
+    def questions(self, dialect: Dialect, places: Places, speakers: Sequence[str], most_ms: float) -> list[Question]:
         """Return what to ask: counts, times, and how old the news are."""
         pieces = self.pieces
         piece_ms = (self.end_ms - self.begin_ms) // pieces
         return [
             Question(dialect.counts(places, piece_ms), self.until, pieces, piece_ms / 1000),
-            Question(dialect.buckets(places, piece_ms, speakers), self.until, pieces, piece_ms / 1000),
+            Question(dialect.buckets(places, piece_ms, speakers, most_ms), self.until, pieces, piece_ms / 1000),
             Question(dialect.newest(places), self.until),
         ]
 
@@ -81,6 +81,8 @@ class PrometheusMetrics:
         self._clock = clock
         self._servers = {one.name: Servers(one.prometheus) for one in catalog.clusters if one.prometheus.urls}
         self._ledger = Ledger()
+        # Of all services, so that bounds stay the same whatever is looked at: with others, a trial's times begin anew.
+        self._most_ms = max(max(one.p99_max_ms, one.slow_ms) for one in _limits(catalog))
         self._believed: dict[tuple[Servers, Dialect], dict[Place, str]] = {}
         """Who spoke for each place in the last look: histograms are large, so that only theirs are asked for."""
         self._burns: dict[str, tuple[float, dict[Whole, Burn]]] = {}
@@ -135,7 +137,7 @@ class PrometheusMetrics:
         groups = self._by_mesh([subject.target for subject in subjects])
         places = {dialect: _places([subjects[at] for at in found], dialect) for dialect, found in groups.items()}
         asked = {
-            dialect: window.questions(dialect, where, self._speakers(servers, dialect, where, window))
+            dialect: window.questions(dialect, where, self._speakers(servers, dialect, where, window), self._most_ms)
             for dialect, where in places.items()
             if where.services
         }
@@ -190,6 +192,10 @@ class PrometheusMetrics:
         for at, target in enumerate(targets):
             groups.setdefault(DIALECTS[self._catalog.mesh(target)], []).append(at)
         return groups
+
+
+def _limits(catalog: Catalog) -> list[Limits]:
+    return [Limits(), *(service.limits for service in catalog.services)]
 
 
 def _whole(subject: Subject) -> Whole:

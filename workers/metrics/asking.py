@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from mesh.domain.commands import Target
@@ -27,11 +28,13 @@ def literals(gate: CustomGate, arm: Arm, target: Target, *, window_s: int) -> st
 
 
 def judged(gate: CustomGate, arm: Arm, rows: Sequence[Row], *, window_s: int) -> GateResult:
-    """Return pass or fail for one number, unknown for anything else. `rows` hold finite numbers only."""
+    """Return pass or fail for one number, unknown for anything else, such as a number beside a NaN."""
     if len(rows) != 1:
         why = "the query returned several series where one number was expected" if rows else "the query found nothing"
         return unknown(gate, arm, why, window_s=window_s)
     value = rows[0][1]
+    if not math.isfinite(value):
+        return unknown(gate, arm, f"the query found {value:g}, which is no number to judge", window_s=window_s)
     if gate.most is not None and value > gate.most:
         return _result(gate, arm, (Verdict.FAIL, "above the limit"), value, window_s=window_s)
     if gate.least is not None and value < gate.least:

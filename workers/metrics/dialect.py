@@ -36,8 +36,8 @@ class Dialect:
     """Which end of a request to believe, the best first. Others count the same requests again."""
     counts: Callable[[Places, int], str]
     """Asks how many requests succeeded and failed in the last so many milliseconds."""
-    buckets: Callable[[Places, int, Sequence[str]], str]
-    """Asks how long they took, as these speakers tell."""
+    buckets: Callable[[Places, int, Sequence[str], float], str]
+    """Asks how long they took, as these speakers tell; exactly up to so many milliseconds at least."""
     newest: Callable[[Places], str]
     """Asks the time of the newest sample."""
     burned: Callable[[Places, str], str]

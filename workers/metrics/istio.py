@@ -11,15 +11,17 @@ from collections.abc import Mapping, Sequence
 
 from mesh.domain.routes import Arm
 from workers.metrics.dialect import Dialect, Voice
-from workers.metrics.promql import Places, grown, one_of, quoted, risen
+from workers.metrics.promql import EDGE_MS, Places, grown, one_of, quoted, risen
 
 REQUESTS, BUCKETS = "istio_requests_total", "istio_request_duration_milliseconds_bucket"
 NAMESPACE, SERVICE = "destination_service_namespace", "destination_service_name"
 VERSION, REVISION = "destination_version", "destination_canonical_revision"
 WORKLOAD = "destination_workload"
 UNKNOWN = "unknown"
-HOURS = r"(?:300|600|1800|3600)000(?:\.0)?"
-"""Buckets of five minutes and more: a fifth of all, and no limit lies there."""
+HOURS = r"(?:300|600|1800|3600)000(?:\.0)?|(?:1\.8|3\.6)e\+06"
+"""Buckets of five minutes and more, as Prometheus 2 and 3 write them: a fifth of all, and no limit lies there."""
+EDGES = rf"0\.5|(?:30|60)000(?:\.0)?|{HOURS}"
+"""Those, half a millisecond, and more than ten seconds: a third of all. What a look costs is the number of buckets."""
 FAILED = "meshbot_failed"
 """Label that queries give to failures, so that the answer has two rows where the proxies have one for each code."""
 
@@ -29,11 +31,12 @@ def _counts(places: Places, span_ms: int) -> str:
     return f"sum by ({by}) ({_told_apart(grown(_within(places), span_ms))})"
 
 
-def _buckets(places: Places, span_ms: int, speakers: Sequence[str]) -> str:
+def _buckets(places: Places, span_ms: int, speakers: Sequence[str], most_ms: float) -> str:
     by = ", ".join(("reporter", NAMESPACE, SERVICE, VERSION, REVISION, "le"))
     within = f"reporter=~{one_of(speakers)}, {places.within(NAMESPACE, SERVICE)}"
+    left_out = EDGES if most_ms <= EDGE_MS else HOURS
     # What reached no pod was answered by the caller's own proxy within a millisecond: nobody's latency.
-    selector = f"{BUCKETS}{{{within}, {WORKLOAD}!={quoted(UNKNOWN)}, le!~{quoted(HOURS)}}}"
+    selector = f"{BUCKETS}{{{within}, {WORKLOAD}!={quoted(UNKNOWN)}, le!~{quoted(left_out)}}}"
     return f"sum by ({by}) ({risen(selector, span_ms)})"
 
 
@@ -57,23 +60,19 @@ def _told_apart(vector: str) -> str:
 
 
 def _hear(labels: Mapping[str, str]) -> Voice:
-    revision = _known(labels, REVISION)
+    known = labels.get
+    version, revision, workload = known(VERSION, ""), known(REVISION, ""), known(WORKLOAD, "")
     return Voice(
-        labels.get("reporter", ""),
-        labels.get(NAMESPACE, ""),
-        labels.get(SERVICE, ""),
-        _known(labels, VERSION),
-        # What Istio writes where no label says it.
-        "" if revision == "latest" else revision,
-        _known(labels, WORKLOAD),
+        known("reporter", ""),
+        known(NAMESPACE, ""),
+        known(SERVICE, ""),
+        "" if version == UNKNOWN else version,
+        # `latest` is what Istio writes where no label says it.
+        "" if revision in (UNKNOWN, "latest") else revision,
+        "" if workload == UNKNOWN else workload,
         FAILED in labels,
-        float(labels.get("le", "0")),
+        float(known("le", "0")),
     )
-
-
-def _known(labels: Mapping[str, str], name: str) -> str:
-    value = labels.get(name, "")
-    return "" if value == UNKNOWN else value
 
 
 def _deaf_to(arm: Arm) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from mesh.domain.routes import Arm
 from workers.metrics.dialect import Dialect, Voice
-from workers.metrics.promql import Places, grown, quoted, risen
+from workers.metrics.promql import EDGE_MS, Places, grown, quoted, risen
 
 REQUESTS, BUCKETS = "response_total", "response_latency_ms_bucket"
 ENDS = {"outbound": ("dst_namespace", "dst_service"), "inbound": ("namespace", "deployment")}
@@ -14,14 +14,17 @@ ENDS = {"outbound": ("dst_namespace", "dst_service"), "inbound": ("namespace", "
 PEOPLE = 'route_name!="probe"'
 """Leaves out what the kubelet asks; a pod's proxy counts that as well."""
 
+EDGES = r"[2-5]0000(?:\.0)?"
+"""Buckets of more than ten seconds: what a look costs is the number of buckets."""
 
-def _join(template: str, places: Places, more: str, speakers: Sequence[str] = tuple(ENDS)) -> str:
+
+def _join(template: str, places: Places, more: str, speakers: Sequence[str] = tuple(ENDS), only: str = PEOPLE) -> str:
     """Join the answers of these ends; `template` has `<by>` and `<selector>`."""
     asked = []
     for direction in speakers:
         namespace, service = ENDS[direction]
         by = ", ".join(filter(None, ("direction", namespace, service, more)))
-        selector = f'{{direction="{direction}", {places.within(namespace, service)}, {PEOPLE}}}'
+        selector = f'{{direction="{direction}", {places.within(namespace, service)}, {only}}}'
         asked.append(template.replace("<by>", by).replace("<selector>", selector))
     return " or ".join(asked)
 
@@ -30,8 +33,9 @@ def _counts(places: Places, span_ms: int) -> str:
     return _join(f"sum by (<by>) ({grown(f'{REQUESTS}<selector>', span_ms)})", places, "classification")
 
 
-def _buckets(places: Places, span_ms: int, speakers: Sequence[str]) -> str:
-    return _join(f"sum by (<by>) ({risen(f'{BUCKETS}<selector>', span_ms)})", places, "le", speakers)
+def _buckets(places: Places, span_ms: int, speakers: Sequence[str], most_ms: float) -> str:
+    only = f"{PEOPLE}, le!~{quoted(EDGES)}" if most_ms <= EDGE_MS else PEOPLE
+    return _join(f"sum by (<by>) ({risen(f'{BUCKETS}<selector>', span_ms)})", places, "le", speakers, only)
 
 
 def _newest(places: Places) -> str:

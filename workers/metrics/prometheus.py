@@ -58,17 +58,16 @@ class Prometheus:
         self._library.close()
 
     def rows(self, question: Question, *, timeout_s: float) -> list[Row]:
-        """Return the series of the answer; what is not a finite number is left out. Raises Trouble.
+        """Return the series of the answer, also those that are not finite. Raises Trouble.
 
         A scalar is one series without labels.
         """
         result = self._result(question, timeout_s)
         scalar = bool(result) and not isinstance(result[0], dict)
         try:
-            rows = [({}, float(result[1]))] if scalar else [_row(item) for item in result]
+            return [({}, float(result[1]))] if scalar else [_row(item) for item in result]
         except (KeyError, TypeError, IndexError, ValueError) as error:
             raise Trouble("Prometheus answered with a sample that is not a number") from error
-        return [row for row in rows if math.isfinite(row[1])]
 
     def _result(self, question: Question, timeout_s: float) -> list[Any]:
         # VictoriaMetrics would move moments of the last 30 s, and ranges, unless told not to; others do not mind.
@@ -143,7 +142,7 @@ class _Wire:
                 # A server that was started anew closed what we kept open; one that is away says so again at once.
                 return self._ask(method, url, params, deadline, **how)
         except requests.Timeout as error:
-            raise Trouble(f"Prometheus did not answer in {timeout:.3g} s") from error
+            raise Trouble(f"Prometheus did not answer in {timeout:.2g} s") from error
         except requests.exceptions.SSLError as error:
             raise Trouble(f"the certificate of {self._name} is not trusted; see ca_file") from error
         except requests.exceptions.InvalidHeader:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+EDGE_MS = 10_000.0
+"""Longer latencies are not told apart unless some limit lies there: buckets are most of what a look costs."""
+
 
 @dataclass(frozen=True)
 class Places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,9 +37,11 @@ class Answers:
 
 
 def heard(rows: Iterable[Row], dialect: Dialect) -> Heard:
-    """Return the rows by the place that they speak of."""
+    """Return the rows by the place that they speak of; what is not a finite number says nothing."""
     found: dict[Place, list[Said]] = defaultdict(list)
     for labels, value in rows:
+        if not math.isfinite(value):
+            continue
         voice = dialect.hear(labels)
         found[voice.namespace, voice.service].append((voice, value))
     return found
@@ -86,16 +89,18 @@ def believed(subjects: Iterable[Subject], answers: Answers, dialect: Dialect) ->
 
 def burn(whole: Whole, windows: Sequence[Heard], dialect: Dialect) -> Burn:
     """Return the shares of failures of one whole service in each window: 5 min, 30 min, 1 h, 6 h."""
-    m5, m30, h1, h6 = (
+    (m5, _), (m30, _), (h1, failed_h1), (h6, failed_h6) = (
         _failing([said for place in whole for said in window.get(place, ())], dialect) for window in windows
     )
-    return Burn(m5, m30, h1, h6)
+    return Burn(m5, m30, h1, h6, failed_h1=3600.0 * failed_h1, failed_h6=21_600.0 * failed_h6)
 
 
-def _failing(said: Sequence[Said], dialect: Dialect) -> float | None:
+def _failing(said: Sequence[Said], dialect: Dialect) -> tuple[float | None, float]:
+    """Return the share of requests that fail, and how many do in a second."""
     rows = _by(_best(said, dialect), said)
     total = sum(value for _, value in rows)
-    return sum(value for voice, value in rows if voice.failed) / total if total > 0 else None
+    failed = sum(value for voice, value in rows if voice.failed)
+    return (failed / total if total > 0 else None), failed
 
 
 def _best(said: Iterable[Said], dialect: Dialect) -> str:

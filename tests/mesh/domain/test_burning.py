@@ -61,3 +61,9 @@ def test_the_objective_sets_the_limit() -> None:
     """A service that may fail more often burns slower, and one without an objective has no guard."""
     assert verdict(Burn(0.02, 0.02, 0.02, 0.02), slo=99.0) is Verdict.PASS
     assert judge_burn(CALM, slo=0, service="api") == ()
+
+
+@pytest.mark.parametrize(("failed", "expected"), [(1.0, Verdict.PASS), (9.0, Verdict.PASS), (10.0, Verdict.FAIL)])
+def test_one_failed_request_at_night_is_no_incident(failed: float, expected: Verdict) -> None:
+    """One of two is 50 % of all windows, and says nothing: a share is told of some failures only."""
+    assert verdict(Burn(0.5, 0.5, 0.5, 0.5, failed_h1=failed, failed_h6=failed)) is expected

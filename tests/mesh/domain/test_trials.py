@@ -186,6 +186,25 @@ def test_a_long_good_past_does_not_hide_a_bad_present() -> None:
     assert trial.canary.total.errors / trial.canary.total.requests < 0.01
 
 
+def test_a_canary_that_falls_silent_is_held_before_its_past_is_forgotten() -> None:
+    """It answered for ten minutes; then stable alone does: after half a minute that is no pause any more."""
+    healthy = after([tick(counts(50), counts(450), 5.0)] * 120)
+    still = rows(after([tick(Counts(), counts(450), 5.0)] * 5, healthy))
+    assert set(verdicts(still).values()) == {"pass"}
+    silent = rows(after([tick(Counts(), counts(450), 5.0)] * 6, healthy))
+    assert set(verdicts(silent).values()) == {"unknown"}
+    assert silent["requests"].why == (
+        "no traffic reached v2 in the last 30 s, where about 278 requests were to be expected"
+    )
+    assert set(verdicts(rows(after([tick(counts(50), counts(450), 5.0)], healthy))).values()) == {"pass"}
+
+
+def test_a_quiet_service_is_not_silent() -> None:
+    """Where stable has nothing to do either, or too little, nothing was to be expected of the canary."""
+    healthy = after([tick(counts(50), counts(450), 5.0)] * 20)
+    assert set(verdicts(rows(after([tick(Counts(), counts(10), 5.0)] * 12, healthy))).values()) == {"pass"}
+
+
 def test_an_incident_in_both_arms_is_not_the_canarys_doing() -> None:
     """Where stable misses a limit as well, the canary is not blamed, and nothing passes."""
     trial = Trial()
@@ -225,6 +244,17 @@ def test_what_is_held_back_is_held_back_for_a_minute_only() -> None:
     trial = after([tick(counts(1, 1), counts(9), 5)] * 11)
     assert trial.errors.compared == Trial().errors.compared
     assert after([tick(Counts(), Counts(), 5)], trial).errors.compared != trial.errors.compared
+
+
+def test_a_limit_between_two_bounds_is_held_as_well() -> None:
+    """A p99 of 300 ms where buckets end at 250 and 500 ms: a canary that takes 400 ms each time fails."""
+    limits = Limits(p99_max_ms=300.0)
+    slow = Counts(500, 0, 0.0, timed(500, (0.0, 0.0, 0.0, 1.0, 1.0)))
+    found = rows(after([tick(slow, Counts())] * 20, limits=limits), Pair("v2"), limits)
+    assert (found["p99"].verdict, found["p99"].why) == (
+        Verdict.FAIL,
+        "v2 takes over 300 ms in 80 % of its requests; at most 1 % may",
+    )
 
 
 def test_an_arm_with_nobody_beside_it_is_judged_by_its_limits() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from mesh.domain.catalog import Service
 from mesh.domain.errors import MeshbotError, Refused, Unavailable
-from mesh.domain.gates import Limits
+from mesh.domain.gates import CustomGate, Limits, Verdict
 from mesh.domain.operations import State, Step
 from mesh.domain.policy import Policy
 from mesh.domain.rollouts import Happening, Phase
@@ -18,7 +18,7 @@ from mesh.operations.looking import look
 from mesh.operations.running import run
 from tests.builders import LEE, healthy
 from tests.mesh.operations.bench import Bench, virtual_service
-from tests.mesh.operations.voyage import Voyage
+from tests.mesh.operations.voyage import LOOK_S, Voyage
 
 HEALTHY_WAY = [[90, 10], [75, 25], [50, 50], [0, 100]]
 
@@ -41,6 +41,16 @@ def test_a_healthy_canary_goes_through_all_steps() -> None:
         *("stepping", "stepped", "stepping", "stepped", "stepping", "stepped", "completed")
     ]
     assert trip.bench.operations.rollout(done.target) is None
+
+
+def test_a_canary_that_falls_silent_gets_no_more_traffic() -> None:
+    """It hangs in the middle of a bake while stable goes on: the next step is not taken on what it answered before."""
+    trip = voyage()
+    trip.start("canary api v2 25,50,100 every 2m")
+    trip.look(12)
+    trip.bench.metrics.readings = {"v1": healthy()}
+    trip.look(30)
+    assert trip.weights == HEALTHY_WAY[:2]
 
 
 def test_steps_below_what_the_canary_has_are_left_out() -> None:
@@ -436,3 +446,28 @@ def test_a_gate_on_its_way_to_a_proof_is_looked_at_again_soon() -> None:
     look("demo", trip.bench.stage)
     assert trip.phase is Phase.BAKING
     assert trip.bench.watches.hurried == ["demo"]
+
+
+@pytest.mark.parametrize("sick", [True, False])
+def test_conditions_of_ones_own_do_not_stop_a_look(sick: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes 3 s to time out: a sick server is not asked, a slow one for no longer than a look may take."""
+    gates = tuple(CustomGate(f"queue {number}", "up", most=5.0) for number in range(10))
+    trip = voyage(custom=gates)
+    metrics, time = trip.bench.metrics, trip.bench.time
+    metrics.values = {gate.name: 1.0 for gate in gates}
+    trip.start()
+    trip.look(2)
+    ask, begun = metrics.ask, time.at
+
+    def slowly(gate: CustomGate, arm: Any, target: Any, *, window_s: int) -> Any:
+        time.at += 3.0
+        return ask(gate, arm, target, window_s=window_s)
+
+    monkeypatch.setattr(metrics, "ask", slowly)
+    if sick:
+        metrics.readings["v2"] = "Prometheus did not answer in 3 s"
+    trip.look(4)
+    assert time.at - begun - 4 * LOOK_S <= (0 if sick else 4 * 6)
+    rows = [row for row in trip.bench.watches.load([trip.id])[trip.id].rows if row.name.startswith("queue")]
+    assert len(rows) == len(gates)
+    assert {row.verdict for row in rows} == ({Verdict.UNKNOWN} if sick else {Verdict.PASS, Verdict.UNKNOWN})

@@ -320,7 +320,8 @@ def test_burn_rates_are_of_the_whole_service(metrics: PrometheusMetrics) -> None
     mixed, dead, nowhere = metrics.burns("istio", [_subject(name) for name in ("mixed", "dead", "nowhere")])
     assert [mixed.m5, mixed.m30] == [pytest.approx(0.003), pytest.approx(0.003)]
     assert (dead.m5, dead.h1) == (1.0, 1.0)
-    assert nowhere == Burn()
+    assert dead.failed_h1 == pytest.approx(dead.failed_h6, rel=0.01)
+    assert nowhere == Burn(failed_h1=0.0, failed_h6=0.0)
 
 
 def test_burn_rates_without_a_server_are_a_problem(metrics: PrometheusMetrics) -> None:

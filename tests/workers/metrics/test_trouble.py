@@ -16,6 +16,7 @@ import pytest
 
 from mesh.domain.catalog import Catalog, Cluster, MetricsServer
 from mesh.domain.commands import Target
+from mesh.domain.gates import CustomGate, Verdict
 from mesh.domain.measures import Measured, Subject
 from mesh.domain.routes import Arm
 from playground.serving import free_port
@@ -118,6 +119,22 @@ def test_what_is_no_number_is_no_value(value: str) -> None:
     with prometheus_that_says(lambda: (200, said("vector", [row(value)]))) as url:
         found = read(url)
     assert (found.problem, found.counts, found.age_s) == ("", {}, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        (("NaN", "1"), "the query returned several series where one number was expected"),
+        (("+Inf",), "the query found inf, which is no number to judge"),
+        (("NaN",), "the query found nan, which is no number to judge"),
+    ],
+)
+def test_a_condition_of_ones_own_passes_on_one_number_only(values: tuple[str, ...], why: str) -> None:
+    """A series that is no number is a series all the same: what is left beside it must not speak for both."""
+    text = said("vector", [row(value, pod=f"pod-{place}") for place, value in enumerate(values)])
+    with prometheus_that_says(lambda: (200, text)) as url, contextlib.closing(PrometheusMetrics(catalog(url))) as port:
+        found = port.ask(CustomGate("queue", "queue_length", most=5.0), ARM, TARGET, window_s=60)
+    assert (found.verdict, found.value, found.why) == (Verdict.UNKNOWN, None, why)
 
 
 def slowly() -> tuple[int, str]:
