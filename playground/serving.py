@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import threading
+from contextlib import suppress
 from types import TracebackType
 
 from aiohttp import web
 
+FREE_PORTS = range(20_000, 32_000)
+
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of 127.0.0.1 that was free a moment ago.
+
+    Drawn from below those that systems give to outgoing connections, one of which could take it before its server does.
+    """
+    for port in random.sample(FREE_PORTS, len(FREE_PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"no port of 127.0.0.1 between {FREE_PORTS.start} and {FREE_PORTS.stop} is free")
 
 
 class ServerThread:
