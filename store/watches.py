@@ -39,6 +39,8 @@ class RedisWatches:
         self._save = redis.register_script(scripts.SAVE)
         self._thin = redis.register_script(scripts.THIN)
         self._known: dict[str, dict[str, tuple[bytes, Operation]]] = {}
+        self._written: dict[str, dict[str, tuple[bytes, Watch]]] = {}
+        """By cluster, what the last look saved: whoever finds the same bytes need not read them."""
 
     def active(self, cluster: str) -> list[Operation]:
         """Return every rollout of the cluster that has not ended; Unavailable when Redis does not answer.
@@ -66,8 +68,14 @@ class RedisWatches:
             return {}
         with translated():
             found: Any = self._redis.mget([keys.watch(operation_id) for operation_id in operation_ids])
-        pairs = ((one, records.load_watch(raw)) for one, raw in zip(operation_ids, found, strict=True) if raw)
+        pairs = ((one, self._read(one, raw)) for one, raw in zip(operation_ids, found, strict=True) if raw)
         return {one: watch for one, watch in pairs if watch is not None}
+
+    def _read(self, operation_id: str, raw: bytes) -> Watch | None:
+        for written in self._written.values():
+            if operation_id in written and written[operation_id][0] == raw:
+                return written[operation_id][1]
+        return records.load_watch(raw)
 
     def save(
         self, cluster: str, span: tuple[float, float], watches: Mapping[str, Watch], points: Mapping[str, Point]
@@ -78,7 +86,8 @@ class RedisWatches:
         """
         names = [keys.looked(cluster), *map(keys.watch, watches), *map(keys.points, points)]
         looks = [repr(float(span[0])), f"{float(span[1])!r} {uuid.uuid4().hex}"]
-        values = [*map(records.dump_watch, watches.values()), *map(records.dump_point, points.values())]
+        written = {one: (records.dump_watch(watch), watch) for one, watch in watches.items()}
+        values = [*(raw for raw, _ in written.values()), *map(records.dump_point, points.values())]
         with translated("Redis did not answer, so it is not known whether the look was saved."):
             answer: Any = self._save(keys=names, args=[*looks, WATCH_S, RETENTION_S, MOST, len(watches), *values])
         if answer[0] != b"saved":
@@ -86,6 +95,7 @@ class RedisWatches:
                 f"Another look at {cluster} was saved meanwhile, until {answer[1].decode().split()[0]}.",
                 hint="Nothing to do: the next look goes on from there.",
             )
+        self._written[cluster] = written
         try:
             self._thin_out([raw.decode() for raw in answer[1:]])
         except Unavailable as error:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import redis
@@ -252,10 +253,11 @@ def run(stage: Stage, prometheus_url: str, looks: int) -> list[Taken]:
 
 def verdict(taken: list[Taken]) -> str:
     """Say whether each look ended within its interval, leaving out the first, which opens connections."""
-    slowest = max(one.seconds for one in taken[1:])
+    slowest, middle = max(one.seconds for one in taken[1:]), median(one.seconds for one in taken[1:])
     queries = sorted({one.queries for one in taken[1:]})
     word = "within" if slowest < LOOK_S else "NOT within"
-    return f"slowest look {slowest:.2f} s, {word} its {LOOK_S:g} s; queries of a look: {' or '.join(map(str, queries))}"
+    asked = " or ".join(map(str, queries))
+    return f"slowest look {slowest:.2f} s, median {middle:.2f} s, {word} its {LOOK_S:g} s; queries of a look: {asked}"
 
 
 def main(count: int = ROLLOUTS, looks: int = LOOKS) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from mesh.domain.commands import Command, Target
@@ -122,14 +123,18 @@ class Catalog:
 
     def service(self, target: Target) -> Service:
         """Return what is configured for the target, or an entry of defaults: a service needs no entry to be read."""
-        for entry in self.services:
-            if (
-                entry.name == target.service
-                and _agrees(entry.cluster, target.cluster)
-                and _agrees(entry.namespace, target.namespace)
-            ):
+        for entry in self._by_name.get(target.service, ()):
+            if _agrees(entry.cluster, target.cluster) and _agrees(entry.namespace, target.namespace):
                 return entry
         return Service(target.service)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Sequence[Service]]:
+        """The services in their order: a look asks for each of a thousand."""
+        found: dict[str, list[Service]] = {}
+        for entry in self.services:
+            found.setdefault(entry.name, []).append(entry)
+        return found
 
     def strategy(self, target: Target, name: str = "") -> Strategy:
         """Return how a rollout of the target goes: by the name typed, the service's, or the default.

@@ -20,6 +20,7 @@ from mesh.domain.strategies import DEFAULT
 from mesh.domain.trials import Tick, Trial, observe
 from mesh.ports import Operations, Watch, Watches
 from settings.time import SystemTime
+from store import records
 from store.connection import patient
 from store.memory import MemoryOperations, MemoryWatches
 from store.operations import RedisOperations
@@ -145,6 +146,31 @@ def test_watches_come_back_as_they_were(memory: Memory) -> None:
     memory.watches.save("prod", (0.0, 100.0), {"op-a": a_watch(), "op-b": Watch()}, {})
     assert memory.others.load(["op-a", "op-b", "op-c"]) == {"op-a": a_watch(), "op-b": Watch()}
     assert memory.watches.load([]) == {}
+
+
+def test_what_another_process_wrote_since_is_read(memory: Memory) -> None:
+    """Whoever saved a watch finds what was saved over it, and nothing once that is gone."""
+    memory.watches.save("prod", (0.0, 100.0), {"op-a": a_watch(), "op-b": a_watch()}, {})
+    assert memory.watches.load(["op-a"]) == {"op-a": a_watch()}
+    memory.others.save("prod", (100.0, 105.0), {"op-a": Watch(since=9.0)}, {})
+    assert memory.watches.load(["op-a", "op-b"]) == {"op-a": Watch(since=9.0), "op-b": a_watch()}
+
+
+@pytest.mark.redis
+def test_what_one_wrote_oneself_is_not_parsed(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes that the last look saved stand for the watches it saved; only a look that counted is remembered."""
+    client = patient(redis_url)
+    mine, other = RedisWatches(client), RedisWatches(client)
+    mine.save("prod", (0.0, 1.0), {"op-a": a_watch()}, {})
+    with pytest.raises(Conflict):
+        other.save("prod", (0.0, 1.0), {"op-a": a_watch()}, {})
+    parsed: list[bytes] = []
+    monkeypatch.setattr(records, "load_watch", parsed.append)
+    assert mine.load(["op-a"]) == {"op-a": a_watch()}
+    assert parsed == []
+    assert other.load(["op-a"]) == {}
+    assert len(parsed) == 1
+    client.close()
 
 
 def test_a_look_goes_on_from_the_last_one(memory: Memory) -> None:

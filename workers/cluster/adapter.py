@@ -15,7 +15,7 @@ from workers.cluster.controllers import CANARY, ROLLOUT
 from workers.cluster.counting import count_ready
 from workers.cluster.faults import UnknownOutcome
 from workers.cluster.finding import Found, complete, find
-from workers.cluster.looking import Client, Glance, Look, Place, Site
+from workers.cluster.looking import Client, Glance, Look, Place, Sighting, Site, version_of
 from workers.cluster.resources import Resource
 from workers.cluster.routing import Object, RoutingApi
 from workers.cluster.subsets import DESTINATION_RULE
@@ -41,6 +41,8 @@ class KubernetesCluster:
         """
         self._sites = {name: Site(client) for name, client in clients.items()}
         self._namespaces = dict(route_namespaces or {})
+        self._sightings: dict[str, dict[int, Sighting]] = {}
+        """By cluster, what the last glance at it saw of each plan, by the plan's `id`, which it keeps alive."""
         self._watching: list[Watching] = []
         self._closed = False
 
@@ -105,7 +107,12 @@ class KubernetesCluster:
         for plan, target in plans:
             wanted.setdefault(target.cluster, []).append((_api(plan), plan.namespace))
         glances = {name: Glance.at(self._sites.get(name), places) for name, places in wanted.items()}
-        return [_seen(glances[target.cluster], plan) for plan, target in plans]
+        found = [self._sighting(glances[target.cluster], plan, target) for plan, target in plans]
+        sightings: dict[str, dict[int, Sighting]] = {name: {} for name in wanted}
+        for (plan, target), sighting in zip(plans, found, strict=True):
+            sightings[target.cluster][id(plan)] = sighting
+        self._sightings.update(sightings)
+        return [sighting.weights for sighting in found]
 
     def patch(self, plan: Plan, target: Target) -> Route:
         """Send the plan's patch and return the route as the server answered.
@@ -144,6 +151,16 @@ class KubernetesCluster:
                 return ready
         return count_ready(Look(site, truly=True), arm, target)
 
+    def _sighting(self, glance: Glance | None, plan: Plan, target: Target) -> Sighting:
+        """Return what a glance shows of a planned route: as at the last one, where the object is the same."""
+        obj = glance and glance.find(_api(plan), plan.namespace, plan.name)
+        if not obj:
+            return Sighting(plan)
+        former, version = self._sightings.get(target.cluster, {}).get(id(plan)), version_of(obj)
+        if former and former.version and former.version == version:
+            return former
+        return Sighting(plan, version, _seen(obj, plan))
+
     def _site(self, cluster: str) -> Site:
         if cluster not in self._sites:
             names = tuple(sorted(self._sites))
@@ -175,10 +192,9 @@ def _api(plan: Plan) -> RoutingApi:
     return next(api for api in ROUTING_APIS if (api.kind, api.group) == (plan.kind, plan.group))
 
 
-def _seen(glance: Glance | None, plan: Plan) -> Weights | None:
-    obj = glance and glance.find(_api(plan), plan.namespace, plan.name)
+def _seen(obj: Object, plan: Plan) -> Weights | None:
     try:
-        route = obj and _rule(obj, plan)
+        route = _rule(obj, plan)
     except Refused:
         return None
     return route.weights if route else None

@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.plans import Plan
+from mesh.domain.routes import Weights
 from workers.cluster.remembered import Remembered
 from workers.cluster.resources import Resource
 from workers.cluster.routing import Object
@@ -217,6 +219,23 @@ class Glance:
             objects = self._look.listing(wanted, namespace).objects
             self._by_name[key] = {obj["metadata"]["name"]: obj for obj in objects}
         return self._by_name[key].get(name)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What was seen of a planned route, to be seen again while its object stays the same: reading it anew is work."""
+
+    plan: Plan
+    version: tuple[str, str] | None = None
+    """Of the object, see `version_of`."""
+    weights: Weights | None = None
+    """None where the route is not known."""
+
+
+def version_of(obj: Object) -> tuple[str, str] | None:
+    """Return uid and resourceVersion, which change whenever an object does; None where it does not tell both."""
+    uid, version = obj["metadata"].get("uid"), obj["metadata"].get("resourceVersion")
+    return (uid, version) if uid and version else None
 
 
 def _kind(wanted: Wanted) -> tuple[str, str]:

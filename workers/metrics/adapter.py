@@ -82,7 +82,7 @@ class PrometheusMetrics:
         self._servers = {one.name: Servers(one.prometheus) for one in catalog.clusters if one.prometheus.urls}
         self._ledger = Ledger()
         # Of all services, so that bounds stay the same whatever is looked at: with others, a trial's times begin anew.
-        self._most_ms = max(max(one.p99_max_ms, one.slow_ms) for one in _limits(catalog))
+        self._most_ms = _most_ms(catalog)
         self._believed: dict[tuple[Servers, Dialect], dict[Place, str]] = {}
         """Who spoke for each place in the last look: histograms are large, so that only theirs are asked for."""
         self._burns: dict[str, tuple[float, dict[Whole, Burn]]] = {}
@@ -194,8 +194,11 @@ class PrometheusMetrics:
         return groups
 
 
-def _limits(catalog: Catalog) -> list[Limits]:
-    return [Limits(), *(service.limits for service in catalog.services)]
+def _most_ms(catalog: Catalog) -> float:
+    """Return up to what latency buckets are needed: infinity, which is all of them, for limits below a millisecond."""
+    services = (Limits(), *(service.limits for service in catalog.services))
+    found = [limit for one in services for limit in (one.p99_max_ms, one.slow_ms) if limit]
+    return math.inf if min(found) < 1 else max(found)
 
 
 def _whole(subject: Subject) -> Whole:
@@ -213,12 +216,14 @@ def _places(subjects: Iterable[Subject], dialect: Dialect) -> Places:
     )
 
 
-def _queries(subject: Subject, dialect: Dialect, speaker: str, window: _Window) -> tuple[str, ...]:
-    """Return two queries for each arm, in the order of the arms; none for an arm that nothing tells."""
+def _queries(subject: Subject, dialect: Dialect, speaker: str, window: _Window) -> dict[str, tuple[str, str]]:
+    """Return two queries for each arm; none for an arm that nothing tells."""
     window_s = max(SHOWN_S, round((window.end_ms - window.begin_ms) / 1000))
-    found: list[str] = []
+    found: dict[str, tuple[str, str]] = {}
     for arm in subject.arms:
         namespace, _ = place_of(arm, subject)
         whole = replace(arm, namespace=namespace)
-        found += () if deafness(arm, dialect) else dialect.shown(whole, speaker, window_s)
-    return tuple(found)
+        if not deafness(arm, dialect):
+            success, p99 = dialect.shown(whole, speaker, window_s)
+            found[arm.name] = (success, p99)
+    return found

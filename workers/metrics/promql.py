@@ -68,7 +68,8 @@ def quoted(value: str) -> str:
     PromQL's double-quoted strings follow Go's: backslash escapes, no raw line breaks (Prometheus, "String literals").
     Go knows no JSON surrogate pairs, hence the escapes are written here and not by `json`.
     """
-    return f'"{"".join(map(_escaped, value))}"'
+    plain = value.isascii() and value.isprintable() and '"' not in value and "\\" not in value
+    return f'"{value}"' if plain else f'"{"".join(map(_escaped, value))}"'
 
 
 def _escaped(letter: str) -> str:

@@ -36,6 +36,14 @@ def test_an_entry_speaks_for_its_own_cluster_only() -> None:
     assert CATALOG.service(Target("prod", "shop", "api")) == Service("api")
 
 
+def test_of_several_entries_the_first_that_agrees_speaks() -> None:
+    """Entries of one name are tried in their order; one without a cluster agrees with any."""
+    catalog = Catalog(services=(Service("api", "dev"), Service("web"), Service("api", stable="a"), Service("api")))
+    assert catalog.service(Target("prod", "shop", "api")) == Service("api", stable="a")
+    assert catalog.service(Target("dev", "shop", "api")) == Service("api", "dev")
+    assert catalog.service(Target("dev", "shop", "web")) == Service("web")
+
+
 def test_an_unknown_cluster_is_refused_with_the_nearest() -> None:
     """A mistyped cluster is never a quiet default."""
     with pytest.raises(NotFound) as caught:

@@ -15,6 +15,7 @@ from mesh.domain.catalog import Cluster
 from mesh.domain.commands import Target
 from mesh.domain.errors import NotFound, Refused, Unavailable
 from mesh.domain.plans import Plan, Roles, plan
+from mesh.domain.routes import Weights
 from playground.cluster.api import make_app
 from playground.cluster.kinds import KINDS, serving
 from playground.cluster.kubeconfig import kubeconfig_text
@@ -33,9 +34,11 @@ from tests.workers.cluster.shapes import (
     traffic_split,
     virtual_service,
 )
+from workers.cluster import adapter
 from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.client import KubernetesClient
 from workers.cluster.faults import UnknownOutcome
+from workers.cluster.looking import version_of
 from workers.cluster.resources import Resource
 from workers.cluster.rights import RIGHTS
 from workers.cluster.served import WANTED, Served
@@ -476,6 +479,37 @@ def test_a_glance_at_a_cluster_that_is_away_sees_nothing() -> None:
     assert cluster.glance(_plans(objs)) == [None, None]
     cluster.client.broken = None
     assert None not in cluster.glance(_plans(objs))
+
+
+def test_a_glance_reads_anew_only_what_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object with the uid and version of the last glance is not read; one with another version, or none, is."""
+    objs = _many(3, "shop")
+    cluster, plans = MemoryCluster(objs), _plans(objs)
+    assert cluster.glance(plans) == [{"v1": 90, "v2": 10}] * 3
+    read: list[str] = []
+
+    def noted(obj: Obj, plan: Plan) -> Weights | None:
+        read.append(plan.name)
+        return seen(obj, plan)
+
+    seen = adapter._seen
+    monkeypatch.setattr(adapter, "_seen", noted)
+    cluster.glance(plans)
+    assert read == []
+    cluster.client.put(virtual_service(canary(v1=1, v2=99), name="vs-1", hosts=["svc-1"]))
+    cluster.client.remove("VirtualService", "shop", "vs-2")
+    assert cluster.glance(plans) == [{"v1": 90, "v2": 10}, {"v1": 1, "v2": 99}, None]
+    assert read == ["vs-1"]
+    cluster.client._held["VirtualService", "shop", "vs-0"]["metadata"]["resourceVersion"] = ""
+    cluster.glance(plans)
+    cluster.glance(plans)
+    assert read == ["vs-1", "vs-0", "vs-0"]
+
+
+def test_a_route_made_anew_is_another() -> None:
+    """The same version under another uid is not what was seen; an object that tells neither is never the same."""
+    names = [{"uid": "a", "resourceVersion": "1"}, {"uid": "b", "resourceVersion": "1"}, {"resourceVersion": "1"}]
+    assert [version_of({"metadata": one}) for one in names] == [("a", "1"), ("b", "1"), None]
 
 
 def test_a_thousand_routes_are_seen_in_a_glance() -> None:

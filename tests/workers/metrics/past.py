@@ -141,6 +141,7 @@ PAST: tuple[Past, ...] = (
     istio("inside", 20, reporter="destination"),
     istio("inside", 5, reporter="destination", response_code="500"),
     istio_latency("inside", "100", 25, reporter="destination"),
+    istio_latency("inside", "30000", 25, reporter="destination"),
     istio_latency("inside", "300000", 25, reporter="destination"),
     istio_latency("inside", "+Inf", 25, reporter="destination"),
     # The waypoint knows no version of what answers, only the revision that came with its address.

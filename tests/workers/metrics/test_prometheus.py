@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from mesh.domain.catalog import Catalog, Service
 from mesh.domain.commands import Target
 from mesh.domain.counts import Counts
-from mesh.domain.gates import CustomGate
+from mesh.domain.gates import CustomGate, Limits
 from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.routes import Arm
 from tests.workers.metrics.conftest import Remembered
@@ -63,7 +64,7 @@ def read(metrics: PrometheusMetrics, remembered: Remembered) -> Reader:
 
 def without_queries(found: Measured) -> Measured:
     """Leave out what is for people."""
-    return replace(found, queries=(), age_s=None)
+    return replace(found, queries={}, age_s=None)
 
 
 def shares_of(found: Measured) -> Mapping[str, float | None]:
@@ -77,7 +78,7 @@ def test_counts_are_those_of_the_counters(read: Reader) -> None:
     assert (found.problem, found.problems, found.age_s) == ("", {}, 0)
     assert (found.counts["v2"].requests, found.counts["v2"].errors) == (3000, 90)
     assert (found.counts["v1"].requests, found.counts["v1"].errors) == (27000, 0)
-    assert len(found.queries) == 4
+    assert found.queries.keys() == {"v1", "v2"}
 
 
 def test_the_quantile_is_interpolated_in_its_bucket(read: Reader) -> None:
@@ -212,6 +213,15 @@ def test_times_are_asked_of_whom_one_believes(read: Reader) -> None:
     assert [bound for bound, _ in read("inside", seconds=10).counts["v2"].buckets] == [100, float("inf")]
 
 
+def test_long_times_are_told_apart_where_a_limit_lies_there(catalog: Catalog, remembered: Remembered) -> None:
+    """A limit of any service, also one below a millisecond: bounds stay the same whatever is looked at."""
+    for limits in (Limits(p99_max_ms=20_000), Limits(slow_ms=10_001), Limits(slow_ms=0.5)):
+        metrics = PrometheusMetrics(replace(catalog, services=(Service("web", limits=limits),)))
+        counts = Reader(metrics, remembered.end)("inside", seconds=10).counts
+        metrics.close()
+        assert [bound for bound, _ in counts["v2"].buckets] == [100, 30_000, float("inf")]
+
+
 def test_a_waypoint_speaks_where_no_sidecar_does(read: Reader) -> None:
     """In ambient mode the waypoint is believed before the pods, and knows versions by the revision of their address."""
     assert read.v2("waypoint", seconds=10) == (20, 0)
@@ -284,7 +294,7 @@ def test_an_arm_that_nothing_tells_has_a_problem_of_its_own(read: Reader) -> Non
     found = read("mixed", V1, replace(V2, version=""))
     assert "which version label subset v2 stands for" in found.problems["v2"]
     assert found.counts.keys() == {"v1"}
-    assert len(found.queries) == 2
+    assert found.queries.keys() == {"v1"}
 
 
 @pytest.mark.parametrize("service", ['api"} or vector(1) # \\', "api|.*", "a.i", "ap[i]"])
@@ -310,9 +320,10 @@ def test_now_is_as_late_as_samples_can_be_known(metrics: PrometheusMetrics) -> N
 def test_what_people_can_ask_says_the_same(read: Reader, metrics: PrometheusMetrics) -> None:
     """The queries shown for an arm are PromQL whose numbers are those of its counts."""
     found = read("mixed")
-    gates = [CustomGate("shown", query) for query in found.queries[2:]]
+    gates = [CustomGate("shown", found.query(name, "v2")) for name in ("success", "p99")]
     asked = [metrics.ask(gate, V2, Target("istio", "mixed", "api"), window_s=300).value for gate in gates]
     assert asked == [pytest.approx(97), pytest.approx(190)]
+    assert 'destination_version="v1"' not in found.query("errors", "v2"), "of v2 nobody is shown what v1 did"
 
 
 def test_burn_rates_are_of_the_whole_service(metrics: PrometheusMetrics) -> None:

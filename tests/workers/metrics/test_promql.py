@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.parse
 import urllib.request
 from typing import Any
@@ -106,6 +107,25 @@ def test_linkerd_has_no_subsets() -> None:
     """A subset under Linkerd is refused instead of read as the whole service."""
     arm = Arm("v2", 1, 1, "/w", service="api", namespace="shop", subset="v2", version="v2")
     assert "own Service" in deafness(arm, LINKERD)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "most_ms", "bounds"),
+    [
+        (ISTIO, 500, "1 1.0 5 10 25 50 100 250 500.0 1000 2500 5000 10000 10000.0 +Inf"),
+        (ISTIO, 20_000, "0.5 1 5 10000 30000.0 60000 +Inf"),
+        (LINKERD, 500, "1 2 3 100 300 1000.0 3000 5000 10000 +Inf"),
+        (LINKERD, 20_000, "1 10000 20000.0 50000 +Inf"),
+    ],
+)
+def test_bounds_up_to_ten_seconds_are_asked_for(dialect: Dialect, most_ms: float, bounds: str) -> None:
+    """What is left out is too short or too long for any limit, however Prometheus writes it; never the whole count."""
+    query = dialect.buckets(Places.of([("shop", "api")]), 5000, dialect.speakers, most_ms)
+    left_out = scan(query.partition("le!~")[2])[0] if "le!~" in query else "none"
+    assert [bound for bound in bounds.split() if re.fullmatch(left_out, bound)] == []
+    far = ["30000", "60000.0", "300000", "1800000", "1.8e+06", "0.5"] if dialect is ISTIO else ["20000", "50000.0"]
+    if most_ms < 10_000:
+        assert all(re.fullmatch(left_out, bound) for bound in far)
 
 
 @pytest.mark.parametrize("dialect", [ISTIO, LINKERD])
