@@ -141,16 +141,17 @@ def _undo(desk: Desk, request: Request) -> Message:
 
 
 def _steer(desk: Desk, request: Request) -> Message:
-    """Say a word to the rollout of the card: to that one only, whichever runs by the time of the press."""
+    """Say a word to the rollout of the card: to that one only, at that step, whatever runs by the time of the press."""
+    name, _, at = request.claim.partition("/")
     with nothing_started():
-        former = desk.operations.get(_claimed(request))
+        former = desk.operations.get(_claimed(replace(request, claim=name)))
     where = former.target
     command = Command(
         verb=STEER[request.button],
         service=where.service,
         namespace=where.namespace,
         cluster=where.cluster,
-        promised=former.id,
+        promised=f"{former.id}/{at}" if at.isdecimal() else former.id,
     )
     return _start(desk, command, request)
 

@@ -59,14 +59,22 @@ def _arms(gates: Sequence[GateResult]) -> list[str]:
 
 
 def _heading(gates: Sequence[GateResult]) -> str:
-    arms, window = _arms(gates), max((gate.window_s for gate in gates), default=0)
+    arms = _arms(gates)
     names = ", ".join(short_name(arm) for arm in arms[:4]) + (", …" if len(arms) > 4 else "")
-    return f"Gates of {names}" + (f" over {span(window)}" if window else "")
+    windows = {_window(gates, arm) for arm in arms}
+    return f"Gates of {names}" + (windows.pop() if len(windows) == 1 else "")
+
+
+def _window(gates: Sequence[GateResult], arm: str) -> str:
+    """Return ` over 5 min`: an arm's own, for the incident guard looks an hour back and the canary's gates do not."""
+    window_s = max((gate.window_s for gate in gates if gate.arm == arm), default=0)
+    return f" over {span(window_s)}" if window_s else ""
 
 
 def _rows(gates: Sequence[GateResult]) -> list[str]:
     """Return the rows, arm by arm; each arm has a line of its own where there are several."""
     arms = _arms(gates)
+    differ = len({_window(gates, arm) for arm in arms}) > 1
     ordered = [gate for arm in arms for gate in gates if gate.arm == arm]
     starts = columns(
         [[WORDS[gate.verdict], short_name(gate.name), _value(gate)] for gate in ordered], right=frozenset({2})
@@ -75,7 +83,7 @@ def _rows(gates: Sequence[GateResult]) -> list[str]:
     rows: list[str] = []
     for at, (gate, start) in enumerate(zip(ordered, starts, strict=True)):
         if len(arms) > 1 and (at == 0 or ordered[at - 1].arm != gate.arm):
-            rows.append(f"{short_name(gate.arm)}:")
+            rows.append(f"{short_name(gate.arm)}{_window(gates, gate.arm) if differ else ''}:")
         rows += _wrapped(start, _limit(gate), _evidence(gate), indent)
     return rows
 

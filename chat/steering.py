@@ -17,7 +17,7 @@ from mesh.domain.rollouts import Happening, Phase, Rollout, after
 STEER: dict[str, Verb] = {
     f"meshbot.{verb}": verb for verb in (Verb.CONFIRM, Verb.RESUME, Verb.SKIP, Verb.PAUSE, Verb.ABORT)
 }
-"""What Slack sends when one is pressed, in the order of the buttons; the value is the rollout's operation id."""
+"""What Slack sends when one is pressed, in the order of the buttons; the value is `op-…/1`: rollout and step."""
 _STYLES: dict[Verb, Literal["primary", "danger"]] = {Verb.CONFIRM: "primary", Verb.ABORT: "danger"}
 
 
@@ -34,7 +34,9 @@ def _button(action: str, operation: Operation, rollout: Rollout, follows: Phase)
     name = str(verb).capitalize()
     said = _CONSEQUENCES[verb](operation, rollout, follows)
     confirm = Confirm(f"{name} the canary of {shorten(service, 60)}?", f"{said} The card names you.", name)
-    return Button(name, action, operation.id, f"{name} the canary of {service}", _STYLES.get(verb, ""), confirm)
+    # With the step: the question names a share, and by the time of the press the canary may stand elsewhere.
+    value = f"{operation.id}/{rollout.at}"
+    return Button(name, action, value, f"{name} the canary of {service}", _STYLES.get(verb, ""), confirm)
 
 
 def _of(operation: Operation) -> str:

@@ -24,7 +24,7 @@ _TOLD = {
 }
 """The steps a thread hears of; the rest is on the card."""
 _OF_A_ROLLOUT = {
-    Step.STEPPING: ":fast_forward: Next step",
+    Step.STEPPING: ":fast_forward: Begins",
     Step.STEPPED: ":arrow_forward: Step taken",
     Step.CONFIRMING: ":raised_hand: Waits for confirmation",
     Step.PAUSED: ":double_vertical_bar: Paused",

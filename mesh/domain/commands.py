@@ -77,7 +77,10 @@ class Command:
     route: str = ""
     """Which of several weighted rules is meant: `Kind/name`, `Kind/name/rule`, or what tells a rule from the others."""
     promised: str = ""
-    """For a button: what its card spoke of: the arm to roll back to, or the id of the rollout to steer; else empty."""
+    """For a button: what its card spoke of: the arm to roll back to, or the rollout to steer; else empty.
+
+    A rollout is `op-…/1`: its id, and the index of the step that the card showed.
+    """
     operation: str = ""
     """For `undo`: the operation to undo; empty means the last change."""
     topic: str = ""

@@ -37,8 +37,13 @@ class Measured:
     """Why nothing was counted at all, in words ("Prometheus did not answer in 3 s"); empty when it answered."""
     age_s: float | None = None
     """Age of the newest sample of the service's series, in seconds; None where there is none."""
-    queries: tuple[str, ...] = ()
-    """What a person can ask the server to see the same for this service alone."""
+    queries: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """By arm, what a person can ask the server to see the same: the share of successes, and the p99."""
+
+    def query(self, gate: str, arm: str) -> str:
+        """Return what shows a gate of an arm; empty where nothing does."""
+        success, p99 = self.queries.get(arm, ("", ""))
+        return p99 if gate in ("p99", "slow") else success
 
     def blindness(self, arm: str) -> str:
         """Say why nothing is known of an arm, or return an empty string."""

@@ -197,7 +197,13 @@ def due(
 
 
 def _reasons(rows: Iterable[GateResult]) -> str:
-    return "; ".join(f"{row.name} of {row.arm}: {row.why}" if row.why else row.name for row in rows)
+    """Return why, for each arm, and each reason once: what no traffic reached fails to show five things at once."""
+    named: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        named.setdefault((row.arm, row.why), []).append(row.name)
+    return "; ".join(
+        f"{', '.join(names)} of {arm}" + (f": {why}" if why else "") for (arm, why), names in named.items()
+    )
 
 
 def _is_clear(rollout: Rollout, rows: tuple[GateResult, ...], now: float) -> bool:

@@ -80,7 +80,7 @@ class RouteJudge:
             counts = measured.counts
             tick = Tick(limits.window_s, counts.get(self._stable, Counts()), counts.get(name, Counts()))
             rows = judge_once(tick, pair, limits)
-        queried = (replace(row, query=row.query or " ; ".join(measured.queries)) for row in rows)
+        queried = (replace(row, query=row.query or measured.query(row.name, row.arm)) for row in rows)
         return (*queried, *judge_custom(self._arms[name], self._target, limits, self._metrics))
 
     def service(self) -> tuple[GateResult, ...]:

@@ -151,7 +151,9 @@ class _Look:
             *judge_burn(burn, slo=limits.slo, service=operation.target.service),
         )
         now = self._stage.time.now()
-        rows = tuple(replace(row, query=row.query or " ; ".join(measured.queries), at=row.at or now) for row in rows)
+        rows = tuple(
+            replace(row, query=row.query or measured.query(row.name, row.arm), at=row.at or now) for row in rows
+        )
         watch = Watch(
             since=rollout.moved_at,
             trial=trial,

@@ -117,7 +117,8 @@ def _last_change(desk: Desk, command: Command, origin: Origin) -> Operation | No
         found = desk.operations.recent(channel=origin.channel)
     for operation in found:
         written = operation.state is State.SUCCEEDED or operation.patch_step is Step.UNACCEPTED
-        if written and operation.plan and operation.plan.moves:
+        # A word to a rollout carries the plan of the rollout's step, and wrote nothing of it.
+        if written and operation.plan and operation.plan.moves and not operation.command.steers:
             return operation
     if command.service:
         return None

@@ -65,10 +65,11 @@ def first_step(
                 # What can never be written is refused now, and not in the middle of the way.
                 promoted(route, route.find(plan.canary, command.service), later.share, stable=plan.stable)
             return replace(strategy, steps=_still_to_come(strategy.steps, number, plan)), plan, route
-    top = f"{strategy.steps[-1].share:g} %"
+    has, top = f"{plan.canary_share:g} %", f"{strategy.steps[-1].share:g} %"
+    full = plan.canary_share >= 100
     raise Refused(
-        f"{plan.canary} has {top} or more already, so there is no step to take.",
-        hint="Name higher steps, or roll back.",
+        f"{plan.canary} has {has} already, so there is no step to take: the last one is {top}.",
+        hint="A canary begins at less: roll back first." if full else "Name higher steps, or roll back.",
     )
 
 
@@ -205,8 +206,14 @@ def refuse_beside(stage: Stage, operation: Operation) -> None:
     raise Refused(
         f"A canary of {service} is under way: {running.id}, {where(running)}.",
         hint="Nothing was changed. Steer it, or end it first:",
-        choices=tuple(again_with(said, verb=verb) for verb in (Verb.SKIP, Verb.ABORT, Verb.STATUS)),
+        choices=tuple(again_with(said, verb=verb) for verb in (*_steering(running), Verb.STATUS)),
     )
+
+
+def _steering(running: Operation) -> list[Verb]:
+    """Return the words that the rollout takes now; not `skip`, for who wanted something else presses in haste."""
+    words = {Verb.RESUME: Happening.RESUME, Verb.PAUSE: Happening.PAUSE, Verb.ABORT: Happening.ABORT}
+    return [verb for verb, happening in words.items() if after(the_rollout(running), happening)]
 
 
 def take_over(stage: Stage, operation: Operation, lease: Lease | None) -> None:

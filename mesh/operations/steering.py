@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Held, Refused
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
-from mesh.domain.rollouts import MOST_HEARD, Happening, Phase, after
+from mesh.domain.rollouts import MOST_HEARD, Happening, Phase, Rollout, after
+from mesh.operations.choosing import again_with
 from mesh.operations.recording import Record
 from mesh.operations.rollouts import fresh, step
 from mesh.operations.stage import Stage
@@ -21,6 +23,7 @@ SAID: dict[Verb, Happening] = {
     Verb.CONFIRM: Happening.CONFIRM,
     Verb.ABORT: Happening.ABORT,
 }
+_GIVES_MORE = frozenset({Verb.SKIP, Verb.CONFIRM})
 AGAIN_S = 0.5
 """When to say it again to a rollout whose weights are just being written, in seconds."""
 
@@ -34,6 +37,7 @@ def steer(stage: Stage, record: Record) -> None:
     parent = _heard_before(stage, operation) or _addressed(stage, operation)
     rollout = the_rollout(parent)
     if operation.id not in rollout.heard:
+        _check_step(operation, rollout)
         happening = SAID[operation.command.verb]
         if after(rollout, happening) is None:
             if rollout.phase is Phase.MOVING:
@@ -67,16 +71,34 @@ def _heard_before(stage: Stage, operation: Operation) -> Operation | None:
 
 
 def _addressed(stage: Stage, operation: Operation) -> Operation:
-    service, promised = operation.target.service, operation.command.promised
+    service, promised = operation.target.service, operation.command.promised.partition("/")[0]
     parent = stage.operations.rollout(operation.target)
     if parent is None:
-        raise Refused(f"No canary of {service} is under way.", hint=f"Start one: /mesh canary {service}.")
+        # Who aborts wants traffic back, and must not be told to start a canary.
+        back = operation.command.verb is Verb.ABORT
+        hint = "Nothing was changed. To send all traffic to stable:" if back else f"Start one: /mesh canary {service}."
+        choices = (again_with(replace(operation.command, promised=""), verb=Verb.ROLLBACK),) if back else ()
+        raise Refused(f"No canary of {service} is under way.", hint=hint, choices=choices)
     if promised not in ("", parent.id):
         raise Refused(
             f"That card is old: its canary {promised} is over, and {parent.id} is under way.",
             hint=f"Nothing was changed. See /mesh status {service}.",
         )
     return parent
+
+
+def _check_step(operation: Operation, rollout: Rollout) -> None:
+    """Raise Refused where what gives the canary more was said of a step that is over: pressed twice, or by two people.
+
+    Of a typed word only its time is known: it is about the weights that stood when it was said.
+    """
+    verb, step_at = operation.command.verb, operation.command.promised.partition("/")[2]
+    of_another = step_at not in ("", str(rollout.at))
+    if verb in _GIVES_MORE and (of_another or operation.created_at < rollout.moved_at):
+        raise Refused(
+            f"The step that this {verb} was about is over: the canary is at step {rollout.at + 1} by now.",
+            hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
+        )
 
 
 def _unfit(operation: Operation, parent: Operation) -> Refused:

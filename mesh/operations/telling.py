@@ -35,7 +35,7 @@ def _baking(rollout: Rollout, canary: str, happening: Happening) -> str:
     share = f"{rollout.current.share:g} %"
     if happening is Happening.MOVED:
         return f"{canary} has {share}; it must stay healthy for {span(rollout.current.bake_s)}"
-    return f"it goes on at {share}" + (f": {rollout.why}" if rollout.why else "")
+    return f"at {share}" + (f": {rollout.why}" if rollout.why else "")
 
 
 def _next(rollout: Rollout) -> str:

@@ -16,7 +16,8 @@ def restored(operation: Operation, cluster: Cluster, operations: Operations) -> 
     Raises Refused when it changed nothing, when its end is not certain, and when the weights changed since.
     """
     former = operations.get(operation.command.operation)
-    if former.plan is None or not (former.command.changes_traffic and former.plan.moves and may_be_written(former)):
+    wrote = former.command.changes_traffic and not former.command.steers and may_be_written(former)
+    if former.plan is None or not (wrote and former.plan.moves):
         raise _nothing(former)
     route = again(cluster, former.plan, operation.target)
     _check_written(former, route)

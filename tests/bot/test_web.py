@@ -100,10 +100,11 @@ def test_a_button_steers_its_cards_rollout_only(verb: Verb) -> None:
     bench = Bench()
     bench.send(slash("promote api 50 -n shop"))
     former = only(bench)
-    assert bench.send(button(f"meshbot.{verb}", former.id, user={"id": "U0ANA", "team_id": "T0MESH"})).status == 200
+    pressed_at = button(f"meshbot.{verb}", f"{former.id}/2", user={"id": "U0ANA", "team_id": "T0MESH"})
+    assert bench.send(pressed_at).status == 200
     pressed = next(operation for operation in bench.started if operation.id != former.id)
     assert (pressed.command.verb, pressed.target, pressed.actor.user) == (verb, former.target, "U0ANA")
-    assert (pressed.command.promised, pressed.command.rollout) == (former.id, "")
+    assert (pressed.command.promised, pressed.command.rollout) == (f"{former.id}/2", "")
 
 
 @pytest.mark.parametrize("value", ["", "op-unknown234", "'; DROP", "meshbot:operation:x", "x" * 2000])

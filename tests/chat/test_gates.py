@@ -63,6 +63,13 @@ def test_evidence_is_not_rounded_over_its_threshold(evidence: float, shown: str)
     assert f"evidence {shown} of 500" in gates_table([row]).text
 
 
+def test_each_arm_has_its_own_window() -> None:
+    """An incident guard looks an hour back: nobody may think that the canary's requests are an hour's, too."""
+    drawn = gates_table([replace(PASSING[0], window_s=15), replace(PASSING[1], arm="api", window_s=3600)]).text
+    assert drawn.splitlines()[0] == "*Gates of v2, api*"
+    assert ["v2 over 15 s:" in drawn, "api over 60 min:" in drawn] == [True, True]
+
+
 def test_how_long_until_it_can_be_decided() -> None:
     """An unknown row says about how long it takes, once: not where its reason has said so."""
     told = gates_table(UNDECIDED).text

@@ -34,7 +34,7 @@ def test_every_word_to_a_rollout_has_a_button() -> None:
 
 
 def test_buttons_are_what_the_machine_takes() -> None:
-    """In every phase exactly those buttons are there whose word the rollout takes now, with the rollout's id."""
+    """In every phase exactly those buttons are there whose word the rollout takes, with its id and step."""
     for operation in ROLLOUTS.values():
         rollout = operation.rollout
         if rollout is None or not rollout.active or operation.command.dry_run:
@@ -42,7 +42,7 @@ def test_buttons_are_what_the_machine_takes() -> None:
         found = buttons_of(card(operation))
         taken = {action for action, verb in STEER.items() if after(rollout, Happening(str(verb)))}
         assert set(found) == taken
-        assert {button["value"] for button in found.values()} <= {operation.id}
+        assert {button["value"] for button in found.values()} <= {f"{operation.id}/{rollout.at}"}
 
 
 @pytest.mark.parametrize(

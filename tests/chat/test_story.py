@@ -71,7 +71,7 @@ def test_a_rollout_is_told_as_it_goes() -> None:
     operation = ROLLOUTS["canary_baking"]
     told = tell(operation)
     assert [line.count for line in told] == [3, 4, 5, 6]
-    assert "Next step" in told[0].text.text
+    assert "Begins" in told[0].text.text
     assert "Step taken" in told[1].text.text
     assert [line.count for line in tell(replace(operation, told=4))] == [5, 6]
     assert tell(replace(operation, told=6)) == []

@@ -207,3 +207,11 @@ def test_only_what_nobody_could_decide_can_be_skipped_while_held() -> None:
 def test_the_table_names_active_phases_only() -> None:
     """Every row starts where something can still happen."""
     assert {phase for phase, _ in TRANSITIONS} == ACTIVE
+
+
+def test_one_reason_of_many_gates_is_said_once() -> None:
+    """A canary that no traffic reaches is held for that, and not five times for it."""
+    why = "no traffic reached v2"
+    rows = tuple(GateResult(name, "v2", Verdict.UNKNOWN, None, 1.0, "%", 0, 60, why) for name in ("success", "p99"))
+    happening, said = due(rollout(), rows, canary="v2", seen_at=0.0, now=1e6) or (None, "")
+    assert (happening, said) == (Happening.BLIND, "success, p99 of v2: no traffic reached v2")

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from mesh.domain.catalog import Service
+from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import MeshbotError, Refused, Unavailable
 from mesh.domain.gates import CustomGate, Limits, Verdict
-from mesh.domain.operations import State, Step
-from mesh.domain.policy import Policy
+from mesh.domain.operations import Origin, State, Step
+from mesh.domain.policy import Actor, Policy, Role
 from mesh.domain.rollouts import Happening, Phase
 from mesh.operations.looking import look
+from mesh.operations.receiving import receive
 from mesh.operations.running import run
-from tests.builders import LEE, healthy
+from tests.builders import JIN, LEE, healthy
 from tests.mesh.operations.bench import Bench, virtual_service
 from tests.mesh.operations.voyage import LOOK_S, Voyage
 
@@ -61,7 +63,7 @@ def test_steps_below_what_the_canary_has_are_left_out() -> None:
     other = voyage()
     refused = other.start("canary api v2 5,10 every 30s")
     assert refused.state is State.REFUSED
-    assert "no step" in refused.outcome
+    assert refused.outcome == "v2 has 10 % already, so there is no step to take: the last one is 10 %"
 
 
 @pytest.mark.parametrize("reading", [healthy(success=90.0), healthy(p99_ms=5000.0)], ids=["errors", "slowness"])
@@ -184,6 +186,42 @@ def test_skip_ends_a_bake_but_not_a_failed_gate() -> None:
     assert trip.operation.rollout.by == "" or trip.operation.rollout.at == 1
 
 
+def press(trip: Voyage, verb: Verb, at: int, actor: Actor = JIN) -> str:
+    """Press a button of the rollout's card as it was at that step; return the id of what was asked."""
+    command = Command(verb=verb, service="api", promised=f"{trip.id}/{at}")
+    origin = Origin("button", "C0PROD")
+    return receive(trip.bench.desk, command, actor, origin, dedupe=f"press {next(trip.bench.deliveries)}").operation.id
+
+
+@pytest.mark.parametrize("pressed", [True, False], ids=["pressed", "typed"])
+def test_two_people_who_skip_at_once_take_one_step(pressed: bool) -> None:
+    """The second word was about the step that the first one ended: it is refused, and nothing is skipped twice."""
+    trip = voyage()
+    trip.start("canary api v2 25,50,100 every 1h")
+    trip.look()
+    people = (JIN, LEE)
+    trip.bench.policy = Policy((Role("sre", users=(JIN.user, LEE.user), verbs=("*",)),))
+    said = [press(trip, Verb.SKIP, 0, who) if pressed else trip.bench.ask("skip api", who).id for who in people]
+    for _ in range(4):
+        trip.bench.time.at += 1
+        trip.work()
+    assert trip.bench.weights() == [50, 50]
+    assert sorted(trip.bench.operations.get(one).state for one in said) == [State.REFUSED, State.SUCCEEDED]
+
+
+def test_a_press_on_a_card_of_the_step_before_is_refused() -> None:
+    """The question on the button named a share; where the bake ended meanwhile, that share is there already."""
+    trip = voyage()
+    trip.start("canary api v2 25,50,100 every 1h")
+    trip.look()
+    trip.say("skip api")
+    trip.look()
+    late = press(trip, Verb.SKIP, 0)
+    trip.work()
+    assert (trip.bench.operations.get(late).state, trip.bench.weights()) == (State.REFUSED, [50, 50])
+    assert "is over" in trip.bench.operations.get(late).outcome
+
+
 def test_a_step_that_must_be_confirmed_waits_for_its_button() -> None:
     """Nothing happens until somebody confirms; twice is once."""
     trip = voyage()
@@ -204,6 +242,39 @@ def test_what_nobody_confirms_ends_as_the_strategy_says() -> None:
     trip.bench.time.at += 3600
     trip.until(Phase.TURNED_BACK)
     assert trip.bench.weights() == [100, 0]
+
+
+def test_a_word_to_a_rollout_is_no_change_that_can_be_undone() -> None:
+    """Undo means the last weights that were written: a pause wrote none, named or not."""
+    trip = voyage()
+    trip.start("canary api v2 25,50,100 every 1h")
+    trip.look()
+    paused = trip.say("pause api")
+    refused = trip.say(f"undo {paused.id}")
+    assert (refused.state, trip.bench.weights()) == (State.REFUSED, [75, 25])
+    assert "changed nothing" in refused.outcome
+    undone = trip.say("undo")
+    assert undone.command.operation != paused.id
+    assert (undone.state, trip.bench.weights()) == (State.SUCCEEDED, [90, 10])
+
+
+def test_abort_without_a_canary_offers_the_rollback() -> None:
+    """Whoever aborts wants traffic back: the answer offers that, not the start of another canary."""
+    refused = voyage().say("abort api")
+    assert refused.state is State.REFUSED
+    assert [choice.partition(" -")[0] for choice in refused.choices] == ["/mesh rollback api"]
+    assert "Start" not in refused.hint
+
+
+def test_a_change_beside_a_rollout_is_offered_only_what_the_rollout_takes() -> None:
+    """A paused one cannot be paused or skipped, so neither is offered."""
+    trip = voyage()
+    trip.start("canary api v2 25,50,100 every 1h")
+    beside = trip.say("promote api 60")
+    assert [choice.split()[1] for choice in beside.choices] == ["pause", "abort", "status"]
+    trip.say("pause api")
+    beside = trip.say("promote api 70")
+    assert [choice.split()[1] for choice in beside.choices] == ["resume", "abort", "status"]
 
 
 def test_a_rollback_by_hand_ends_the_rollout_for_good() -> None:
