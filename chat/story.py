@@ -43,7 +43,7 @@ _QUIET = frozenset({Step.STEPPING, Step.STEPPED, Step.CONTINUED, Step.TURNING_BA
 """Steps that the thread hears of and the channel does not."""
 _ASKING = frozenset({Step.CONFIRMING, Step.HELD, Step.FAILED})
 """Steps after which somebody has to do something: who began it is called."""
-_PROVEN = frozenset({Step.STEPPING, Step.CONFIRMING, Step.COMPLETED, Step.HELD, Step.TURNING_BACK})
+_PROVEN = frozenset({Step.STEPPING, Step.HELD, Step.TURNING_BACK})
 _BY_GATES = frozenset({Happening.RIPE, Happening.WORSE, Happening.BLIND, Happening.INCIDENT})
 """Steps that gates may be the reason of, and when they are."""
 

@@ -12,11 +12,12 @@ from typing import Any
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
+from mesh.domain.due import due
 from mesh.domain.errors import MeshbotError, NotFound, Refused
 from mesh.domain.gates import span
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
-from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase, Rollout, after, due, enter
+from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase, Rollout, after, enter
 from mesh.domain.routes import Arm, Route
 from mesh.domain.shares import promoted
 from mesh.domain.strategies import RolloutStep, Strategy, strategy_of

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesh.domain.due import due
 from mesh.domain.gates import GateResult, Verdict
-from mesh.domain.rollouts import ACTIVE, MOST_TRIES, TRANSITIONS, Happening, Move, Phase, Rollout, after, due, enter
+from mesh.domain.rollouts import ACTIVE, MOST_TRIES, TRANSITIONS, Happening, Move, Phase, Rollout, after, enter
 from mesh.domain.strategies import OnFailure, Otherwise, RolloutStep, Strategy
 
 ENDS = [phase for phase in Phase if phase not in ACTIVE]

@@ -1,0 +1,53 @@
+"""What is due of a rollout, by the latest verdicts and the time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mesh.domain.gates import GateResult, Verdict, overall
+from mesh.domain.rollouts import Happening, Rollout, after
+
+CLEAR_AFTER_S = 30.0
+"""How long what it was held for must be over, at least: the shorter of this and a bake, in seconds."""
+
+
+def due(
+    rollout: Rollout, rows: tuple[GateResult, ...], *, canary: str, seen_at: float, now: float
+) -> tuple[Happening, str] | None:
+    """Return what is due by the latest verdicts and the time, with the reason in words; None when nothing is.
+
+    `rows` are empty where no look was lately. `seen_at` is when the canary was last seen to answer anything.
+    """
+    candidates = (
+        (Happening.WORSE, _reasons(row for row in rows if row.verdict is Verdict.FAIL and row.arm == canary)),
+        (Happening.INCIDENT, _reasons(row for row in rows if row.verdict is Verdict.FAIL and row.arm != canary)),
+        (Happening.LATE, "nobody decided in time" if now >= rollout.deadline else ""),
+        (Happening.CLEARED, "the gates pass again" if _is_clear(rollout, rows, now) else ""),
+        (Happening.RIPE, "the gates pass" if overall(rows) is Verdict.PASS and now >= rollout.ripe_at else ""),
+        (Happening.BLIND, _blind(rollout, rows, seen_at, now)),
+    )
+    return next((pair for pair in candidates if pair[1] and after(rollout, pair[0])), None)
+
+
+def _reasons(rows: Iterable[GateResult]) -> str:
+    """Return why, for each arm, and each reason once: what no traffic reached fails to show five things at once."""
+    named: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        named.setdefault((row.arm, row.why), []).append(row.name)
+    return "; ".join(
+        f"{', '.join(names)} of {arm}" + (f": {why}" if why else "") for (arm, why), names in named.items()
+    )
+
+
+def _is_clear(rollout: Rollout, rows: tuple[GateResult, ...], now: float) -> bool:
+    held_s = min(CLEAR_AFTER_S, rollout.current.bake_s)
+    return overall(rows) is Verdict.PASS and now >= rollout.entered_at + held_s
+
+
+def _blind(rollout: Rollout, rows: tuple[GateResult, ...], seen_at: float, now: float) -> str:
+    """Say why nobody can decide, once that has lasted longer than the rollout is patient; else an empty string."""
+    patience = rollout.strategy.patience_s
+    unseen, undecided = now - max(seen_at, rollout.moved_at), now - rollout.ripe_at
+    if max(unseen, undecided) < patience:
+        return ""
+    return _reasons(row for row in rows if row.verdict is Verdict.UNKNOWN) or "the gates were not looked at"
