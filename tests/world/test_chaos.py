@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from mesh.domain.audit import verify
+from mesh.domain.operations import State
 from mesh.domain.rollouts import Phase
 from store.auditlog import RedisAuditLog
 from store.connection import patient
@@ -76,6 +77,10 @@ def _wrong(town: District, name: str, rollout: str) -> str:
     bad = name in BAD
     phase = Phase.TURNED_BACK if bad else Phase.COMPLETED
     weights, generations = town.log.weights(name), [one.generation for one in town.log.of(name)]
+    asked = town.operations.get(rollout)
+    if asked.state is State.EXPIRED and asked.rollout is None:
+        # Nobody lived long enough to begin it in two minutes: people were told so, and nothing may have been touched.
+        return "" if weights == PLANNED[:1] else f"{rollout} expired; {weights}"
     right = (
         town.rollout(rollout).phase is phase
         and weights == ([0, 25, 0] if bad else PLANNED)
