@@ -391,13 +391,3 @@ def test_a_glance_does_not_know_what_is_not_there(make: Make) -> None:
     far = Target("far", "shop", "api")
     plans = [*((one, TARGET) for one in gone), (here, far), (here, TARGET)]
     assert cluster.glance(plans) == [None, None, None, None, {"v1": 90, "v2": 10}]
-
-
-def test_a_glance_passes_over_what_cannot_be_read(make: Make) -> None:
-    """One route that somebody broke hides no other."""
-    cluster = make(virtual_service(canary()), virtual_service(canary(), name="web-vs", hosts=["web"]))
-    [api] = cluster.routes(TARGET)
-    [web] = cluster.routes(replace(TARGET, service="web"))
-    plans = [(planned(one, v1=50, v2=50), TARGET) for one in (api, web)]
-    broken = make(virtual_service(canary(v1="ninety")), virtual_service(canary(), name="web-vs", hosts=["web"]))
-    assert broken.glance(plans) == [None, {"v1": 90, "v2": 10}]
