@@ -30,6 +30,10 @@ EXAMPLES = Path(__file__).parents[2] / "manifests/examples"
 WITH_SERVICES = "httproute.yaml"
 """Has the Services api-v1 and api-v2 as well, which a TrafficSplit needs too."""
 ROUTING = {"VirtualService", "DestinationRule", "TrafficSplit", "HTTPRoute"}
+LAG = "2s"
+"""The gates' own lag is a second, and the question travels a moment."""
+FAILED = ('response_code=~"5.*"', 'classification="failure"')
+"""Selects failures, by Istio's labels and by Linkerd's."""
 JIN, ANA, LEE = "U0JIN", "U0ANA", "U0LEE"
 PROD = "C0PROD"
 CONFIGURATION = """
@@ -119,13 +123,11 @@ class Town:
         assert self.world.prometheus is not None
         until(lambda: self._is_timed(canary), "the canary's latency was not known", timeout_s=40)
         until(lambda: self._requests(canary) > 60, "the canary had no traffic", timeout_s=40)
-        bad = ('response_code=~"5.*"', 'classification="failure"')
-        until(lambda: self._requests(canary, *bad) < 0.5, "the canary did not recover", timeout_s=40)
+        until(lambda: self._requests(canary, *FAILED) < 0.5, "the canary did not recover", timeout_s=40)
 
     def await_errors(self, canary: str) -> None:
-        """Wait until Prometheus has seen the canary fail."""
-        bad = ('response_code=~"5.*"', 'classification="failure"')
-        until(lambda: self._requests(canary, *bad) > 20, "no errors were seen", timeout_s=40)
+        """Wait until the gates can see the canary fail."""
+        until(lambda: self._requests(canary, *FAILED) > 20, "no errors were seen", timeout_s=40)
 
     def await_trouble(self) -> None:
         """Wait until every ordered failure of the cluster has met its request."""
@@ -148,10 +150,14 @@ class Town:
         return bool(call("GET", f"{self.world.prometheus.url}/api/v1/query?{query}")["data"]["result"])
 
     def _requests(self, canary: str, *only: str) -> float:
-        """Requests of the canary's workload in the gates' window, by whichever mesh reports them."""
+        """Requests of the canary's workload in a gates' window, by whichever mesh reports them.
+
+        The window ends before the one that gates look at, which ends `LAG` ago: on a busy machine seconds of traffic
+        come in one scrape, and what is here must be there as well.
+        """
         selectors = (f'destination_workload=~".*{canary}"', f'deployment=~".*{canary}"')
         families = zip(("istio_requests_total", "response_total"), selectors, only or ("", ""), strict=True)
-        query = " or ".join(f"sum(increase({name}{{{who},{what}}}[15s]))" for name, who, what in families)
+        query = " or ".join(f"sum(increase({name}{{{who},{what}}}[15s] offset {LAG}))" for name, who, what in families)
         assert self.world.prometheus is not None
         found = call("GET", f"{self.world.prometheus.url}/api/v1/query?{urlencode({'query': query})}")
         return max((float(sample["value"][1]) for sample in found["data"]["result"]), default=0.0)
