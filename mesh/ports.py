@@ -192,7 +192,7 @@ class Watches(Protocol):
         """
 
     def hurry(self, cluster: str) -> None:
-        """Ask for the next look of the cluster to come within about a second, not at its time; soon forgotten."""
+        """Ask for looks of the cluster each quarter of a second for a while, not only at their time."""
 
     def points(self, operation_id: str) -> list[Point]:
         """Return the points of a rollout's chart, oldest first; old ones are thinned out, so there are never many."""

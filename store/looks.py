@@ -14,7 +14,7 @@ from store.jobs import WATCH
 WAITING_EACH = 2
 """How many looks of each cluster may wait: more are left of a time when nobody took them, and are worth nothing."""
 
-QUICK_S = 1.0
+QUICK_S = 0.25
 """How often a cluster in a hurry is looked at, in seconds."""
 
 

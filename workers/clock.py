@@ -14,7 +14,7 @@ from store.pending import Handed
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.25
+TICK_S = 0.1
 LEAD_S = 3.0
 """How long the leader's lock lives without renewal: how long nothing is due after it died."""
 LONGEST_PAUSE_S = 2.0
@@ -48,7 +48,7 @@ class Leadership(Protocol):
 
 
 class Clock:
-    """Looks four times a second for what is due. `locks` should live `LEAD_S`; all should be quick to give up."""
+    """Looks ten times a second for what is due. `locks` should live `LEAD_S`; all should be quick to give up."""
 
     def __init__(self, pending: Due, locks: Leadership, time: Time, *, looks: Looking | None = None) -> None:
         """Without `looks` nothing watches rollouts."""

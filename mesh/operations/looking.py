@@ -27,9 +27,10 @@ from mesh.ports import Watch
 
 LONGEST_S = 60.0
 """After a longer pause nobody counts what was in it: it begins anew with one ordinary look."""
-SHORTEST_S = 0.5
-SLOW_S = 1.0
-"""Where a look takes longer, none is asked for out of turn, in seconds."""
+SHORTEST_S = 0.1
+"""A look so soon after the last one would count nothing; looks in a hurry come each quarter of a second."""
+SLOW = 0.5
+"""Where finding out takes a larger part of a look's interval, none is asked for out of turn: it would only wait."""
 NEAR = 0.025
 """Part of the evidence needed from which on it is looked again soon."""
 CUSTOM_S = 15.0
@@ -55,13 +56,14 @@ def look(cluster: str, stage: Stage) -> Looked:
     """
     began, active = stage.time.now(), stage.watches.active(cluster)
     judged = _judged(cluster, stage, [one for one in active if the_rollout(one).watched])
-    moving = [one for one in active if the_rollout(one).phase in MOVES]
     now = stage.time.now()
+    # Before anything is done about the others: several that turn back at once must not keep one waiting that is near.
+    if any(_is_near(one.watch) for one in judged) and now - began < SLOW * stage.catalog.look_s:
+        stage.watches.hurry(cluster)
+    moving = [one for one in active if the_rollout(one).phase in MOVES]
     due = [one for one in judged if one.suspect or is_due(one.operation, one.watch, now=now)]
     taken = [advance_alone(stage, one.operation, watch=one.watch, suspect=one.suspect) for one in due]
     taken += [advance_alone(stage, one, watch=None) for one in moving]
-    if any(_is_near(one.watch) for one in judged) and stage.time.now() - began < SLOW_S:
-        stage.watches.hurry(cluster)
     return Looked(len(judged), sum(taken))
 
 

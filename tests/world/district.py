@@ -35,7 +35,7 @@ GATES = {"window": "10s", "requests_min": 30, "success_min": 99, "p99_max_ms": 5
 QUICK = {"steps": [25, 50, 100], "every": "3s", "patience": "10s"}
 STRATEGIES: Mapping[str, Any] = {
     "default": QUICK,
-    "patient": {**QUICK, "every": "60s"},
+    "patient": {**QUICK, "every": "5m"},
     "asking": {**QUICK, "steps": [25, {"share": 50, "confirm": "60s"}, 100]},
     "halves": {**QUICK, "steps": [50, 100], "every": "60s"},
 }
