@@ -20,6 +20,7 @@ from mesh.domain.routes import STAMP_OPERATION, Route
 from mesh.operations import moves, reading, rollouts
 from mesh.operations.authorising import authorise_again
 from mesh.operations.choosing import rollback
+from mesh.operations.incidents import Guard
 from mesh.operations.judging import judge_plan
 from mesh.operations.patching import Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
@@ -85,7 +86,13 @@ class Work:
     def _read(self) -> None:
         stage = self.stage
         sources = (stage.cluster, stage.metrics)
-        found = reading.read(self.operation, catalog=stage.catalog, operations=stage.operations, sources=sources)
+        found = reading.read(
+            self.operation,
+            catalog=stage.catalog,
+            operations=stage.operations,
+            sources=sources,
+            guard=Guard(stage.catalog, stage.incidents, stage.time),
+        )
         answers = {"statuses": found.statuses, "gates": found.gates, "plan": found.plan}
         self.record.end(State.SUCCEEDED, Step.UNCHANGED, found.outcome, **answers)
 
@@ -143,7 +150,9 @@ class Work:
             moves.check_drift(self.parent, route)
             return moves.judge_step(self.parent, plan, route, stage)
         sources = (stage.cluster, stage.metrics)
-        return judge_plan(plan, route, self.operation, catalog=stage.catalog, sources=sources)
+        rows = judge_plan(plan, route, self.operation, catalog=stage.catalog, sources=sources)
+        # Last, for an incident may be opened while the gates are asked.
+        return (*rows, *Guard(stage.catalog, stage.incidents, stage.time).judge_plan(plan, self.operation.target))
 
     def _try_once(self) -> bool:
         """Plan, judge, write down, patch; False when somebody else wrote to the object first."""
