@@ -137,7 +137,7 @@ def _value(variable: Variable, environ: Mapping[str, str]) -> str:
     if value and not value.startswith(variable.begins):
         # The value is not repeated: it may be a secret.
         raise Refused(f"{variable.name} does not begin with {' or '.join(variable.begins)}.", hint=variable.meaning)
-    if variable.shortest and any(len(part.strip()) < variable.shortest for part in value.split(",") if value):
+    if any(len(part.strip()) < variable.shortest for part in value.split(",") if part.strip()):
         raise Refused(f"{variable.name} holds less than {variable.shortest} characters.", hint=variable.meaning)
     return value
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mesh.domain import incidents as domain
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.errors import Conflict, Unavailable
-from mesh.domain.gates import GateResult
+from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.incidents import Incident, Notification, Said
 from mesh.domain.plans import Plan
 from mesh.operations.naming import new_incident_id
@@ -132,6 +132,12 @@ class Guard:
             # Not trusted to the worker that ends it on record: that one may be late.
             found = domain.expire(found, now=now, after_s=self.catalog.alerting.expires_s)
         return domain.judge_incident(found, self.catalog.while_open(target), service=target.service, at=now)
+
+
+def warned(plan: Plan, rows: Iterable[GateResult]) -> Plan:
+    """Return the plan with a warning for each incident that is open and holds up nothing."""
+    found = [f"an open {row.why}" for row in rows if row.name == domain.ALERTS and row.verdict is Verdict.PASS]
+    return replace(plan, warnings=(*plan.warnings, *found))
 
 
 def facts_of(incident: Incident, became: str, *, at: float) -> dict[str, Any]:

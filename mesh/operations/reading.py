@@ -11,7 +11,7 @@ from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import ArmStatus, Operation, RouteStatus
 from mesh.domain.routes import STAMP_OPERATION, Arm, Route
 from mesh.operations.choosing import choose, is_chosen, key, roles
-from mesh.operations.incidents import Guard
+from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import RouteJudge, judge_plan
 from mesh.operations.planning import make_plan
 from mesh.operations.rollouts import first_step
@@ -137,9 +137,8 @@ def _dry_run(
         Verdict.FAIL: "It would be refused now: a gate fails",
         Verdict.UNKNOWN: "It would be refused now: the gates cannot decide",
     }[verdict]
-    return replace(
-        operation, plan=plan, gates=rows, outcome=would + steps if plan.changes else "The weights already are as asked"
-    )
+    outcome = would + steps if plan.changes else "The weights already are as asked"
+    return replace(operation, plan=warned(plan, rows), gates=rows, outcome=outcome)
 
 
 def _weights_in_words(statuses: tuple[RouteStatus, ...]) -> str:

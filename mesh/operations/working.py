@@ -11,16 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from mesh.domain.commands import Verb
+from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import Denied, Held, MeshbotError, NotFound, Refused, Unavailable
 from mesh.domain.gates import GateResult, Verdict, overall
+from mesh.domain.grammar import format_command
+from mesh.domain.incidents import ALERTS
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.routes import STAMP_OPERATION, Route
 from mesh.operations import moves, reading, rollouts
 from mesh.operations.authorising import authorise_again
 from mesh.operations.choosing import rollback
-from mesh.operations.incidents import Guard
+from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import judge_plan
 from mesh.operations.patching import Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
@@ -167,6 +169,7 @@ class Work:
         self._settle_stamped(route)
         now = stage.time.now()
         gates = tuple(replace(row, at=row.at or now) for row in self._gates(plan, route))
+        plan = warned(plan, gates)
         self._judge(plan, gates)
         self._take_over()
         self.record.tell(State.RUNNING, Step.PATCHING, plan.label, plan=plan, gates=gates)
@@ -273,6 +276,8 @@ class Work:
 def _failed(operation: Operation, gates: tuple[GateResult, ...], why: str) -> Refused:
     """Say what to do where a gate failed; who is going back already is not told to roll back."""
     message, overrule = f"Gates failed: {why}.", 'overrule this with --force --reason "why".'
+    if all(row.name == ALERTS for row in gates if row.verdict is Verdict.FAIL):
+        return _during_incident(operation, gates, overrule)
     if all(row.name == "ready" for row in gates if row.verdict is Verdict.FAIL):
         return Refused(message, hint=f"The weights stay. Bring up more ready endpoints, or {overrule}")
     if operation.command.goes_back:
@@ -282,6 +287,15 @@ def _failed(operation: Operation, gates: tuple[GateResult, ...], why: str) -> Re
         return Refused(message, hint=f"The weights stay. {look} {overrule}")
     back = rollback(operation.command)
     return Refused(message, hint="The weights stay. Look at the canary, or roll back.", choices=(back,))
+
+
+def _during_incident(operation: Operation, gates: tuple[GateResult, ...], overrule: str) -> Refused:
+    """Name the incident, and lead there."""
+    asked, found = operation.command, "; ".join(row.why for row in gates if row.name == ALERTS)
+    look = Command(verb=Verb.INCIDENTS, service=asked.service, namespace=asked.namespace, cluster=asked.cluster)
+    hint = f"The weights stay. Wait for its end, roll back, or {overrule}"
+    choices = (f"/mesh {format_command(look)}", rollback(asked))
+    return Refused(f"{asked.service} has an open {found}.", hint=hint, choices=choices)
 
 
 def _remedy(gates: tuple[GateResult, ...]) -> str:
