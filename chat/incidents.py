@@ -143,8 +143,8 @@ def _consequence(incident: Incident, scene: Scene) -> Markup:
     service = incident.target.service
     if scene.refuses:
         return esc(
-            f"Until it is over nothing raises a canary of {service}, and no rollout of it takes a step. Rolling back "
-            "always works."
+            f"Until it is over nothing raises a canary of {service} without --force, and no rollout of it takes a "
+            "step. Rolling back always works."
         )
     return esc(f"Promotions of {service} are not held up by it: the configuration says `warn`.")
 
