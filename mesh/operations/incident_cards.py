@@ -27,12 +27,17 @@ from mesh.operations.stage import Stage
 SLOWEST_SLACK_S = 30.0
 """Longer than posting or editing a card can take."""
 REDRAWN_S = 30.0
-"""How often the card of an open incident is drawn anew, in seconds; Slack hears of it where it looks different."""
+"""How often the card of an open incident is drawn anew, in seconds; rarer where there are many. Slack hears of it where
+it looks different."""
+EACH_S = 2.0
+"""Seconds between two cards of all: Slack takes about 50 edits a minute, and rollouts have cards, too."""
 UNTOLD_AGAIN_S = 5.0
 """When to try again to show what Slack did not take, in seconds; later and later, up to the next number."""
 UNTOLD_AGAIN_MOST_S = 300.0
 SLOT_S = 300.0
 """What one point of the chart covers, in seconds."""
+SHORTEST_S = 30.0
+"""The stretch that is not over yet has a point for each so many whole seconds of it: odd lengths are counted badly."""
 SLOTS = 12
 """How many points it has: an hour."""
 RECENT = 5
@@ -66,8 +71,12 @@ def show(incident_id: str, stage: Stage) -> Incident:
             stage.incidents.later(incident_id, seconds=min(max(UNTOLD_AGAIN_S, since / 2), UNTOLD_AGAIN_MOST_S))
             return stage.incidents.get(incident_id)
         if shown.revision != incident.revision or shown.open:
-            stage.incidents.later(incident_id, seconds=REDRAWN_S if shown.open else 0)
+            stage.incidents.later(incident_id, seconds=_pace(stage) if shown.open else 0)
         return shown
+
+
+def _pace(stage: Stage) -> float:
+    return max(REDRAWN_S, EACH_S * len(stage.incidents.open()))
 
 
 def _expired(stage: Stage, incident: Incident) -> Incident:
@@ -143,21 +152,26 @@ def _scene(stage: Stage, incident: Incident) -> tuple[Scene, Route | None, Roles
 
 def _points(stage: Stage, incident: Incident, route: Route, found: Roles) -> tuple[Point, ...]:
     """Return the points of the last hour: those there are, and those that are missing, as far as they can be told."""
-    lag_s = stage.catalog.cluster(incident.target.cluster).prometheus.lag_s
-    last = (stage.time.now() - lag_s) // SLOT_S * SLOT_S
+    until = stage.time.now() - stage.catalog.cluster(incident.target.cluster).prometheus.lag_s
+    last = until // SLOT_S * SLOT_S
     slots = [last - number * SLOT_S for number in range(SLOTS)]
     known = {point.at: point for point in incident.points if point.at in slots}
     # The newest first: where the metrics server is slow or away, what happens now is what people want to see.
-    missing = [at for at in slots if at not in known]
+    newest = until // SHORTEST_S * SHORTEST_S
+    now = [(newest, newest - last)] if newest > last else []
+    missing = [*now, *((at, SLOT_S) for at in slots if at not in known)]
     known |= {point.at: point for point in _measured(stage, incident, route, found, missing)}
     return tuple(known[at] for at in sorted(known))
 
 
-def _measured(stage: Stage, incident: Incident, route: Route, found: Roles, slots: list[float]) -> Iterator[Point]:
+def _measured(
+    stage: Stage, incident: Incident, route: Route, found: Roles, stretches: list[tuple[float, float]]
+) -> Iterator[Point]:
+    """Yield a point for each stretch, given by its end and length in seconds, as long as the server answers."""
     subject = Subject.of(incident.target, route)
     share = next((route.share(arm) for arm in route.arms if arm.name == found.canary), 0.0)
-    for at in slots:
-        [measured] = stage.metrics.measure(incident.target.cluster, [subject], until=at, seconds=SLOT_S)
+    for at, seconds in stretches:
+        [measured] = stage.metrics.measure(incident.target.cluster, [subject], until=at, seconds=seconds)
         if measured.problem:
             return
         canary, stable = (measured.counts.get(name, Counts()) for name in (found.canary, found.stable))

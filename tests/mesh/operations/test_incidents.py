@@ -120,7 +120,7 @@ def test_the_card_has_what_surrounds_the_incident() -> None:
     bench.do("promote api 50")
     alarm(bench)
     incident = shown(bench)
-    assert len(incident.points) == SLOTS
+    assert len(incident.points) == SLOTS + 1
     assert incident.stable == "v1"
     [drawings] = bench.incident_cards.cards.values()
     drawn = str(drawings[-1].blocks)
