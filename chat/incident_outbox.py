@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from time import sleep
 from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from chat.blocks import Message
-from chat.incidents import digest, incident_card
+from chat.blocks import Block, Message, image, message
+from chat.charts import Chart
+from chat.escape import esc
+from chat.incidents import chart_of_incident, digest, incident_card, spoken_chart
 from chat.trouble import TROUBLE, word
+from chat.uploads import UploadRefused, is_not_ready, upload
 from mesh.domain.errors import Unavailable
 from mesh.domain.incidents import Incident, Scene
 from mesh.domain.operations import Card
 
+LOOKED_OVER_S = (0.5, 1.0, 1.5, 2.0)
+"""How long to wait, again and again, for Slack to look a new picture over before a message may show it."""
+DrawChart = Callable[[Chart], bytes]
+"""Draws a chart as a PNG: `chat.drawing.draw`, which not every process shall import."""
 EVENT = "meshbot_incident"
 """Type of the metadata that names the incident in its card, so that a lost answer does not make a second one."""
 LOOKED_FOR_S = 10.0
@@ -33,9 +42,10 @@ log = logging.getLogger(__name__)
 class SlackIncidentCards:
     """Implements `ports.IncidentCards` with Slack's Web API."""
 
-    def __init__(self, client: WebClient) -> None:
-        """Use a client without retry handlers (`chat.connection.web_client`)."""
+    def __init__(self, client: WebClient, *, draw: DrawChart | None = None) -> None:
+        """Use a client without retry handlers (`chat.connection.web_client`); without `draw` there are no pictures."""
         self._client = client
+        self._draw = draw
 
     def post(self, incident: Incident, scene: Scene) -> Incident:
         """Post the card in the incident's channel; raises Unavailable when Slack did not take it, or did not say."""
@@ -79,15 +89,51 @@ class SlackIncidentCards:
             return self.post(incident, scene)
         return replace(incident, drawn=seal)
 
+    def picture(self, incident: Incident, scene: Scene) -> Incident:
+        """Upload the chart and post it into the card's thread; what goes wrong is logged, and the card does without."""
+        if self._draw is None or incident.card is None or not incident.points:
+            return incident
+        try:
+            content = self._draw(chart_of_incident(incident, scene))
+            spoken = spoken_chart(incident, scene)
+            file_id = upload(self._client, content, name=f"{incident.target.service}-{incident.id}.png", spoken=spoken)
+            self._reply(incident.card, image(file_id, spoken))
+        except (UploadRefused, *TROUBLE) as trouble:
+            said = str(trouble) if isinstance(trouble, UploadRefused) else word(trouble)
+            log.warning("the chart of %s was not shown: %s", incident.id, said)
+            return incident
+        except Exception:
+            log.exception("a bug kept the chart of %s from being shown", incident.id)
+            return incident
+        return replace(incident, chart=file_id)
+
+    def _reply(self, place: Card, picture: Block) -> None:
+        """Post a picture: only a message that was posted with it lets people see it, edits do not."""
+        drawn = message(esc("The last hour so far"), [picture])
+        where: dict[str, Any] = {"channel": place.channel, "thread_ts": place.ts, **_NO_PREVIEWS, **_QUIET}
+        for wait in (*LOOKED_OVER_S, None):
+            try:
+                self._client.chat_postMessage(text=drawn.text, blocks=list(drawn.blocks), **where)
+            except SlackApiError as error:
+                if wait is None or not is_not_ready(error):
+                    raise
+                sleep(wait)
+            else:
+                return
+
     def _send(self, method: str, drawn: Message, where: dict[str, Any]) -> Any:
-        """Call Slack once; blocks that it refuses are left out."""
+        """Call Slack once; blocks that it refuses are left out, pictures first."""
         call = getattr(self._client, method)
+        kept = tuple(block for block in drawn.blocks if block["type"] != "image")
         try:
             try:
                 return call(text=drawn.text, blocks=list(drawn.blocks), **where, **_QUIET)
             except SlackApiError as error:
                 if word(error) not in _BAD_BLOCKS:
                     raise
+                if len(kept) < len(drawn.blocks):
+                    log.warning("Slack refused a card with its picture (%s); sent without it", word(error))
+                    return self._send(method, replace(drawn, blocks=kept), where)
                 log.error("Slack refused the blocks of an incident's card (%s); sent its text alone", word(error))  # noqa: TRY400 (the trace would hold foreign text)
                 return call(text=drawn.text, **where, **_QUIET)
         except TROUBLE as trouble:

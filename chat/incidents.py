@@ -11,11 +11,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from chat.blocks import Block, Button, Confirm, Message, actions, context, header, message, section
+from chat.blocks import Block, Button, Confirm, Message, actions, context, header, image, message, section
 from chat.cards import change_in_short
-from chat.charts import sparkline
+from chat.charts import Chart, chart_of_hour, known, milliseconds, span, sparkline
 from chat.escape import DAY_AND_TIME, Markup, bold, channel, code, date, esc, fence, join, shorten, user
-from chat.figures import counted, short_name
+from chat.figures import counted, percent, short_name
 from chat.phases import rollout_of
 from chat.phrases import sign, was_forced
 from chat.steering import STEER, steering_buttons
@@ -89,6 +89,8 @@ def _blocks(incident: Incident, scene: Scene) -> Iterator[Block]:
     if scene.rollout is not None:
         yield section(_rollout(scene.rollout))
     yield from _chart(incident, scene)
+    if incident.chart:
+        yield image(incident.chart, spoken_chart(incident, scene))
     if scene.recent:
         yield section(join("\n", [bold(esc("Latest changes")), *(_change(one) for one in scene.recent)]))
     yield context([_times(incident)])
@@ -169,12 +171,39 @@ def _chart(incident: Incident, scene: Scene) -> Iterator[Block]:
     points = incident.points
     if not any(point.canary.requests or point.stable.requests for point in points):
         return
-    names = {arm.role: arm.name for route in scene.statuses for arm in route.arms if arm.role}
+    names = _roles(scene)
     lines: list[str] = []
     for role, arms in (("stable", _as_stable(points)), ("canary", points)):
         if any(point.canary.requests for point in arms):
             lines += [f"{short_name(names.get(role, role))} ({role})", *sparkline(arms).split("\n")]
     yield section(join("\n", [bold(esc("The last hour")), fence(lines)]))
+
+
+def chart_of_incident(incident: Incident, scene: Scene) -> Chart:
+    """Return the chart of the last hour of its two arms."""
+    names = _roles(scene)
+    outcome = f"{counted(len(incident.firing), 'alerts')} firing" if incident.open else "incident over"
+    return chart_of_hour(
+        incident.target.service, outcome, (names.get("canary", ""), names.get("stable", "")), incident.points
+    )
+
+
+def spoken_chart(incident: Incident, scene: Scene) -> str:
+    """Return what the picture shows, for whom does not see it: where each arm's line ends."""
+    shown = chart_of_incident(incident, scene)
+    lines = [
+        f"{short_name(line.name)}: success {percent(known(line.success)[-1])}"
+        + (f", p99 {milliseconds(known(line.p99_ms)[-1])}" if known(line.p99_ms) else "")
+        for line in (shown.canary, shown.stable)
+        if known(line.success)
+    ]
+    return (
+        f"Chart of {shown.service} over {span(shown.length_s)}. At last {'; '.join(lines) or 'nothing was measured'}."
+    )
+
+
+def _roles(scene: Scene) -> dict[str, str]:
+    return {arm.role: arm.name for route in scene.statuses for arm in route.arms if arm.role}
 
 
 def _as_stable(points: Sequence[Point]) -> list[Point]:

@@ -9,7 +9,7 @@ from chat.audit_line import audit_line
 from chat.blocks import Message
 from chat.cards import card
 from chat.charts import alt_text
-from chat.incidents import digest, incident_card
+from chat.incidents import digest, incident_card, spoken_chart
 from chat.story import Told, tell
 from mesh.domain.incidents import Incident, Scene
 from mesh.domain.operations import Card, Operation
@@ -71,6 +71,8 @@ class RecordedIncidentCards:
         """Every different drawing of a card, oldest first, by its timestamp."""
         self.owners: dict[str, str] = {}
         """Whose card it is: incident id, by timestamp."""
+        self.pictures: list[str] = []
+        """What each chart showed, in words, oldest first."""
         self.blind = False
         """Set where nobody may look for a card."""
 
@@ -94,6 +96,13 @@ class RecordedIncidentCards:
             return incident
         self.cards[incident.card.ts].append(drawn)
         return replace(incident, drawn=seal)
+
+    def picture(self, incident: Incident, scene: Scene) -> Incident:
+        """Keep what the chart shows, in words."""
+        if incident.card is None or not incident.points:
+            return incident
+        self.pictures.append(spoken_chart(incident, scene))
+        return replace(incident, chart=f"F{len(self.pictures):09d}")
 
 
 class FixedDirectory:

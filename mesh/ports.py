@@ -240,6 +240,12 @@ class IncidentCards(Protocol):
         Where Slack lets nobody edit it any more, a new one is posted. Raises Unavailable.
         """
 
+    def picture(self, incident: Incident, scene: Scene) -> Incident:
+        """Draw the chart of its points into the card's thread, from where the card may show it, too. Never raises.
+
+        Returns the incident with the picture's id; as it was where there is nothing to show, or Slack takes none.
+        """
+
 
 class Cards(Protocol):
     """Telling people."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from chat.connection import web_client
 from chat.directory import SlackDirectory
-from chat.drawing import chart
+from chat.drawing import chart, draw
 from chat.incident_outbox import SlackIncidentCards
 from chat.outbox import SlackCards
 from mesh.domain.catalog import Catalog
@@ -69,7 +69,7 @@ class Workshop:
             directory=SlackDirectory(slack),
             time=time_,
             incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
-            incident_cards=SlackIncidentCards(slack),
+            incident_cards=SlackIncidentCards(slack, draw=draw),
         )
 
 

@@ -100,6 +100,10 @@ class Incident:
     """The arm that its card calls stable: what Roll back promises."""
     points: tuple[Point, ...] = ()
     """What its chart shows, oldest first."""
+    chart: str = ""
+    """Slack's id of the picture on its card; empty without one."""
+    charted_at: float = 0.0
+    """When a picture was last tried: Unix time in seconds."""
     revision: int = 0
     """Count of writes to the store; 0 for one that is not there yet."""
 

@@ -40,6 +40,8 @@ SHORTEST_S = 30.0
 """The stretch that is not over yet has a point for each so many whole seconds of it: odd lengths are counted badly."""
 SLOTS = 12
 """How many points it has: an hour."""
+PICTURE_S = 900.0
+"""How often an open incident gets a new picture, in seconds."""
 RECENT = 5
 """How many of the latest changes a card names."""
 KEEP_TRIES = 10
@@ -100,8 +102,18 @@ def _shown(stage: Stage, incident: Incident) -> Incident:
         incident = _posted(stage, incident, scene)
     if incident.open and route is not None:
         incident = replace(incident, stable=found.stable, points=_points(stage, incident, route, found))
+    if _picture_is_due(stage, incident):
+        # On record as tried whatever became of it: a Slack that takes no pictures is not asked every time.
+        incident = stage.incident_cards.picture(replace(incident, charted_at=stage.time.now()), scene)
     drawn = stage.incident_cards.edit(incident, scene)
-    return _keep(stage, drawn, "card", "drawn", "stable", "points")
+    return _keep(stage, drawn, "card", "drawn", "stable", "points", "chart", "charted_at")
+
+
+def _picture_is_due(stage: Stage, incident: Incident) -> bool:
+    """Tell whether there is something to draw: at first, every so often, and at the end."""
+    if not any(point.canary.requests or point.stable.requests for point in incident.points):
+        return False
+    return stage.time.now() - incident.charted_at >= PICTURE_S or not incident.open
 
 
 def _posted(stage: Stage, incident: Incident, scene: Scene) -> Incident:

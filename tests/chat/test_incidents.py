@@ -43,7 +43,7 @@ RECENT = (SAMPLES["promoted"], SAMPLES["refused_by_gate"], SAMPLES["rolled_back"
 FULL = Scene(STATUSES, rollout=ROLLOUTS["canary_baking"], recent=RECENT)
 SHOWN: dict[str, tuple[Incident, Scene]] = {
     "firing": (replace(FIRING, alerts=(ERRORS,), points=points()), Scene(STATUSES, recent=RECENT[:1])),
-    "firing_in_a_rollout": (replace(FIRING, points=points()), FULL),
+    "firing_in_a_rollout": (replace(FIRING, points=points(), chart="F0CHART01"), FULL),
     "one_of_two_is_over": (replace(FIRING, alerts=(ERRORS, OVER)), Scene(STATUSES)),
     "warns_only": (FIRING, Scene(STATUSES, refuses=False)),
     "unread": (FIRING, Scene(unread="The API server of prod did not answer in 5 s.")),

@@ -74,7 +74,14 @@ def test_an_incident_comes_back_as_it_was(memory: Memory) -> None:
     """Every field survives being written and read."""
     point = Point(900.0, 10.0, Answered(10.0, 99.5, 12.0), Answered(90.0, 99.9, None))
     full = incident(
-        past=(OVER,), former="", card=Card("C0INC", "1.1"), posting_at=3.0, drawn="d", stable="v1", points=(point,)
+        past=(OVER,),
+        former="",
+        card=Card("C0INC", "1.1"),
+        posting_at=3.0,
+        drawn="d",
+        stable="v1",
+        points=(point,),
+        chart="F1",
     )
     written = memory.incidents.commit(full, [{"step": "incident opened"}])
     assert written == replace(full, revision=1)
