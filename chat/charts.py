@@ -107,6 +107,7 @@ def chart_of_hour(service: str, outcome: str, arms: tuple[str, str], points: Seq
     """Return the chart of a service that no rollout is about; `arms` are the names of canary and stable."""
     shown = _with_gaps(sorted(points, key=lambda point: point.at))
     start = shown[0].at if shown else 0.0
+    answered = [point for point in shown if point.canary.requests or point.stable.requests]
     canary, stable = (clean(arm) or role for arm, role in zip(arms, ("canary", "stable"), strict=True))
     return Chart(
         service=clean(service),
@@ -115,7 +116,7 @@ def chart_of_hour(service: str, outcome: str, arms: tuple[str, str], points: Seq
         seconds=tuple(point.at - start for point in shown),
         canary=_line(canary, (point.canary for point in shown)),
         stable=_line(stable, (point.stable for point in shown)),
-        shares=tuple((point.at - start, point.share) for point in shown),
+        shares=tuple((point.at - start, point.share) for point in answered),
         success_min=None,
         p99_max_ms=None,
         marks=(),

@@ -5,6 +5,7 @@ What is heard may come twice (a pair of Alertmanagers), late, in another order, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ EXPIRES_S = 5 * 3600.0
 `repeat_interval` of four hours, or every long incident would end for a moment."""
 MOST_ENDED = 200
 """How many alerts that are over an incident keeps."""
+_OTHERS = re.compile(r"[^A-Za-z0-9 _.:/-]")
 REFUSE, WARN = "refuse", "warn"
 """What an open incident does to promotions of its service."""
 
@@ -183,13 +185,19 @@ def changed(before: Incident | None, after: Incident) -> str:
 
 
 def in_words(incident: Incident) -> str:
-    """Return `in-k3v9x2m4ta: HighErrorRate (critical) and 2 more` in plain text; names are a stranger's words."""
+    """Return `in-k3v9x2m4ta: HighErrorRate (critical) and 2 more`: plain text that formats nothing where it is shown."""
     firing = incident.firing or incident.alerts
     if not firing:
         return incident.id
-    first = f"{firing[0].name} ({firing[0].severity})" if firing[0].severity else firing[0].name
+    name, severity = _harmless(firing[0].name) or "an alert", _harmless(firing[0].severity)
+    first = f"{name} ({severity})" if severity else name
     more = f" and {len(firing) - 1} more" if len(firing) > 1 else ""
     return f"{incident.id}: {first}{more}"
+
+
+def _harmless(word: str) -> str:
+    """Return a stranger's word with nothing in it but what names of alerts are made of."""
+    return _OTHERS.sub("?", word).strip(" _")[:80]
 
 
 def judge_incident(incident: Incident | None, policy: str, *, service: str, at: float) -> tuple[GateResult, ...]:

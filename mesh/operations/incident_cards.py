@@ -181,10 +181,11 @@ def _measured(
 ) -> Iterator[Point]:
     """Yield a point for each stretch, given by its end and length in seconds, as long as the server answers."""
     subject = Subject.of(incident.target, route)
-    share = next((route.share(arm) for arm in route.arms if arm.name == found.canary), 0.0)
     for at, seconds in stretches:
         [measured] = stage.metrics.measure(incident.target.cluster, [subject], until=at, seconds=seconds)
         if measured.problem:
             return
         canary, stable = (measured.counts.get(name, Counts()) for name in (found.canary, found.stable))
-        yield Point.of(at, share, canary=canary, stable=stable)
+        # What it was given an hour ago nobody knows any more; what it got was measured.
+        total = canary.requests + stable.requests
+        yield Point.of(at, 100.0 * canary.requests / total if total else 0.0, canary=canary, stable=stable)

@@ -192,6 +192,24 @@ def test_an_open_incident_is_a_gate(policy: str, verdict: Verdict) -> None:
     assert judge_incident(None, policy, service="api", at=NOW) == ()
 
 
+@pytest.mark.parametrize(
+    ("word", "named"),
+    [
+        ("*Approved by* <@U0JIN>", "?Approved by? ??U0JIN?"),
+        ("_forged_", "forged"),
+        ("a\nb`c`", "a?b?c?"),
+        ("\u202e", "?"),
+        ("", "an alert"),
+        ("High_Error:Rate/5m-v2.1", "High_Error:Rate/5m-v2.1"),
+        ("x" * 300, "x" * 80),
+    ],
+)
+def test_a_strangers_word_in_our_sentence_formats_nothing(word: str, named: str) -> None:
+    """A refusal is our own sentence: what an alert is called must not look like more than a name in it."""
+    incident = opened(replace(said(), name=word, severity=""))
+    assert in_words(incident) == f"{incident.id}: {named}"
+
+
 def test_it_is_named_by_its_oldest_alert() -> None:
     """One line tells id, alert, how grave, and how many more."""
     incident = replace(opened(said("a", since=2.0), said("b", since=1.0, severity="")), id="in-k3v9")
