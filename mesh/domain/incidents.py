@@ -185,7 +185,7 @@ def changed(before: Incident | None, after: Incident) -> str:
 
 
 def in_words(incident: Incident) -> str:
-    """Return `in-k3v9x2m4ta: HighErrorRate (critical) and 2 more`: plain text that formats nothing where it is shown."""
+    """Return `in-k3v9x2m4ta: HighErrorRate (critical) and 2 more`: plain text that formats nothing anywhere."""
     firing = incident.firing or incident.alerts
     if not firing:
         return incident.id
