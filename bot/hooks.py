@@ -81,9 +81,11 @@ class Hooks:
 
     def _heard(self, hook: Hook, body: bytes) -> Reply:
         try:
-            return hook(json.loads(body, parse_constant=_no_number))
+            posted = json.loads(body, parse_constant=_no_number)
         except (ValueError, RecursionError):
             return _no(400, "The body is not JSON.")
+        try:
+            return hook(posted)
         except Refused as error:
             return _no(422, f"{error.message} {error.hint}".strip())
         except Unavailable as error:

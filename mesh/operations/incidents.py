@@ -150,6 +150,8 @@ def facts_of(incident: Incident, became: str, *, at: float) -> dict[str, Any]:
         "target": str(incident.target),
         "channel": incident.channel,
         "actor": "alertmanager",
+        "command": "",
+        "reason": "",
         "text": incident.why_ended if became == "closed" else domain.in_words(incident),
         "alerts": [
             {"fingerprint": one.fingerprint, "name": one.name, "severity": one.severity, "firing": one.firing}

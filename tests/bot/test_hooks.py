@@ -196,6 +196,8 @@ BAD = [
     (b'{"version": NaN}', 400),
     (b"[" * 100_000, 400),
     (b"", 400),
+    (b'{"version": ' + b"1" * 5_000 + b"}", 400),
+    (json.dumps(message(alert(labels={"alertname": "\ud800"}))).encode(), 422),
     ([], 422),
     ("text", 422),
     (message(version="3"), 422),
@@ -254,7 +256,7 @@ def test_a_store_that_is_away_gets_a_503() -> None:
 def test_a_bug_is_a_500_without_details(caplog: pytest.LogCaptureFixture) -> None:
     """Whether trying again helps is not known, and it does no harm."""
     bot = bench()
-    bot.incidents.broken = RuntimeError("secret internals")
+    bot.incidents.broken = ValueError("secret internals")
     back = send(bot, message())
     assert back.status == 500
     assert "secret" not in back.text
