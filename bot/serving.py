@@ -178,6 +178,10 @@ class _Threads(ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
 
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 (its signature)
+        """Say what broke a connection in one word: who is silent, or hangs up, is worth no traceback."""
+        log.info("a connection beside Slack's ended: %s", type(sys.exc_info()[1]).__name__)
+
 
 class _Quiet(WSGIRequestHandler):
     timeout = 10

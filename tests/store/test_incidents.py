@@ -10,15 +10,20 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from chat.memory import FixedDirectory
 from mesh.domain.audit import verify
+from mesh.domain.catalog import Catalog, Channels, Cluster, Service
 from mesh.domain.errors import Conflict, Unavailable
-from mesh.domain.incidents import ENDED
+from mesh.domain.incidents import ENDED, Said
+from mesh.operations.incidents import Labelled, Mail, hear
+from mesh.operations.receiving import Desk
 from settings.time import SystemTime
 from store import keys
 from store.auditlog import RedisAuditLog
-from store.connection import patient
+from store.connection import patient, quick
 from store.incidents import AGAIN_S, IncidentsDue, RedisIncidents
 from store.jobs import NORMAL, JobQueue
+from store.memory import MemoryOperations
 from tests.contracts.test_incidents import API, incident
 
 pytestmark = pytest.mark.redis
@@ -120,6 +125,36 @@ def test_incidents_share_the_audit_log_with_operations(client: redis.Redis) -> N
     found = kept.newest(API)
     assert found is not None
     assert found.revision == 16
+
+
+def test_a_pair_of_alertmanagers_in_parallel_opens_one(redis_url: str) -> None:
+    """Sixteen messages at once through two bots: one incident, one opening on record, one job; and closed likewise."""
+    handed: list[str] = []
+
+    def enqueue(incident_id: str, attempt: str) -> None:
+        handed.append(incident_id)
+
+    catalog = Catalog((Cluster("demo", namespace="mesh-demo"),), (Service("api"),), Channels(incidents="C0INC"))
+    time_, directory = SystemTime(), FixedDirectory({})
+    desks = []
+    for _ in range(2):
+        bot = quick(redis_url)
+        desks.append(
+            Desk(catalog, MemoryOperations(time_), directory, time_, RedisIncidents(bot, time_, enqueue=enqueue))
+        )
+
+    def send(number: int, *, firing: bool = True) -> tuple[str, ...]:
+        ended_at = 0.0 if firing else time_.now()
+        said = Said("f1", firing, "HighErrorRate", "critical", "5 % fail", 1000.0, ended_at)
+        return hear(desks[number % 2], Mail((Labelled({"service": "api"}, said),))).incidents
+
+    with ThreadPoolExecutor(16) as pool:
+        opened = set(pool.map(send, range(16)))
+        closed = set(pool.map(lambda number: send(number, firing=False), range(16)))
+    assert len(opened | closed) == 1
+    assert len(handed) == 2
+    steps = [entry.facts["step"] for entry in RedisAuditLog(patient(redis_url)).entries()]
+    assert steps == ["incident opened", "incident closed"]
 
 
 def test_a_newer_form_is_unavailable(client: redis.Redis) -> None:
