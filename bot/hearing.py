@@ -14,12 +14,15 @@ from chat import answers
 from chat.blocks import Message
 from chat.buttons import ROLLBACK, UNDO
 from chat.choices import CHOICES
+from chat.incidents import FREEZE, ROLL_BACK, STATUS, incidents_answer
 from chat.steering import STEER
 from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
 from mesh.domain.errors import MeshbotError, Refused
-from mesh.domain.grammar import is_operation, parse
+from mesh.domain.grammar import format_command, is_incident, is_operation, parse
+from mesh.domain.incidents import Incident
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Actor
+from mesh.operations.incidents import open_incidents
 from mesh.operations.receiving import Desk, history, nothing_started, receive, whoami
 from mesh.ports import Directory
 
@@ -161,6 +164,36 @@ def _choose(desk: Desk, request: Request) -> Message:
     return _words(desk, replace(request, text=request.claim))
 
 
+def _roll_back_incident(desk: Desk, request: Request) -> Message:
+    """Roll back the service of the incident: to the arm that its card named, or not at all."""
+    incident = _incident(desk, request)
+    return _start(desk, replace(_about(incident, Verb.ROLLBACK), promised=incident.stable), request)
+
+
+def _look_at_incident(desk: Desk, request: Request) -> Message:
+    return _start(desk, _about(_incident(desk, request), Verb.STATUS), request)
+
+
+def _freeze_incident(desk: Desk, request: Request) -> Message:
+    """Say the freeze as if the presser had typed it: same grammar, same rights."""
+    incident = _incident(desk, request)
+    _, service, where = format_command(_about(incident, Verb.STATUS)).split(" ", 2)
+    return _words(desk, replace(request, text=f'freeze {service} for 1h {where} --reason "incident {incident.id}"'))
+
+
+def _about(incident: Incident, verb: Verb) -> Command:
+    where = incident.target
+    return Command(verb=verb, service=where.service, namespace=where.namespace, cluster=where.cluster)
+
+
+def _incident(desk: Desk, request: Request) -> Incident:
+    """Return the incident of the card: the id on the button is only a claim."""
+    if not is_incident(request.claim):
+        raise Refused("This button names no incident.", hint="Type the command instead: /mesh help.")
+    with nothing_started():
+        return desk.incidents.get(request.claim)
+
+
 def _claimed(request: Request) -> str:
     """Return the id on the button: only a claim, so the operation is read again and rights are checked as ever."""
     if not is_operation(request.claim):
@@ -171,6 +204,7 @@ def _claimed(request: Request) -> str:
 _READING: dict[Verb, Callable[[Desk, Command, Request], Message]] = {
     Verb.HELP: lambda _desk, command, _request: answers.help_answer(command.topic),
     Verb.HISTORY: lambda desk, command, _request: answers.history_answer(history(desk, command)),
+    Verb.INCIDENTS: lambda desk, command, _request: incidents_answer(open_incidents(desk, command)),
     Verb.WHOAMI: lambda desk, _command, request: answers.whoami_answer(whoami(desk, request.actor)),
 }
 """How each verb of ANSWERED_BY_BOT is answered."""
@@ -178,6 +212,9 @@ _READING: dict[Verb, Callable[[Desk, Command, Request], Message]] = {
 BUTTONS: dict[str, Callable[[Desk, Request], Message]] = {
     ROLLBACK: _roll_back,
     UNDO: _undo,
+    ROLL_BACK: _roll_back_incident,
+    FREEZE: _freeze_incident,
+    STATUS: _look_at_incident,
     **dict.fromkeys(STEER, _steer),
     **dict.fromkeys(CHOICES, _choose),
 }

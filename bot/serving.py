@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -26,7 +27,7 @@ from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.arrival import Arrival, accepted
-from bot.web import Health, watched
+from bot.web import Health
 from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Refused, Unavailable
 
@@ -117,10 +118,12 @@ class _PunctualClient(SocketModeClient):
         super().enqueue_message(stamped)
 
 
-def serve_socket(app: App, app_token: str, place: Place, ready: Health) -> None:
+def serve_socket(
+    app: App, app_token: str, place: Place, ready: Health, beside: Callable[[Health], WSGIApplication]
+) -> None:
     """Receive over Slack's websocket until SIGTERM, or until it stays down for a minute.
 
-    /healthz and /readyz are served on `place`.
+    What is not Slack's is served on `place`: `beside` makes that of the health, which knows of the websocket here.
     An envelope must be acknowledged within 3 s (docs.slack.dev/apis/events-api/using-socket-mode).
     """
     # The library's own logger, which the process keeps at WARNING: it logs messages below that.
@@ -140,7 +143,7 @@ def serve_socket(app: App, app_token: str, place: Place, ready: Health) -> None:
         return well and client.is_connected(), {**facts, "socket": client.is_connected()}
 
     client.message_listeners.append(receive)
-    _serve_health(place, connected)
+    _serve_beside(place, beside(connected))
     _connect(client)
     log.info("Receiving from Slack over its websocket.")
     _watch(client)
@@ -170,19 +173,29 @@ def _watch(client: SocketModeClient) -> None:
     client.close()
 
 
+class _Threads(ThreadingMixIn, WSGIServer):
+    """One thread a request: who sends slowly holds up nobody else, health least of all."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 (its signature)
+        """Say what broke a connection in one word: who is silent, or hangs up, is worth no traceback."""
+        log.info("a connection beside Slack's ended: %s", type(sys.exc_info()[1]).__name__)
+
+
 class _Quiet(WSGIRequestHandler):
+    timeout = 10
+    """How long a sender may be silent, in seconds."""
+
     def log_message(self, format: str, *args: Any) -> None:
         """Keep probes out of the log."""
 
 
-def _serve_health(place: Place, ready: Health) -> None:
-    def serve(environ: Any, start_response: Any) -> Any:
-        return watched(environ.get("PATH_INFO", ""), ready, start_response)
-
+def _serve_beside(place: Place, application: WSGIApplication) -> None:
     try:
-        server = make_server(place.host, place.port, serve, handler_class=_Quiet)
+        server = make_server(place.host, place.port, application, server_class=_Threads, handler_class=_Quiet)
     except OSError as error:
         raise Refused(
             f"Port {place.port} cannot be opened: {error.strerror}.", hint="Choose another --port."
         ) from error
-    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    threading.Thread(target=server.serve_forever, name="beside", daemon=True).start()

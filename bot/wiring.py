@@ -11,13 +11,15 @@ from redis import Redis, RedisError
 from slack_bolt import App
 from slack_sdk import WebClient
 
+from bot.alertmanager import alertmanager
 from bot.gate import Gate
 from bot.hearing import Ear
+from bot.hooks import Hooks
 from bot.identity import Passport
 from bot.listeners import Listeners, listen
 from bot.replies import Replies
 from bot.serving import Place, serve_http, serve_socket
-from bot.web import Health, web
+from bot.web import Health, beside, web
 from chat.connection import web_client
 from chat.directory import SlackDirectory
 from mesh.domain.catalog import Catalog
@@ -25,6 +27,7 @@ from mesh.operations.receiving import Desk
 from settings.environment import Environment
 from settings.time import SystemTime
 from store.connection import quick
+from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.operations import RedisOperations
 
@@ -43,6 +46,7 @@ class Bot:
     passport: Passport
     replies: Replies
     ready: Health
+    hooks: Hooks
 
 
 def make_bot(environment: Environment, catalog: Catalog) -> Bot:
@@ -50,12 +54,15 @@ def make_bot(environment: Environment, catalog: Catalog) -> Bot:
     redis, time_ = quick(environment.redis_url), SystemTime()
     client = web_client(environment.slack_bot_token, environment.slack_api_url)
     asking = web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S)
-    operations = RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue)
-    desk = Desk(catalog, operations, SlackDirectory(asking), time_)
+    jobs = JobQueue(redis)
+    operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
+    incidents = RedisIncidents(redis, time_, enqueue=jobs.incident)
+    desk = Desk(catalog, operations, SlackDirectory(asking), time_, incidents)
     passport, replies = Passport(client), Replies(client)
     app = make_app(client, passport)
     listen(app, Listeners(Ear(desk, passport), replies))
-    return Bot(app, passport, replies, readiness(redis, catalog))
+    hooks = Hooks(environment.hook_tokens, {"alertmanager": alertmanager(desk)})
+    return Bot(app, passport, replies, readiness(redis, catalog, hooks), hooks)
 
 
 def make_app(client: WebClient, passport: Passport) -> App:
@@ -76,7 +83,7 @@ def make_app(client: WebClient, passport: Passport) -> App:
     )
 
 
-def readiness(redis: Redis, catalog: Catalog) -> Health:
+def readiness(redis: Redis, catalog: Catalog, hooks: Hooks) -> Health:
     """Return the check behind /readyz: Redis answers. Whether there is a policy is told, not judged."""
     policy = ", ".join(role.name for role in catalog.policy.roles) or "none: reading only"
 
@@ -85,7 +92,12 @@ def readiness(redis: Redis, catalog: Catalog) -> Health:
             well = bool(redis.ping())
         except RedisError:
             well = False
-        return well, {"ready": well, "redis": "ok" if well else "does not answer", "policy": policy}
+        return well, {
+            "ready": well,
+            "redis": "ok" if well else "does not answer",
+            "policy": policy,
+            "hooks": hooks.counts(),
+        }
 
     return ready
 
@@ -103,7 +115,7 @@ def http_builder(environment: Environment, catalog: Catalog) -> Callable[[], WSG
     def build() -> WSGIApplication:
         bot = make_bot(environment, catalog)
         bot.passport.learn_in_background()
-        return web(bot.app, Gate(environment.signing_secrets), bot.ready)
+        return web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)
 
     return build
 
@@ -114,5 +126,5 @@ def run_socket(environment: Environment, catalog: Catalog, place: Place) -> None
     environment.need("SLACK_APP_TOKEN")
     bot = make_bot(environment, catalog)
     bot.passport.learn_in_background()
-    serve_socket(bot.app, environment.slack_app_token, place, bot.ready)
+    serve_socket(bot.app, environment.slack_app_token, place, bot.ready, lambda ready: beside(ready, bot.hooks))
     bot.replies.close()

@@ -25,6 +25,7 @@ NAMES: dict[Verb, str] = {
     Verb.STATUS: "Status",
     Verb.GATES: "Gates",
     Verb.HISTORY: "History",
+    Verb.INCIDENTS: "Incidents",
     Verb.HELP: "Help",
     Verb.WHOAMI: "Who am I",
 }

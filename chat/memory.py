@@ -9,7 +9,9 @@ from chat.audit_line import audit_line
 from chat.blocks import Message
 from chat.cards import card
 from chat.charts import alt_text
+from chat.incidents import digest, incident_card, spoken_chart
 from chat.story import Told, tell
+from mesh.domain.incidents import Incident, Scene
 from mesh.domain.operations import Card, Operation
 from mesh.domain.points import Point
 from mesh.domain.policy import Actor
@@ -59,6 +61,48 @@ class RecordedCards:
     def announce(self, operation: Operation, entry: str) -> None:
         """Keep the line."""
         self.announcements.append(audit_line(operation, entry))
+
+
+class RecordedIncidentCards:
+    """Implements `ports.IncidentCards`: draws as the real one does, and keeps every drawing."""
+
+    def __init__(self) -> None:
+        self.cards: dict[str, list[Message]] = {}
+        """Every different drawing of a card, oldest first, by its timestamp."""
+        self.owners: dict[str, str] = {}
+        """Whose card it is: incident id, by timestamp."""
+        self.pictures: list[str] = []
+        """What each chart showed, in words, oldest first."""
+        self.blind = False
+        """Set where nobody may look for a card."""
+
+    def post(self, incident: Incident, scene: Scene) -> Incident:
+        """Draw a first card, which gives it a place."""
+        drawn = incident_card(incident, scene)
+        ts = f"{len(self.cards) + 1}.000000"
+        self.cards[ts], self.owners[ts] = [drawn], incident.id
+        return replace(incident, card=Card(incident.channel, ts), drawn=digest(incident, drawn))
+
+    def find(self, incident: Incident) -> Incident:
+        """Return the incident with the card that it has, where it has one."""
+        found = [ts for ts, owner in self.owners.items() if owner == incident.id and not self.blind]
+        return replace(incident, card=Card(incident.channel, found[0])) if found else incident
+
+    def edit(self, incident: Incident, scene: Scene) -> Incident:
+        """Draw the card anew where it would look different."""
+        drawn = incident_card(incident, scene)
+        seal = digest(incident, drawn)
+        if incident.card is None or incident.drawn == seal:
+            return incident
+        self.cards[incident.card.ts].append(drawn)
+        return replace(incident, drawn=seal)
+
+    def picture(self, incident: Incident, scene: Scene) -> Incident:
+        """Keep what the chart shows, in words."""
+        if incident.card is None or not incident.points:
+            return incident
+        self.pictures.append(spoken_chart(incident, scene))
+        return replace(incident, chart=f"F{len(self.pictures):09d}")
 
 
 class FixedDirectory:

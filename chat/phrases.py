@@ -255,6 +255,7 @@ _PHRASES: dict[Verb, Callable[[Operation], Phrase]] = {
     Verb.GATES: _reading("gates"),
     Verb.PLAN: _reading("plan"),
     Verb.HISTORY: _reading("history"),
+    Verb.INCIDENTS: _reading("incidents"),
     Verb.HELP: _reading("help"),
     Verb.WHOAMI: _reading("rights"),
 }

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from mesh.domain.audit import AuditEntry
 from mesh.domain.commands import Target
 from mesh.domain.gates import CustomGate, GateResult
+from mesh.domain.incidents import Incident, Scene
 from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
@@ -196,6 +197,54 @@ class Watches(Protocol):
 
     def points(self, operation_id: str) -> list[Point]:
         """Return the points of a rollout's chart, oldest first; old ones are thinned out, so there are never many."""
+
+
+class Incidents(Protocol):
+    """The durable memory of incidents, with their audit entries (one atomic write for both)."""
+
+    def newest(self, target: Target) -> Incident | None:
+        """Return the newest incident of a service, open or not; None where there was none."""
+
+    def open(self) -> list[Incident]:
+        """Return every incident that is open, the oldest first."""
+
+    def get(self, incident_id: str) -> Incident:
+        """Return the incident; raise NotFound."""
+
+    def commit(self, incident: Incident, entries: Sequence[dict[str, Any]] = ()) -> Incident:
+        """Write the incident and append audit entries, all or nothing; returns it with the next revision.
+
+        One that is not settled is due at once. Raises Conflict when the stored revision is another, and, for a new one,
+        when the newest of its service is not the one that it names as `former`: two never open at once.
+        """
+
+    def later(self, incident_id: str, *, seconds: float) -> None:
+        """Let the clock hand this incident to a worker again after `seconds`; does nothing for one that is settled."""
+
+
+class IncidentCards(Protocol):
+    """Telling a channel of an incident."""
+
+    def post(self, incident: Incident, scene: Scene) -> Incident:
+        """Post the incident's first card; returns it with the card's place. Raises Unavailable when nobody took it."""
+
+    def find(self, incident: Incident) -> Incident:
+        """Look for a card that was posted without an answer; returns the incident with its place where there is one.
+
+        Raises Unavailable when that cannot be looked for now; returns it as it is where nobody may look.
+        """
+
+    def edit(self, incident: Incident, scene: Scene) -> Incident:
+        """Draw the card anew where it would look different; returns the incident with the drawing's digest.
+
+        Where Slack lets nobody edit it any more, a new one is posted. Raises Unavailable.
+        """
+
+    def picture(self, incident: Incident, scene: Scene) -> Incident:
+        """Draw the chart of its points into the card's thread, from where the card may show it, too. Never raises.
+
+        Returns the incident with the picture's id; as it was where there is nothing to show, or Slack takes none.
+        """
 
 
 class Cards(Protocol):

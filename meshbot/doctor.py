@@ -65,6 +65,7 @@ def examine() -> Iterator[Finding]:
     try:
         catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
         yield _policy(environment, catalog)
+        yield from _incidents(environment, catalog)
     except Refused as error:
         yield Finding("fail", "config", error.message, error.hint)
     yield from _slack(environment)
@@ -93,6 +94,24 @@ def _policy(environment: Environment, catalog: Catalog) -> Finding:
     return Finding(
         "warn", "policy", "no policy, so everybody reads and nobody changes", f"Write `policy` into {where}."
     )
+
+
+def _incidents(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
+    """Yield what keeps alerts from being heard or told; nothing where nobody asked for that."""
+    homeless = [one.name for one in catalog.services if not (one.incident_channel or catalog.channels.incidents)]
+    if not environment.hook_tokens:
+        if len(homeless) < len(catalog.services):
+            todo = "Set MESHBOT_HOOK_TOKEN, and let Alertmanager send it: docs/incidents.md."
+            yield Finding("warn", "incidents", "channels for incidents are named, but no alert is heard", todo)
+    elif not catalog.services:
+        todo = "Write `services`: alerts of others are ignored."
+        yield Finding("warn", "incidents", "alerts are heard, but no service is configured", todo)
+    elif homeless:
+        names = ", ".join(homeless[:5]) + (", …" if len(homeless) > 5 else "")
+        todo = "Set `channels.incidents`, or `incident_channel` of each."
+        yield Finding("warn", "incidents", f"incidents of {names} hold promotions, and no channel is told", todo)
+    else:
+        yield Finding("ok", "incidents", "alerts are heard and have their channels")
 
 
 def _slack(environment: Environment) -> Iterator[Finding]:

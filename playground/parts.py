@@ -24,6 +24,8 @@ from playground.slack.world import default_world
 HERE = Path(__file__).parent
 OBJECTS = HERE / "world/cluster.yaml"
 CONFIGURATION = HERE / "world/meshbot.yaml"
+HOOK_TOKEN = "playground-hook-token"
+"""What other systems post to the bot's hooks with."""
 
 COMPLETIONS = (
     ("/mesh status api", "weights, shares and ready pods"),
@@ -110,6 +112,7 @@ class World:
             "SLACK_SIGNING_SECRET": slack.signing_secret,
             "SLACK_APP_TOKEN": slack.app_token,
             "SLACK_API_URL": f"{self.slack_url}/api/",
+            "MESHBOT_HOOK_TOKEN": HOOK_TOKEN,
             "REDIS_URL": self.redis.url,
             "KUBECONFIG": str(self.cluster.kubeconfig if self.cluster else self.directory / "kubeconfig"),
             "PROMETHEUS_URL": self.prometheus.url if self.prometheus else "",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path as FilePath
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -14,7 +15,7 @@ from mesh.domain.catalog import Catalog, Channels, Cluster, Service
 from mesh.domain.errors import Refused
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy, Role
-from settings import clusters, gates, rollouts
+from settings import clusters, gates, incidents, rollouts
 from settings.lines import Document, Path, Problem, dotted, read_lines
 from settings.schema import ConfigFile, RoleSection, ServiceSection, section_at
 
@@ -61,17 +62,19 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
     return Catalog(
         clusters=known,
         services=tuple(_service(name, section) for name, section in config.services.items()),
-        channels=Channels(audit=config.channels.audit or ""),
+        channels=Channels(audit=config.channels.audit or "", incidents=config.channels.incidents or ""),
         policy=Policy(tuple(_role(name, section) for name, section in config.policy.roles.items())),
         strategies={name: rollouts.strategy_of(section) for name, section in config.rollouts.strategies.items()},
         look_s=float(config.rollouts.look),
+        alerting=incidents.alerting_of(config.incidents),
     )
 
 
 def _service(name: str, section: ServiceSection) -> Service:
-    words = ("cluster", "namespace", "stable", "canary", "route", "mesh", "strategy")
-    said = {word: getattr(section, word) or "" for word in words}
-    return Service(section.service or name, limits=gates.limits_of(section.gates), git=section.git, **said)
+    words = ("cluster", "namespace", "stable", "canary", "route", "mesh", "strategy", "incident_channel")
+    said: dict[str, Any] = {word: getattr(section, word) or "" for word in words}
+    said |= {"git": section.git, "incidents": section.incidents}
+    return Service(section.service or name, limits=gates.limits_of(section.gates), **said)
 
 
 def _role(name: str, section: RoleSection) -> Role:

@@ -36,6 +36,18 @@ def every(value: object) -> object:
     return ["*"] if value == "*" else value
 
 
+def one_or_more(value: object) -> object:
+    """Let a lone name stand for the list that holds it."""
+    return [value] if isinstance(value, str) else value
+
+
+def label_name(value: str) -> str:
+    """Check the name of a label (prometheus.io/docs/concepts/data_model)."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError(f"{value!r} is not the name of a label; they have letters, digits and underscores")
+    return value
+
+
 def _ids(what: str, letters: str, example: str) -> AfterValidator:
     """Check the form of a Slack id: names can be chosen by anybody, ids cannot."""
     form = re.compile(rf"[{letters}][A-Z0-9]{{2,}}")
@@ -130,5 +142,6 @@ RouteName = Annotated[
 ]
 MeshName = Literal["istio", "linkerd"]
 GitName = Literal["refuse", "patch"]
+IncidentPolicyName = Literal["refuse", "warn"]
 OutcomeName = Literal["rollback", "hold"]
 STEP = BeforeValidator(_step)

@@ -12,6 +12,7 @@ from settings.forms import (
     GitName,
     Grant,
     GroupId,
+    IncidentPolicyName,
     Label,
     MeshName,
     Name,
@@ -23,6 +24,7 @@ from settings.forms import (
     every,
 )
 from settings.gates import GatesSection
+from settings.incidents import IncidentsSection
 from settings.rollouts import RolloutsSection
 
 
@@ -32,6 +34,10 @@ class ChannelsSection(Section):
     audit: Annotated[ChannelId | None, Field(description="Channel id (`C…`) that gets one line for each change.")] = (
         None
     )
+    incidents: Annotated[
+        ChannelId | None,
+        Field(description="Channel id (`C…`) that gets the card of each incident, unless its service names another."),
+    ] = None
 
 
 class ServiceSection(Section):
@@ -54,6 +60,11 @@ class ServiceSection(Section):
     strategy: Annotated[
         Label | None, Field(description="How its rollouts go: a name in `rollouts.strategies`; without one `default`.")
     ] = None
+    incident_channel: Annotated[
+        ChannelId | None,
+        Field(description="Channel id (`C…`) of its incidents; overrides `channels.incidents`."),
+    ] = None
+    incidents: Annotated[IncidentPolicyName | None, Field(description="Overrides `incidents.while_open`.")] = None
 
 
 class RoleSection(Section):
@@ -88,6 +99,7 @@ class ConfigFile(Section):
     channels: Annotated[ChannelsSection, Field(description="Slack channels.")] = ChannelsSection()
     services: Annotated[dict[Name, ServiceSection], Field(description="Services by name.")] = {}
     rollouts: Annotated[RolloutsSection, Field(description="How rollouts go.")] = RolloutsSection()
+    incidents: Annotated[IncidentsSection, Field(description="How alerts become incidents.")] = IncidentsSection()
     policy: Annotated[PolicySection, Field(description="Who may change traffic.")] = PolicySection()
 
 

@@ -16,7 +16,9 @@ URGENT = "meshbot-urgent"
 NORMAL = "meshbot-normal"
 WATCH = "meshbot-watch"
 FUNCTION = "workers.jobs.run_operation"
-"""Runs one operation: with `LOOK`, all that a job may name."""
+"""Runs one operation: with `LOOK` and `INCIDENT`, all that a job may name."""
+INCIDENT = "workers.jobs.show_incident"
+"""Draws the card of one incident."""
 LOOK = "workers.jobs.look_at"
 """Looks at all active rollouts of one cluster."""
 KEEP_S = 600
@@ -59,6 +61,11 @@ class JobQueue:
         """Put the operation in its queue, once for each attempt; raise Unavailable."""
         times = {"job_timeout": TIMEOUT_S, "result_ttl": KEEP_S, "failure_ttl": KEEP_S}
         _enqueue(self._queues[urgent], FUNCTION, operation_id, job_id(operation_id, attempt), times)
+
+    def incident(self, incident_id: str, attempt: str) -> None:
+        """Let a worker of ordinary work draw the incident's card, once for each attempt; raise Unavailable."""
+        times = {"job_timeout": TIMEOUT_S, "result_ttl": KEEP_S, "failure_ttl": KEEP_S}
+        _enqueue(self._queues[False], INCIDENT, incident_id, f"{incident_id}-{attempt}", times)
 
     def look(self, cluster: str, slot: int, *, within_s: float) -> None:
         """Let the cluster be looked at, once for each slot of time, unless that has not begun in `within_s` seconds.

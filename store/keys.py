@@ -16,6 +16,12 @@ AUDIT_HEAD = "meshbot:audit:head"
 """`count:hash` of the last entry, apart from the list, so that cutting the list's end is seen."""
 FENCE = "meshbot:fence"
 """The last token given to any lease."""
+INCIDENT = "meshbot:incident:"
+"""Hash of one incident: schema, revision, writer, attempts, record."""
+INCIDENTS = "meshbot:incidents"
+"""Hash of the newest incident of each service: `cluster/namespace/service` -> incident id."""
+INCIDENTS_DUE = "meshbot:incidents:due"
+"""Sorted set of the ids of all incidents that are not settled, by the Unix time at which their card is due."""
 WATCH = "meshbot:watch:"
 """JSON of what looks know of one rollout."""
 POINTS = "meshbot:points:"
@@ -25,6 +31,11 @@ POINTS = "meshbot:points:"
 def operation(operation_id: str) -> str:
     """Return the key of an operation's hash."""
     return OPERATION + operation_id
+
+
+def incident(incident_id: str) -> str:
+    """Return the key of an incident's hash."""
+    return INCIDENT + incident_id
 
 
 def attempts(operation_id: str) -> str:

@@ -169,3 +169,52 @@ if redis.call('LPOS', queue, ARGV[1] .. '-' .. last) then return {'waiting'} end
 redis.call('INCR', KEYS[3])
 return {'enqueue', last + 1, stored[2]}
 """
+
+INCIDENT = """
+-- KEYS: incident, newest by service, due, audit, audit head
+-- ARGV: 1 id, 2 service, 3 expected revision, 4 schema, 5 record, 6 writer, 7 settled, 8 due, 9 retention, 10 former,
+--       11 prefix of incident keys, 12 expected head, 13 new head, 14 genesis head, entries...
+local stored = redis.call('HMGET', KEYS[1], 'revision', 'writer')
+-- The same call again, after its first answer was lost.
+if stored[2] == ARGV[6] then return {'written'} end
+if (stored[1] or '0') ~= ARGV[3] then return {'conflict'} end
+if not stored[1] then
+  local newest = redis.call('HGET', KEYS[2], ARGV[2]) or ''
+  -- One whose record was forgotten stands in nobody's way.
+  if newest ~= ARGV[10] and redis.call('EXISTS', ARGV[11] .. newest) == 1 then return {'conflict'} end
+end
+if #ARGV > 14 then
+  local head = redis.call('GET', KEYS[5]) or ARGV[14]
+  if head ~= ARGV[12] then return {'head', head} end
+  for index = 15, #ARGV do redis.call('RPUSH', KEYS[4], ARGV[index]) end
+  redis.call('SET', KEYS[5], ARGV[13])
+end
+redis.call('HSET', KEYS[1], 'schema', ARGV[4], 'revision', ARGV[3] + 1, 'writer', ARGV[6], 'record', ARGV[5])
+if not stored[1] then redis.call('HSET', KEYS[2], ARGV[2], ARGV[1]) end
+if ARGV[7] == '1' then
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('EXPIRE', KEYS[1], ARGV[9])
+else
+  redis.call('PERSIST', KEYS[1])
+  redis.call('ZADD', KEYS[3], ARGV[8], ARGV[1])
+end
+return {'written'}
+"""
+
+INCIDENT_LATER = """
+-- KEYS: due. ARGV: 1 id, 2 due
+redis.call('ZADD', KEYS[1], 'XX', ARGV[2], ARGV[1])
+return {'written'}
+"""
+
+INCIDENT_CLAIM = """
+-- KEYS: due, incident. ARGV: 1 id, 2 now, 3 next due
+local due = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not due or tonumber(due) > tonumber(ARGV[2]) then return {'taken'} end
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  redis.call('ZREM', KEYS[1], ARGV[1])
+  return {'gone'}
+end
+redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
+return {'enqueue', redis.call('HINCRBY', KEYS[2], 'attempts', 1)}
+"""

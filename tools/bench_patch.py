@@ -34,6 +34,7 @@ from playground.serving import ServerThread
 from settings.file import read_catalog
 from settings.time import SystemTime
 from store.connection import quick
+from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.operations import RedisOperations
 from tests.e2e.admin import Admin, Obj, until
@@ -126,7 +127,8 @@ class Bench:
         self._enqueued = Stopwatch(JobQueue(redis))
         self._operations = RedisOperations(redis, SystemTime(), enqueue=self._enqueued)
         catalog = read_catalog(str(world.configuration))
-        self._desk = Desk(catalog, self._operations, FixedDirectory({}), SystemTime())
+        incidents = RedisIncidents(redis, SystemTime(), enqueue=JobQueue(redis).incident)
+        self._desk = Desk(catalog, self._operations, FixedDirectory({}), SystemTime(), incidents)
         self._asked = 0
 
     def bare(self, canary: int) -> float:

@@ -1,10 +1,10 @@
-"""The RQ jobs: run one operation, look at one cluster."""
+"""The RQ jobs: run one operation, look at one cluster, draw the card of one incident."""
 
 from __future__ import annotations
 
 import logging
 
-from mesh.operations import looking, running
+from mesh.operations import incident_cards, looking, running
 from mesh.operations.stage import Stage
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,11 @@ def run_operation(operation_id: str) -> str:
 def look_at(cluster: str) -> None:
     """Judge every active rollout of the cluster once; safe to run any number of times."""
     log.debug("looked at %s: %s", cluster, looking.look(cluster, _stage()))
+
+
+def show_incident(incident_id: str) -> None:
+    """Draw the card of an incident as it is now; safe to run any number of times."""
+    incident_cards.show(incident_id, _stage())
 
 
 def _stage() -> Stage:

@@ -20,9 +20,9 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import UnixSignalDeathPenalty
 from rq.utils import now as utcnow
 
-from mesh.domain.grammar import is_operation
+from mesh.domain.grammar import is_incident, is_operation
 from store.connection import patient
-from store.jobs import FUNCTION, KEEP_S, LOOK, TIMEOUT_S, WATCH, queue_name
+from store.jobs import FUNCTION, INCIDENT, KEEP_S, LOOK, TIMEOUT_S, WATCH, queue_name
 from workers.supervisor import exit_on_signals
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ def _is_cluster(word: str) -> bool:
 ALLOWED: dict[str, tuple[Callable[[str], bool], str]] = {
     FUNCTION: (is_operation, "operation id"),
     LOOK: (_is_cluster, "cluster's name"),
+    INCIDENT: (is_incident, "incident id"),
 }
 """What a job may call -> whether its one argument is good, and what that is called."""
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from chat.connection import web_client
 from chat.directory import SlackDirectory
-from chat.drawing import chart
+from chat.drawing import chart, draw
+from chat.incident_outbox import SlackIncidentCards
 from chat.outbox import SlackCards
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
@@ -19,6 +20,7 @@ from settings.file import read_catalog
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.connection import patient, quick
+from store.incidents import IncidentsDue, RedisIncidents
 from store.jobs import JobQueue
 from store.locks import RedisLocks
 from store.looks import Looks
@@ -54,9 +56,10 @@ class Workshop:
         environment, time_ = self.environment, SystemTime()
         redis = patient(environment.redis_url)
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
+        jobs = JobQueue(redis)
         return Stage(
             catalog=self.catalog,
-            operations=RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue),
+            operations=RedisOperations(redis, time_, enqueue=jobs.enqueue),
             locks=RedisLocks(redis),
             cluster=self.cluster,
             metrics=PrometheusMetrics(self.catalog),
@@ -65,6 +68,8 @@ class Workshop:
             cards=SlackCards(slack, audit_channel=self.catalog.channels.audit, draw=chart),
             directory=SlackDirectory(slack),
             time=time_,
+            incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
+            incident_cards=SlackIncidentCards(slack, draw=draw),
         )
 
 
@@ -132,4 +137,5 @@ def run_clock(environment: Environment) -> None:
     jobs = JobQueue(redis)
     looks = Looks(redis, clusters, every_s=catalog.look_s, enqueue=jobs.look)
     pending = Pending(redis, enqueue=jobs.enqueue)
-    run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), SystemTime(), looks=looks))
+    others = (IncidentsDue(redis, enqueue=jobs.incident),)
+    run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), SystemTime(), looks=looks, others=others))

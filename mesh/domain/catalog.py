@@ -10,10 +10,13 @@ from typing import Literal
 from mesh.domain.commands import Command, Target
 from mesh.domain.errors import NotFound
 from mesh.domain.gates import Limits
+from mesh.domain.incidents import EXPIRES_S
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy
 from mesh.domain.strategies import DEFAULT, Strategy
 
+IncidentPolicy = Literal["refuse", "warn"]
+"""`refuse` what raises a canary while an incident of the service is open, or only `warn`."""
 GitPolicy = Literal["refuse", "patch"]
 """`refuse` to move weights that Git keeps (rollback and undo are still done), or `patch` them and warn."""
 
@@ -76,6 +79,10 @@ class Service:
     limits: Limits = field(default_factory=Limits)
     strategy: str = ""
     """Name of the strategy of its rollouts; empty means the default."""
+    incident_channel: str = ""
+    """Channel id of its incidents' cards; empty means the one for all."""
+    incidents: IncidentPolicy | None = None
+    """Overrides what an open incident does."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,23 @@ class Channels:
 
     audit: str = ""
     """Gets one line for each change; empty for none."""
+    incidents: str = ""
+    """Gets the card of each incident whose service names no channel of its own; empty for none."""
+
+
+@dataclass(frozen=True)
+class Alerting:
+    """How alerts become incidents."""
+
+    service_labels: tuple[str, ...] = ("service", "destination_service_name", "destination_canonical_service", "app")
+    """Labels that may name the service; the first that names a configured one counts."""
+    namespace_labels: tuple[str, ...] = ("namespace", "destination_service_namespace")
+    """Labels that may name its namespace; the first that is there counts."""
+    cluster_labels: tuple[str, ...] = ("cluster",)
+    """Labels that may name its cluster; the first that is there counts."""
+    expires_s: float = EXPIRES_S
+    """How long an alert that nobody repeats stays open, in seconds."""
+    while_open: IncidentPolicy = "refuse"
 
 
 @dataclass(frozen=True)
@@ -98,6 +122,7 @@ class Catalog:
     """How rollouts go, by name; `default` stands in for the built-in one."""
     look_s: float = 5.0
     """How often every active rollout is judged, in seconds."""
+    alerting: Alerting = field(default_factory=Alerting)
 
     def target(self, command: Command) -> Target:
         """Complete the command's target from the configuration.
@@ -148,6 +173,21 @@ class Catalog:
         near = closest(wanted, tuple(known))
         hint = f"Did you mean {near}?" if near else f"There is {', '.join(known)}."
         raise NotFound(f"No strategy is called {wanted!r}.", hint=hint, choices=tuple(known))
+
+    def knows(self, target: Target) -> bool:
+        """Tell whether an entry of the configuration speaks of the target."""
+        return any(
+            _agrees(entry.cluster, target.cluster) and _agrees(entry.namespace, target.namespace)
+            for entry in self._by_name.get(target.service, ())
+        )
+
+    def incident_channel(self, target: Target) -> str:
+        """Return where the cards of the target's incidents are; empty for nowhere."""
+        return self.service(target).incident_channel or self.channels.incidents
+
+    def while_open(self, target: Target) -> IncidentPolicy:
+        """Return what an open incident of the target does to its promotions."""
+        return self.service(target).incidents or self.alerting.while_open
 
     def mesh(self, target: Target) -> str:
         """Return whose metrics speak for the target: `istio` or `linkerd`."""

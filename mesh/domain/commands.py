@@ -28,6 +28,7 @@ class Verb(StrEnum):
     CONFIRM = "confirm"
     ABORT = "abort"
     HISTORY = "history"
+    INCIDENTS = "incidents"
     WHOAMI = "whoami"
 
 
@@ -37,7 +38,7 @@ STEERING = frozenset({Verb.PAUSE, Verb.RESUME, Verb.SKIP, Verb.CONFIRM, Verb.ABO
 CHANGING = STEERING | {Verb.PROMOTE, Verb.SET, Verb.ROLLBACK, Verb.UNDO, Verb.ADOPT, Verb.REAPPLY, Verb.CANARY}
 """Verbs that write to routes, or let it be written; policy must allow them by name."""
 
-ANSWERED_BY_BOT = frozenset({Verb.HELP, Verb.HISTORY, Verb.WHOAMI})
+ANSWERED_BY_BOT = frozenset({Verb.HELP, Verb.HISTORY, Verb.INCIDENTS, Verb.WHOAMI})
 """Verbs that need neither cluster nor metrics: answered in the acknowledgement, no operation is made."""
 
 

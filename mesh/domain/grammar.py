@@ -38,6 +38,7 @@ MEANT_FOR: dict[str, frozenset[Verb]] = {
 """Options that some verbs have no use for; the others are for all."""
 
 _OPERATION = re.compile(r"op-[a-z0-9]{4,20}")
+_INCIDENT = re.compile(r"in-[a-z0-9]{4,20}")
 
 
 def parse(text: str) -> Command:
@@ -78,6 +79,11 @@ def format_command(command: Command) -> str:
             words.append(f"--{option}{between}{shlex.quote(value)}")
     words += ["--force"] * command.force + ["--dry-run"] * command.dry_run
     return " ".join(filter(None, words))
+
+
+def is_incident(word: str) -> bool:
+    """Tell an incident id (`in-k3v9x2m4ta`)."""
+    return bool(_INCIDENT.fullmatch(word))
 
 
 def is_operation(word: str) -> bool:
@@ -192,6 +198,11 @@ def _read_status(rest: list[str]) -> Command:
     return Command(verb=Verb.STATUS, service=read_name(rest[0], "service") if rest else "")
 
 
+def _read_incidents(rest: list[str]) -> Command:
+    expect(Verb.INCIDENTS, rest, 0, 1)
+    return Command(verb=Verb.INCIDENTS, service=read_name(rest[0], "service") if rest else "")
+
+
 def _one_service(verb: Verb) -> Callable[[list[str]], Command]:
     def read(rest: list[str]) -> Command:
         expect(verb, rest, 1, 1)
@@ -227,6 +238,7 @@ _READERS: dict[Verb, Callable[[list[str]], Command]] = {
     Verb.HELP: _read_help,
     Verb.WHOAMI: _read_whoami,
     Verb.STATUS: _read_status,
+    Verb.INCIDENTS: _read_incidents,
     Verb.GATES: _one_service(Verb.GATES),
     Verb.HISTORY: _one_service(Verb.HISTORY),
     Verb.ROLLBACK: _one_service(Verb.ROLLBACK),

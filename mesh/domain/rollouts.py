@@ -70,6 +70,8 @@ class Happening(StrEnum):
     """Gates have not been able to decide for longer than the rollout is patient."""
     INCIDENT = "incident"
     """The service as a whole is in trouble, and it is not the canary's doing."""
+    BARRED = "barred"
+    """The service as a whole is in trouble, and that kept the weights of the step from being written."""
     CLEARED = "cleared"
     """What it was held for is over, and every gate passes."""
     DRIFTED = "drifted"
@@ -203,7 +205,8 @@ def enter(rollout: Rollout, happening: Happening, *, now: float, why: str = "", 
 
 def _moved_at(rollout: Rollout, happening: Happening, now: float) -> float:
     """Return since when the weights stand; what was cleared has to prove itself for a whole bake again."""
-    return now if happening in _WRITTEN or happening is Happening.CLEARED else rollout.moved_at
+    anew = happening is Happening.CLEARED and rollout.cause is not Happening.BARRED
+    return now if happening in _WRITTEN or anew else rollout.moved_at
 
 
 def _ending(rollout: Rollout, happening: Happening, phase: Phase) -> Phase | None:
@@ -248,6 +251,9 @@ def _otherwise(rollout: Rollout) -> Phase:
 
 
 def _cleared(rollout: Rollout) -> Phase | None:
+    """Bake anew what is written; a step that was kept from being written is tried again."""
+    if rollout.cause is Happening.BARRED:
+        return Phase.MOVING
     return Phase.BAKING if rollout.cause in _PASSING else None
 
 
@@ -280,7 +286,7 @@ def _ended(rollout: Rollout) -> Phase:
 _WRITTEN = frozenset({Happening.MOVED, Happening.UNSURE})
 """After these the canary may have the share of the step, so it is watched."""
 _ONWARD = frozenset({Happening.RIPE, Happening.CONFIRM, Happening.SKIP})
-_PASSING = frozenset({Happening.BLIND, Happening.INCIDENT})
+_PASSING = frozenset({Happening.BLIND, Happening.INCIDENT, Happening.BARRED})
 """What a rollout is held for that can end by itself."""
 
 Rule = Phase | Callable[[Rollout], Phase | None]
@@ -294,6 +300,7 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
     Phase.MOVING: {
         Happening.MOVED: Phase.BAKING,
         Happening.UNMOVED: _first_or_held,
+        Happening.BARRED: _first_or_held,
         Happening.UNSURE: Phase.HELD,
         Happening.WORSE: _moving_and_worse,
         **_ALWAYS,

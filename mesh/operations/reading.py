@@ -11,6 +11,7 @@ from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import ArmStatus, Operation, RouteStatus
 from mesh.domain.routes import STAMP_OPERATION, Arm, Route
 from mesh.operations.choosing import choose, is_chosen, key, roles
+from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import RouteJudge, judge_plan
 from mesh.operations.planning import make_plan
 from mesh.operations.rollouts import first_step
@@ -19,14 +20,17 @@ from mesh.ports import Cluster, Metrics, Operations
 
 
 def read(
-    operation: Operation, *, catalog: Catalog, operations: Operations, sources: tuple[Cluster, Metrics]
+    operation: Operation, *, catalog: Catalog, operations: Operations, sources: tuple[Cluster, Metrics], guard: Guard
 ) -> Operation:
-    """Return the operation with what it asked for filled in; raises what planning and choosing raise."""
+    """Return the operation with what it asked for filled in; raises what planning and choosing raise.
+
+    `guard` says of gates and of dry runs whether an incident holds up promotions.
+    """
     if operation.command.verb is Verb.STATUS:
         return _status(operation, catalog, operations, sources[0])
     if operation.command.verb is Verb.GATES:
-        return _gates(operation, catalog, sources)
-    return _dry_run(operation, catalog, operations, sources)
+        return _gates(operation, catalog, sources, guard)
+    return _dry_run(operation, catalog, operations, (*sources, guard))
 
 
 def _status(operation: Operation, catalog: Catalog, operations: Operations, cluster: Cluster) -> Operation:
@@ -91,14 +95,14 @@ def _ready(arm: Arm, target: Target, cluster: Cluster) -> int | None:
         return None
 
 
-def _gates(operation: Operation, catalog: Catalog, sources: tuple[Cluster, Metrics]) -> Operation:
+def _gates(operation: Operation, catalog: Catalog, sources: tuple[Cluster, Metrics], guard: Guard) -> Operation:
     target = operation.target
     service = catalog.service(target)
     route = choose(sources[0], target, service, operation.command)
     found = roles(route, service)
     judge = RouteJudge(route, target, found, limits=service.limits, metrics=sources[1])
     rows = {arm.name: judge.arm(arm.name) for arm in route.arms}
-    whole = judge.service()
+    whole = (*judge.service(), *guard.judge(target))
     judged = rows[found.canary] if found.canary else tuple(row for arm in rows.values() for row in arm)
     verdict = overall((*judged, *whole))
     return replace(
@@ -117,24 +121,24 @@ _VERDICT_WORDS = {
 
 
 def _dry_run(
-    operation: Operation, catalog: Catalog, operations: Operations, sources: tuple[Cluster, Metrics]
+    operation: Operation, catalog: Catalog, operations: Operations, asked: tuple[Cluster, Metrics, Guard]
 ) -> Operation:
-    steps = ""
+    steps, (cluster, metrics, guard) = "", asked
     if operation.command.verb is Verb.CANARY:
-        strategy, plan, route = first_step(operation, catalog, sources[0], operations)
+        strategy, plan, route = first_step(operation, catalog, cluster, operations)
         steps = f"; then {strategy.in_words}" if strategy.in_words else ""
     else:
-        plan, route = make_plan(operation, catalog, sources[0], operations)
-    rows = judge_plan(plan, route, operation, catalog=catalog, sources=sources)
+        plan, route = make_plan(operation, catalog, cluster, operations)
+    rows = judge_plan(plan, route, operation, catalog=catalog, sources=(cluster, metrics))
+    rows = (*rows, *guard.judge_plan(plan, operation.target))
     verdict = overall(rows) if rows else Verdict.PASS
     would = {
         Verdict.PASS: "It would go ahead now",
         Verdict.FAIL: "It would be refused now: a gate fails",
         Verdict.UNKNOWN: "It would be refused now: the gates cannot decide",
     }[verdict]
-    return replace(
-        operation, plan=plan, gates=rows, outcome=would + steps if plan.changes else "The weights already are as asked"
-    )
+    outcome = would + steps if plan.changes else "The weights already are as asked"
+    return replace(operation, plan=warned(plan, rows), gates=rows, outcome=outcome)
 
 
 def _weights_in_words(statuses: tuple[RouteStatus, ...]) -> str:

@@ -15,7 +15,7 @@ from mesh.domain.policy import Actor, Role, is_member, named_groups
 from mesh.operations import facts
 from mesh.operations.authorising import authorise
 from mesh.operations.naming import new_id
-from mesh.ports import Directory, Operations, Receipt, Time
+from mesh.ports import Directory, Incidents, Operations, Receipt, Time
 
 PATIENCE_S = 120.0
 """A change still queued after this long expires: nobody wants their promotion to happen out of the blue later."""
@@ -29,6 +29,7 @@ class Desk:
     operations: Operations
     directory: Directory
     time: Time
+    incidents: Incidents
 
 
 @dataclass(frozen=True)

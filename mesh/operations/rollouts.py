@@ -14,7 +14,7 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
 from mesh.domain.due import due
 from mesh.domain.errors import MeshbotError, NotFound, Refused
-from mesh.domain.gates import span
+from mesh.domain.gates import Verdict, span
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase, Rollout, after, enter
@@ -245,13 +245,21 @@ def _follow(stage: Stage, record: Record) -> bool:
     back = rollout.phase is Phase.TURNING_BACK
     if child.state is not State.SUCCEEDED:
         written = child.plan if may_be_written(child) else None
-        happening = Happening.UNTURNED if back else Happening.UNSURE if written else Happening.UNMOVED
+        barred = rollout.moves and _is_barred(child, the_plan(record.operation))
+        unmoved = Happening.BARRED if barred else Happening.UNMOVED
+        happening = Happening.UNTURNED if back else Happening.UNSURE if written else unmoved
         told: dict[str, Any] = {"gates": child.gates, "hint": child.hint, "choices": child.choices}
         return step(stage, record, happening, child.outcome, plan=written or record.operation.plan, **told)
     if back:
         return step(stage, record, Happening.TURNED, rollout.why, plan=child.plan)
     plan = child.plan or the_plan(record.operation)
     return step(stage, record, Happening.MOVED, "", plan=plan, arms=_arms(stage, record.operation, plan), gates=())
+
+
+def _is_barred(child: Operation, plan: Plan) -> bool:
+    """Tell whether a step was refused for what is wrong with the service as a whole, and for nothing else."""
+    failed = {row.arm for row in child.gates if row.verdict is Verdict.FAIL}
+    return child.state is State.REFUSED and failed == {child.target.service} and plan.canary not in failed
 
 
 def _arms(stage: Stage, operation: Operation, plan: Plan) -> tuple[Arm, ...]:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mesh.domain.catalog import Catalog
-from mesh.ports import AuditLog, Cards, Cluster, Directory, Locks, Metrics, Operations, Time, Watches
+from mesh.ports import (
+    AuditLog,
+    Cards,
+    Cluster,
+    Directory,
+    IncidentCards,
+    Incidents,
+    Locks,
+    Metrics,
+    Operations,
+    Time,
+    Watches,
+)
 
 
 @dataclass(frozen=True)
@@ -22,3 +34,5 @@ class Stage:
     cards: Cards
     directory: Directory
     time: Time
+    incidents: Incidents
+    incident_cards: IncidentCards

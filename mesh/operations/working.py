@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from mesh.domain.commands import Verb
+from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import Denied, Held, MeshbotError, NotFound, Refused, Unavailable
 from mesh.domain.gates import GateResult, Verdict, overall
+from mesh.domain.grammar import format_command
+from mesh.domain.incidents import ALERTS
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.routes import STAMP_OPERATION, Route
 from mesh.operations import moves, reading, rollouts
 from mesh.operations.authorising import authorise_again
 from mesh.operations.choosing import rollback
+from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import judge_plan
 from mesh.operations.patching import Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
@@ -85,7 +88,13 @@ class Work:
     def _read(self) -> None:
         stage = self.stage
         sources = (stage.cluster, stage.metrics)
-        found = reading.read(self.operation, catalog=stage.catalog, operations=stage.operations, sources=sources)
+        found = reading.read(
+            self.operation,
+            catalog=stage.catalog,
+            operations=stage.operations,
+            sources=sources,
+            guard=Guard(stage.catalog, stage.incidents, stage.time),
+        )
         answers = {"statuses": found.statuses, "gates": found.gates, "plan": found.plan}
         self.record.end(State.SUCCEEDED, Step.UNCHANGED, found.outcome, **answers)
 
@@ -143,7 +152,9 @@ class Work:
             moves.check_drift(self.parent, route)
             return moves.judge_step(self.parent, plan, route, stage)
         sources = (stage.cluster, stage.metrics)
-        return judge_plan(plan, route, self.operation, catalog=stage.catalog, sources=sources)
+        rows = judge_plan(plan, route, self.operation, catalog=stage.catalog, sources=sources)
+        # Last, for an incident may be opened while the gates are asked.
+        return (*rows, *Guard(stage.catalog, stage.incidents, stage.time).judge_plan(plan, self.operation.target))
 
     def _try_once(self) -> bool:
         """Plan, judge, write down, patch; False when somebody else wrote to the object first."""
@@ -158,6 +169,7 @@ class Work:
         self._settle_stamped(route)
         now = stage.time.now()
         gates = tuple(replace(row, at=row.at or now) for row in self._gates(plan, route))
+        plan = warned(plan, gates)
         self._judge(plan, gates)
         self._take_over()
         self.record.tell(State.RUNNING, Step.PATCHING, plan.label, plan=plan, gates=gates)
@@ -264,6 +276,8 @@ class Work:
 def _failed(operation: Operation, gates: tuple[GateResult, ...], why: str) -> Refused:
     """Say what to do where a gate failed; who is going back already is not told to roll back."""
     message, overrule = f"Gates failed: {why}.", 'overrule this with --force --reason "why".'
+    if all(row.name == ALERTS for row in gates if row.verdict is Verdict.FAIL):
+        return _during_incident(operation, gates, overrule)
     if all(row.name == "ready" for row in gates if row.verdict is Verdict.FAIL):
         return Refused(message, hint=f"The weights stay. Bring up more ready endpoints, or {overrule}")
     if operation.command.goes_back:
@@ -273,6 +287,15 @@ def _failed(operation: Operation, gates: tuple[GateResult, ...], why: str) -> Re
         return Refused(message, hint=f"The weights stay. {look} {overrule}")
     back = rollback(operation.command)
     return Refused(message, hint="The weights stay. Look at the canary, or roll back.", choices=(back,))
+
+
+def _during_incident(operation: Operation, gates: tuple[GateResult, ...], overrule: str) -> Refused:
+    """Name the incident, and lead there."""
+    asked, found = operation.command, "; ".join(row.why for row in gates if row.name == ALERTS)
+    look = Command(verb=Verb.INCIDENTS, service=asked.service, namespace=asked.namespace, cluster=asked.cluster)
+    hint = f"The weights stay. Wait for its end, roll back, or {overrule}"
+    choices = (f"/mesh {format_command(look)}", rollback(asked))
+    return Refused(f"{asked.service} has an open {found}.", hint=hint, choices=choices)
 
 
 def _remedy(gates: tuple[GateResult, ...]) -> str:

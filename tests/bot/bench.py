@@ -6,8 +6,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.alertmanager import alertmanager
 from bot.gate import Gate
 from bot.hearing import Ear
+from bot.hooks import Hooks
 from bot.identity import Identity, Passport
 from bot.listeners import Listeners, listen
 from bot.replies import Replies
@@ -22,7 +24,8 @@ from mesh.domain.operations import Operation
 from mesh.domain.policy import Policy, Role
 from mesh.operations.receiving import Desk
 from store.memory import MemoryOperations
-from tests.bot.senders import SECRET, Back, Mail, call
+from store.memory_incidents import MemoryIncidents
+from tests.bot.senders import SECRET, TOKEN, Back, Mail, call
 
 SRE = Role("sre", users=("U0JIN",), usergroups=("S0SRE",), verbs=("*",))
 
@@ -55,18 +58,22 @@ class Bench:
     notes: Notes = field(default_factory=Notes)
     identity: Identity = field(default_factory=Identity)
     secrets: tuple[str, ...] = (SECRET,)
+    tokens: tuple[str, ...] = (TOKEN,)
+    catalog: Catalog = field(default_factory=lambda: Catalog(policy=Policy((SRE,))))
     desk: Desk = field(init=False)
     application: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.desk = Desk(Catalog(policy=Policy((SRE,))), self.operations, self.directory, Wall())
+        self.incidents = MemoryIncidents(Wall(), log=self.operations.log)
+        self.desk = Desk(self.catalog, self.operations, self.directory, Wall(), self.incidents)
         # A closed port: whatever calls Slack on the way to an acknowledgement fails here.
         client = web_client("xoxb-test", "http://127.0.0.1:9/api/")
         passport = Passport(client)
         passport.identity = self.identity
         app = make_app(client, passport)
         listen(app, Listeners(Ear(self.desk, passport), self.notes))
-        self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}))
+        self.hooks = Hooks(self.tokens, {"alertmanager": alertmanager(self.desk)})
+        self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}), self.hooks)
 
     def send(self, mail: Mail, **where: str) -> Back:
         """Give one request to the bot."""

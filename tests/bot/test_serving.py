@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,8 +13,9 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,19 +27,25 @@ from slack_sdk.socket_mode.builtin import SocketModeClient
 from bot.arrival import LATEST_S, arrival
 from bot.serving import GRACE_S, PunctualWorker, _connect
 from chat.connection import web_client
+from mesh.domain.commands import Target
 from mesh.domain.errors import Unavailable
+from mesh.domain.incidents import Incident
 from playground.processes import Child
-from playground.servers import RedisServer
+from playground.servers import AlertmanagerServer, RedisServer
 from playground.serving import free_port
 from playground.slack.driver import SlackDriver
 from playground.slack.world import default_world
-from tests.bot.senders import Mail, post, slash
+from settings.time import SystemTime
+from store.auditlog import RedisAuditLog
+from store.incidents import RedisIncidents
+from tests.bot.senders import TOKEN, Mail, post, slash
+from tests.bot.test_hooks import PATH, alert, mail, message
 from tests.chat.proxies import ODD, proxy
 
 pytestmark = pytest.mark.redis
 
 SLACK = default_world().bot
-POLICY = "policy: {roles: {sre: {users: [U0JIN], may: '*'}}}\n"
+POLICY = "policy: {roles: {sre: {users: [U0JIN], may: '*'}}}\nservices: {api: {incident_channel: C0INC}}\n"
 
 
 @dataclass
@@ -59,6 +68,7 @@ def running(directory: Path, redis_url: str, *options: str, slack_url: str = "ht
     (directory / "meshbot.yaml").write_text(POLICY)
     port, log = free_port(), directory / "bot.log"
     environment = {
+        "MESHBOT_HOOK_TOKEN": TOKEN,
         "SLACK_BOT_TOKEN": SLACK.bot_token,
         "SLACK_SIGNING_SECRET": SLACK.signing_secret,
         "SLACK_APP_TOKEN": SLACK.app_token,
@@ -89,6 +99,12 @@ def operations(url: str) -> int:
     """How many operations Redis holds."""
     with redis.Redis.from_url(url) as client:
         return len(client.keys("meshbot:op:*"))
+
+
+def incidents(url: str) -> int:
+    """How many incidents Redis holds."""
+    with redis.Redis.from_url(url) as client:
+        return len(client.keys("meshbot:incident:*"))
 
 
 def address(driver: SlackDriver) -> str:
@@ -233,6 +249,80 @@ def test_socket_mode_hears_the_same_things(tmp_path: Path, redis_url: str, slack
         os.kill(bot.child.pid, signal.SIGTERM)
         until(lambda: not bot.child.running)
         assert bot.child.returncode == 0
+
+
+def test_hooks_are_served_over_http(tmp_path: Path, redis_url: str) -> None:
+    """Through gunicorn: an alert is written down, a wrong token is turned away, and what is too large as well."""
+    with running(tmp_path, redis_url) as bot:
+        about = alert(labels={"namespace": "default"})
+        statuses = [
+            post(bot.port, one, path=PATH).status
+            for one in (mail(message(about)), mail(message(about), token="wrong"), mail(b"x" * 262_145))
+        ]
+        assert statuses == [200, 401, 413]
+        assert TOKEN not in bot.text
+        assert incidents(redis_url) == 1
+
+
+def test_hooks_are_served_in_socket_mode(tmp_path: Path, redis_url: str, slack: Callable[..., SlackDriver]) -> None:
+    """Beside health; and who sends nothing for long holds up neither."""
+    with running(tmp_path, redis_url, "--socket", slack_url=address(slack())) as bot:
+        idle = [socket.create_connection(("127.0.0.1", bot.port)) for _ in range(5)]
+        about = mail(message(alert(labels={"namespace": "default"})))
+        assert post(bot.port, about, path=PATH).status == 200
+        assert post(bot.port, about.with_headers(authorization=None), path=PATH).status == 401
+        assert post(bot.port, Mail(b""), path="/healthz", method="GET").status == 200
+        assert post(bot.port, Mail(b"{}", {"content-type": "application/json"})).status == 404
+        assert incidents(redis_url) == 1
+        for one in idle:
+            one.close()
+
+
+def test_a_hook_without_redis_is_a_503_within_a_few_seconds(tmp_path: Path, own_redis: RedisServer) -> None:
+    """Alertmanager then tries again, and nothing was half done."""
+    with running(tmp_path, own_redis.url) as bot:
+        about = mail(message(alert(labels={"namespace": "default"})))
+        own_redis.pause()
+        back = post(bot.port, about, path=PATH)
+        own_redis.resume()
+        assert back.status == 503
+        assert back.seconds < 5
+        until(lambda: post(bot.port, about, path=PATH).status == 200)
+        assert incidents(own_redis.url) == 1
+
+
+@pytest.mark.skipif(
+    not (shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")), reason="no Alertmanager here"
+)
+def test_a_real_alertmanager_opens_and_closes_an_incident(tmp_path: Path, redis_url: str) -> None:
+    """The snippet of docs/incidents.md, but for its times: firing, repeated by a second one, resolved."""
+    client = redis.Redis.from_url(redis_url)
+    kept = RedisIncidents(client, SystemTime(), enqueue=lambda incident_id, attempt: None)
+    labels = {"alertname": "HighErrorRate", "service": "api", "namespace": "default", "severity": "critical"}
+
+    def newest() -> Incident | None:
+        return kept.newest(Target("default", "default", "api"))
+
+    with running(tmp_path, redis_url) as bot, ExitStack() as stack:
+        url = f"http://127.0.0.1:{bot.port}{PATH}"
+        pair = [stack.enter_context(AlertmanagerServer(tmp_path / f"am{n}", url, TOKEN)) for n in range(2)]
+        for one in pair:
+            one.alert(**labels)
+        until(lambda: (found := newest()) is not None and found.open, timeout_s=20)
+        found = newest()
+        assert found is not None
+        assert [(one.name, one.severity) for one in found.alerts] == [("HighErrorRate", "critical")]
+        ended = datetime.now(UTC).isoformat()
+        for one in pair:
+            one.alert(ends_at=ended, **labels)
+        until(lambda: (over := newest()) is not None and not over.open, timeout_s=20)
+        time.sleep(3)
+        last = newest()
+        assert last is not None
+        assert (last.id, last.open) == (found.id, False)
+        steps = [entry.facts["step"] for entry in RedisAuditLog(client).entries()]
+        assert steps == ["incident opened", "incident closed"]
+    client.close()
 
 
 def test_an_absent_slack_ends_the_socket_bot_with_a_sentence(tmp_path: Path, redis_url: str) -> None:

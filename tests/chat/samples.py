@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.gates import GateResult, Limits, Verdict, judge_capacity
 from mesh.domain.grammar import parse
+from mesh.domain.incidents import Alert, Incident, judge_incident
 from mesh.domain.operations import ArmStatus, Event, Operation, Origin, RouteStatus, State, Step
 from mesh.domain.plans import Plan, Roles, adoption, plan
 from mesh.domain.policy import Actor
@@ -92,6 +93,8 @@ def capacity(arm: str, share: float, ready: int, *, busiest: float = 30.0) -> Ga
     return judge_capacity(arm, share, ready=ready, busiest=busiest, load_max=Limits().load_max)
 
 
+_ALERT = Alert("8a1b", "HighErrorRate", "critical", "api fails in 5 % of its requests", AT, AT)
+INCIDENT = Incident("in-k3v9x2m4ta", API, AT, alerts=(_ALERT, replace(_ALERT, fingerprint="9c2d", since=AT + 1)))
 HALF = planned(route(("v1", 90), ("v2", 10)), v1=50, v2=50)
 HALF_OF_ALL = replace(HALF, rule="")
 """The same where the object has no other rule."""
@@ -250,6 +253,17 @@ SAMPLES: dict[str, Operation] = {
         outcome="Gates failed: v2 success: below the limit; v2 p99: above the limit",
         hint="The weights stay. Look at the canary, or roll back.",
         choices=("/mesh rollback api",),
+    ),
+    "refused_in_an_incident": operation(
+        "promote api 50",
+        Step.CHECKING,
+        Step.REFUSED,
+        state=State.REFUSED,
+        plan=HALF,
+        gates=(*gates(("v2", HEALTHY)), *judge_incident(INCIDENT, "refuse", service="api", at=AT)),
+        outcome="api has an open incident in-k3v9x2m4ta: HighErrorRate (critical) and 1 more",
+        hint='The weights stay. Wait for its end, roll back, or overrule this with --force --reason "why".',
+        choices=("/mesh incidents api", "/mesh rollback api"),
     ),
     "held_unknown": operation(
         "promote api 50",

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from meshbot.doctor import PICTURES, SCOPES, Finding, _scopes, _slack
+from mesh.domain.catalog import Catalog, Channels, Service
+from meshbot.doctor import PICTURES, SCOPES, Finding, _incidents, _scopes, _slack
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.parts import OBJECTS
 from playground.processes import Child
@@ -47,6 +48,30 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
             "KUBECONFIG": str(directory / "kubeconfig"),
             "MESHBOT_CONFIG": str(directory / "meshbot.yaml"),
         }
+
+
+API, WEB = Service("api", incident_channel="C0API"), Service("web")
+
+
+@pytest.mark.parametrize(
+    ("token", "catalog", "found"),
+    [
+        ("", Catalog(), None),
+        ("", Catalog(services=(WEB,)), None),
+        ("", Catalog(services=(API, WEB)), ("warn", "no alert is heard")),
+        ("a-token-of-hooks-1", Catalog(), ("warn", "no service is configured")),
+        ("a-token-of-hooks-1", Catalog(services=(API, WEB)), ("warn", "incidents of web hold promotions")),
+        ("a-token-of-hooks-1", Catalog(services=(WEB,), channels=Channels(incidents="C0INC")), ("ok", "are heard")),
+    ],
+)
+def test_alerts_that_nobody_would_hear_or_see_are_named(
+    token: str, catalog: Catalog, found: tuple[str, str] | None
+) -> None:
+    """A channel without a token, a token without services, a service without a channel; else nothing is said."""
+    findings = list(_incidents(Environment(hook_token=token), catalog))
+    assert [(one.level, found is not None and found[1] in one.text) for one in findings] == (
+        [(found[0], True)] if found else []
+    )
 
 
 def test_a_healthy_world_is_ok(healthy: dict[str, str]) -> None:

@@ -16,7 +16,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 from mesh.domain.operations import Operation
 from mesh.operations.stage import Stage
 from playground.servers import RedisServer
-from store.jobs import FUNCTION, LOOK
+from store.jobs import FUNCTION, INCIDENT, LOOK
 from tests.store.builders import an_operation
 from tests.workers.desk import MODULE, Desk, wait
 from workers import jobs, runner
@@ -60,6 +60,9 @@ def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
             desk.forge(LOOK, "prod", "far"),
             desk.forge(LOOK, cluster="prod"),
             desk.forge(LOOK),
+            desk.forge(INCIDENT, "op-k3v9x2m4ta"),
+            desk.forge(INCIDENT, "in-k3v9x2m4ta", "C0EVIL"),
+            desk.forge(INCIDENT, "../in-k3v9"),
             desk.forge("os.system", touch, serializer=DefaultSerializer),
             desk.forge(FUNCTION, "op-real1", serializer=DefaultSerializer),
         ]
@@ -69,7 +72,7 @@ def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
         assert not desk.trace.exists()
         assert desk.client.keys("ran:*") == [f"ran:{good.id}".encode()]
         assert worker.running
-    assert f"only {FUNCTION} and {LOOK} are allowed" in desk.log()
+    assert f"only {FUNCTION} and {LOOK} and {INCIDENT} are allowed" in desk.log()
     assert "not one operation id" in desk.log()
     assert "not one cluster's name" in desk.log()
 
@@ -180,7 +183,7 @@ def test_all_jobs_share_the_stage_of_their_process(monkeypatch: pytest.MonkeyPat
     assert seen == [stage, stage]
 
 
-@pytest.mark.parametrize("job", [jobs.run_operation, jobs.look_at])
+@pytest.mark.parametrize("job", [jobs.run_operation, jobs.look_at, jobs.show_incident])
 def test_a_job_without_wiring_says_so(monkeypatch: pytest.MonkeyPatch, job: Callable[[str], object]) -> None:
     """A process that nobody wired names the command to start workers with."""
     monkeypatch.setattr(jobs._Process, "stage", None)

@@ -38,7 +38,7 @@ JIN, ANA, LEE = "U0JIN", "U0ANA", "U0LEE"
 PROD = "C0PROD"
 CONFIGURATION = """
 clusters: {demo: {namespace: mesh-demo, mesh: MESH}}
-channels: {audit: C0AUDIT}
+channels: {audit: C0AUDIT, incidents: C0INC}
 services:
   api: {stable: STABLE, gates: {window: 15s, requests_min: 30, success_min: 99, p99_max_ms: 500}}
 policy:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chat.memory import FixedDirectory, RecordedCards
+from chat.memory import FixedDirectory, RecordedCards, RecordedIncidentCards
 from mesh.domain.audit import AuditEntry
 from mesh.domain.catalog import Catalog, Cluster, Service
 from mesh.domain.counts import Counts
@@ -19,6 +19,7 @@ from mesh.operations.receiving import Desk, receive
 from mesh.operations.running import run
 from mesh.operations.stage import Stage
 from store.memory import MemoryAuditLog, MemoryLocks, MemoryOperations, MemoryWatches
+from store.memory_incidents import MemoryIncidents
 from tests.builders import JIN, healthy
 from workers.memory import MemoryCluster, MemoryMetrics
 
@@ -111,6 +112,8 @@ class Bench:
         self.operations = MemoryOperations(self.time, log=self.log, locks=self.locks)
         self.watches = MemoryWatches(self.operations)
         self.cards = RecordedCards()
+        self.incidents = MemoryIncidents(self.time, log=self.log)
+        self.incident_cards = RecordedIncidentCards()
         self.directory = FixedDirectory(self.members)
         self.deliveries = itertools.count()
 
@@ -122,14 +125,13 @@ class Bench:
     @property
     def desk(self) -> Desk:
         """What the bot has."""
-        return Desk(self.catalog, self.operations, self.directory, self.time)
+        return Desk(self.catalog, self.operations, self.directory, self.time, self.incidents)
 
     @property
     def stage(self) -> Stage:
         """What a worker has."""
-        parts = {
-            name: getattr(self, name) for name in ("catalog", "operations", "locks", "cluster", "metrics", "cards")
-        }
+        names = ("catalog", "operations", "locks", "cluster", "metrics", "cards", "incidents", "incident_cards")
+        parts = {name: getattr(self, name) for name in names}
         return Stage(**parts, auditlog=self.log, directory=self.directory, time=self.time, watches=self.watches)
 
     def ask(self, text: str, actor: Actor = JIN, *, delivery: str = "", channel: str = "C0PROD") -> Operation:
