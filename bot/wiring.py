@@ -22,6 +22,7 @@ from chat.connection import web_client
 from chat.directory import SlackDirectory
 from mesh.domain.catalog import Catalog
 from mesh.operations.receiving import Desk
+from settings.cron import CronAlmanac
 from settings.environment import Environment
 from settings.time import SystemTime
 from store.connection import quick
@@ -51,7 +52,7 @@ def make_bot(environment: Environment, catalog: Catalog) -> Bot:
     client = web_client(environment.slack_bot_token, environment.slack_api_url)
     asking = web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S)
     operations = RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue)
-    desk = Desk(catalog, operations, SlackDirectory(asking), time_)
+    desk = Desk(catalog, operations, SlackDirectory(asking), time_, CronAlmanac())
     passport, replies = Passport(client), Replies(client)
     app = make_app(client, passport)
     listen(app, Listeners(Ear(desk, passport), replies))

@@ -257,4 +257,5 @@ _PHRASES: dict[Verb, Callable[[Operation], Phrase]] = {
     Verb.HISTORY: _reading("history"),
     Verb.HELP: _reading("help"),
     Verb.WHOAMI: _reading("rights"),
+    Verb.DIGEST: lambda _operation: Phrase("Digest", "Digest", "digest"),
 }

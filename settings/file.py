@@ -14,7 +14,7 @@ from mesh.domain.catalog import Catalog, Channels, Cluster, Service
 from mesh.domain.errors import Refused
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy, Role
-from settings import clusters, gates, rollouts
+from settings import clusters, digests, gates, rollouts
 from settings.lines import Document, Path, Problem, dotted, read_lines
 from settings.schema import ConfigFile, RoleSection, ServiceSection, section_at
 
@@ -65,6 +65,7 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
         policy=Policy(tuple(_role(name, section) for name, section in config.policy.roles.items())),
         strategies={name: rollouts.strategy_of(section) for name, section in config.rollouts.strategies.items()},
         look_s=float(config.rollouts.look),
+        digests=tuple(digests.digest_of(section) for section in config.digests),
     )
 
 
@@ -153,6 +154,7 @@ def _disagreements(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     yield from _of_roles(config)
     for name, strategy in config.rollouts.strategies.items():
         yield from _below(("rollouts", "strategies", name), rollouts.contradictions(strategy))
+    yield from _below(("digests",), digests.contradictions(config.digests))
     yield from _shadows(config.services)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from settings.clusters import ClusterSection
+from settings.digests import DigestSection
 from settings.forms import (
     ChannelId,
     GitName,
@@ -89,6 +90,7 @@ class ConfigFile(Section):
     services: Annotated[dict[Name, ServiceSection], Field(description="Services by name.")] = {}
     rollouts: Annotated[RolloutsSection, Field(description="How rollouts go.")] = RolloutsSection()
     policy: Annotated[PolicySection, Field(description="Who may change traffic.")] = PolicySection()
+    digests: Annotated[list[DigestSection], Field(description="What channels are told at set times.")] = []
 
 
 def section_at(path: tuple[str | int, ...]) -> type[Section] | None:

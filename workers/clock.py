@@ -31,10 +31,10 @@ class Due(Protocol):
 
 
 class Looking(Protocol):
-    """Looks at active rollouts; see `store.looks`."""
+    """What comes at set times: looks at active rollouts (`store.looks`), digests (`store.digests`)."""
 
     def begin(self, now: float) -> None:
-        """Enqueue the looks of this slot of time, once."""
+        """Enqueue what is due in this slot of time, once."""
 
 
 class Leadership(Protocol):
@@ -50,10 +50,19 @@ class Leadership(Protocol):
 class Clock:
     """Looks four times a second for what is due. `locks` should live `LEAD_S`; all should be quick to give up."""
 
-    def __init__(self, pending: Due, locks: Leadership, time: Time, *, looks: Looking | None = None) -> None:
-        """Without `looks` nothing watches rollouts."""
+    def __init__(
+        self,
+        pending: Due,
+        locks: Leadership,
+        time: Time,
+        *,
+        looks: Looking | None = None,
+        digests: Looking | None = None,
+    ) -> None:
+        """Without `looks` nothing watches rollouts; without `digests` none is posted."""
         self._pending = pending
         self._looks = looks
+        self._digests = digests
         self._locks = locks
         self._time = time
         self._pause_s = TICK_S
@@ -75,6 +84,8 @@ class Clock:
         now = self._time.now()
         if self._looks is not None:
             self._looks.begin(now)
+        if self._digests is not None:
+            self._digests.begin(now)
         for operation_id in self._pending.due(now):
             if self._pending.requeue(operation_id, now) is Handed.STUCK:
                 log.error("%s was handed out too often and is given up; look at the workers' logs for it", operation_id)

@@ -1,10 +1,12 @@
-"""The RQ jobs: run one operation, look at one cluster."""
+"""The RQ jobs: run one operation, look at one cluster, post one digest."""
 
 from __future__ import annotations
 
 import logging
 
+from mesh.domain.digests import Slot
 from mesh.operations import looking, running
+from mesh.operations.publishing import publish
 from mesh.operations.stage import Stage
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,11 @@ def run_operation(operation_id: str) -> str:
 def look_at(cluster: str) -> None:
     """Judge every active rollout of the cluster once; safe to run any number of times."""
     log.debug("looked at %s: %s", cluster, looking.look(cluster, _stage()))
+
+
+def post_digest(slot: str) -> str:
+    """Bring one slot of a digest as far as it goes now and return its state; safe to run any number of times."""
+    return str(publish(Slot.parse(slot), _stage()))
 
 
 def _stage() -> Stage:

@@ -8,17 +8,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chat.connection import web_client
+from chat.digest_drawing import week_chart
 from chat.directory import SlackDirectory
 from chat.drawing import chart
+from chat.noticeboard import SlackNoticeboard
 from chat.outbox import SlackCards
+from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
 from mesh.operations.stage import Stage
+from settings.cron import CronAlmanac
 from settings.environment import Environment, read_environment
 from settings.file import read_catalog
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.connection import patient, quick
+from store.deeds import RedisDeeds
+from store.digests import DueDigests, RedisSlots
 from store.jobs import JobQueue
 from store.locks import RedisLocks
 from store.looks import Looks
@@ -65,6 +71,7 @@ class Workshop:
             cards=SlackCards(slack, audit_channel=self.catalog.channels.audit, draw=chart),
             directory=SlackDirectory(slack),
             time=time_,
+            newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SlackNoticeboard(slack, week_chart)),
         )
 
 
@@ -132,4 +139,5 @@ def run_clock(environment: Environment) -> None:
     jobs = JobQueue(redis)
     looks = Looks(redis, clusters, every_s=catalog.look_s, enqueue=jobs.look)
     pending = Pending(redis, enqueue=jobs.enqueue)
-    run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), SystemTime(), looks=looks))
+    digests = DueDigests(redis, catalog.digests, CronAlmanac(), slots=RedisSlots(redis), enqueue=jobs.digest)
+    run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), SystemTime(), looks=looks, digests=digests))

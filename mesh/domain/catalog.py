@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from mesh.domain.commands import Command, Target
+from mesh.domain.digests import Digest
 from mesh.domain.errors import NotFound
 from mesh.domain.gates import Limits
 from mesh.domain.matching import closest
@@ -98,6 +99,7 @@ class Catalog:
     """How rollouts go, by name; `default` stands in for the built-in one."""
     look_s: float = 5.0
     """How often every active rollout is judged, in seconds."""
+    digests: tuple[Digest, ...] = ()
 
     def target(self, command: Command) -> Target:
         """Complete the command's target from the configuration.

@@ -21,6 +21,11 @@ VERBS: dict[Verb, VerbHelp] = {
     Verb.GATES: VerbHelp("gates <service>", "Judge the gates now and show the numbers", ("gates api",)),
     Verb.PLAN: VerbHelp("plan <changing command>", "Show what would change, change nothing", ("plan promote api 50",)),
     Verb.HISTORY: VerbHelp("history <service>", "The latest changes of a service", ("history api",)),
+    Verb.DIGEST: VerbHelp(
+        "digest [now|list]",
+        "What a channel should know: rollouts, drift, gates, the week; or which digests there are and when",
+        ("digest", "digest now -n mesh-demo", "digest list"),
+    ),
     Verb.WHOAMI: VerbHelp("whoami", "Your id, groups and rights", ("whoami",)),
     Verb.HELP: VerbHelp("help [verb]", "This text, or one verb in detail", ("help", "help promote")),
     Verb.PROMOTE: VerbHelp(

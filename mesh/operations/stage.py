@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
 from mesh.ports import AuditLog, Cards, Cluster, Directory, Locks, Metrics, Operations, Time, Watches
 
@@ -22,3 +23,5 @@ class Stage:
     cards: Cards
     directory: Directory
     time: Time
+    newsroom: Newsroom | None = None
+    """What digests are made with; None where none are made."""

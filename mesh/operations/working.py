@@ -20,6 +20,7 @@ from mesh.domain.routes import STAMP_OPERATION, Route
 from mesh.operations import moves, reading, rollouts
 from mesh.operations.authorising import authorise_again
 from mesh.operations.choosing import rollback
+from mesh.operations.digests import gather, of_channel
 from mesh.operations.judging import judge_plan
 from mesh.operations.patching import Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
@@ -84,9 +85,19 @@ class Work:
 
     def _read(self) -> None:
         stage = self.stage
+        if self.operation.command.verb is Verb.DIGEST:
+            edition = gather(stage, of_channel(stage.catalog, self.operation), at=stage.time.now())
+            self.record.end(State.SUCCEEDED, Step.UNCHANGED, "Read", edition=edition)
+            return
         sources = (stage.cluster, stage.metrics)
         found = reading.read(self.operation, catalog=stage.catalog, operations=stage.operations, sources=sources)
-        answers = {"statuses": found.statuses, "gates": found.gates, "plan": found.plan}
+        answers = {
+            "statuses": found.statuses,
+            "gates": found.gates,
+            "plan": found.plan,
+            "unshown": found.unshown,
+            "hint": found.hint,
+        }
         self.record.end(State.SUCCEEDED, Step.UNCHANGED, found.outcome, **answers)
 
     # --- changing traffic ----------------------------------------------------------------------------------------
