@@ -40,7 +40,7 @@ class RedisSlots:
         names = [keys.slot(slot), keys.newest_slot(slot.digest)]
         with translated("Redis did not answer, so a digest was not begun."):
             answer = self._claim(keys=names, args=[claim, slot.at, self._lease_s, KEPT_S])
-        return claim if answer[0] == b"claimed" else ""
+        return claim if answer[0] == b"yours" else ""
 
     def announce(self, slot: Slot, claim: str) -> bool:
         """Write down that it is about to be posted; False when the claim is lost."""
