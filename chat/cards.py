@@ -123,7 +123,9 @@ def _where(operation: Operation) -> Markup:
     state = join(" ", [esc(found.emoji), bold(esc(found.word))])
     label = operation.plan.label if operation.plan else ""
     forced = esc(":rotating_light: ") + bold(esc("FORCED")) if was_forced(operation) else Markup("")
-    return join(" · ", [state, forced, esc(f"{target.cluster} / {target.namespace}"), esc(label)])
+    # A digest says itself what it is about.
+    place = "" if operation.command.verb is Verb.DIGEST else f"{target.cluster} / {target.namespace}"
+    return join(" · ", [state, forced, esc(place), esc(label)])
 
 
 def _weights(operation: Operation, plan: Plan) -> Iterator[Block]:

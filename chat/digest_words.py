@@ -24,6 +24,16 @@ def changes_in_words(changes: Changes) -> str:
     return ", ".join(f"{count} {what}" for count, what in counts if count) or "no changes"
 
 
+def age(seconds: float) -> str:
+    """Return how old something is, in its two largest units at most: `5 min`, `3 h 20 min`, `2 d 4 h`."""
+    minutes = max(0, int(seconds // 60))
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
+    first = next((at for at, (count, _) in enumerate(parts) if count), 2)
+    kept = [f"{count} {unit}" for count, unit in parts[first : first + 2] if count]
+    return " ".join(kept) or "less than a minute"
+
+
 def alt_text(week: Week) -> str:
     """Return what the picture of a week shows, for whom does not see it."""
     days = "; ".join(f"{day_name(day.date)} {changes_in_words(day.changes)}" for day in week.days)

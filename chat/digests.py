@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from chat.blocks import Block, Message, context, header, image, message, section
-from chat.digest_words import alt_text, bars, changes_in_words
+from chat.digest_words import age, alt_text, bars, changes_in_words
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, fence, join, prose, shorten, user
 from mesh.domain.digests import Digest, Edition, Item, Kind, Part
 from mesh.domain.weeks import Week
@@ -18,7 +18,7 @@ TITLES = {
     Kind.ROLLOUTS: (":arrow_upper_right:", "Rollouts under way"),
     Kind.WAITING: (":raised_hand:", "Waiting for approval"),
     Kind.FREEZES: (":snowflake:", "Freezes"),
-    Kind.DRIFT: (":warning:", "Drift: weights that somebody else wrote"),
+    Kind.DRIFT: (":warning:", "Drift, weights that somebody else wrote"),
     Kind.OFF_REST: (":left_right_arrow:", "Off their resting split"),
     Kind.BLIND: (":grey_question:", "Gates that could not decide now"),
 }
@@ -39,7 +39,7 @@ def digest_text(edition: Edition) -> Markup:
     """Return the digest as sentences, for notifications and screen readers."""
     said = [f"{TITLES[part.kind][1]}: {part.total}." for part in edition.parts]
     said += [f"This week: {changes_in_words(edition.week.changes)}."] if edition.week.total else []
-    said += [f"{len(edition.troubles)} parts could not be read."] if edition.troubles else []
+    said += [f"Not all could be read: {len(edition.troubles)}."] if edition.troubles else []
     return esc(" ".join([f"{_title(edition)}.", *(said or [CALM])]))
 
 
@@ -53,7 +53,7 @@ def digest_blocks(edition: Edition, *, picture: str = "") -> Iterator[Block]:
         told = esc(shorten(trouble, 3 * _SENTENCE))
         yield section(join(" ", [esc(":warning:"), bold(esc("Not known.")), told]))
     for part in edition.parts:
-        yield section(_part(part))
+        yield section(_part(part, edition.at))
     if edition.week.total:
         yield from _week(edition.week, picture)
 
@@ -90,16 +90,18 @@ def _about(edition: Edition) -> Markup:
     return join(" · ", [date(edition.at, shown=DAY_AND_TIME), esc(shorten(what, _SENTENCE))])
 
 
-def _part(part: Part) -> Markup:
+def _part(part: Part, at: float) -> Markup:
     emoji, title = TITLES[part.kind]
-    lines = [_grouped(item) if part.kind is Kind.BLIND else _line(item) for item in part.items]
+    lines = [_grouped(item) if part.kind is Kind.BLIND else _line(item, at) for item in part.items]
     what = "more reasons" if part.kind is Kind.BLIND else "more"
     left = join(" ", [esc(f"… and {part.more} {what}:"), code("/mesh status")]) if part.more else Markup("")
     return join("\n", [join(" ", [esc(emoji), bold(esc(f"{title} ({part.total})"))]), *lines, left])
 
 
-def _line(item: Item) -> Markup:
-    since = join(" ", [esc("since"), date(item.since, shown=DAY_AND_TIME)]) if item.since else Markup("")
+def _line(item: Item, at: float) -> Markup:
+    since = Markup("")
+    if item.since:
+        since = join(" ", [esc(f"for {age(at - item.since)}, since"), date(item.since, shown=DAY_AND_TIME)])
     who = join(" ", [esc("by"), user(item.by)]) if item.by else Markup("")
     named = code(shorten(item.what, _NAME))
     return join(" · ", [named, esc(shorten(item.text, _SENTENCE)), since, who, code(item.operation)])

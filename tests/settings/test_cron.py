@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -60,11 +61,7 @@ def test_it_does_not_matter_when_one_asks(night: str, cron: str) -> None:
     begin, length = moment(night), 8 * 3600
     whole = ALMANAC.due(digest(cron), since=begin, until=begin + length)
     pieces = [begin + at for at in range(0, length, 420)] + [begin + length]
-    found = [
-        one
-        for since, until in zip(pieces, pieces[1:], strict=False)
-        for one in ALMANAC.due(digest(cron), since=since, until=until)
-    ]
+    found = [one for since, until in pairwise(pieces) for one in ALMANAC.due(digest(cron), since=since, until=until)]
     assert found == whole
     assert len(set(whole)) == len(whole)
 

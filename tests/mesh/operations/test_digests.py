@@ -358,7 +358,7 @@ def test_an_audit_log_that_is_away_does_not_undo_a_post() -> None:
     def away(_facts: dict[str, Any]) -> Any:
         raise Unavailable("Redis did not answer.")
 
-    press.operations.audit = away  # type: ignore[method-assign]
+    press.operations.audit = away  # type: ignore[assignment,method-assign]
     assert publish(press.due(), press.stage) is SlotState.POSTED
 
 
