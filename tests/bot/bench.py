@@ -18,9 +18,11 @@ from chat.blocks import Message
 from chat.connection import web_client
 from chat.memory import FixedDirectory
 from mesh.domain.catalog import Catalog
+from mesh.domain.digests import Digest
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Policy, Role
 from mesh.operations.receiving import Desk
+from settings.cron import CronAlmanac
 from store.memory import MemoryOperations
 from tests.bot.senders import SECRET, Back, Mail, call
 
@@ -55,11 +57,13 @@ class Bench:
     notes: Notes = field(default_factory=Notes)
     identity: Identity = field(default_factory=Identity)
     secrets: tuple[str, ...] = (SECRET,)
+    digests: tuple[Digest, ...] = ()
     desk: Desk = field(init=False)
     application: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.desk = Desk(Catalog(policy=Policy((SRE,))), self.operations, self.directory, Wall())
+        catalog = Catalog(policy=Policy((SRE,)), digests=self.digests)
+        self.desk = Desk(catalog, self.operations, self.directory, Wall(), CronAlmanac())
         # A closed port: whatever calls Slack on the way to an acknowledgement fails here.
         client = web_client("xoxb-test", "http://127.0.0.1:9/api/")
         passport = Passport(client)
