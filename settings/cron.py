@@ -10,8 +10,6 @@ from cronsim import CronSim, CronSimError
 
 from mesh.domain.digests import Digest
 
-LEAD_S = 4 * 3600
-"""How much earlier counting begins: near a change of the clocks local times do not come in the order of real ones."""
 FIELDS = 5
 _EVERY = ("0-59", "0-23")
 """What `*` means in the first two fields: written out, the library counts by the local clock there as well."""
@@ -65,7 +63,7 @@ def check_zone(zone: str) -> None:
 
 
 def _times(cron: str, zone: str, after: float) -> Iterator[int]:
-    begin = datetime.fromtimestamp(max(0.0, after - LEAD_S), UTC).astimezone(ZoneInfo(zone))
+    begin = datetime.fromtimestamp(after, UTC).astimezone(ZoneInfo(zone))
     # The library compares with `datetime.UTC` to leave the local clock out of it.
     begin = begin.astimezone(UTC) if zone == "UTC" else begin
     return (int(at.timestamp()) for at in CronSim(_by_the_clock(cron), begin))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ import redis
 
 from mesh.digest_ports import Almanac, Slots
 from mesh.domain.digests import LATE_S, Digest, Slot, SlotState
+from mesh.domain.errors import Unavailable
 from store import digest_scripts, keys
 from store.connection import translated
+
+log = logging.getLogger(__name__)
 
 LEASE_S = 90.0
 """How long a claim counts: longer than a job may run, so that who was killed is told from who is slow."""
@@ -21,6 +25,8 @@ KEPT_S = 8 * 24 * 3600
 AGAIN_S = 15.0
 """When the clock asks a worker again for a slot that is not over; twice as long after each time."""
 AGAIN_MOST_S = 300.0
+BROKEN_S = 60.0
+"""When a digest that met a bug is looked at again."""
 WAITING_S = 60.0
 """How long a job may wait in its queue: the clock asks again."""
 
@@ -96,11 +102,21 @@ class DueDigests:
     def begin(self, now: float) -> None:
         """Enqueue what is due at `now` (Unix time); raise Unavailable. The next call makes good what that left out."""
         for digest in self._digests:
-            if now >= self._next.get(digest.name, 0.0):
-                self._look(digest, now)
-            waiting = self._open.get(digest.name)
-            if waiting is not None and now >= waiting.again_at:
-                self._hand_out(waiting, now)
+            try:
+                self._begin(digest, now)
+            except Unavailable:
+                raise
+            except Exception:
+                # The clock has more important work: a bug here must not end it, nor keep other digests from coming.
+                log.exception("a bug kept digest %s from being handed out", digest.name)
+                self._next[digest.name] = now + BROKEN_S
+
+    def _begin(self, digest: Digest, now: float) -> None:
+        if now >= self._next.get(digest.name, 0.0):
+            self._look(digest, now)
+        waiting = self._open.get(digest.name)
+        if waiting is not None and now >= waiting.again_at:
+            self._hand_out(waiting, now)
 
     def _look(self, digest: Digest, now: float) -> None:
         """See whether a slot has come, and when the next one does."""

@@ -84,11 +84,12 @@ class Clock:
         now = self._time.now()
         if self._looks is not None:
             self._looks.begin(now)
-        if self._digests is not None:
-            self._digests.begin(now)
         for operation_id in self._pending.due(now):
             if self._pending.requeue(operation_id, now) is Handed.STUCK:
                 log.error("%s was handed out too often and is given up; look at the workers' logs for it", operation_id)
+        if self._digests is not None:
+            # Last: what moves traffic waits for no news.
+            self._digests.begin(now)
 
     def _lead(self, lease: Lease, stop: threading.Event) -> None:
         log.info("this clock leads now")

@@ -408,6 +408,14 @@ def test_a_survey_finds_what_asking_for_each_service_finds(make: Make) -> None:
     assert cluster.survey("demo", namespaces=["elsewhere"]) == []
 
 
+def test_a_survey_knows_rules_for_many_hosts(make: Make) -> None:
+    """A DestinationRule of a wildcard defines the versions of whoever has none of their own."""
+    cluster = make(virtual_service(canary()), destination_rule("all", "*"))
+    [api] = cluster.survey("demo")
+    assert [one.version for one in api.routes[0].arms] == ["1.0", "2.0"]
+    assert list(api.routes) == cluster.routes(TARGET)
+
+
 def test_a_survey_follows_delegates_and_looks_in_gateways_namespaces(make: Make) -> None:
     """What a root in another namespace delegates, and what a gateway's namespace says of a service that is named."""
     root = virtual_service({"delegate": {"name": "api-rules", "namespace": "shop"}}, name="root")

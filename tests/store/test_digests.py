@@ -188,3 +188,19 @@ def test_digests_are_none_of_each_others_business(clock: Make) -> None:
     assert [slot.digest for slot, _ in handed] == ["daily", "hourly"]
     due.begin(NINE + 3600)
     assert [slot.digest for slot, attempt in handed if attempt == 0] == ["daily", "hourly", "hourly"]
+
+
+def test_a_bug_with_one_digest_is_no_trouble_for_the_others(client: redis.Redis) -> None:
+    """The clock goes on, the other digest comes, and the broken one is tried again after a while."""
+    handed, almanac = Handed(), CronAlmanac()
+
+    class Buggy(CronAlmanac):
+        def due(self, digest: Digest, *, since: float, until: float) -> list[int]:
+            if digest.name == "hourly":
+                raise KeyError("a bug")
+            return almanac.due(digest, since=since, until=until)
+
+    due = DueDigests(client, (HOURLY, DAILY), Buggy(), slots=RedisSlots(client), enqueue=handed)
+    due.begin(NINE - 1)
+    due.begin(NINE)
+    assert [slot.digest for slot, _ in handed] == ["daily"]
