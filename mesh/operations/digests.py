@@ -5,6 +5,7 @@ Nothing here changes anything. What one part does not answer is said in the dige
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from mesh.domain.catalog import Catalog, Cluster
 from mesh.domain.commands import Target
 from mesh.domain.digests import Digest, Edition, Item, Kind, Part, grouped, narrowed, part
 from mesh.domain.errors import MeshbotError, Refused
-from mesh.domain.gates import Limits
+from mesh.domain.gates import Limits, span
 from mesh.domain.grammar import is_operation
 from mesh.domain.measures import Measured, Subject
 from mesh.domain.operations import Operation
@@ -25,8 +26,11 @@ from mesh.operations.stage import Stage
 from mesh.operations.telling import the_rollout, where
 from mesh.ports import Surveyed
 
-HEALTH_S = 300
-"""Over which window gates are asked whether they could decide, in seconds; one for all services, so one question."""
+MOST_WINDOWS = 3
+"""Different windows of gates that are asked about in one cluster: rarer ones are asked with the commonest.
+
+So the number of questions does not grow with what is configured, either.
+"""
 ANYWHERE = Digest(name="", channel="", cron="")
 """What somebody gets who asks for a digest in a channel that has none: everything."""
 
@@ -161,19 +165,30 @@ class _Gathering:
     # --- gates ----------------------------------------------------------------------------------------------------
 
     def _blind(self) -> Iterator[tuple[str, str]]:
-        """Yield every service whose gates could decide nothing now, with the reason: one question for each cluster."""
+        """Yield every service whose gates could decide nothing now, with the reason."""
         for cluster in self._clusters:
-            sights = [sight for sight in self._sights if sight.target.cluster == cluster.name]
-            subjects = [Subject.of(sight.target, sight.route) for sight in sights]
-            if not subjects:
-                continue
-            measured = self._stage.metrics.measure(cluster.name, subjects, until=0, seconds=HEALTH_S)
             told: dict[Target, str] = {}
-            for sight, found in zip(sights, measured, strict=True):
-                limits = self._stage.catalog.service(sight.target).limits
-                if why := _blindness(sight.route, found, limits):
-                    told.setdefault(sight.target, why)
+            for window_s, sights in self._by_window(cluster.name).items():
+                subjects = [Subject.of(sight.target, sight.route) for sight in sights]
+                found = self._stage.metrics.measure(cluster.name, subjects, until=0, seconds=window_s)
+                for sight, measured in zip(sights, found, strict=True):
+                    if why := _blindness(sight.route, measured, self._limits(sight), window_s):
+                        told.setdefault(sight.target, why)
             yield from ((str(target), why) for target, why in told.items())
+
+    def _by_window(self, cluster: str) -> dict[int, list[Sight]]:
+        """Return the routes of a cluster by the window that their gates look back, of which there are few."""
+        sights = [sight for sight in self._sights if sight.target.cluster == cluster]
+        counted = Counter(self._limits(sight).window_s for sight in sights).most_common(MOST_WINDOWS)
+        windows = [window_s for window_s, _ in counted]
+        found: dict[int, list[Sight]] = {}
+        for sight in sights:
+            own = self._limits(sight).window_s
+            found.setdefault(own if own in windows else windows[0], []).append(sight)
+        return found
+
+    def _limits(self, sight: Sight) -> Limits:
+        return self._stage.catalog.service(sight.target).limits
 
 
 def configured(catalog: Catalog, cluster: Cluster) -> list[Target]:
@@ -206,7 +221,7 @@ def _stamp(route: Route) -> str:
     return stamped if is_operation(stamped) else ""
 
 
-def _blindness(route: Route, measured: Measured, limits: Limits) -> str:
+def _blindness(route: Route, measured: Measured, limits: Limits, window_s: int) -> str:
     """Say why the gates of the arms that should have traffic could not decide; an empty string when they could."""
     if measured.problem:
         return measured.problem
@@ -219,7 +234,7 @@ def _blindness(route: Route, measured: Measured, limits: Limits) -> str:
             return why
         counts = measured.counts.get(arm.name)
         if counts is None or not counts.requests:
-            return f"no traffic in {HEALTH_S // 60} min"
-        if counts.requests * limits.window_s / HEALTH_S < limits.requests_min:
+            return f"no traffic in {span(window_s)}"
+        if counts.requests * limits.window_s / window_s < limits.requests_min:
             return "too few requests for a verdict"
     return ""

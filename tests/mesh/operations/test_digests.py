@@ -15,6 +15,7 @@ from mesh.domain.catalog import Catalog, Service
 from mesh.domain.counts import Counts
 from mesh.domain.digests import LATE_S, Digest, Edition, Item, Kind, Part, Scope, Slot, SlotState
 from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.gates import Limits
 from mesh.domain.operations import State
 from mesh.domain.weeks import Changes
 from mesh.operations.digests import gather
@@ -161,6 +162,23 @@ def test_gates_that_cannot_decide_are_told_with_the_reason(readings: dict[str, C
     assert (item.what, item.text) == (why, "demo/mesh-demo/api")
     quiet = Press(objects=[resting()], readings={"v1": healthy()})
     assert quiet.gather().is_empty
+
+
+def test_gates_are_asked_with_their_own_windows_and_those_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One question for each window; who has a rare one is asked with the commonest, and judged by its own floor."""
+    hosts = [f"s{number}.mesh-demo.svc.cluster.local" for number in range(12)]
+    windows = [300, 300, 300, 300, 60, 60, 60, 10, 10, 20, 30, 40]
+    services = tuple(Service(f"s{n}", limits=Limits(window_s=window)) for n, window in enumerate(windows))
+    press, asked = Press(objects=[resting(host[:3], host) for host in hosts], services=services), []
+    measure = press.metrics.measure
+
+    def count(cluster: str, subjects: Sequence[Any], *, until: float, seconds: float) -> Any:
+        asked.append((seconds, len(subjects)))
+        return measure(cluster, subjects, until=until, seconds=seconds)
+
+    monkeypatch.setattr(press.metrics, "measure", count)
+    assert press.gather().services == 12
+    assert sorted(asked) == [(10, 2), (60, 3), (300, 7)]
 
 
 def test_the_week_is_counted() -> None:
