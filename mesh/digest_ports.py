@@ -35,7 +35,7 @@ class Slots(Protocol):
         """Take a slot that nobody works on, for a while; return what to prove that with, else an empty string.
 
         Claims of older slots of the same digest fail for good. A slot that was left in `POSTING` for longer than that
-        becomes `UNKNOWN`. Raises Unavailable.
+        becomes `UNKNOWN`: whoever finds that out, once, gets OutcomeUnknown. Raises Unavailable.
         """
 
     def announce(self, slot: Slot, claim: str) -> bool:

@@ -13,7 +13,7 @@ local state = stored[1] or 'open'
 local left = stored[3] and tonumber(stored[3]) <= now
 if state == 'posting' and left then
   redis.call('HSET', KEYS[1], 'state', 'unknown')
-  return {'left', 'unknown'}
+  return {'abandoned'}
 end
 if not (state == 'open' or (state == 'claimed' and left)) then return {'left', state} end
 local newest = redis.call('GET', KEYS[2])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mesh.domain.deeds import deed_of
 from mesh.domain.digests import Slot, SlotState
 from mesh.domain.weeks import Deed
-from store.digests import LEASE_S
+from store.digests import LEASE_S, abandoned
 from store.memory import MemoryOperations
 
 
@@ -42,6 +42,7 @@ class MemorySlots:
             left = kept.until <= now
             if kept.state is SlotState.POSTING and left:
                 kept.state = SlotState.UNKNOWN
+                raise abandoned(slot)
             if not (kept.state is SlotState.OPEN or (kept.state is SlotState.CLAIMED and left)):
                 return ""
             if self._newest.get(slot.digest, slot.at) > slot.at:

@@ -38,10 +38,18 @@ def publish(slot: Slot, stage: Stage) -> SlotState:
     Raises Unavailable where the store does not answer, and a bug as it is: then the slot is tried again later.
     """
     slots = newsroom(stage).slots
-    claim = slots.claim(slot)
-    if not claim:
-        return _left(stage, slot)
     digest = next((one for one in stage.catalog.digests if one.name == slot.digest), None)
+    try:
+        claim = slots.claim(slot)
+    except OutcomeUnknown as error:
+        _tell(stage, slot, digest, _End(SlotState.UNKNOWN, error.message))
+        return SlotState.UNKNOWN
+    return _brought_on(stage, slot, digest, claim) if claim else slots.state(slot)
+
+
+def _brought_on(stage: Stage, slot: Slot, digest: Digest | None, claim: str) -> SlotState:
+    """Gather, announce, post and close a slot that is ours."""
+    slots = newsroom(stage).slots
     try:
         ready = _prepared(stage, slot, digest)
     except BaseException:
@@ -86,15 +94,6 @@ def _posted(stage: Stage, slot: Slot, ready: _Ready) -> _End:
     except Exception:
         log.exception("a bug while digest %s was posted", slot)
         return _End(SlotState.UNKNOWN, "a bug in meshbot interrupted it")
-
-
-def _left(stage: Stage, slot: Slot) -> SlotState:
-    """Return how far a slot is that cannot be claimed, and tell of one whose worker died while it was posted."""
-    state = newsroom(stage).slots.state(slot)
-    if state is SlotState.UNKNOWN:
-        digest = next((one for one in stage.catalog.digests if one.name == slot.digest), None)
-        _tell(stage, slot, digest, _End(state, "its worker ended while it was posted, or Slack did not answer"))
-    return state
 
 
 def _tell(stage: Stage, slot: Slot, digest: Digest | None, end: _End) -> None:

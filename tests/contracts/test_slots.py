@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mesh.digest_ports import Slots
+from mesh.digest_ports import OutcomeUnknown, Slots
 from mesh.domain.digests import Slot, SlotState
 from playground.servers import RedisServer
 from store.connection import patient
@@ -75,7 +75,8 @@ def test_killed_after_the_announcement_it_is_never_posted_again(two: tuple[Slots
     claim = mine.claim(SLOT)
     assert mine.announce(SLOT, claim)
     time.sleep(LEASE_S * 1.2)
-    assert others.claim(SLOT) == ""
+    with pytest.raises(OutcomeUnknown, match="digest daily"):
+        others.claim(SLOT)
     assert others.state(SLOT) is SlotState.UNKNOWN
     assert not mine.close(SLOT, claim, SlotState.OPEN)
     assert others.claim(SLOT) == ""
