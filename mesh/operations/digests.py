@@ -43,6 +43,11 @@ class Sight:
     route: Route
 
     @property
+    def label(self) -> str:
+        """`prod/shop/api`, and which rule it is where the object has several."""
+        return f"{self.target} {self.route.rule}".rstrip()
+
+    @property
     def rule(self) -> tuple[str, str]:
         """Which rule of which object it is: two services may share one."""
         return self.route.uid, self.route.rule
@@ -147,7 +152,7 @@ class _Gathering:
             if drift := sight.route.drift:
                 by = f" by {drift.by}" if drift.by else ""
                 text = f"{sight.route.shares}, changed{by}; meshbot wrote {drift.written}"
-                yield Item(str(sight.target), text, operation=_stamp(sight.route))
+                yield Item(sight.label, text, operation=_stamp(sight.route))
 
     def _unrest(self) -> Iterator[Item]:
         """Yield what nobody is moving and does not rest: rollouts and drift are told for themselves."""
@@ -160,7 +165,7 @@ class _Gathering:
             if why:
                 owner = f", owned by {sight.route.owner.controller}" if sight.route.owner else ""
                 since = last.get(sight.target, 0.0)
-                yield Item(str(sight.target), why + owner, since=since, operation=_stamp(sight.route))
+                yield Item(sight.label, why + owner, since=since, operation=_stamp(sight.route))
 
     # --- gates ----------------------------------------------------------------------------------------------------
 

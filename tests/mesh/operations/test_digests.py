@@ -231,6 +231,14 @@ def test_one_object_of_two_services_counts_once() -> None:
     assert the(Kind.OFF_REST, Press(objects=[both]).gather()).total == 1
 
 
+def test_rules_of_one_object_are_told_apart() -> None:
+    """Two weighted rules of one VirtualService are two lines."""
+    both = virtual_service()
+    both["spec"]["http"] = [{"name": "beta", **both["spec"]["http"][0]}, *both["spec"]["http"]]
+    found = the(Kind.OFF_REST, Press(objects=[both]).gather())
+    assert [item.what for item in found.items] == ['demo/mesh-demo/api http "beta"', "demo/mesh-demo/api http default"]
+
+
 # --- on demand -------------------------------------------------------------------------------------------------------
 
 
