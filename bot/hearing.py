@@ -14,16 +14,17 @@ from chat import answers
 from chat.blocks import Message
 from chat.buttons import ROLLBACK, UNDO
 from chat.choices import CHOICES
+from chat.digests import list_answer
 from chat.incidents import FREEZE, ROLL_BACK, STATUS, incidents_answer
 from chat.steering import STEER
-from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
+from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import MeshbotError, Refused
 from mesh.domain.grammar import format_command, is_incident, is_operation, parse
 from mesh.domain.incidents import Incident
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Actor
 from mesh.operations.incidents import open_incidents
-from mesh.operations.receiving import Desk, history, nothing_started, receive, whoami
+from mesh.operations.receiving import Desk, digests, history, nothing_started, receive, whoami
 from mesh.ports import Directory
 
 OLDEST_S = 30.0
@@ -95,7 +96,7 @@ def incident(error: Exception) -> Message:
 
 def _words(desk: Desk, request: Request) -> Message:
     command = parse(request.text)
-    if command.verb in ANSWERED_BY_BOT:
+    if command.answered_by_bot:
         return _READING[command.verb](desk, command, request)
     if command.changes_traffic:
         _check_age(request, desk.time.now())
@@ -206,8 +207,9 @@ _READING: dict[Verb, Callable[[Desk, Command, Request], Message]] = {
     Verb.HISTORY: lambda desk, command, _request: answers.history_answer(history(desk, command)),
     Verb.INCIDENTS: lambda desk, command, _request: incidents_answer(open_incidents(desk, command)),
     Verb.WHOAMI: lambda desk, _command, request: answers.whoami_answer(whoami(desk, request.actor)),
+    Verb.DIGEST: lambda desk, _command, request: list_answer(digests(desk), request.origin.channel),
 }
-"""How each verb of ANSWERED_BY_BOT is answered."""
+"""How each command that is `answered_by_bot` is answered."""
 
 BUTTONS: dict[str, Callable[[Desk, Request], Message]] = {
     ROLLBACK: _roll_back,

@@ -24,6 +24,7 @@ from chat.connection import web_client
 from chat.directory import SlackDirectory
 from mesh.domain.catalog import Catalog
 from mesh.operations.receiving import Desk
+from settings.cron import CronAlmanac
 from settings.environment import Environment
 from settings.time import SystemTime
 from store.connection import quick
@@ -57,7 +58,7 @@ def make_bot(environment: Environment, catalog: Catalog) -> Bot:
     jobs = JobQueue(redis)
     operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
     incidents = RedisIncidents(redis, time_, enqueue=jobs.incident)
-    desk = Desk(catalog, operations, SlackDirectory(asking), time_, incidents)
+    desk = Desk(catalog, operations, SlackDirectory(asking), time_, incidents, CronAlmanac())
     passport, replies = Passport(client), Replies(client)
     app = make_app(client, passport)
     listen(app, Listeners(Ear(desk, passport), replies))

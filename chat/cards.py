@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from chat.blocks import Block, Message, Plain, actions, context, header, message, section
 from chat.buttons import buttons, offered
+from chat.digests import digest_blocks, digest_text
 from chat.escape import Markup, bold, code, date, esc, fence, join, prose, shorten, user
 from chat.figures import units_kept
 from chat.findings import astray_lines, route_findings, split_line
@@ -69,6 +70,8 @@ def sentence(operation: Operation) -> Markup:
     forced = esc("FORCED.") if was_forced(operation) else Markup("")
     asked = join(" ", [esc("Asked by"), user(operation.actor.user)]) + esc(".")
     said = as_sentence(operation, operation.outcome) if rollout_of(operation) else operation.outcome
+    if operation.edition:
+        return join(" ", [digest_text(operation.edition), asked])
     return join(" ", [what, forced, esc(_stopped(said or _reason_why(operation))), asked])
 
 
@@ -82,8 +85,11 @@ def _blocks(operation: Operation) -> Iterator[Block]:
     yield header(title(operation))
     yield context([_where(operation)])
     yield from _what(operation)
+    if operation.edition:
+        yield from digest_blocks(operation.edition)
     for route in operation.statuses[:MOST_ROUTES]:
-        yield section(join("\n", [route_table(route, _named(route, operation)), route_findings(route)]))
+        table = route_table(route, _named(route, operation), counted=bool(operation.target.service))
+        yield section(join("\n", [table, route_findings(route)]))
     if operation.gates:
         yield section(gates_table(operation.gates, said=_reason_why(operation)))
     yield from chart(operation)
@@ -117,7 +123,9 @@ def _where(operation: Operation) -> Markup:
     state = join(" ", [esc(found.emoji), bold(esc(found.word))])
     label = operation.plan.label if operation.plan else ""
     forced = esc(":rotating_light: ") + bold(esc("FORCED")) if was_forced(operation) else Markup("")
-    return join(" · ", [state, forced, esc(f"{target.cluster} / {target.namespace}"), esc(label)])
+    # A digest says itself what it is about.
+    place = "" if operation.command.verb is Verb.DIGEST else f"{target.cluster} / {target.namespace}"
+    return join(" · ", [state, forced, esc(place), esc(label)])
 
 
 def _weights(operation: Operation, plan: Plan) -> Iterator[Block]:
@@ -198,7 +206,7 @@ def _warnings(operation: Operation) -> list[str]:
     planned = operation.plan.warnings if operation.plan else ()
     several = len(operation.statuses) > 1
     read = [f"{r.label}: {text}" if several else text for r in operation.statuses for text in r.warnings]
-    hidden = len(operation.statuses) - MOST_ROUTES
+    hidden = len(operation.statuses) - MOST_ROUTES + operation.unshown
     more = [f"{hidden} more routes are not shown; ask for one service, like /mesh status api"] if hidden > 0 else []
     return list(dict.fromkeys([*more, *planned, *read]))
 
@@ -245,7 +253,7 @@ def _outcome(operation: Operation) -> Markup:
 
 def _is_said_above(operation: Operation) -> bool:
     """Tell whether a status table shows it, or the reasons below the gates are all that the outcome holds."""
-    if operation.command.verb is Verb.STATUS and operation.statuses:
+    if operation.edition or (operation.command.verb is Verb.STATUS and operation.statuses):
         return True
     if rollout_of(operation):
         return True

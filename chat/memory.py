@@ -9,12 +9,15 @@ from chat.audit_line import audit_line
 from chat.blocks import Message
 from chat.cards import card
 from chat.charts import alt_text
+from chat.digests import digest_message
 from chat.incidents import digest, incident_card, spoken_chart
 from chat.story import Told, tell
+from mesh.domain.digests import Edition
 from mesh.domain.incidents import Incident, Scene
 from mesh.domain.operations import Card, Operation
 from mesh.domain.points import Point
 from mesh.domain.policy import Actor
+from mesh.domain.weeks import Week
 
 
 class RecordedCards:
@@ -121,3 +124,24 @@ class FixedDirectory:
     def active(self, actor: Actor) -> bool:
         """Tell whether the actor may act at all."""
         return actor.user not in self._gone
+
+
+class RecordedBoard:
+    """Implements `mesh.digest_ports.Noticeboard`: draws as the real one does, and keeps every message."""
+
+    def __init__(self) -> None:
+        self.posted: list[tuple[str, Message]] = []
+        """Channel and message, oldest first."""
+        self.trouble: Exception | None = None
+        """Raised instead of posting while set."""
+
+    def picture(self, week: Week) -> str:
+        """Pretend that a picture was uploaded."""
+        return "F000000001" if week.total else ""
+
+    def post(self, channel: str, edition: Edition, *, picture: str) -> str:
+        """Keep the message; return a timestamp."""
+        if self.trouble is not None:
+            raise self.trouble
+        self.posted.append((channel, digest_message(edition, picture=picture)))
+        return f"{len(self.posted)}.000000"

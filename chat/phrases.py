@@ -258,4 +258,5 @@ _PHRASES: dict[Verb, Callable[[Operation], Phrase]] = {
     Verb.INCIDENTS: _reading("incidents"),
     Verb.HELP: _reading("help"),
     Verb.WHOAMI: _reading("rights"),
+    Verb.DIGEST: lambda _operation: Phrase("Digest", "Digest", "digest"),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -44,6 +44,16 @@ class Ready:
     count: int
     why: str = ""
     """Where nobody does: what is missing, which field leads there, and what to do."""
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """One service as a survey of its cluster found it: for people to see, never to plan with."""
+
+    target: Target
+    routes: tuple[Route, ...] = ()
+    problem: str = ""
+    """Why its routes cannot be read, in words; empty when they could."""
 
 
 class Operations(Protocol):
@@ -114,6 +124,13 @@ class Cluster(Protocol):
 
     def services(self, target: Target) -> list[str]:
         """Return the names of services that routes of the namespace name, for "did you mean"."""
+
+    def survey(self, cluster: str, *, namespaces: Sequence[str] = (), also: Iterable[Target] = ()) -> list[Surveyed]:
+        """Return every service of the cluster, or of the namespaces named, whose routes there are, with all of them.
+
+        `also`: services to look up that no route of their own namespace names. A fixed number of lists, whatever the
+        number of services. Raises Unavailable, Refused.
+        """
 
     def reread(self, plan: Plan, target: Target) -> Route | None:
         """Read the planned route again; None when it is gone."""

@@ -13,7 +13,7 @@ from types import FrameType
 
 import click
 
-from mesh.domain.commands import ANSWERED_BY_BOT, Verb
+from mesh.domain.commands import Verb
 from mesh.domain.errors import Refused
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, State
@@ -176,7 +176,7 @@ def _is_told(operation: Operation) -> bool:
 def _needs_no_operation(command: str) -> bool:
     """Tell a command that is answered on the spot from one that was turned away before an operation was made."""
     try:
-        return parse(command.replace("@mesh", "/mesh", 1)).verb in ANSWERED_BY_BOT
+        return parse(command.replace("@mesh", "/mesh", 1)).answered_by_bot
     except Refused:
         return False
 

@@ -15,7 +15,7 @@ from mesh.domain.catalog import Catalog, Channels, Cluster, Service
 from mesh.domain.errors import Refused
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy, Role
-from settings import clusters, gates, incidents, rollouts
+from settings import clusters, digests, gates, incidents, rollouts
 from settings.lines import Document, Path, Problem, dotted, read_lines
 from settings.schema import ConfigFile, RoleSection, ServiceSection, section_at
 
@@ -67,6 +67,7 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
         strategies={name: rollouts.strategy_of(section) for name, section in config.rollouts.strategies.items()},
         look_s=float(config.rollouts.look),
         alerting=incidents.alerting_of(config.incidents),
+        digests=tuple(digests.digest_of(section) for section in config.digests),
     )
 
 
@@ -156,6 +157,7 @@ def _disagreements(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     yield from _of_roles(config)
     for name, strategy in config.rollouts.strategies.items():
         yield from _below(("rollouts", "strategies", name), rollouts.contradictions(strategy))
+    yield from _below(("digests",), digests.contradictions(config.digests))
     yield from _shadows(config.services)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from settings.clusters import ClusterSection
+from settings.digests import DigestSection
 from settings.forms import (
     ChannelId,
     GitName,
@@ -101,6 +102,7 @@ class ConfigFile(Section):
     rollouts: Annotated[RolloutsSection, Field(description="How rollouts go.")] = RolloutsSection()
     incidents: Annotated[IncidentsSection, Field(description="How alerts become incidents.")] = IncidentsSection()
     policy: Annotated[PolicySection, Field(description="Who may change traffic.")] = PolicySection()
+    digests: Annotated[list[DigestSection], Field(description="What channels are told at set times.")] = []
 
 
 def section_at(path: tuple[str | int, ...]) -> type[Section] | None:

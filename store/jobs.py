@@ -10,17 +10,20 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
+from mesh.domain.digests import Slot
 from store.connection import translated
 
 URGENT = "meshbot-urgent"
 NORMAL = "meshbot-normal"
 WATCH = "meshbot-watch"
 FUNCTION = "workers.jobs.run_operation"
-"""Runs one operation: with `LOOK` and `INCIDENT`, all that a job may name."""
+"""Runs one operation: with `LOOK`, `INCIDENT` and `DIGEST`, all that a job may name."""
 INCIDENT = "workers.jobs.show_incident"
 """Draws the card of one incident."""
 LOOK = "workers.jobs.look_at"
 """Looks at all active rollouts of one cluster."""
+DIGEST = "workers.jobs.post_digest"
+"""Posts one slot of one digest."""
 KEEP_S = 600
 """How long RQ remembers a job after its end, for people who look at its queues."""
 TIMEOUT_S = 60
@@ -44,6 +47,11 @@ def job_id(operation_id: str, attempt: int) -> str:
 def look_id(cluster: str, slot: int) -> str:
     """Return the id of the job that looks at a cluster in a slot of time; RQ allows no dots in it."""
     return f"look-{cluster.replace('.', '_')}-{slot}"
+
+
+def digest_id(slot: Slot, attempt: int) -> str:
+    """Return the id of the job that is one try at a slot of a digest."""
+    return f"digest-{slot.digest}-{slot.at}-{attempt}"
 
 
 class JobQueue:
@@ -74,6 +82,14 @@ class JobQueue:
         """
         times = {"job_timeout": LOOK_TIMEOUT_S, "result_ttl": LOOK_KEEP_S, "failure_ttl": LOOK_KEEP_S}
         _enqueue(self._watch, LOOK, cluster, look_id(cluster, slot), {**times, "ttl": math.ceil(within_s)})
+
+    def digest(self, slot: Slot, attempt: int, *, within_s: float) -> None:
+        """Let a slot of a digest be posted, once for each attempt, unless that has not begun in `within_s` seconds.
+
+        Raises Unavailable.
+        """
+        times = {"job_timeout": TIMEOUT_S, "result_ttl": KEEP_S, "failure_ttl": KEEP_S, "ttl": math.ceil(within_s)}
+        _enqueue(self._queues[False], DIGEST, str(slot), digest_id(slot, attempt), times)
 
 
 def _enqueue(queue: Queue, function: str, argument: str, job: str, times: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mesh.domain.commands import Target
+from mesh.domain.digests import Digest, Slot
 
 OPERATION = "meshbot:op:"
 """Hash of one operation: schema, revision, done, settled, urgent, writer, record."""
@@ -26,6 +27,8 @@ WATCH = "meshbot:watch:"
 """JSON of what looks know of one rollout."""
 POINTS = "meshbot:points:"
 """List of the points of one rollout's chart, oldest first."""
+DEEDS = "meshbot:deeds"
+"""Sorted set of the changes of the last days, each a short JSON list, by the Unix time of its end."""
 
 
 def operation(operation_id: str) -> str:
@@ -96,3 +99,18 @@ def watch(operation_id: str) -> str:
 def points(operation_id: str) -> str:
     """Return the key of the points of a rollout's chart."""
     return POINTS + operation_id
+
+
+def slot(due: Slot) -> str:
+    """Return the key of the hash of one slot of a digest: state, claim, until, note."""
+    return f"meshbot:digest:slot:{due}"
+
+
+def newest_slot(digest: str) -> str:
+    """Return the key of the time of the newest slot of a digest that was ever claimed."""
+    return f"meshbot:digest:newest:{digest}"
+
+
+def digest_known(digest: Digest) -> str:
+    """Return the key of when a clock first saw a digest with these times: Unix time in seconds."""
+    return f"meshbot:digest:known:{digest.name}:{digest.zone}:{digest.cron}"

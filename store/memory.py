@@ -184,6 +184,11 @@ class MemoryOperations:
         with self._lock:
             return [self._stored[one] for target, one in self._rollouts.items() if target.cluster == cluster]
 
+    def all(self) -> list[Operation]:
+        """Return every operation there is, in no order."""
+        with self._lock:
+            return list(self._stored.values())
+
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Set the time at which a clock would look at the operation; does nothing for one that is settled."""
         with self._lock:

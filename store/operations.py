@@ -15,10 +15,11 @@ import redis
 
 from mesh.domain.audit import AuditEntry
 from mesh.domain.commands import Target
+from mesh.domain.deeds import deed_of
 from mesh.domain.errors import Conflict, LostLease, MeshbotError, NotFound, Unavailable
 from mesh.domain.operations import Operation
 from mesh.ports import Lease, Receipt, Time
-from store import keys, records, scripts
+from store import deeds, keys, records, scripts
 from store.auditlog import GENESIS_HEAD, Batch, batch_after
 from store.connection import HINT, last_look, translated
 
@@ -121,11 +122,11 @@ class RedisOperations:
         """
         after = replace(operation, revision=operation.revision + 1)
         facts = [self._facts(operation.id, entry) for entry in entries]
-        parts = self._commit_parts(operation.revision, after, lease)
+        parts, deed = self._commit_parts(operation.revision, after, lease), self._deed_parts(after)
 
         def write(batch: Batch) -> list[Any]:
-            chained = [batch.expected, batch.head, GENESIS_HEAD, *batch.lines]
-            return self._ask(self._commit, parts[0], [*parts[1], *chained])
+            chained = [batch.expected, batch.head, GENESIS_HEAD, *batch.lines, *deed]
+            return self._ask(self._commit, [*parts[0], *([keys.DEEDS] if deed else [])], [*parts[1], *chained])
 
         with translated("Redis did not answer, so it is not known whether the last step was written down."):
             answer, _ = self._chained(facts, write)
@@ -248,6 +249,11 @@ class RedisOperations:
         times = [self._time.now() + NEXT_LOOK_S, RETENTION_S]
         rollout = [keys.place(after.target), int(after.active_rollout), keys.OPERATION]
         return [*names, keys.lock(key), keys.rollouts(after.target.cluster)], [*argv, *times, *rollout]
+
+    def _deed_parts(self, after: Operation) -> list[Any]:
+        """Return what the week's index gets with the end of an operation; nothing where nothing is to be counted."""
+        deed = None if after.reported else deed_of(after)
+        return [deed.at, self._time.now() - deeds.KEPT_S, deeds.MOST, deeds.dump_deed(deed)] if deed else []
 
     def _chained(self, facts: Sequence[dict[str, Any]], write: Callable[[Batch], list[Any]]) -> tuple[list[Any], Batch]:
         with self._in_turn():

@@ -33,10 +33,12 @@ return {'created', ARGV[2]}
 """
 
 COMMIT = """
--- KEYS: operation, audit, audit head, open, attempts, lock, rollouts
+-- KEYS: operation, audit, audit head, open, attempts, lock, rollouts, then for an end that counts for the week: deeds
 -- ARGV: 1 id, 2 expected revision, 3 schema, 4 record, 5 done, 6 settled, 7 urgent, 8 writer, 9 lease token or '',
 --       10 due, 11 retention, 12 place among the rollouts, 13 is an active rollout, 14 prefix of operation keys,
---       15 expected head, 16 new head, 17 genesis head, entries...
+--       15 expected head, 16 new head, 17 genesis head, entries..., and with deeds: time, oldest to keep, most, deed
+local last = #ARGV
+if KEYS[8] then last = last - 4 end
 local stored = redis.call('HMGET', KEYS[1], 'revision', 'writer')
 if not stored[1] then return {'missing'} end
 -- The same call again, after its first answer was lost.
@@ -47,10 +49,10 @@ local rollout = redis.call('HGET', KEYS[7], ARGV[12])
 if ARGV[13] == '1' and rollout and rollout ~= ARGV[1] and redis.call('HGET', ARGV[14] .. rollout, 'done') == '0' then
   return {'rollout', rollout}
 end
-if #ARGV > 17 then
+if last > 17 then
   local head = redis.call('GET', KEYS[3]) or ARGV[17]
   if head ~= ARGV[15] then return {'head', head} end
-  for index = 18, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
+  for index = 18, last do redis.call('RPUSH', KEYS[2], ARGV[index]) end
   redis.call('SET', KEYS[3], ARGV[16])
 end
 redis.call('HSET', KEYS[1], 'schema', ARGV[3], 'revision', ARGV[2] + 1, 'done', ARGV[5], 'settled', ARGV[6],
@@ -69,6 +71,11 @@ if ARGV[6] == '1' then
   redis.call('EXPIRE', KEYS[1], ARGV[11])
 else
   redis.call('ZADD', KEYS[4], ARGV[10], ARGV[1])
+end
+if KEYS[8] then
+  redis.call('ZADD', KEYS[8], ARGV[last + 1], ARGV[last + 4])
+  redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', ARGV[last + 2])
+  redis.call('ZREMRANGEBYRANK', KEYS[8], 0, -1 - tonumber(ARGV[last + 3]))
 end
 return {'written'}
 """

@@ -32,7 +32,7 @@ class Due(Protocol):
 
 
 class Looking(Protocol):
-    """What has due times of its own: looks at active rollouts (`store.looks`), incidents (`store.incidents`)."""
+    """What has due times of its own: looks at active rollouts (`store.looks`), incidents and digests (same room)."""
 
     def begin(self, now: float) -> None:
         """Enqueue what is due, once."""
@@ -88,6 +88,7 @@ class Clock:
         for operation_id in self._pending.due(now):
             if self._pending.requeue(operation_id, now) is Handed.STUCK:
                 log.error("%s was handed out too often and is given up; look at the workers' logs for it", operation_id)
+        # Last: what moves traffic waits for no news.
         for other in self._others:
             other.begin(now)
 

@@ -1,10 +1,12 @@
-"""The RQ jobs: run one operation, look at one cluster, draw the card of one incident."""
+"""The RQ jobs: run one operation, look at one cluster, draw the card of one incident, post one digest."""
 
 from __future__ import annotations
 
 import logging
 
+from mesh.domain.digests import Slot
 from mesh.operations import incident_cards, looking, running
+from mesh.operations.publishing import publish
 from mesh.operations.stage import Stage
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,11 @@ def look_at(cluster: str) -> None:
 def show_incident(incident_id: str) -> None:
     """Draw the card of an incident as it is now; safe to run any number of times."""
     incident_cards.show(incident_id, _stage())
+
+
+def post_digest(slot: str) -> str:
+    """Bring one slot of a digest as far as it goes now and return its state; safe to run any number of times."""
+    return str(publish(Slot.parse(slot), _stage()))
 
 
 def _stage() -> Stage:

@@ -22,7 +22,7 @@ from rq.utils import now as utcnow
 
 from mesh.domain.grammar import is_incident, is_operation
 from store.connection import patient
-from store.jobs import FUNCTION, INCIDENT, KEEP_S, LOOK, TIMEOUT_S, WATCH, queue_name
+from store.jobs import DIGEST, FUNCTION, INCIDENT, KEEP_S, LOOK, TIMEOUT_S, WATCH, queue_name
 from workers.supervisor import exit_on_signals
 
 log = logging.getLogger(__name__)
@@ -55,10 +55,19 @@ def _is_cluster(word: str) -> bool:
     return bool(_CLUSTER.fullmatch(word))
 
 
+_SLOT = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?@[0-9]{1,12}")
+
+
+def _is_slot(word: str) -> bool:
+    """Tell whether this could be a slot of a digest; the configuration says whether there is such a digest."""
+    return bool(_SLOT.fullmatch(word))
+
+
 ALLOWED: dict[str, tuple[Callable[[str], bool], str]] = {
     FUNCTION: (is_operation, "operation id"),
     LOOK: (_is_cluster, "cluster's name"),
     INCIDENT: (is_incident, "incident id"),
+    DIGEST: (_is_slot, "slot of a digest"),
 }
 """What a job may call -> whether its one argument is good, and what that is called."""
 

@@ -8,18 +8,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chat.connection import web_client
+from chat.digest_drawing import week_chart
 from chat.directory import SlackDirectory
 from chat.drawing import chart, draw
 from chat.incident_outbox import SlackIncidentCards
+from chat.noticeboard import SlackNoticeboard
 from chat.outbox import SlackCards
+from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
 from mesh.operations.stage import Stage
+from settings.cron import CronAlmanac
 from settings.environment import Environment, read_environment
 from settings.file import read_catalog
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.connection import patient, quick
+from store.deeds import RedisDeeds
+from store.digests import DueDigests, RedisSlots
 from store.incidents import IncidentsDue, RedisIncidents
 from store.jobs import JobQueue
 from store.locks import RedisLocks
@@ -70,6 +76,7 @@ class Workshop:
             time=time_,
             incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
             incident_cards=SlackIncidentCards(slack, draw=draw),
+            newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SlackNoticeboard(slack, week_chart)),
         )
 
 
@@ -137,5 +144,8 @@ def run_clock(environment: Environment) -> None:
     jobs = JobQueue(redis)
     looks = Looks(redis, clusters, every_s=catalog.look_s, enqueue=jobs.look)
     pending = Pending(redis, enqueue=jobs.enqueue)
-    others = (IncidentsDue(redis, enqueue=jobs.incident),)
+    others = (
+        IncidentsDue(redis, enqueue=jobs.incident),
+        DueDigests(redis, catalog.digests, CronAlmanac(), slots=RedisSlots(redis), enqueue=jobs.digest),
+    )
     run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), SystemTime(), looks=looks, others=others))

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from mesh.domain.commands import Command, Target
+from mesh.domain.digests import Digest
 from mesh.domain.errors import NotFound
 from mesh.domain.gates import Limits
 from mesh.domain.incidents import EXPIRES_S
@@ -123,6 +124,7 @@ class Catalog:
     look_s: float = 5.0
     """How often every active rollout is judged, in seconds."""
     alerting: Alerting = field(default_factory=Alerting)
+    digests: tuple[Digest, ...] = ()
 
     def target(self, command: Command) -> Target:
         """Complete the command's target from the configuration.

@@ -30,6 +30,7 @@ class Verb(StrEnum):
     HISTORY = "history"
     INCIDENTS = "incidents"
     WHOAMI = "whoami"
+    DIGEST = "digest"
 
 
 STEERING = frozenset({Verb.PAUSE, Verb.RESUME, Verb.SKIP, Verb.CONFIRM, Verb.ABORT})
@@ -85,7 +86,7 @@ class Command:
     operation: str = ""
     """For `undo`: the operation to undo; empty means the last change."""
     topic: str = ""
-    """For `help`: the verb asked about."""
+    """For `help`: the verb asked about. For `digest`: `now` or `list`."""
     namespace: str = ""
     cluster: str = ""
     reason: str = ""
@@ -93,6 +94,11 @@ class Command:
     """Go ahead although a gate did not pass; needs a reason."""
     dry_run: bool = False
     """Show the plan, change nothing."""
+
+    @property
+    def answered_by_bot(self) -> bool:
+        """True for what needs neither cluster nor metrics: it is answered in the acknowledgement."""
+        return self.verb in ANSWERED_BY_BOT or (self.verb is Verb.DIGEST and self.topic == "list")
 
     @property
     def goes_back(self) -> bool:

@@ -193,6 +193,16 @@ def _read_whoami(rest: list[str]) -> Command:
     return Command(verb=Verb.WHOAMI)
 
 
+def _read_digest(rest: list[str]) -> Command:
+    expect(Verb.DIGEST, rest, 0, 1)
+    word = rest[0].lower() if rest else "now"
+    if word not in ("now", "list"):
+        raise Refused(
+            f"digest knows no {rest[0]!r}.", hint=usage(Verb.DIGEST), choices=("/mesh digest now", "/mesh digest list")
+        )
+    return Command(verb=Verb.DIGEST, topic=word)
+
+
 def _read_status(rest: list[str]) -> Command:
     expect(Verb.STATUS, rest, 0, 1)
     return Command(verb=Verb.STATUS, service=read_name(rest[0], "service") if rest else "")
@@ -238,6 +248,7 @@ _READERS: dict[Verb, Callable[[list[str]], Command]] = {
     Verb.HELP: _read_help,
     Verb.WHOAMI: _read_whoami,
     Verb.STATUS: _read_status,
+    Verb.DIGEST: _read_digest,
     Verb.INCIDENTS: _read_incidents,
     Verb.GATES: _one_service(Verb.GATES),
     Verb.HISTORY: _one_service(Verb.HISTORY),

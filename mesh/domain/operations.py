@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mesh.domain.commands import Command, Target
+from mesh.domain.digests import Edition
 from mesh.domain.gates import GateResult
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
@@ -189,6 +190,10 @@ class Operation:
     """The rollout that this operation is, once it has begun."""
     told: int = 0
     """How many events of the story were told in the card's thread."""
+    edition: Edition | None = None
+    """What somebody got who asked for a digest."""
+    unshown: int = 0
+    """How many more routes a status found than it holds."""
     chart: str = ""
     """Slack's id of the picture on the card; empty without one."""
     split: SplitSeen | None = None

@@ -24,6 +24,11 @@ VERBS: dict[Verb, VerbHelp] = {
     Verb.INCIDENTS: VerbHelp(
         "incidents [service]", "What is open now: alerts that hold promotions", ("incidents", "incidents api")
     ),
+    Verb.DIGEST: VerbHelp(
+        "digest [now|list]",
+        "What a channel should know: rollouts, drift, gates, the week; or which digests there are and when",
+        ("digest", "digest now -n mesh-demo", "digest list"),
+    ),
     Verb.WHOAMI: VerbHelp("whoami", "Your id, groups and rights", ("whoami",)),
     Verb.HELP: VerbHelp("help [verb]", "This text, or one verb in detail", ("help", "help promote")),
     Verb.PROMOTE: VerbHelp(

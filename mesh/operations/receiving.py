@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from mesh.digest_ports import Almanac
 from mesh.domain.catalog import Catalog
-from mesh.domain.commands import ANSWERED_BY_BOT, Command, Target, Verb
+from mesh.domain.commands import Command, Target, Verb
+from mesh.domain.digests import Digest
 from mesh.domain.errors import Denied, NotFound, Unavailable
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Event, Operation, Origin, State, Step
@@ -30,6 +32,8 @@ class Desk:
     directory: Directory
     time: Time
     incidents: Incidents
+    almanac: Almanac | None = None
+    """Says when digests come next; None where nobody asks."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
     `dedupe` names the delivery (Slack's trigger id, event id or action). Raises Denied, NotFound, and Unavailable when
     the store did not answer; the message says whether anything may have been started.
     """
-    if command.verb in ANSWERED_BY_BOT:
+    if command.answered_by_bot:
         raise ValueError(f"{command.verb} makes no operation")
     with nothing_started():
         command = _completed(desk, command, origin)
@@ -73,6 +77,13 @@ def nothing_started() -> Iterator[None]:
 def history(desk: Desk, command: Command) -> list[Operation]:
     """Return the latest changes of a service, newest first."""
     return desk.operations.recent(target=desk.catalog.target(command))
+
+
+def digests(desk: Desk) -> list[tuple[Digest, int | None]]:
+    """Return every configured digest with its next time (Unix time in seconds; None when it never comes)."""
+    if desk.almanac is None:
+        raise ValueError("this desk was set up without an almanac")
+    return [(one, desk.almanac.upcoming(one, after=desk.time.now())) for one in desk.catalog.digests]
 
 
 def whoami(desk: Desk, actor: Actor) -> Whoami:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
 from mesh.ports import (
     AuditLog,
@@ -36,3 +37,5 @@ class Stage:
     time: Time
     incidents: Incidents
     incident_cards: IncidentCards
+    newsroom: Newsroom | None = None
+    """What digests are made with; None where none are made."""

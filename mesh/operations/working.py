@@ -22,6 +22,7 @@ from mesh.domain.routes import STAMP_OPERATION, Route
 from mesh.operations import moves, reading, rollouts
 from mesh.operations.authorising import authorise_again
 from mesh.operations.choosing import rollback
+from mesh.operations.digests import gather, of_channel
 from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import judge_plan
 from mesh.operations.patching import Patching, TryLater, unaccepted
@@ -87,6 +88,10 @@ class Work:
 
     def _read(self) -> None:
         stage = self.stage
+        if self.operation.command.verb is Verb.DIGEST:
+            edition = gather(stage, of_channel(stage.catalog, self.operation), at=stage.time.now())
+            self.record.end(State.SUCCEEDED, Step.UNCHANGED, "Read", edition=edition)
+            return
         sources = (stage.cluster, stage.metrics)
         found = reading.read(
             self.operation,
@@ -95,7 +100,13 @@ class Work:
             sources=sources,
             guard=Guard(stage.catalog, stage.incidents, stage.time),
         )
-        answers = {"statuses": found.statuses, "gates": found.gates, "plan": found.plan}
+        answers = {
+            "statuses": found.statuses,
+            "gates": found.gates,
+            "plan": found.plan,
+            "unshown": found.unshown,
+            "hint": found.hint,
+        }
         self.record.end(State.SUCCEEDED, Step.UNCHANGED, found.outcome, **answers)
 
     # --- changing traffic ----------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.alertmanager import alertmanager
@@ -20,9 +20,11 @@ from chat.blocks import Message
 from chat.connection import web_client
 from chat.memory import FixedDirectory
 from mesh.domain.catalog import Catalog
+from mesh.domain.digests import Digest
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Policy, Role
 from mesh.operations.receiving import Desk
+from settings.cron import CronAlmanac
 from store.memory import MemoryOperations
 from store.memory_incidents import MemoryIncidents
 from tests.bot.senders import SECRET, TOKEN, Back, Mail, call
@@ -60,12 +62,14 @@ class Bench:
     secrets: tuple[str, ...] = (SECRET,)
     tokens: tuple[str, ...] = (TOKEN,)
     catalog: Catalog = field(default_factory=lambda: Catalog(policy=Policy((SRE,))))
+    digests: tuple[Digest, ...] = ()
     desk: Desk = field(init=False)
     application: Any = field(init=False)
 
     def __post_init__(self) -> None:
         self.incidents = MemoryIncidents(Wall(), log=self.operations.log)
-        self.desk = Desk(self.catalog, self.operations, self.directory, Wall(), self.incidents)
+        catalog = replace(self.catalog, digests=self.digests) if self.digests else self.catalog
+        self.desk = Desk(catalog, self.operations, self.directory, Wall(), self.incidents, CronAlmanac())
         # A closed port: whatever calls Slack on the way to an acknowledgement fails here.
         client = web_client("xoxb-test", "http://127.0.0.1:9/api/")
         passport = Passport(client)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot import arrival, hearing
-from mesh.domain.commands import ANSWERED_BY_BOT
+from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
 from tests.bot.bench import Bench
 from tests.bot.senders import event, slash
 
@@ -61,4 +61,5 @@ def test_a_slow_slack_does_not_start_something_late(asked: str, user: str, monke
 
 def test_the_bot_answers_what_the_domain_says_it_answers() -> None:
     """A verb that makes no operation has an answer here, and none has one that makes an operation."""
-    assert set(hearing._READING) == ANSWERED_BY_BOT
+    assert set(hearing._READING) == ANSWERED_BY_BOT | {Verb.DIGEST}
+    assert [Command(verb=Verb.DIGEST, topic=word).answered_by_bot for word in ("list", "now")] == [True, False]

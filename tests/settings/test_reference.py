@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from settings.clusters import ClusterSection, PrometheusSection
+from settings.digests import DigestSection
 from settings.environment import VARIABLES
 from settings.gates import CustomGateSection, GatesSection
 from settings.reference import renew
@@ -13,7 +14,7 @@ from settings.schema import ConfigFile, RoleSection, ServiceSection
 
 SECTIONS = (
     *(ConfigFile, ServiceSection, RoleSection, ClusterSection, PrometheusSection, GatesSection, CustomGateSection),
-    *(RolloutsSection, StrategySection, StepSection),
+    *(RolloutsSection, StrategySection, StepSection, DigestSection),
 )
 PAGE = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
 

@@ -16,7 +16,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 from mesh.domain.operations import Operation
 from mesh.operations.stage import Stage
 from playground.servers import RedisServer
-from store.jobs import FUNCTION, INCIDENT, LOOK
+from store.jobs import DIGEST, FUNCTION, INCIDENT, LOOK
 from tests.store.builders import an_operation
 from tests.workers.desk import MODULE, Desk, wait
 from workers import jobs, runner
@@ -63,6 +63,9 @@ def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
             desk.forge(INCIDENT, "op-k3v9x2m4ta"),
             desk.forge(INCIDENT, "in-k3v9x2m4ta", "C0EVIL"),
             desk.forge(INCIDENT, "../in-k3v9"),
+            desk.forge(DIGEST, "daily"),
+            desk.forge(DIGEST, "../daily@1764493200"),
+            desk.forge(DIGEST, "daily@1764493200", "daily@1764579600"),
             desk.forge("os.system", touch, serializer=DefaultSerializer),
             desk.forge(FUNCTION, "op-real1", serializer=DefaultSerializer),
         ]
@@ -72,9 +75,10 @@ def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
         assert not desk.trace.exists()
         assert desk.client.keys("ran:*") == [f"ran:{good.id}".encode()]
         assert worker.running
-    assert f"only {FUNCTION} and {LOOK} and {INCIDENT} are allowed" in desk.log()
+    assert f"only {FUNCTION} and {LOOK} and {INCIDENT} and {DIGEST} are allowed" in desk.log()
     assert "not one operation id" in desk.log()
     assert "not one cluster's name" in desk.log()
+    assert "not one slot of a digest" in desk.log()
 
 
 def test_callbacks_and_webhooks_of_a_job_are_ignored(desk: Desk) -> None:

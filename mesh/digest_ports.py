@@ -1,0 +1,88 @@
+"""What digests need of the world, beside `mesh.ports`: when they are due, who posts which, and where to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mesh.domain.digests import Digest, Edition, Listing, Slot, SlotState, nothing
+from mesh.domain.errors import MeshbotError
+from mesh.domain.weeks import Deed, Week
+
+
+class OutcomeUnknown(MeshbotError):
+    """Nobody knows whether a message was posted, so it must not be posted again."""
+
+
+class Almanac(Protocol):
+    """When digests are due."""
+
+    def due(self, digest: Digest, *, since: float, until: float) -> list[int]:
+        """Return the times after `since`, up to and including `until`, oldest first: Unix time in whole seconds.
+
+        A time in the hour that daylight saving skips comes once, just after it; one in the doubled hour comes once.
+        """
+
+    def upcoming(self, digest: Digest, *, after: float) -> int | None:
+        """Return the next time after `after`; None when it never comes."""
+
+
+class Slots(Protocol):
+    """Which slot has come how far: the durable memory that keeps a digest from being posted twice."""
+
+    def claim(self, slot: Slot) -> str:
+        """Take a slot that nobody works on, for a while; return what to prove that with, else an empty string.
+
+        Claims of older slots of the same digest fail for good. A slot that was left in `POSTING` for longer than that
+        becomes `UNKNOWN`: whoever finds that out, once, gets OutcomeUnknown. Raises Unavailable.
+        """
+
+    def announce(self, slot: Slot, claim: str) -> bool:
+        """Write down that it is about to be posted; False when the claim is lost: then it must not be."""
+
+    def close(self, slot: Slot, claim: str, state: SlotState, *, note: str = "") -> bool:
+        """Write down what became of it, with the message's timestamp or the reason; False when the claim is lost.
+
+        `OPEN` gives it back, to be tried again.
+        """
+
+    def state(self, slot: Slot) -> SlotState:
+        """Return how far it has come; `OPEN` for one that nobody has heard of."""
+
+
+class Deeds(Protocol):
+    """The changes of the last days, by time."""
+
+    def since(self, at: float) -> Sequence[Deed]:
+        """Return what ended at `at` (Unix time) or later, oldest first; a week is remembered, and never too many."""
+
+
+class Noticeboard(Protocol):
+    """Where digests are posted: the one place to change when messages get a durable outbox."""
+
+    def picture(self, week: Week) -> str:
+        """Draw the week and upload it where nobody sees it yet; return its id, empty where there is none. Never raises.
+
+        Nothing is drawn of a week without changes.
+        """
+
+    def post(self, channel: str, edition: Edition, *, picture: str) -> str:
+        """Post it once; return the message's timestamp.
+
+        Raises Unavailable when it was certainly not posted and may be tried again, Refused when it never will be, and
+        OutcomeUnknown.
+        """
+
+
+@dataclass(frozen=True)
+class Newsroom:
+    """All that making digests needs beside the stage."""
+
+    slots: Slots
+    deeds: Deeds
+    board: Noticeboard
+    waiting: Listing = nothing
+    """What waits for approval, to be connected by whoever keeps approvals."""
+    freezes: Listing = nothing
+    """What is frozen, likewise."""
