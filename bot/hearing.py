@@ -17,9 +17,10 @@ from chat.choices import CHOICES
 from chat.steering import STEER
 from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
 from mesh.domain.errors import MeshbotError, Refused
-from mesh.domain.grammar import is_operation, parse
+from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Actor
+from mesh.domain.terms import is_operation
 from mesh.operations.receiving import Desk, history, nothing_started, receive, whoami
 from mesh.ports import Directory
 

@@ -20,7 +20,7 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import UnixSignalDeathPenalty
 from rq.utils import now as utcnow
 
-from mesh.domain.grammar import is_operation
+from mesh.domain.terms import is_operation
 from store.connection import patient
 from store.jobs import FUNCTION, KEEP_S, LOOK, TIMEOUT_S, WATCH, queue_name
 from workers.supervisor import exit_on_signals
