@@ -10,18 +10,21 @@ from dataclasses import dataclass, replace
 from bot.arrival import Arrival, Late
 from bot.identity import Passport
 from bot.requests import Request
-from chat import answers
+from chat import answers, freezes, rights
 from chat.blocks import Message
 from chat.buttons import ROLLBACK, UNDO
 from chat.choices import CHOICES
 from chat.steering import STEER
+from mesh.domain.catalog import Catalog
 from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
 from mesh.domain.errors import MeshbotError, Refused
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Actor
 from mesh.domain.terms import is_operation
-from mesh.operations.receiving import Desk, history, nothing_started, receive, whoami
+from mesh.operations.explaining import can, whoami
+from mesh.operations.freezing import holding, upcoming
+from mesh.operations.receiving import Desk, history, nothing_started, receive
 from mesh.ports import Directory
 
 OLDEST_S = 30.0
@@ -63,9 +66,10 @@ class _Punctual:
 class Ear:
     """Hears requests and answers them; never raises, never waits for anything but Redis (and rarely Slack)."""
 
-    def __init__(self, desk: Desk, passport: Passport) -> None:
-        """Work at `desk`, as the bot that `passport` says."""
+    def __init__(self, desk: Desk, passport: Passport, *, catalog: Callable[[], Catalog] | None = None) -> None:
+        """Work at `desk`, as the bot that `passport` says; `catalog` gives the configuration for each request."""
         self._desk = desk
+        self._catalog = catalog or (lambda: desk.catalog)
         self._passport = passport
 
     def hear(self, request: Request, arrival: Arrival) -> Answer:
@@ -73,7 +77,9 @@ class Ear:
         try:
             self._passport.identity.check(request)
             arrival.check()
-            desk = replace(self._desk, directory=_Punctual(self._desk.directory, arrival))
+            directory = _Punctual(self._desk.directory, arrival)
+            # One whole configuration for all of this request, whatever becomes of the file meanwhile.
+            desk = replace(self._desk, catalog=self._catalog(), directory=directory)
             return Answer(BUTTONS[request.button](desk, request) if request.button else _words(desk, request))
         except Late:
             return Answer(answers.late_answer(), late=True)
@@ -172,7 +178,9 @@ def _claimed(request: Request) -> str:
 _READING: dict[Verb, Callable[[Desk, Command, Request], Message]] = {
     Verb.HELP: lambda _desk, command, _request: answers.help_answer(command.topic),
     Verb.HISTORY: lambda desk, command, _request: answers.history_answer(history(desk, command)),
-    Verb.WHOAMI: lambda desk, _command, request: answers.whoami_answer(whoami(desk, request.actor)),
+    Verb.WHOAMI: lambda desk, _command, request: rights.whoami_answer(whoami(desk, request.actor)),
+    Verb.CAN: lambda desk, command, request: rights.can_answer(can(desk, command, request.actor, request.origin)),
+    Verb.FREEZES: lambda desk, _command, _request: freezes.freezes_answer(holding(desk), upcoming(desk)),
 }
 """How each verb of ANSWERED_BY_BOT is answered."""
 

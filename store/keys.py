@@ -16,6 +16,8 @@ AUDIT_HEAD = "meshbot:audit:head"
 """`count:hash` of the last entry, apart from the list, so that cutting the list's end is seen."""
 FENCE = "meshbot:fence"
 """The last token given to any lease."""
+FREEZES = "meshbot:freezes"
+"""Hash of the freezes that people made: id -> JSON; those that are over are forgotten after a while."""
 WATCH = "meshbot:watch:"
 """JSON of what looks know of one rollout."""
 POINTS = "meshbot:points:"
@@ -40,6 +42,11 @@ def dedupe(delivery: str) -> str:
 def intent(wish: str) -> str:
     """Return the key that remembers one wish under way."""
     return f"meshbot:intent:{wish}"
+
+
+def bucket(name: str) -> str:
+    """Return the key of a token bucket: hash of tokens and the time, in Unix seconds, that they are of."""
+    return f"meshbot:bucket:{name}"
 
 
 def lock(key: str) -> str:

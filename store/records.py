@@ -10,17 +10,19 @@ from pydantic import ConfigDict, TypeAdapter
 
 from mesh.domain.audit import GENESIS, AuditEntry
 from mesh.domain.errors import Unavailable
+from mesh.domain.freezes import Freeze
 from mesh.domain.operations import Operation
 from mesh.domain.points import Answered, Point
 from mesh.ports import Watch
 
-SCHEMA = 3
+SCHEMA = 4
 """The form of the records this program writes. Raise it when an older program would misread the new form."""
 
 _CONFIG = ConfigDict(ser_json_inf_nan="strings")
 """Infinity stays infinity: the bound of the last bucket, evidence without end."""
 # A dataclass alone takes no such setting; as one of two it does, and is written the same.
 _operations: TypeAdapter[Operation | None] = TypeAdapter(Operation | None, config=_CONFIG)
+_freezes: TypeAdapter[Freeze | None] = TypeAdapter(Freeze | None, config=_CONFIG)
 _watches: TypeAdapter[Watch | None] = TypeAdapter(Watch | None, config=_CONFIG)
 
 
@@ -43,6 +45,21 @@ def load_operation(operation_id: str, schema: bytes, record: bytes) -> Operation
 def _of_form_2(operation: Operation) -> Operation:
     """Say what every reader knew then: that a latency must not be above its limit."""
     return replace(operation, gates=tuple(replace(row, at_most=row.unit == "ms") for row in operation.gates))
+
+
+def dump_freeze(freeze: Freeze) -> bytes:
+    """Return the freeze as JSON."""
+    return _freezes.dump_json(freeze)
+
+
+def load_freeze(raw: bytes) -> Freeze:
+    """Return the freeze; Unavailable for one that cannot be read: it may hold."""
+    try:
+        return cast(Freeze, _freezes.validate_json(raw))
+    except ValueError as error:
+        raise Unavailable(
+            "A freeze was written by another meshbot and cannot be read.", hint="Use one version."
+        ) from error
 
 
 def dump_watch(watch: Watch) -> bytes:

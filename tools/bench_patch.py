@@ -33,7 +33,9 @@ from playground.servers import RedisServer
 from playground.serving import ServerThread
 from settings.file import read_catalog
 from settings.time import SystemTime
+from store.buckets import RedisBuckets
 from store.connection import quick
+from store.freezes import RedisFreezes
 from store.jobs import JobQueue
 from store.operations import RedisOperations
 from tests.e2e.admin import Admin, Obj, until
@@ -126,7 +128,8 @@ class Bench:
         self._enqueued = Stopwatch(JobQueue(redis))
         self._operations = RedisOperations(redis, SystemTime(), enqueue=self._enqueued)
         catalog = read_catalog(str(world.configuration))
-        self._desk = Desk(catalog, self._operations, FixedDirectory({}), SystemTime())
+        memory = (RedisFreezes(redis, SystemTime()), RedisBuckets(redis))
+        self._desk = Desk(catalog, self._operations, FixedDirectory({}), SystemTime(), *memory)
         self._asked = 0
 
     def bare(self, canary: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from mesh.operations import looking, running
 from mesh.operations.stage import Stage
@@ -14,11 +15,15 @@ class _Process:
     """What this process was wired with."""
 
     stage: Stage | None = None
+    renew: Callable[[Stage], Stage] | None = None
 
 
-def install(stage: Stage) -> None:
-    """Give this process the stage that all its jobs share; called once by the wiring, before the first job."""
-    _Process.stage = stage
+def install(stage: Stage, *, renew: Callable[[Stage], Stage] | None = None) -> None:
+    """Give this process the stage that its jobs share; called once by the wiring, before the first job.
+
+    `renew` is asked before each job: it returns the stage of the configuration of the moment, whole, for that job.
+    """
+    _Process.stage, _Process.renew = stage, renew
 
 
 def run_operation(operation_id: str) -> str:
@@ -34,4 +39,6 @@ def look_at(cluster: str) -> None:
 def _stage() -> Stage:
     if _Process.stage is None:
         raise RuntimeError("no stage is installed; start workers with `meshbot worker`, which wires them")
+    if _Process.renew is not None:
+        _Process.stage = _Process.renew(_Process.stage)
     return _Process.stage

@@ -138,11 +138,16 @@ class Wear:
         self._old_at = time.monotonic() + longest_s
         self._jobs = 0
         self._hung = False
+        self._retired = ""
 
     def add(self, seconds: float, limit_s: float) -> None:
         """Count one job that took `seconds` of at most `limit_s`."""
         self._jobs += 1
         self._hung = self._hung or seconds >= limit_s
+
+    def retire(self, why: str) -> None:
+        """Let this process be replaced after the job that runs."""
+        self._retired = why
 
     @property
     def reason(self) -> str:
@@ -150,6 +155,8 @@ class Wear:
         if self._hung:
             # Interrupted anywhere, it may have left anything half done in memory.
             return "a job was interrupted by its time limit"
+        if self._retired:
+            return self._retired
         if self._jobs >= self._most_jobs:
             return f"{self._jobs} jobs were run"
         return "it is old" if time.monotonic() >= self._old_at else ""

@@ -41,7 +41,9 @@ STEERING = frozenset({Verb.PAUSE, Verb.RESUME, Verb.SKIP, Verb.CONFIRM, Verb.ABO
 FREEZING = frozenset({Verb.FREEZE, Verb.UNFREEZE})
 """Verbs about what may not be changed for a while; they write no weights."""
 
-CHANGING = STEERING | FREEZING | {Verb.PROMOTE, Verb.SET, Verb.ROLLBACK, Verb.UNDO, Verb.ADOPT, Verb.REAPPLY, Verb.CANARY}
+CHANGING = (
+    STEERING | FREEZING | {Verb.PROMOTE, Verb.SET, Verb.ROLLBACK, Verb.UNDO, Verb.ADOPT, Verb.REAPPLY, Verb.CANARY}
+)
 """Verbs that write to routes, or let it be written; policy must allow them by name."""
 
 ANSWERED_BY_BOT = frozenset({Verb.HELP, Verb.HISTORY, Verb.WHOAMI, Verb.CAN, Verb.FREEZES})

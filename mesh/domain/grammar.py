@@ -38,7 +38,6 @@ MEANT_FOR: dict[str, frozenset[Verb]] = {
 """Options that some verbs have no use for; the others are for all."""
 
 
-
 def parse(text: str) -> Command:
     """Parse one request, with or without a leading `/mesh` or mention; nothing at all means `help`.
 
@@ -58,7 +57,9 @@ def parse(text: str) -> Command:
 def _asked(word: str, typed: Sequence[str]) -> Verb:
     verb = _verb(word, typed)
     if verb is Verb.CAN:
-        raise Refused("can asks about another command.", hint=f"{usage(Verb.CAN)}, for example /mesh can promote api 50.")
+        raise Refused(
+            "can asks about another command.", hint=f"{usage(Verb.CAN)}, for example /mesh can promote api 50."
+        )
     return verb
 
 

@@ -1,4 +1,4 @@
-"""Weekly hours in a time zone, as `mon-fri 09:00-17:00 Europe/Berlin` says them. Pure; the zone's rules come from `zoneinfo`."""
+"""Weekly hours in a time zone, as `mon-fri 09:00-17:00 Europe/Berlin` says them. Pure; `zoneinfo` knows the zones."""
 
 from __future__ import annotations
 
@@ -53,8 +53,12 @@ class Hours:
         """Return the moments of the next eight days at which it may begin or end."""
         zone = ZoneInfo(self.zone)
         first = datetime.fromtimestamp(now, zone).date()
-        found = {_moment(first + timedelta(days=ahead), minute, zone, fold) for ahead in range(9)
-                 for minute in (self.begin, self.end) for fold in (0, 1)}
+        found = {
+            _moment(first + timedelta(days=ahead), minute, zone, fold)
+            for ahead in range(9)
+            for minute in (self.begin, self.end)
+            for fold in (0, 1)
+        }
         start = now - now % _QUARTER_S
         return found | {start + count * _QUARTER_S for count in range(1, 8 * _DAY_S // _QUARTER_S)}
 

@@ -65,7 +65,7 @@ def beyond(roles: Iterable[Role], rise: Rise, now: float) -> Beyond | None:
         else:
             return None
     # What waiting helps against is the better news.
-    return min(found, key=lambda one: one.opens or float("inf"), default=Beyond("no role allows it"))
+    return min(found, key=lambda one: one.opens or float("inf"), default=Beyond("you hold no role that allows it"))
 
 
 def limits_in_words(role: Role) -> str:
@@ -82,7 +82,9 @@ def _too_much(role: Role, rise: Rise) -> str | None:
     if role.max_share is not None and rise.share > role.max_share + _ROUNDING:
         return f"role {role.name} gives an arm at most {role.max_share:g} %, and {rise.arm} would get {rise.share:g} %"
     if role.max_step is not None and rise.step > role.max_step + _ROUNDING:
-        return f"role {role.name} allows at most {role.max_step:g} points a step, and {rise.arm} would rise {rise.step:g}"
+        return (
+            f"role {role.name} allows at most {role.max_step:g} points a step, and {rise.arm} would rise {rise.step:g}"
+        )
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mesh.domain.catalog import Catalog
-from mesh.ports import AuditLog, Cards, Cluster, Directory, Locks, Metrics, Operations, Time, Watches
+from mesh.ports import AuditLog, Cards, Cluster, Directory, Freezes, Locks, Metrics, Operations, Time, Watches
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Stage:
     cluster: Cluster
     metrics: Metrics
     watches: Watches
+    freezes: Freezes
     auditlog: AuditLog
     cards: Cards
     directory: Directory

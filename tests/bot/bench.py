@@ -21,7 +21,7 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Policy, Role
 from mesh.operations.receiving import Desk
-from store.memory import MemoryOperations
+from store.memory import MemoryBuckets, MemoryFreezes, MemoryOperations
 from tests.bot.senders import SECRET, Back, Mail, call
 
 SRE = Role("sre", users=("U0JIN",), usergroups=("S0SRE",), verbs=("*",))
@@ -59,7 +59,8 @@ class Bench:
     application: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.desk = Desk(Catalog(policy=Policy((SRE,))), self.operations, self.directory, Wall())
+        memory = (MemoryFreezes(Wall()), MemoryBuckets(Wall()))
+        self.desk = Desk(Catalog(policy=Policy((SRE,))), self.operations, self.directory, Wall(), *memory)
         # A closed port: whatever calls Slack on the way to an acknowledgement fails here.
         client = web_client("xoxb-test", "http://127.0.0.1:9/api/")
         passport = Passport(client)
