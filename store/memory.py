@@ -253,7 +253,7 @@ class MemoryBuckets:
         """Take a token, or say how many seconds to wait for one."""
         now = self._time.now()
         tokens, at = self._kept.get(bucket.name, (float(bucket.most), now))
-        tokens = min(float(bucket.most), tokens + (now - at) * bucket.most / 60)
+        tokens = min(float(bucket.most), tokens + max(0.0, now - at) * bucket.most / 60)
         taken = tokens >= 1
         self._kept[bucket.name] = (tokens - taken, now)
         return 0.0 if taken else (1 - tokens) * 60 / bucket.most

@@ -137,7 +137,8 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local most = tonumber(ARGV[1])
 local stored = redis.call('HMGET', KEYS[1], 'tokens', 'at')
-local tokens = tonumber(stored[1] or most) + (now - tonumber(stored[2] or now)) * most / 60
+-- A clock that was put back must not take tokens away.
+local tokens = tonumber(stored[1] or most) + math.max(0, now - tonumber(stored[2] or now)) * most / 60
 if tokens > most then tokens = most end
 local taken = tokens >= 1
 if taken then tokens = tokens - 1 end

@@ -95,7 +95,7 @@ class Flood:
     """By one person, and as many at once."""
     channel_per_minute: int = 300
     """From one channel."""
-    open_per_service: int = 20
+    open_per_service: int = 50
     """How many changes of one service may be waiting or running."""
 
 

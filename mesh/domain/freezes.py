@@ -34,8 +34,10 @@ class Scope:
         return all(any(fnmatchcase(name, pattern) for pattern in patterns) for patterns, name in pairs)
 
     def __str__(self) -> str:
-        names = [",".join(names) for names in (self.clusters, self.namespaces, self.services)]
-        return "everything" if names == ["*"] * 3 else "/".join(names)
+        # No asterisk: chats take two of them for bold.
+        parts = (self.clusters, self.namespaces, self.services)
+        names = ["any" if "*" in part else ",".join(part).replace("*", "…") for part in parts]
+        return "everything" if names == ["any"] * 3 else "/".join(names)
 
 
 @dataclass(frozen=True)

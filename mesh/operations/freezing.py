@@ -15,6 +15,8 @@ from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.stage import Stage
 from mesh.ports import Freezes, Time
 
+_EVERYTHING = Scope()
+
 
 class Watchful(Protocol):
     """Whoever can tell what is frozen now: a desk, or a stage."""
@@ -90,7 +92,8 @@ def scope_of(place: Watchful, freeze_id: str) -> Target:
 def _freeze(stage: Stage, record: Record) -> None:
     freeze = _freeze_of(record.operation)
     stage.freezes.put(freeze)
-    text = f"Nothing of {freeze.scope} is given more traffic {ends(freeze)}; going back stays possible"
+    what = "Nothing" if freeze.scope == _EVERYTHING else f"Nothing of {freeze.scope}"
+    text = f"{what} is given more traffic {ends(freeze)}; going back stays possible"
     record.end(State.SUCCEEDED, Step.FROZEN, text, hint=f"To lift it: /mesh unfreeze {freeze.id}")
 
 

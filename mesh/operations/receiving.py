@@ -176,7 +176,7 @@ def _not_crowded(desk: Desk, command: Command, origin: Origin, target: Target) -
         _take(desk, Bucket(f"channel:{origin.channel}", flood.channel_per_minute), said)
     if (waiting := desk.operations.undone(target)) >= flood.open_per_service:
         raise Flooded(
-            f"{waiting} changes of {target.service} are waiting or running already, so nothing was started.",
+            f"{waiting} changes of {target.service} are waiting or running already, so nothing more was started.",
             hint=f"Wait until some are done: /mesh history {target.service}. Rolling back is always possible.",
         )
 
@@ -190,7 +190,7 @@ def _take(desk: Desk, bucket: Bucket, said: str) -> None:
     wait_s = desk.buckets.take(bucket)
     if wait_s:
         hint = f"Try again in {max(1, math.ceil(wait_s))} s. Rolling back and aborting are never counted."
-        raise Flooded(f"{said}, so nothing was started.", hint=hint)
+        raise Flooded(f"{said}, so nothing more was started.", hint=hint)
 
 
 def _new(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Operation:

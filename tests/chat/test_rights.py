@@ -78,7 +78,7 @@ def test_freezes_says_what_holds_and_what_comes() -> None:
     """Each with its scope, its end, who made it, why and its id."""
     later = Freeze("weekend", Scope(), 2000.0, 3000.0, "nobody is here")
     shown = read(freezes_answer([FREEZE], [later]))
-    assert "Frozen */*/api · until it is lifted · by @ana · incident 4412 · op-k3v9x2m4ta" in shown
+    assert "Frozen any/any/api · until it is lifted · by @ana · incident 4412 · op-k3v9x2m4ta" in shown
     assert "everything · nobody is here · weekend" in shown
     assert "Nothing is frozen now" in read(freezes_answer([], []))
     assert "by the calendar" in read(freezes_answer([later], []))

@@ -34,6 +34,13 @@ def test_a_scope_covers_what_all_its_parts_name(scope: Scope, covers: bool) -> N
     assert bool(covering([Freeze("x", scope, 0.0)], API)) is covers
 
 
+def test_a_scope_is_written_without_asterisks() -> None:
+    """Chats would take them for bold."""
+    assert str(Scope()) == str(Scope.of(Target("*", "*", "*"))) == "everything"
+    assert str(Scope.of(API)) == "prod/shop/api"
+    assert str(Scope(("api-*", "web"), ("*",), ("prod",))) == "prod/any/api-…,web"
+
+
 def test_a_freeze_holds_from_its_begin_to_its_end() -> None:
     """Its last moment is not in it; lifted it ends at once, and one that is over is not made longer."""
     freeze = Freeze("x", Scope(), 10.0, 20.0)
