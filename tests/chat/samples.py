@@ -278,7 +278,7 @@ SAMPLES: dict[str, Operation] = {
         state=State.SUCCEEDED,
         outcome="Nothing of prod/mesh-demo/api is given more traffic until Mon 30 Nov 17:00 UTC; going back stays "
         "possible",
-        hint="To lift it: /mesh unfreeze op-k3v9x2m4ta",
+        choices=("/mesh unfreeze op-k3v9x2m4ta",),
     ),
     "frozen_everything": operation(
         "freeze all --reason holidays",
@@ -287,7 +287,16 @@ SAMPLES: dict[str, Operation] = {
         state=State.SUCCEEDED,
         target=Target("*", "*", "*"),
         outcome="Nothing is given more traffic until it is lifted; going back stays possible",
-        hint="To lift it: /mesh unfreeze op-k3v9x2m4ta",
+        choices=("/mesh unfreeze op-k3v9x2m4ta",),
+    ),
+    "unfreeze_refused": operation(
+        "unfreeze api",
+        Step.CHECKING,
+        Step.REFUSED,
+        state=State.REFUSED,
+        outcome="No freeze of exactly prod/mesh-demo/api holds",
+        hint="It is frozen by op-w7q2n8c4rt (everything), op-m3k8v5x2zq (prod/any/any).",
+        choices=("/mesh unfreeze op-w7q2n8c4rt", "/mesh unfreeze op-m3k8v5x2zq"),
     ),
     "unfrozen": operation(
         "unfreeze -n shop",

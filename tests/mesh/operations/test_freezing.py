@@ -199,6 +199,15 @@ def test_a_freeze_is_made_once_however_often_it_runs() -> None:
     assert holding(bench.desk) == ()
 
 
+def test_a_freeze_that_came_too_late_freezes_nothing() -> None:
+    """It waited for longer than it was to last, and says so."""
+    bench = Bench()
+    asked = bench.ask("freeze api for 1m --reason x")
+    bench.time.at += 61
+    assert run(asked.id, bench.stage).state is State.EXPIRED
+    assert holding(bench.desk) == ()
+
+
 def test_lifting_goes_on_where_a_worker_died() -> None:
     """What is on record as being lifted is lifted, though by then nothing stands any more."""
     bench = Bench()
