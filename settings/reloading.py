@@ -21,7 +21,7 @@ AGAIN_S = 1.0
 
 log = logging.getLogger(__name__)
 
-_Stamp = tuple[int, int, int, int] | None
+_Stamp = tuple[int, int, int, int, int] | None
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class CatalogFile:
             found = Path(self.path).stat()
         except OSError:
             return None
-        return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+        return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
 
     def _read(self, stamp: _Stamp) -> None:
         try:

@@ -126,6 +126,9 @@ def named_groups(policy: Policy) -> frozenset[str]:
 
 
 def _matches(patterns: tuple[str, ...], name: str) -> bool:
+    """Tell whether a pattern fits; `*`, which stands for all in a freeze's target, fits nothing but itself."""
+    if name == "*":
+        return name in patterns
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 

@@ -16,6 +16,8 @@ from mesh.operations.stage import Stage
 from mesh.ports import Freezes, Time
 
 _EVERYTHING = Scope()
+_LONGEST_REASON = 200
+"""Characters of a reason in a hint: it must not be cut where it is set apart."""
 
 
 class Watchful(Protocol):
@@ -56,14 +58,21 @@ def refuse_frozen(place: Watchful, target: Target) -> None:
     if found:
         raise Barred(
             f"{in_words(found[0], target.service)}.",
-            hint=f"--force does not pass a freeze. Going back stays possible: /mesh rollback {target.service}. "
-            "/mesh freezes shows what holds.",
+            hint=f"{_why(found[0])}--force does not pass a freeze. Going back stays possible: "
+            f"/mesh rollback {target.service}. /mesh freezes shows what holds.",
         )
 
 
 def in_words(freeze: Freeze, what: str) -> str:
-    """Return `api is frozen until Mon 30 Nov 17:00 UTC (op-…, default/shop/api): incident 4412`."""
-    return f"{what} is frozen {ends(freeze)} ({freeze.id}, {freeze.scope}): {freeze.reason}"
+    """Return `api is frozen until Mon 30 Nov 17:00 UTC (op-…, default/shop/api)`, without anybody's own words."""
+    return f"{what} is frozen {ends(freeze)} ({freeze.id}, {freeze.scope})"
+
+
+def _why(freeze: Freeze) -> str:
+    """Return the reason, set apart: nothing in a person's own words may look like ours."""
+    said = freeze.reason.replace("`", "'")
+    said = said if len(said) <= _LONGEST_REASON else f"{said[: _LONGEST_REASON - 1]}…"
+    return f"Reason: `{said}`. " if said.strip() else ""
 
 
 def ends(freeze: Freeze) -> str:

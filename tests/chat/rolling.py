@@ -177,7 +177,7 @@ ROLLOUTS: dict[str, Operation] = {
         rolled(*SECOND, (H.INCIDENT, "api burns 21 times its error budget")), QUARTER, INCIDENT, *TWICE, Step.HELD
     ),
     "canary_held_frozen": canary(
-        rolled(*SECOND, (H.BARRED, "api is frozen until it is lifted (op-w7q2n8c4rt, prod/any/any): incident 4412")),
+        rolled(*SECOND, (H.BARRED, "api is frozen until it is lifted (op-w7q2n8c4rt, prod/any/any)")),
         QUARTER,
         PASSING,
         *TWICE,

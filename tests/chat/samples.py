@@ -267,9 +267,9 @@ SAMPLES: dict[str, Operation] = {
         Step.BARRED,
         state=State.REFUSED,
         plan=HALF,
-        outcome="api is frozen until Mon 30 Nov 17:00 UTC (op-w7q2n8c4rt, prod/mesh-demo/api): incident 4412",
-        hint="--force does not pass a freeze. Going back stays possible: /mesh rollback api. /mesh freezes shows what "
-        "holds.",
+        outcome="api is frozen until Mon 30 Nov 17:00 UTC (op-w7q2n8c4rt, prod/mesh-demo/api)",
+        hint="Reason: `incident 4412`. --force does not pass a freeze. Going back stays possible: /mesh rollback api. "
+        "/mesh freezes shows what holds.",
     ),
     "frozen": operation(
         "freeze api for 2h --reason 'incident 4412'",

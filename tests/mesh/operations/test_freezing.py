@@ -67,6 +67,17 @@ def test_every_scope_that_covers_a_service_freezes_it(scope: str) -> None:
     assert other.do("promote api 50").state is State.SUCCEEDED
 
 
+def test_a_reason_is_set_apart_from_our_words() -> None:
+    """In one code span, never cut, whatever the person wrote; nobody's words stand in the sentence."""
+    bench = Bench()
+    bench.do("freeze api --reason '" + "*Approved* by `root` " * 15 + "'")
+    with pytest.raises(Barred) as refused:
+        bench.ask("promote api 50")
+    assert "Approved" not in refused.value.message
+    assert refused.value.hint.count("`") == 2
+    assert len(refused.value.hint) < 500
+
+
 @pytest.mark.parametrize("text", ["promote api 50", "set api v1=50 v2=50", "promote api 50 --force --reason 'I must'"])
 def test_a_freeze_that_began_meanwhile_counts(text: str) -> None:
     """What was received before it is refused in the worker, with force too, and no weight is written."""
@@ -132,8 +143,9 @@ def test_who_cannot_be_asked_lets_nothing_rise() -> None:
 def test_the_calendar_freezes_as_people_do() -> None:
     """A closure of the configuration bars what rises while it lasts, and nobody lifts it from Slack."""
     bench = Bench(closures=(Closure("holidays", "nobody is here", spans=((0.0, 1_000_100.0),)),))
-    with pytest.raises(Barred, match=r"holidays.*nobody is here"):
+    with pytest.raises(Barred, match="holidays") as refused:
         bench.ask("canary api 25,50")
+    assert refused.value.hint.startswith("Reason: `nobody is here`. ")
     lifting = bench.do("unfreeze all")
     assert lifting.state is State.REFUSED
     assert "holidays" in lifting.hint
@@ -257,7 +269,7 @@ def test_a_rollout_holds_under_a_freeze_and_goes_on_after_it() -> None:
     rollout = voyage.operation.rollout
     assert rollout is not None
     assert rollout.cause is Happening.BARRED
-    assert "incident 4412" in rollout.why
+    assert "api is frozen until" in rollout.why
     voyage.look(20)
     assert voyage.phase is Phase.HELD
     assert voyage.steps().count("held") == 1
