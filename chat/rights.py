@@ -35,23 +35,28 @@ def whoami_answer(whoami: Whoami) -> Message:
 def can_answer(can: Can) -> Message:
     """Say whether somebody may do it, which rule decides, within which limits, and what is frozen."""
     asked = code(shorten(f"/mesh {format_command(can.command)}", 300))
-    decision, frozen = can.decision, bool(can.freezes)
-    word = "No" if not decision.allowed else "Not now" if frozen else "Yes"
+    decision, word = can.decision, _word(can)
     emoji = ":white_check_mark:" if word == "Yes" else ":no_entry:"
     first = join(" ", [esc(emoji), bold(esc(f"{word}.")), asked])
     why = join(" ", [esc("Decided by"), code(decision.rule) + esc(":"), esc(f"{shorten(decision.why, 400)}.")])
     roles = [_limits(one) for one in can.held[:_MOST_ROLES]]
     barring = [freeze_line(one) for one in can.freezes[:5]]
-    note = (
-        [esc("A freeze bars only what gives a canary more; lowering it, undo and rollback go through.")]
-        if frozen
-        else []
-    )
+    barring += [esc(f":warning: Now {shorten(can.beyond.why, 400)}.")] if can.beyond else []
+    note = [_NOTE] if barring else []
     text = join(" ", [esc(f"{word}."), esc(f"{shorten(decision.why, 400)}.")])
     ahead = [] if can.command.changes_traffic is False or not decision.allowed else [_AHEAD]
     return message(text, [header("May I?"), *_sections([first, why, *roles, *barring, *note, *ahead])])
 
 
+def _word(can: Can) -> str:
+    if not can.decision.allowed:
+        return "No"
+    if can.beyond and can.beyond.opens is None:
+        return "Not so much"
+    return "Not now" if can.freezes or can.beyond else "Yes"
+
+
+_NOTE = esc("That bars only what gives a canary more; lowering it, undo and rollback go through.")
 _AHEAD = esc("Asked again when it runs, with the gates, and the sizes of the change.")
 
 

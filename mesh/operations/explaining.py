@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mesh.domain.commands import Command, Target
+from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.freezes import Freeze, covering
 from mesh.domain.grammar import parse
+from mesh.domain.limits import Beyond, Rise, beyond
 from mesh.domain.operations import Origin
 from mesh.domain.policy import Actor, Decision, Role, is_member, named_groups, sources
+from mesh.domain.strategies import strategy_of
 from mesh.operations.authorising import authorise
 from mesh.operations.freezing import holding
 from mesh.operations.receiving import Desk, completed, nothing_started
+
+_LEAST = 1e-6
+"""Points: more than nothing."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Can:
     """The roles that allow it."""
     freezes: tuple[Freeze, ...] = ()
     """What freezes the target now: it lets nothing rise, whoever asks."""
+    beyond: Beyond | None = None
+    """Why none of the roles lets it give more now, as far as the words alone tell; None where one does."""
 
 
 def whoami(desk: Desk, actor: Actor) -> Whoami:
@@ -66,5 +73,16 @@ def can(desk: Desk, command: Command, actor: Actor, origin: Origin) -> Can:
         asked, target = completed(desk, parse(command.topic), origin)
     grant = authorise(desk.catalog, desk.directory, asked, actor, target, channel=origin.channel)
     held = tuple(Right(role, sources(role, actor, grant.groups)) for role in grant.decision.roles)
-    weighs = asked.changes_traffic and not asked.freezes and not asked.goes_back
-    return Can(asked, target, grant.decision, held, covering(holding(desk), target) if weighs else ())
+    if not asked.changes_traffic or asked.freezes or asked.goes_back:
+        return Can(asked, target, grant.decision, held)
+    barring = beyond(grant.decision.roles, _least_rise(desk, asked, target), desk.time.now()) if held else None
+    return Can(asked, target, grant.decision, held, covering(holding(desk), target), barring)
+
+
+def _least_rise(desk: Desk, command: Command, target: Target) -> Rise:
+    """Return what the command gives at least, where it gives anything: nobody reads the route here."""
+    share = command.share or 0.0
+    if command.verb is Verb.CANARY:
+        known = desk.catalog.strategy(target, command.strategy)
+        share = strategy_of(command, known).steps[-1].share
+    return Rise(command.version or "the canary", _LEAST, max(share, _LEAST))

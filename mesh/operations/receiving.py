@@ -21,6 +21,8 @@ from mesh.ports import Bucket, Buckets, Directory, Freezes, Operations, Receipt,
 
 PATIENCE_S = 120.0
 """A change still queued after this long expires: nobody wants their promotion to happen out of the blue later."""
+WAYS_BACK = 10
+"""How many times as often a person may roll back, abort or freeze: only a script comes near."""
 
 
 @dataclass(frozen=True)
@@ -161,9 +163,15 @@ def _surely_raises(desk: Desk, command: Command, target: Target) -> bool:
 
 def _not_flooded(desk: Desk, command: Command, actor: Actor) -> None:
     """Raise Flooded where one person asks for too much: before their rights are asked, which costs others something."""
-    if _counts(command):
-        most = desk.catalog.flood.user_per_minute
-        _take(desk, Bucket(f"user:{actor.user}", most), f"You asked for more than {most} changes within a minute")
+    if not command.changes_traffic:
+        return
+    most = desk.catalog.flood.user_per_minute
+    name, most = ("user", most) if _counts(command) else ("back", WAYS_BACK * most)
+    _take(
+        desk,
+        Bucket(f"{name}:{actor.user}", most),
+        f"You asked for more than {most} changes of this kind within a minute",
+    )
 
 
 def _not_crowded(desk: Desk, command: Command, origin: Origin, target: Target) -> None:
@@ -182,14 +190,14 @@ def _not_crowded(desk: Desk, command: Command, origin: Origin, target: Target) -
 
 
 def _counts(command: Command) -> bool:
-    """Tell what is counted: changes, but never what sends everything back, and never a freeze."""
+    """Tell what is counted among the others: changes, but not what sends everything back, and not a freeze."""
     return command.changes_traffic and command.verb not in (Verb.ROLLBACK, Verb.ABORT, Verb.FREEZE)
 
 
 def _take(desk: Desk, bucket: Bucket, said: str) -> None:
     wait_s = desk.buckets.take(bucket)
     if wait_s:
-        hint = f"Try again in {max(1, math.ceil(wait_s))} s. Rolling back and aborting are never counted."
+        hint = f"Try again in {max(1, math.ceil(wait_s))} s. Rolling back, aborting and freezing are counted apart."
         raise Flooded(f"{said}, so nothing more was started.", hint=hint)
 
 

@@ -14,6 +14,7 @@ from mesh.domain.commands import Target
 from mesh.domain.freezes import Freeze, Scope
 from mesh.domain.grammar import parse
 from mesh.domain.hours import read_hours
+from mesh.domain.limits import Beyond
 from mesh.domain.policy import Actor, Decision, Role
 from mesh.operations.explaining import Can, Right, Whoami
 from playground.slack.render import render_text
@@ -69,6 +70,9 @@ def test_can_says_yes_no_or_not_now_and_by_which_rule() -> None:
     assert "Not now." in frozen
     assert "incident 4412" in frozen
     assert "rollback go through" in frozen
+    closed = Beyond("role daytime gives arms more only mon 09:00-17:00 UTC", 5.0)
+    assert "Not now." in read(can_answer(replace(allowed, beyond=closed)))
+    assert "Not so much." in read(can_answer(replace(allowed, beyond=replace(closed, opens=None))))
     denied = read(can_answer(Can(command, TARGET, Decision(False, "default", "you hold no role"))))
     assert "No. /mesh promote api 50" in denied
     assert "Asked again" not in denied
@@ -92,7 +96,7 @@ def test_hostile_words(word: str) -> None:
     freeze = Freeze(word, Scope((word,), (word,), (word,)), 1.0, 2.0, word, word)
     answers = [
         whoami_answer(Whoami(Actor(word, word), frozenset({word}), held, word)),
-        can_answer(Can(parse("set api v1=1"), TARGET, Decision(True, word, word), held, (freeze,) * 40)),
+        can_answer(Can(parse("set api v1=1"), TARGET, Decision(True, word, word), held, (freeze,) * 40, Beyond(word))),
         freezes_answer([freeze] * 40, [freeze] * 40),
     ]
     for answer in answers:

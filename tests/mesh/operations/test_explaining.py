@@ -9,10 +9,12 @@ import pytest
 from mesh.domain.errors import NotFound
 from mesh.domain.freezes import Freeze, Scope
 from mesh.domain.grammar import parse
+from mesh.domain.hours import read_hours
 from mesh.domain.operations import Origin
 from mesh.domain.policy import Actor, Policy, Role
 from mesh.operations.explaining import Can, can, whoami
 from tests.builders import JIN, LEE
+from tests.mesh.domain.test_hours import at
 from tests.mesh.operations.bench import POLICY, Bench
 
 SLASH = Origin("slash", "C0PROD")
@@ -46,6 +48,36 @@ def test_can_says_what_is_frozen_where_that_matters() -> None:
     assert asked(bench, "promote api 50").freezes == (freeze,)
     for text in ("rollback api", "abort api", "status api", "plan promote api 50", "unfreeze op-1"):
         assert asked(bench, text).freezes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("promote api 50", "at most 40 %, and the canary would get 50 %"),
+        ("promote api v2 40", ""),
+        ("canary api v2 25,50", "at most 40 %, and v2 would get 50 %"),
+        ("canary api", "and the canary would get 100 %"),
+        ("canary api 10,20", ""),
+        ("rollback api", ""),
+    ],
+)
+def test_can_says_which_size_is_too_much(text: str, why: str) -> None:
+    """As far as the words alone tell; what the weights are now is nobody's to know here."""
+    bench = Bench(policy=Policy((replace(POLICY.roles[0], max_share=40.0, max_step=5.0),)))
+    found = asked(bench, text).beyond
+    assert (found is None) is (why == "")
+    assert found is None or (why in found.why and found.opens is None)
+
+
+def test_can_says_when_the_hours_begin() -> None:
+    """Out of hours it is not now, with the time from which it is."""
+    bench = Bench(policy=Policy((replace(POLICY.roles[0], hours=(read_hours("mon 09:00-17:00 UTC"),)),)))
+    bench.time.at = at("2026-11-29T12:00", "UTC")
+    found = asked(bench, "promote api 50").beyond
+    assert found is not None
+    assert found.opens == at("2026-11-30T09:00", "UTC")
+    bench.time.at = found.opens
+    assert asked(bench, "promote api 50").beyond is None
 
 
 def test_can_knows_the_channel_and_the_target() -> None:

@@ -162,7 +162,9 @@ def test_a_flood_is_answered_and_starts_nothing() -> None:
     bench.flood = Flood(user_per_minute=3)
     for share in (20, 30, 40):
         bench.ask(f"promote api {share}")
-    with pytest.raises(Flooded, match="more than 3 changes within a minute, so nothing more was started") as refused:
+    with pytest.raises(
+        Flooded, match="more than 3 changes of this kind within a minute, so nothing more was started"
+    ) as refused:
         bench.ask("promote api 50")
     assert "Try again in 20 s" in refused.value.hint
     bench.ask("status api")
@@ -171,6 +173,10 @@ def test_a_flood_is_answered_and_starts_nothing() -> None:
     bench.ask("promote api 50", LEE)
     bench.time.at += 20
     bench.ask("promote api 60")
+    for _ in range(30):
+        bench.ask("rollback api")
+    with pytest.raises(Flooded, match="more than 30 changes"):
+        bench.ask("rollback api")
 
 
 def test_who_has_no_right_cannot_fill_the_log_or_the_channel() -> None:
