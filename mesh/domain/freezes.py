@@ -55,10 +55,6 @@ class Freeze:
     by: str = ""
     """User id; empty for the calendar's."""
 
-    def holds(self, now: float) -> bool:
-        """Tell whether it is in force at `now`: it begins with its first moment and ends before its last."""
-        return self.since <= now < self.until
-
 
 @dataclass(frozen=True)
 class Closure:
@@ -105,8 +101,11 @@ class Closure:
 
 
 def in_force(freezes: Iterable[Freeze], closures: Iterable[Closure], now: float) -> tuple[Freeze, ...]:
-    """Return every freeze that holds at `now`, the ones without an end first, then those that last longest."""
-    found = [one for one in freezes if one.holds(now)]
+    """Return every freeze that holds at `now`, the ones without an end first, then those that last longest.
+
+    What people froze holds from when it is on record: their bot's clock may be ahead of whoever asks.
+    """
+    found = [one for one in freezes if now < one.until]
     found += [one for closure in closures if (one := closure.at(now)) is not None]
     return tuple(sorted(found, key=lambda one: -one.until))
 

@@ -103,7 +103,7 @@ def _freeze(stage: Stage, record: Record) -> None:
     stage.freezes.put(freeze)
     what = "Nothing" if freeze.scope == _EVERYTHING else f"Nothing of {freeze.scope}"
     text = f"{what} is given more traffic {ends(freeze)}; going back stays possible"
-    if not freeze.holds(stage.time.now()):
+    if freeze.until <= stage.time.now():
         text = "It waited longer than the freeze was to last, so nothing was frozen"
         record.end(State.EXPIRED, Step.EXPIRED, text, hint="Repeat it if it is still wanted.")
         return
