@@ -213,6 +213,52 @@ def test_what_stands_before_our_name_may_turn_the_meaning_round(text: str) -> No
         parse(text)
 
 
+WORDS = st.sampled_from(
+    [
+        "can",
+        "freeze",
+        "unfreeze",
+        "freezes",
+        "for",
+        "2h",
+        "all",
+        "api",
+        "op-k3v9x2m4ta",
+        "-n",
+        "-c",
+        "--reason",
+        "x",
+        "--force",
+        "--dry-run",
+        "--route",
+        "promote",
+        "50",
+        "plan",
+        "canary",
+        "undo",
+        "status",
+        "it's",
+        "'",
+        "-",
+        "=",
+        "a=1",
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=8))
+def test_what_is_understood_is_written_and_read_alike(words: list[str]) -> None:
+    """Whatever stands in whatever order: refused, or the same command again; what `can` asks about is a command."""
+    try:
+        first = parse(" ".join(words))
+    except Refused as error:
+        assert error.message
+        return
+    assert parse(format_command(first)) == first
+    if first.verb is Verb.CAN:
+        assert format_command(parse(first.topic)) == first.topic
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     """No text makes the parser fail in another way than by refusing."""
