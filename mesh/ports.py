@@ -139,6 +139,9 @@ class Locks(Protocol):
     def hold(self, key: str, *, wait_s: float) -> AbstractContextManager[Lease | None]:
         """Hold the lock in a `with` block, renewed in the background; None when somebody else has it after `wait_s`."""
 
+    def held(self) -> Mapping[str, int]:
+        """Return the token of every lock that somebody holds now, by its key; raise Unavailable."""
+
 
 class Cluster(Protocol):
     """The meshes, each through its API server."""

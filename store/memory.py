@@ -69,6 +69,10 @@ class MemoryLocks:
         """Tell whether the lease is still the current one."""
         return self._held.get(lease.key) == lease.token
 
+    def held(self) -> dict[str, int]:
+        """Return the token of every lock that somebody holds now, by its key."""
+        return dict(self._held)
+
     def take_away(self, key: str) -> None:
         """End the lease of `key`, as its time limit would."""
         with self._changed:

@@ -16,6 +16,10 @@ from mesh.operations.stage import Stage
 from mesh.ports import Freezes, Time
 
 _EVERYTHING = Scope()
+SETTLE_S = 10.0
+"""How long a freeze waits at most for what is being written already, in seconds: more than a lock lives."""
+SETTLE_AGAIN_S = 0.3
+"""When to look again whether it is."""
 _LONGEST_REASON = 200
 """Characters of a reason in a hint: it must not be cut where it is set apart."""
 
@@ -107,7 +111,32 @@ def _freeze(stage: Stage, record: Record) -> None:
         text = "It waited longer than the freeze was to last, so nothing was frozen"
         record.end(State.EXPIRED, Step.EXPIRED, text, hint="Repeat it if it is still wanted.")
         return
+    if _may_be_written(stage, record, freeze.scope):
+        stage.operations.later(freeze.id, seconds=SETTLE_AGAIN_S)
+        return
     record.end(State.SUCCEEDED, Step.FROZEN, text, choices=(f"/mesh unfreeze {freeze.id}",))
+
+
+def _may_be_written(stage: Stage, record: Record, scope: Scope) -> bool:
+    """Tell whether a change that began before the freeze was on record still has its service's lock.
+
+    Tokens grow with each lease: who has an older one than a lease of this moment may not have seen the freeze. Given up
+    after `SETTLE_S`: on a busy service somebody always goes back.
+    """
+    if stage.time.now() - record.operation.created_at > SETTLE_S:
+        return False
+    with stage.locks.hold(f"freeze {record.operation.id}", wait_s=0) as mark:
+        if mark is None:
+            return True
+        own = {mark.key, record.lease.key if record.lease else ""}
+        before = [key for key, token in stage.locks.held().items() if token < mark.token and key not in own]
+    return any(_is_covered(scope, key) for key in before)
+
+
+def _is_covered(scope: Scope, key: str) -> bool:
+    """Tell whether a lock is that of a service in the scope; other locks have other names."""
+    parts = key.split("/")
+    return len(parts) == 3 and scope.covers(Target(*parts))
 
 
 def _freeze_of(operation: Operation) -> Freeze:

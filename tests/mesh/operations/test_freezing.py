@@ -220,6 +220,30 @@ def test_a_freeze_that_came_too_late_freezes_nothing() -> None:
     assert holding(bench.desk) == ()
 
 
+@pytest.mark.parametrize("scope", ["all", "-n mesh-demo"])
+def test_a_freeze_is_told_once_nothing_older_is_being_written(scope: str) -> None:
+    """A change that has its service's lock since before may not have seen it; what begins now has."""
+    bench = Bench()
+    with bench.locks.hold("demo/mesh-demo/web", wait_s=0), bench.locks.hold("clock", wait_s=0):
+        asked = bench.ask(f"freeze {scope} --reason x")
+        waiting = run(asked.id, bench.stage)
+        assert waiting.state is State.RUNNING
+        assert waiting.card is None
+        assert len(holding(bench.desk)) == 1
+    with bench.locks.hold("demo/elsewhere/web" if "-n" in scope else "report op-1", wait_s=0):
+        assert run(asked.id, bench.stage).state is State.SUCCEEDED
+
+
+def test_a_freeze_does_not_wait_for_ever() -> None:
+    """Where somebody always has a lock, it is told after ten seconds."""
+    bench = Bench()
+    with bench.locks.hold("demo/mesh-demo/web", wait_s=0):
+        asked = bench.ask("freeze all --reason x")
+        run(asked.id, bench.stage)
+        bench.time.at += 11
+        assert run(asked.id, bench.stage).state is State.SUCCEEDED
+
+
 def test_lifting_goes_on_where_a_worker_died() -> None:
     """What is on record as being lifted is lifted, though by then nothing stands any more."""
     bench = Bench()
