@@ -25,7 +25,7 @@ from mesh.domain.terms import is_operation
 from mesh.operations.explaining import can, whoami
 from mesh.operations.freezing import holding, upcoming
 from mesh.operations.receiving import Desk, history, nothing_started, receive
-from mesh.ports import Directory
+from mesh.ports import Bucket, Buckets, Directory
 
 OLDEST_S = 30.0
 """Slack sends an event again after one minute and after five when it got no answer (docs.slack.dev/apis/events-api):
@@ -63,6 +63,20 @@ class _Punctual:
         return found
 
 
+@dataclass(frozen=True)
+class _PunctualBuckets:
+    """Buckets that know what time it is: they are asked last before the write, after all that a slow Redis delays."""
+
+    buckets: Buckets
+    arrival: Arrival
+
+    def take(self, bucket: Bucket) -> float:
+        """Take a token; raise Late when everything before took too long."""
+        found = self.buckets.take(bucket)
+        self.arrival.check()
+        return found
+
+
 class Ear:
     """Hears requests and answers them; never raises, never waits for anything but Redis (and rarely Slack)."""
 
@@ -79,7 +93,8 @@ class Ear:
             arrival.check()
             directory = _Punctual(self._desk.directory, arrival)
             # One whole configuration for all of this request, whatever becomes of the file meanwhile.
-            desk = replace(self._desk, catalog=self._catalog(), directory=directory)
+            buckets = _PunctualBuckets(self._desk.buckets, arrival)
+            desk = replace(self._desk, catalog=self._catalog(), directory=directory, buckets=buckets)
             return Answer(BUTTONS[request.button](desk, request) if request.button else _words(desk, request))
         except Late:
             return Answer(answers.late_answer(), late=True)

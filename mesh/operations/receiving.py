@@ -179,14 +179,15 @@ def _not_crowded(desk: Desk, command: Command, origin: Origin, target: Target) -
     if not _counts(command):
         return
     flood = desk.catalog.flood
-    if origin.channel:
-        said = f"More than {flood.channel_per_minute} changes were asked for here within a minute"
-        _take(desk, Bucket(f"channel:{origin.channel}", flood.channel_per_minute), said)
     if (waiting := desk.operations.undone(target)) >= flood.open_per_service:
         raise Flooded(
             f"{waiting} changes of {target.service} are waiting or running already, so nothing more was started.",
             hint=f"Wait until some are done: /mesh history {target.service}. Rolling back is always possible.",
         )
+    # Last of all before the write: a bot's buckets know what time it is.
+    if origin.channel:
+        said = f"More than {flood.channel_per_minute} changes were asked for here within a minute"
+        _take(desk, Bucket(f"channel:{origin.channel}", flood.channel_per_minute), said)
 
 
 def _counts(command: Command) -> bool:
