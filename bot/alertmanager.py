@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from bot.hooks import BadPost, Hook, Reply
+from mesh.domain.catalog import Catalog
 from mesh.domain.incidents import Said
 from mesh.operations.incidents import Labelled, Mail, hear
 from mesh.operations.receiving import Desk
@@ -51,11 +54,11 @@ class _Message(_Part):
     truncatedAlerts: Annotated[int, Field(strict=True, ge=0)] = 0  # noqa: N815 (as above)
 
 
-def alertmanager(desk: Desk) -> Hook:
-    """Return the hook that turns notifications into incidents."""
+def alertmanager(desk: Desk, *, catalog: Callable[[], Catalog] | None = None) -> Hook:
+    """Return the hook that turns notifications into incidents, each by what `catalog` says at that moment."""
 
     def hook(posted: Any) -> Reply:
-        heard = hear(desk, read(posted))
+        heard = hear(replace(desk, catalog=catalog()) if catalog else desk, read(posted))
         told: dict[str, Any] = {"incidents": list(heard.incidents), "ignored": heard.ignored}
         if heard.ignored:
             told["why"] = "ignored: alerts whose labels name no service of the configuration"

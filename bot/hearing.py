@@ -10,22 +10,26 @@ from dataclasses import dataclass, replace
 from bot.arrival import Arrival, Late
 from bot.identity import Passport
 from bot.requests import Request
-from chat import answers
+from chat import answers, freezes, rights
 from chat.blocks import Message
 from chat.buttons import ROLLBACK, UNDO
 from chat.choices import CHOICES
 from chat.digests import list_answer
 from chat.incidents import FREEZE, ROLL_BACK, STATUS, incidents_answer
 from chat.steering import STEER
+from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import MeshbotError, Refused
-from mesh.domain.grammar import format_command, is_incident, is_operation, parse
+from mesh.domain.grammar import format_command, parse
 from mesh.domain.incidents import Incident
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Actor
+from mesh.domain.terms import is_incident, is_operation
+from mesh.operations.explaining import can, whoami
+from mesh.operations.freezing import holding, upcoming
 from mesh.operations.incidents import open_incidents
-from mesh.operations.receiving import Desk, digests, history, nothing_started, receive, whoami
-from mesh.ports import Directory
+from mesh.operations.receiving import Desk, digests, history, nothing_started, receive
+from mesh.ports import Bucket, Buckets, Directory
 
 OLDEST_S = 30.0
 """Slack sends an event again after one minute and after five when it got no answer (docs.slack.dev/apis/events-api):
@@ -63,12 +67,27 @@ class _Punctual:
         return found
 
 
+@dataclass(frozen=True)
+class _PunctualBuckets:
+    """Buckets that know what time it is: they are asked last before the write, after all that a slow Redis delays."""
+
+    buckets: Buckets
+    arrival: Arrival
+
+    def take(self, bucket: Bucket) -> float:
+        """Take a token; raise Late when everything before took too long."""
+        found = self.buckets.take(bucket)
+        self.arrival.check()
+        return found
+
+
 class Ear:
     """Hears requests and answers them; never raises, never waits for anything but Redis (and rarely Slack)."""
 
-    def __init__(self, desk: Desk, passport: Passport) -> None:
-        """Work at `desk`, as the bot that `passport` says."""
+    def __init__(self, desk: Desk, passport: Passport, *, catalog: Callable[[], Catalog] | None = None) -> None:
+        """Work at `desk`, as the bot that `passport` says; `catalog` gives the configuration for each request."""
         self._desk = desk
+        self._catalog = catalog or (lambda: desk.catalog)
         self._passport = passport
 
     def hear(self, request: Request, arrival: Arrival) -> Answer:
@@ -76,7 +95,10 @@ class Ear:
         try:
             self._passport.identity.check(request)
             arrival.check()
-            desk = replace(self._desk, directory=_Punctual(self._desk.directory, arrival))
+            directory = _Punctual(self._desk.directory, arrival)
+            # One whole configuration for all of this request, whatever becomes of the file meanwhile.
+            buckets = _PunctualBuckets(self._desk.buckets, arrival)
+            desk = replace(self._desk, catalog=self._catalog(), directory=directory, buckets=buckets)
             return Answer(BUTTONS[request.button](desk, request) if request.button else _words(desk, request))
         except Late:
             return Answer(answers.late_answer(), late=True)
@@ -206,8 +228,10 @@ _READING: dict[Verb, Callable[[Desk, Command, Request], Message]] = {
     Verb.HELP: lambda _desk, command, _request: answers.help_answer(command.topic),
     Verb.HISTORY: lambda desk, command, _request: answers.history_answer(history(desk, command)),
     Verb.INCIDENTS: lambda desk, command, _request: incidents_answer(open_incidents(desk, command)),
-    Verb.WHOAMI: lambda desk, _command, request: answers.whoami_answer(whoami(desk, request.actor)),
     Verb.DIGEST: lambda desk, _command, request: list_answer(digests(desk), request.origin.channel),
+    Verb.WHOAMI: lambda desk, _command, request: rights.whoami_answer(whoami(desk, request.actor)),
+    Verb.CAN: lambda desk, command, request: rights.can_answer(can(desk, command, request.actor, request.origin)),
+    Verb.FREEZES: lambda desk, _command, _request: freezes.freezes_answer(holding(desk), upcoming(desk)),
 }
 """How each command that is `answered_by_bot` is answered."""
 

@@ -22,12 +22,14 @@ from bot.serving import Place, serve_http, serve_socket
 from bot.web import Health, beside, web
 from chat.connection import web_client
 from chat.directory import SlackDirectory
-from mesh.domain.catalog import Catalog
 from mesh.operations.receiving import Desk
 from settings.cron import CronAlmanac
 from settings.environment import Environment
+from settings.reloading import CatalogFile, Standing
 from settings.time import SystemTime
+from store.buckets import RedisBuckets
 from store.connection import quick
+from store.freezes import RedisFreezes
 from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.operations import RedisOperations
@@ -50,20 +52,27 @@ class Bot:
     hooks: Hooks
 
 
-def make_bot(environment: Environment, catalog: Catalog) -> Bot:
+def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     """Build everything the bot needs; calls nobody, so it starts while Slack or Redis are away."""
     redis, time_ = quick(environment.redis_url), SystemTime()
     client = web_client(environment.slack_bot_token, environment.slack_api_url)
     asking = web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S)
     jobs = JobQueue(redis)
-    operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
-    incidents = RedisIncidents(redis, time_, enqueue=jobs.incident)
-    desk = Desk(catalog, operations, SlackDirectory(asking), time_, incidents, CronAlmanac())
+    desk = Desk(
+        catalog=configuration.current(),
+        operations=RedisOperations(redis, time_, enqueue=jobs.enqueue),
+        directory=SlackDirectory(asking),
+        time=time_,
+        incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
+        freezes=RedisFreezes(redis, time_),
+        buckets=RedisBuckets(redis),
+        almanac=CronAlmanac(),
+    )
     passport, replies = Passport(client), Replies(client)
     app = make_app(client, passport)
-    listen(app, Listeners(Ear(desk, passport), replies))
-    hooks = Hooks(environment.hook_tokens, {"alertmanager": alertmanager(desk)})
-    return Bot(app, passport, replies, readiness(redis, catalog, hooks), hooks)
+    listen(app, Listeners(Ear(desk, passport, catalog=configuration.current), replies))
+    hooks = Hooks(environment.hook_tokens, {"alertmanager": alertmanager(desk, catalog=configuration.current)})
+    return Bot(app, passport, replies, readiness(redis, configuration.standing, hooks), hooks)
 
 
 def make_app(client: WebClient, passport: Passport) -> App:
@@ -84,11 +93,18 @@ def make_app(client: WebClient, passport: Passport) -> App:
     )
 
 
-def readiness(redis: Redis, catalog: Catalog, hooks: Hooks) -> Health:
-    """Return the check behind /readyz: Redis answers. Whether there is a policy is told, not judged."""
-    policy = ", ".join(role.name for role in catalog.policy.roles) or "none: reading only"
+def readiness(redis: Redis, configuration: Callable[[], Standing], hooks: Hooks) -> Health:
+    """Return the check behind /readyz: Redis answers.
+
+    What is wrong with the policy or the configuration is told, not judged: a bot that denies every change still reads,
+    and one that goes on by the last good file still rolls back. Taking it out of service would help nobody.
+    """
 
     def ready() -> tuple[bool, dict[str, Any]]:
+        standing = configuration()
+        policy = ", ".join(role.name for role in standing.catalog.policy.roles) or "none: reading only"
+        kept = "the last good one is in force" if standing.good else "nobody may change traffic"
+        told = f"{kept}: {standing.trouble}" if standing.trouble else "ok"
         try:
             well = bool(redis.ping())
         except RedisError:
@@ -98,34 +114,40 @@ def readiness(redis: Redis, catalog: Catalog, hooks: Hooks) -> Health:
             "redis": "ok" if well else "does not answer",
             "policy": policy,
             "hooks": hooks.counts(),
+            "configuration": told,
         }
 
     return ready
 
 
-def run_http(environment: Environment, catalog: Catalog, place: Place) -> None:
+def configured(environment: Environment) -> CatalogFile:
+    """Return the configuration that the environment names; a broken one denies every change, and the bot comes up."""
+    return CatalogFile(environment.config_path, environment.prometheus_url)
+
+
+def run_http(environment: Environment, place: Place) -> None:
     """Serve signed requests on `place` until SIGTERM; raise Refused naming what the environment lacks."""
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_SIGNING_SECRET")
-    serve_http(http_builder(environment, catalog), place)
+    serve_http(http_builder(environment), place)
 
 
-def http_builder(environment: Environment, catalog: Catalog) -> Callable[[], WSGIApplication]:
-    """Return what each serving process calls after the fork."""
+def http_builder(environment: Environment) -> Callable[[], WSGIApplication]:
+    """Return what each serving process calls after the fork; each looks at the configuration for itself."""
 
     def build() -> WSGIApplication:
-        bot = make_bot(environment, catalog)
+        bot = make_bot(environment, configured(environment))
         bot.passport.learn_in_background()
         return web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)
 
     return build
 
 
-def run_socket(environment: Environment, catalog: Catalog, place: Place) -> None:
+def run_socket(environment: Environment, place: Place) -> None:
     """Receive over Slack's websocket; raise Refused naming what the environment lacks."""
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_APP_TOKEN")
-    bot = make_bot(environment, catalog)
+    bot = make_bot(environment, configured(environment))
     bot.passport.learn_in_background()
     serve_socket(bot.app, environment.slack_app_token, place, bot.ready, lambda ready: beside(ready, bot.hooks))
     bot.replies.close()

@@ -15,6 +15,7 @@ from chat.digests import digest_blocks, digest_text
 from chat.escape import Markup, bold, code, date, esc, fence, join, prose, shorten, user
 from chat.figures import units_kept
 from chat.findings import astray_lines, route_findings, split_line
+from chat.freezes import place_in_words
 from chat.gates import gates_table
 from chat.phases import rollout_of
 from chat.phrases import is_change, is_plan, is_unsure, phrase, sign, title, was_forced, was_written
@@ -49,6 +50,8 @@ _STEPS = {
     Step.STEPPED: "step taken",
     Step.CONFIRMING: "confirmation asked for",
     Step.STEERED: "passed on",
+    Step.BARRED: "refused for now",
+    Step.LIFTING: "lifting begun",
 }
 """Steps whose own name says too little."""
 _PLANNED_AGAIN = {
@@ -66,7 +69,7 @@ def sentence(operation: Operation) -> Markup:
     """Return the card as full sentences, for notifications and screen readers."""
     headline, word, target = title(operation), sign(operation).word, operation.target
     state = "" if headline.startswith(word) else f" {word}."
-    what = esc(f"{headline} in {target.cluster} / {target.namespace}.{state}")
+    what = esc(f"{headline} in {place_in_words(target)}.{state}")
     forced = esc("FORCED.") if was_forced(operation) else Markup("")
     asked = join(" ", [esc("Asked by"), user(operation.actor.user)]) + esc(".")
     said = as_sentence(operation, operation.outcome) if rollout_of(operation) else operation.outcome
@@ -124,7 +127,7 @@ def _where(operation: Operation) -> Markup:
     label = operation.plan.label if operation.plan else ""
     forced = esc(":rotating_light: ") + bold(esc("FORCED")) if was_forced(operation) else Markup("")
     # A digest says itself what it is about.
-    place = "" if operation.command.verb is Verb.DIGEST else f"{target.cluster} / {target.namespace}"
+    place = "" if operation.command.verb is Verb.DIGEST else place_in_words(target)
     return join(" · ", [state, forced, esc(place), esc(label)])
 
 

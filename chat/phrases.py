@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chat.escape import clean
 from chat.figures import percent
+from chat.freezes import target_in_words, was_about_freezes
 from chat.phases import Sign, rollout_of, rollout_sign, rollout_title
 from mesh.domain.commands import CHANGING, Verb
 from mesh.domain.gates import GateResult, Verdict, overall
@@ -52,7 +53,8 @@ def title(operation: Operation) -> str:
         return f"Plan: {said.wish}"
     if operation.state is not State.SUCCEEDED:
         return said.doing
-    if is_change(operation) and not was_written(operation) and not was_steered(operation):
+    idle = is_change(operation) and not was_written(operation) and not was_steered(operation)
+    if idle and not was_about_freezes(operation):
         return f"Nothing to change: {said.wish}"
     return said.did
 
@@ -141,9 +143,17 @@ def _succeeded(operation: Operation) -> Sign:
     return Sign(":mag:", "Read")
 
 
+_WORDS = {
+    Step.STEERED: Sign(":white_check_mark:", "Done"),
+    Step.FROZEN: Sign(":snowflake:", "Frozen"),
+    Step.LIFTED: Sign(":white_check_mark:", "Lifted"),
+}
+"""Ends of what writes no weights."""
+
+
 def _changed(operation: Operation) -> Sign:
-    if was_steered(operation):
-        return Sign(":white_check_mark:", "Done")
+    if told := next((sign for step, sign in _WORDS.items() if operation.went(step)), None):
+        return told
     if went_astray(operation):
         return Sign(":warning:", "Written, traffic does not follow")
     if operation.went(Step.VERIFIED):
@@ -230,6 +240,14 @@ def _steering(doing: str, did: str) -> Callable[[Operation], Phrase]:
     return say
 
 
+def _freezing(doing: str, did: str) -> Callable[[Operation], Phrase]:
+    def say(operation: Operation) -> Phrase:
+        what = clean(target_in_words(operation.target))
+        return Phrase(f"{doing} {what}", f"{did} {what}", f"{operation.command.verb} {what}")
+
+    return say
+
+
 def _reading(noun: str) -> Callable[[Operation], Phrase]:
     def say(operation: Operation) -> Phrase:
         name = _service(operation) or "every service"
@@ -259,4 +277,8 @@ _PHRASES: dict[Verb, Callable[[Operation], Phrase]] = {
     Verb.HELP: _reading("help"),
     Verb.WHOAMI: _reading("rights"),
     Verb.DIGEST: lambda _operation: Phrase("Digest", "Digest", "digest"),
+    Verb.CAN: _reading("rights"),
+    Verb.FREEZES: _reading("freezes"),
+    Verb.FREEZE: _freezing("Freezing", "Froze"),
+    Verb.UNFREEZE: _freezing("Lifting the freeze of", "Lifted the freeze of"),
 }

@@ -18,6 +18,7 @@ _TOLD = {
     Step.FORCED: ":rotating_light: FORCED",
     Step.RESUMED: ":arrows_counterclockwise: Resumed",
     Step.REFUSED: ":no_entry: Refused",
+    Step.BARRED: ":snowflake: Not now",
     Step.FAILED: ":x: Failed",
     Step.VERIFIED: ":white_check_mark: Verified",
     Step.UNACCEPTED: ":warning: Written, not accepted",

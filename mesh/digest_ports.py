@@ -84,5 +84,3 @@ class Newsroom:
     board: Noticeboard
     waiting: Listing = nothing
     """What waits for approval, to be connected by whoever keeps approvals."""
-    freezes: Listing = nothing
-    """What is frozen, likewise."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from mesh.domain.audit import AuditEntry
 from mesh.domain.commands import Target
+from mesh.domain.freezes import Freeze
 from mesh.domain.gates import CustomGate, GateResult
 from mesh.domain.incidents import Incident, Scene
 from mesh.domain.measures import Burn, Measured, Subject
@@ -89,8 +90,45 @@ class Operations(Protocol):
     def rollout(self, target: Target) -> Operation | None:
         """Return the rollout of a service that has not ended; None where there is none."""
 
+    def undone(self, target: Target) -> int:
+        """Return how many changes of a service are waiting or running, of the newest 200."""
+
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Let the clock hand this operation to a worker again after `seconds`."""
+
+
+class Freezes(Protocol):
+    """The freezes that people made. Whoever cannot be told whether one holds gives nothing more traffic."""
+
+    def standing(self) -> list[Freeze]:
+        """Return every freeze that was made and neither lifted nor over, oldest first; raise Unavailable."""
+
+    def put(self, freeze: Freeze) -> None:
+        """Keep the freeze; in force once this returns. One whose id is known already, also a lifted one, is left alone.
+
+        Raises Unavailable: nobody knows then whether it holds, and it may be put again.
+        """
+
+    def lift(self, freeze_id: str) -> None:
+        """End the freeze now; does nothing for one that is over or was never made. Raises Unavailable."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """How many of something may happen: `most` at once, and as many again in a minute."""
+
+    name: str
+    most: int
+
+
+class Buckets(Protocol):
+    """Token buckets: how much was asked for lately."""
+
+    def take(self, bucket: Bucket) -> float:
+        """Take one token and return 0, or take none and return how long to wait for one, in seconds.
+
+        Raises Unavailable.
+        """
 
 
 class AuditLog(Protocol):
@@ -111,6 +149,9 @@ class Locks(Protocol):
 
     def hold(self, key: str, *, wait_s: float) -> AbstractContextManager[Lease | None]:
         """Hold the lock in a `with` block, renewed in the background; None when somebody else has it after `wait_s`."""
+
+    def held(self) -> Mapping[str, int]:
+        """Return the token of every lock that somebody holds now, by its key; raise Unavailable."""
 
 
 class Cluster(Protocol):

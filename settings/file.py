@@ -11,11 +11,12 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from mesh.domain.catalog import Catalog, Channels, Cluster, Service
+from mesh.domain.catalog import Catalog, Channels, Cluster, Flood, Service
 from mesh.domain.errors import Refused
+from mesh.domain.hours import read_hours
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy, Role
-from settings import clusters, digests, gates, incidents, rollouts
+from settings import clusters, digests, freezes, gates, incidents, rollouts
 from settings.lines import Document, Path, Problem, dotted, read_lines
 from settings.schema import ConfigFile, RoleSection, ServiceSection, section_at
 
@@ -65,6 +66,8 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
         channels=Channels(audit=config.channels.audit or "", incidents=config.channels.incidents or ""),
         policy=Policy(tuple(_role(name, section) for name, section in config.policy.roles.items())),
         strategies={name: rollouts.strategy_of(section) for name, section in config.rollouts.strategies.items()},
+        freezes=tuple(freezes.closure_of(section) for section in config.freezes),
+        flood=Flood(**config.flood.model_dump()),
         look_s=float(config.rollouts.look),
         alerting=incidents.alerting_of(config.incidents),
         digests=tuple(digests.digest_of(section) for section in config.digests),
@@ -79,8 +82,11 @@ def _service(name: str, section: ServiceSection) -> Service:
 
 
 def _role(name: str, section: RoleSection) -> Role:
-    given = {key: tuple(values) for key, values in section.model_dump().items()}
-    return Role(name, verbs=given.pop("may"), **given)
+    given: dict[str, Any] = {
+        key: tuple(found) if isinstance(found, list) else found for key, found in section.model_dump().items()
+    }
+    hours = tuple(read_hours(text) for text in given.pop("hours"))
+    return Role(name, verbs=given.pop("may"), hours=hours, **given)
 
 
 def _checked(path: str) -> ConfigFile:
@@ -155,6 +161,7 @@ def _disagreements(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     yield from clusters.contradictions(config.clusters)
     yield from _of_services(config)
     yield from _of_roles(config)
+    yield from _of_freezes(config)
     for name, strategy in config.rollouts.strategies.items():
         yield from _below(("rollouts", "strategies", name), rollouts.contradictions(strategy))
     yield from _below(("digests",), digests.contradictions(config.digests))
@@ -175,10 +182,23 @@ def _of_roles(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     for name, role in config.policy.roles.items():
         if not role.users and not role.usergroups:
             yield ("policy", "roles", name), "names nobody; give it `users` or `usergroups`, or remove it"
-        for index, cluster in enumerate(role.clusters):
-            if not set(cluster) & set("*?[") and cluster not in _clusters(config):
-                path = ("policy", "roles", name, "clusters", index)
-                yield path, _none_called("cluster", cluster, _clusters(config))
+        yield from _below(("policy", "roles", name), _unknown_clusters(config, role.clusters))
+
+
+def _of_freezes(config: ConfigFile) -> Iterator[tuple[Path, str]]:
+    seen: set[str] = set()
+    for index, section in enumerate(config.freezes):
+        found = [*freezes.contradictions(section), *_unknown_clusters(config, section.clusters)]
+        if section.name in seen:
+            found.append((("name",), f"another freeze is called `{section.name}`"))
+        seen.add(section.name)
+        yield from _below(("freezes", index), iter(found))
+
+
+def _unknown_clusters(config: ConfigFile, patterns: list[str]) -> Iterator[tuple[Path, str]]:
+    for index, cluster in enumerate(patterns):
+        if not set(cluster) & set("*?[") and cluster not in _clusters(config):
+            yield ("clusters", index), _none_called("cluster", cluster, _clusters(config))
 
 
 def _clusters(config: ConfigFile) -> tuple[str, ...]:

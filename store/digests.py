@@ -109,6 +109,11 @@ class DueDigests:
         """By digest, before when nothing new is due."""
         self._open: dict[str, _Open] = {}
 
+    def follow(self, digests: Sequence[Digest]) -> None:
+        """Hand out these from now on; whose times were changed is looked at anew."""
+        if digests != self._digests:
+            self._digests, self._next, self._open = digests, {}, {}
+
     def begin(self, now: float) -> None:
         """Enqueue what is due at `now` (Unix time); raise Unavailable. The next call makes good what that left out."""
         for digest in self._digests:

@@ -23,6 +23,8 @@ INCIDENTS = "meshbot:incidents"
 """Hash of the newest incident of each service: `cluster/namespace/service` -> incident id."""
 INCIDENTS_DUE = "meshbot:incidents:due"
 """Sorted set of the ids of all incidents that are not settled, by the Unix time at which their card is due."""
+FREEZES = "meshbot:freezes"
+"""Hash of the freezes that people made: id -> JSON; those that are over are forgotten after a while."""
 WATCH = "meshbot:watch:"
 """JSON of what looks know of one rollout."""
 POINTS = "meshbot:points:"
@@ -54,6 +56,11 @@ def dedupe(delivery: str) -> str:
 def intent(wish: str) -> str:
     """Return the key that remembers one wish under way."""
     return f"meshbot:intent:{wish}"
+
+
+def bucket(name: str) -> str:
+    """Return the key of a token bucket: hash of tokens and the time, in Unix seconds, that they are of."""
+    return f"meshbot:bucket:{name}"
 
 
 def lock(key: str) -> str:

@@ -168,6 +168,12 @@ class RedisOperations:
         older = ids[len(newer) + 1 :]
         return self._load([*newer, *self._undone(older)])
 
+    def undone(self, target: Target) -> int:
+        """Return how many changes of a service are waiting or running, of the newest 200."""
+        with translated(NOTHING_STARTED):
+            lines: list[Any] = self._redis.lrange(keys.history_of_target(target), 0, HISTORY_LENGTH - 1)
+        return len(self._undone([line.decode() for line in lines]))
+
     def rollout(self, target: Target) -> Operation | None:
         """Return the rollout of a service that has not ended; None where there is none."""
         with translated():

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from mesh.domain.audit import GENESIS, AuditEntry
 from mesh.domain.errors import Unavailable
+from mesh.domain.freezes import Freeze
 from mesh.domain.incidents import Incident
 from mesh.domain.operations import Operation
 from mesh.domain.points import Answered, Point
@@ -23,6 +24,7 @@ _CONFIG = ConfigDict(ser_json_inf_nan="strings")
 # A dataclass alone takes no such setting; as one of two it does, and is written the same.
 _operations: TypeAdapter[Operation | None] = TypeAdapter(Operation | None, config=_CONFIG)
 _incidents: TypeAdapter[Incident | None] = TypeAdapter(Incident | None, config=_CONFIG)
+_freezes: TypeAdapter[Freeze | None] = TypeAdapter(Freeze | None, config=_CONFIG)
 _watches: TypeAdapter[Watch | None] = TypeAdapter(Watch | None, config=_CONFIG)
 
 
@@ -60,6 +62,21 @@ def load_incident(incident_id: str, schema: bytes, record: bytes) -> Incident:
             hint="Finish the roll-out of the new version, then try again.",
         )
     return cast(Incident, _incidents.validate_json(record))
+
+
+def dump_freeze(freeze: Freeze) -> bytes:
+    """Return the freeze as JSON."""
+    return _freezes.dump_json(freeze)
+
+
+def load_freeze(raw: bytes) -> Freeze:
+    """Return the freeze; Unavailable for one that cannot be read: it may hold."""
+    try:
+        return cast(Freeze, _freezes.validate_json(raw))
+    except ValueError as error:
+        raise Unavailable(
+            "A freeze was written by another meshbot and cannot be read.", hint="Use one version."
+        ) from error
 
 
 def dump_watch(watch: Watch) -> bytes:

@@ -131,6 +131,30 @@ redis.call('SET', KEYS[2], ARGV[2])
 return {'written'}
 """
 
+LIFT = """
+-- KEYS: freezes. ARGV: 1 id, 2 as it was read, 3 as it is once lifted
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return {'changed'} end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return {'lifted'}
+"""
+
+TAKE = """
+-- KEYS: bucket. ARGV: 1 most tokens, 2 life in seconds
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local most = tonumber(ARGV[1])
+local stored = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+-- A clock that was put back must not take tokens away.
+local tokens = tonumber(stored[1] or most) + math.max(0, now - tonumber(stored[2] or now)) * most / 60
+if tokens > most then tokens = most end
+local taken = tokens >= 1
+if taken then tokens = tokens - 1 end
+redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.6f', now))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+if taken then return {'taken'} end
+return {'wait', tostring((1 - tokens) * 60 / most)}
+"""
+
 LOCK = """
 -- KEYS: lock, fence. ARGV: 1 ttl in milliseconds
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken'} end

@@ -38,6 +38,7 @@ from playground.serving import free_port
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.connection import patient
+from store.freezes import RedisFreezes
 from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.locks import RedisLocks
@@ -203,6 +204,7 @@ def make_stage(redis_url: str, prometheus_url: str, count: int) -> Stage:
         cluster=MemoryCluster([a_route(target) for target in targets(count)]),
         metrics=PrometheusMetrics(catalog),
         watches=RedisWatches(client),
+        freezes=RedisFreezes(client, now),
         auditlog=RedisAuditLog(client),
         cards=RecordedCards(),
         directory=FixedDirectory({}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from mesh.domain.digests import Slot
 from mesh.operations import incident_cards, looking, running
@@ -16,11 +17,15 @@ class _Process:
     """What this process was wired with."""
 
     stage: Stage | None = None
+    renew: Callable[[Stage], Stage] | None = None
 
 
-def install(stage: Stage) -> None:
-    """Give this process the stage that all its jobs share; called once by the wiring, before the first job."""
-    _Process.stage = stage
+def install(stage: Stage, *, renew: Callable[[Stage], Stage] | None = None) -> None:
+    """Give this process the stage that its jobs share; called once by the wiring, before the first job.
+
+    `renew` is asked before each job: it returns the stage of the configuration of the moment, whole, for that job.
+    """
+    _Process.stage, _Process.renew = stage, renew
 
 
 def run_operation(operation_id: str) -> str:
@@ -46,4 +51,6 @@ def post_digest(slot: str) -> str:
 def _stage() -> Stage:
     if _Process.stage is None:
         raise RuntimeError("no stage is installed; start workers with `meshbot worker`, which wires them")
+    if _Process.renew is not None:
+        _Process.stage = _Process.renew(_Process.stage)
     return _Process.stage

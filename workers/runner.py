@@ -20,7 +20,7 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import UnixSignalDeathPenalty
 from rq.utils import now as utcnow
 
-from mesh.domain.grammar import is_incident, is_operation
+from mesh.domain.terms import is_incident, is_operation
 from store.connection import patient
 from store.jobs import DIGEST, FUNCTION, INCIDENT, KEEP_S, LOOK, TIMEOUT_S, WATCH, queue_name
 from workers.supervisor import exit_on_signals
@@ -148,11 +148,16 @@ class Wear:
         self._old_at = time.monotonic() + longest_s
         self._jobs = 0
         self._hung = False
+        self._retired = ""
 
     def add(self, seconds: float, limit_s: float) -> None:
         """Count one job that took `seconds` of at most `limit_s`."""
         self._jobs += 1
         self._hung = self._hung or seconds >= limit_s
+
+    def retire(self, why: str) -> None:
+        """Let this process be replaced after the job that runs."""
+        self._retired = why
 
     @property
     def reason(self) -> str:
@@ -160,6 +165,8 @@ class Wear:
         if self._hung:
             # Interrupted anywhere, it may have left anything half done in memory.
             return "a job was interrupted by its time limit"
+        if self._retired:
+            return self._retired
         if self._jobs >= self._most_jobs:
             return f"{self._jobs} jobs were run"
         return "it is old" if time.monotonic() >= self._old_at else ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from chat.connection import web_client
 from chat.digest_drawing import week_chart
@@ -20,12 +20,13 @@ from mesh.domain.errors import Refused, Unavailable
 from mesh.operations.stage import Stage
 from settings.cron import CronAlmanac
 from settings.environment import Environment, read_environment
-from settings.file import read_catalog
+from settings.reloading import CatalogFile
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.connection import patient, quick
 from store.deeds import RedisDeeds
 from store.digests import DueDigests, RedisSlots
+from store.freezes import RedisFreezes
 from store.incidents import IncidentsDue, RedisIncidents
 from store.jobs import JobQueue
 from store.locks import RedisLocks
@@ -38,7 +39,7 @@ from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.client import KubernetesClient
 from workers.jobs import install
 from workers.metrics.adapter import PrometheusMetrics
-from workers.runner import QUEUES, work
+from workers.runner import Wear, work
 from workers.supervisor import supervise
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class Workshop:
             cluster=self.cluster,
             metrics=PrometheusMetrics(self.catalog),
             watches=RedisWatches(redis),
+            freezes=RedisFreezes(redis, time_),
             auditlog=RedisAuditLog(redis),
             cards=SlackCards(slack, audit_channel=self.catalog.channels.audit, draw=chart),
             directory=SlackDirectory(slack),
@@ -89,7 +91,35 @@ def make_workshop(environment: Environment, catalog: Catalog) -> Workshop:
     return Workshop(environment, catalog, clients, KubernetesCluster(clients, route_namespaces=namespaces))
 
 
-def prepare(workshop: Workshop) -> Callable[[], None]:
+@dataclass(frozen=True)
+class Renewal:
+    """Gives each job the stage of the configuration of the moment: one whole one, never half of two."""
+
+    environment: Environment
+    configuration: CatalogFile
+    wear: Wear
+
+    def __call__(self, stage: Stage) -> Stage:
+        """Return `stage`, or one of the catalog that took its place.
+
+        What was made of the clusters, services and channels is made anew where they changed. The old connections and
+        watches live as long as the process, so that makes room for a fresh one after this job.
+        """
+        catalog = self.configuration.current()
+        if catalog is stage.catalog:
+            return stage
+        if _made_of(catalog) == _made_of(stage.catalog):
+            return replace(stage, catalog=catalog)
+        self.wear.retire("clusters, services or channels are configured otherwise now")
+        return make_workshop(self.environment, catalog).open_stage()
+
+
+def _made_of(catalog: Catalog) -> tuple[object, ...]:
+    """Return what adapters keep of a catalog from when they were made."""
+    return (catalog.clusters, catalog.services, catalog.channels)
+
+
+def prepare(workshop: Workshop, *, renew: Callable[[Stage], Stage] | None = None) -> Callable[[], None]:
     """Return what a worker does before its first job: install its stage, learn what the clusters serve, watch them.
 
     That opens connections to each of them, so that the first job finds them open. It starts threads, so nothing may
@@ -97,7 +127,7 @@ def prepare(workshop: Workshop) -> Callable[[], None]:
     """
 
     def run() -> None:
-        install(workshop.open_stage())
+        install(workshop.open_stage(), renew=renew)
         warming = threading.Thread(target=_warm, args=(workshop,), name="discovery", daemon=True)
         warming.start()
         warming.join(WARM_S)
@@ -114,38 +144,65 @@ def _warm(workshop: Workshop) -> None:
     workshop.cluster.watch(workshop.clients)
 
 
-def run_worker(environment: Environment, catalog: Catalog, queue: str) -> None:
-    """Work on one queue, in a process that is replaced when it ends, until SIGTERM.
+def run_worker(environment: Environment, queues: Sequence[str]) -> None:
+    """Run one process for each queue, replaced when it ends, until SIGTERM; each reads the environment when it starts.
 
-    Raises Refused naming what the environment lacks.
+    Without a configuration that can be read they wait for one: a worker that does not know the clusters would end as
+    failed what was accepted already, also a rollback; in Redis it is safe meanwhile. Later the last good one stays, and
+    new processes inherit it. Raises Refused naming what the environment lacks.
     """
     environment.need("SLACK_BOT_TOKEN")
-    supervise([queue], lambda name: work(environment.redis_url, name, prepare(make_workshop(environment, catalog))))
+    configuration = CatalogFile(environment.config_path, environment.prometheus_url)
+    configuration.wait()
+    supervise(queues, lambda queue: _work(configuration, queue), tick=configuration.current)
 
 
-def run_workers() -> None:
-    """Run one process for each queue until SIGTERM; each reads the settings when it starts, or is started again."""
-    supervise(list(QUEUES), _work_by_settings)
+def _work(configuration: CatalogFile, queue: str) -> None:
+    environment, wear = read_environment(), Wear()
+    workshop = make_workshop(environment, configuration.current())
+    renew = Renewal(environment, configuration, wear)
+    work(environment.redis_url, queue, prepare(workshop, renew=renew), wear)
 
 
-def _work_by_settings(queue: str) -> None:
-    environment = read_environment()
-    catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
-    work(environment.redis_url, queue, prepare(make_workshop(environment, catalog)))
+@dataclass(frozen=True)
+class _ConfiguredLooks:
+    """Looks at the clusters of the configuration of the moment, as often as it says; at none while there is none."""
+
+    looks: Looks
+    configuration: CatalogFile
+
+    def begin(self, now: float) -> None:
+        """Enqueue the looks of this slot of time, once."""
+        standing = self.configuration.standing()
+        names = [cluster.name for cluster in standing.catalog.clusters] if standing.good else []
+        self.looks.follow(names, every_s=standing.catalog.look_s)
+        self.looks.begin(now)
+
+
+@dataclass(frozen=True)
+class _ConfiguredDigests:
+    """Digests of the configuration of the moment."""
+
+    digests: DueDigests
+    configuration: CatalogFile
+
+    def begin(self, now: float) -> None:
+        """Enqueue what is due, once."""
+        self.digests.follow(self.configuration.current().digests)
+        self.digests.begin(now)
 
 
 def run_clock(environment: Environment) -> None:
     """Run the clock until SIGTERM; the configuration says which clusters are looked at, and how often.
 
-    Raises Refused when that cannot be read.
+    Without one nothing is looked at, and what is due is handed out all the same.
     """
-    catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
-    redis, clusters = quick(environment.redis_url), [cluster.name for cluster in catalog.clusters]
+    configuration = CatalogFile(environment.config_path, environment.prometheus_url)
+    redis = quick(environment.redis_url)
     jobs = JobQueue(redis)
-    looks = Looks(redis, clusters, every_s=catalog.look_s, enqueue=jobs.look)
+    looks = Looks(redis, [], every_s=configuration.current().look_s, enqueue=jobs.look)
     pending = Pending(redis, enqueue=jobs.enqueue)
-    others = (
-        IncidentsDue(redis, enqueue=jobs.incident),
-        DueDigests(redis, catalog.digests, CronAlmanac(), slots=RedisSlots(redis), enqueue=jobs.digest),
-    )
-    run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), SystemTime(), looks=looks, others=others))
+    digests = DueDigests(redis, (), CronAlmanac(), slots=RedisSlots(redis), enqueue=jobs.digest)
+    others = (IncidentsDue(redis, enqueue=jobs.incident), _ConfiguredDigests(digests, configuration))
+    looking = _ConfiguredLooks(looks, configuration)
+    run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), SystemTime(), looks=looking, others=others))

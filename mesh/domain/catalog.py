@@ -10,6 +10,7 @@ from typing import Literal
 from mesh.domain.commands import Command, Target
 from mesh.domain.digests import Digest
 from mesh.domain.errors import NotFound
+from mesh.domain.freezes import Closure
 from mesh.domain.gates import Limits
 from mesh.domain.incidents import EXPIRES_S
 from mesh.domain.matching import closest
@@ -112,6 +113,18 @@ class Alerting:
 
 
 @dataclass(frozen=True)
+class Flood:
+    """How many changes may be asked for."""
+
+    user_per_minute: int = 60
+    """By one person, and as many at once."""
+    channel_per_minute: int = 300
+    """From one channel."""
+    open_per_service: int = 50
+    """How many changes of one service may be waiting or running."""
+
+
+@dataclass(frozen=True)
 class Catalog:
     """The whole configuration."""
 
@@ -121,6 +134,9 @@ class Catalog:
     policy: Policy = field(default_factory=Policy)
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
     """How rollouts go, by name; `default` stands in for the built-in one."""
+    freezes: tuple[Closure, ...] = ()
+    """Freezes of the calendar."""
+    flood: Flood = field(default_factory=Flood)
     look_s: float = 5.0
     """How often every active rollout is judged, in seconds."""
     alerting: Alerting = field(default_factory=Alerting)
@@ -129,12 +145,16 @@ class Catalog:
     def target(self, command: Command) -> Target:
         """Complete the command's target from the configuration.
 
-        Raises NotFound for a cluster that is not configured.
+        What a freeze leaves out is `*`: it then means every cluster, namespace or service. Raises NotFound for a
+        cluster that is not configured.
         """
+        if command.freezes and not command.service:
+            cluster = self.cluster(command.cluster).name if command.cluster else "*"
+            return Target(cluster, command.namespace or "*", "*")
         entry = self.service(Target(command.cluster, command.namespace, command.service))
-        cluster = self.cluster(command.cluster or entry.cluster)
-        namespace = command.namespace or entry.namespace or cluster.namespace
-        return Target(cluster.name, namespace, command.service)
+        known = self.cluster(command.cluster or entry.cluster)
+        namespace = command.namespace or entry.namespace or known.namespace
+        return Target(known.name, namespace, command.service)
 
     def cluster(self, name: str) -> Cluster:
         """Return the cluster of that name, the first one for an empty name; raise NotFound with the names there are."""

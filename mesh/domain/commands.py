@@ -31,15 +31,24 @@ class Verb(StrEnum):
     INCIDENTS = "incidents"
     WHOAMI = "whoami"
     DIGEST = "digest"
+    CAN = "can"
+    FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
+    FREEZES = "freezes"
 
 
 STEERING = frozenset({Verb.PAUSE, Verb.RESUME, Verb.SKIP, Verb.CONFIRM, Verb.ABORT})
 """Verbs about the rollout of a service that is under way."""
 
-CHANGING = STEERING | {Verb.PROMOTE, Verb.SET, Verb.ROLLBACK, Verb.UNDO, Verb.ADOPT, Verb.REAPPLY, Verb.CANARY}
+FREEZING = frozenset({Verb.FREEZE, Verb.UNFREEZE})
+"""Verbs about what may not be changed for a while; they write no weights."""
+
+CHANGING = (
+    STEERING | FREEZING | {Verb.PROMOTE, Verb.SET, Verb.ROLLBACK, Verb.UNDO, Verb.ADOPT, Verb.REAPPLY, Verb.CANARY}
+)
 """Verbs that write to routes, or let it be written; policy must allow them by name."""
 
-ANSWERED_BY_BOT = frozenset({Verb.HELP, Verb.HISTORY, Verb.INCIDENTS, Verb.WHOAMI})
+ANSWERED_BY_BOT = frozenset({Verb.HELP, Verb.HISTORY, Verb.INCIDENTS, Verb.WHOAMI, Verb.CAN, Verb.FREEZES})
 """Verbs that need neither cluster nor metrics: answered in the acknowledgement, no operation is made."""
 
 
@@ -84,9 +93,14 @@ class Command:
     A rollout is `op-…/1`: its id, and the index of the step that the card showed.
     """
     operation: str = ""
-    """For `undo`: the operation to undo; empty means the last change."""
+    """For `undo`: the operation to undo; empty means the last change. For `unfreeze`: the freeze to lift, by its id."""
     topic: str = ""
-    """For `help`: the verb asked about. For `digest`: `now` or `list`."""
+    """For `help`: the verb asked about. For `can`: the whole command asked about. For `digest`: `now` or `list`.
+
+    `all` for a freeze of everything.
+    """
+    lasts_s: int = 0
+    """For `freeze`: for how long, in seconds; 0 means until it is lifted."""
     namespace: str = ""
     cluster: str = ""
     reason: str = ""
@@ -109,6 +123,11 @@ class Command:
     def steers(self) -> bool:
         """True for what is said to a rollout that is under way; such an operation itself writes no weights."""
         return self.verb in STEERING
+
+    @property
+    def freezes(self) -> bool:
+        """True for what is said about freezes: it writes no weights, and touches no route."""
+        return self.verb in FREEZING
 
     @property
     def changes_traffic(self) -> bool:

@@ -22,6 +22,14 @@ class Denied(Refused):
     """Policy does not let this person do this."""
 
 
+class Barred(Refused):
+    """Not now: a freeze, or the hours of a role. It is possible again once that is over."""
+
+
+class Flooded(Refused):
+    """Too much was asked for at once."""
+
+
 class NotFound(Refused):
     """A service, arm or operation of that name is not known."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from mesh.domain.commands import CHANGING, STEERING, Command, Verb
+from mesh.domain.commands import CHANGING, FREEZING, STEERING, Command, Verb
 from mesh.domain.errors import Refused
+from mesh.domain.grammar_freezes import check_freeze, read_freeze, read_unfreeze, write_freeze
 from mesh.domain.grammar_rollouts import read_canary, write_canary
 from mesh.domain.matching import closest
 from mesh.domain.spelling import words_of
-from mesh.domain.terms import expect, read_name, read_share, read_version, read_weight
+from mesh.domain.terms import expect, is_operation, read_name, read_share, read_version, read_weight
 from mesh.domain.verbs import MEANT, usage
 
 OPTIONS: dict[str, str] = {
@@ -32,13 +32,10 @@ FLAGS = frozenset({"force", "dry_run"})
 MEANT_FOR: dict[str, frozenset[Verb]] = {
     "strategy": frozenset({Verb.CANARY}),
     "version": frozenset({Verb.CANARY, Verb.PROMOTE}),
-    "dry_run": CHANGING - STEERING,
-    "force": CHANGING - STEERING - {Verb.CANARY},
+    "dry_run": CHANGING - STEERING - FREEZING,
+    "force": CHANGING - STEERING - FREEZING - {Verb.CANARY},
 }
 """Options that some verbs have no use for; the others are for all."""
-
-_OPERATION = re.compile(r"op-[a-z0-9]{4,20}")
-_INCIDENT = re.compile(r"in-[a-z0-9]{4,20}")
 
 
 def parse(text: str) -> Command:
@@ -51,6 +48,22 @@ def parse(text: str) -> Command:
     if not words or words[0] in ("?", "hello", "hi"):
         return Command(verb=Verb.HELP)
     verb, rest = _verb(words[0], typed), words[1:]
+    if verb is Verb.CAN:
+        expect(Verb.CAN, rest, 1, len(rest))
+        return Command(verb=verb, topic=format_command(_command(_asked(rest[0], typed), rest[1:], options, typed)))
+    return _command(verb, rest, options, typed)
+
+
+def _asked(word: str, typed: Sequence[str]) -> Verb:
+    verb = _verb(word, typed)
+    if verb is Verb.CAN:
+        raise Refused(
+            "can asks about another command.", hint=f"{usage(Verb.CAN)}, for example /mesh can promote api 50."
+        )
+    return verb
+
+
+def _command(verb: Verb, rest: list[str], options: dict[str, str | bool], typed: Sequence[str]) -> Command:
     if verb is Verb.PLAN:
         verb, rest, options = _planned(rest, options, typed)
     for option in options:
@@ -66,6 +79,8 @@ def format_command(command: Command) -> str:
     words: list[str] = [command.verb, command.topic, command.service]
     if command.verb is Verb.CANARY:
         words += write_canary(command)
+    elif command.freezes:
+        words = [command.verb, *write_freeze(command)]
     elif command.verb is Verb.UNDO and command.operation:
         words = [command.verb, command.operation]
     else:
@@ -79,16 +94,6 @@ def format_command(command: Command) -> str:
             words.append(f"--{option}{between}{shlex.quote(value)}")
     words += ["--force"] * command.force + ["--dry-run"] * command.dry_run
     return " ".join(filter(None, words))
-
-
-def is_incident(word: str) -> bool:
-    """Tell an incident id (`in-k3v9x2m4ta`)."""
-    return bool(_INCIDENT.fullmatch(word))
-
-
-def is_operation(word: str) -> bool:
-    """Tell an operation id (`op-k3v9x2m4ta`) from a service name."""
-    return bool(_OPERATION.fullmatch(word))
 
 
 # --- options -----------------------------------------------------------------------------------------------------
@@ -178,7 +183,8 @@ def _planned(
         )
     verb = _verb(rest[0], typed)
     if verb not in MEANT_FOR["dry_run"]:
-        why = "speaks to a rollout that is under way" if verb in STEERING else "changes nothing"
+        freezing = "moves no traffic" if verb in FREEZING else "changes nothing"
+        why = "speaks to a rollout that is under way" if verb in STEERING else freezing
         raise Refused(f"{verb} {why}, so there is nothing to plan.", hint=f"Write /mesh {verb} …")
     return verb, rest[1:], {**options, "dry_run": True}
 
@@ -188,9 +194,12 @@ def _read_help(rest: list[str]) -> Command:
     return Command(verb=Verb.HELP, topic=str(_verb(rest[0], ["help", *rest])) if rest else "")
 
 
-def _read_whoami(rest: list[str]) -> Command:
-    expect(Verb.WHOAMI, rest, 0, 0)
-    return Command(verb=Verb.WHOAMI)
+def _alone(verb: Verb) -> Callable[[list[str]], Command]:
+    def read(rest: list[str]) -> Command:
+        expect(verb, rest, 0, 0)
+        return Command(verb=verb)
+
+    return read
 
 
 def _read_digest(rest: list[str]) -> Command:
@@ -246,7 +255,10 @@ def _read_undo(rest: list[str]) -> Command:
 
 _READERS: dict[Verb, Callable[[list[str]], Command]] = {
     Verb.HELP: _read_help,
-    Verb.WHOAMI: _read_whoami,
+    Verb.WHOAMI: _alone(Verb.WHOAMI),
+    Verb.FREEZES: _alone(Verb.FREEZES),
+    Verb.FREEZE: read_freeze,
+    Verb.UNFREEZE: read_unfreeze,
     Verb.STATUS: _read_status,
     Verb.DIGEST: _read_digest,
     Verb.INCIDENTS: _read_incidents,
@@ -276,6 +288,8 @@ def _check_meant(option: str, verb: Verb) -> None:
 
 
 def _why_not(option: str, verb: Verb) -> str:
+    if verb in FREEZING and option in ("force", "dry_run"):
+        return "it moves no traffic"
     if option == "force":
         canary = "a rollout is judged all the time, and nothing makes it go on against its gates"
         return canary if verb is Verb.CANARY else "no gate is asked"
@@ -293,4 +307,4 @@ def _checked(command: Command) -> Command:
         raise Refused("--route needs a service.", hint="Name the service whose route it is.")
     if command.route and command.steers:
         raise Refused(f"{command.verb} takes no --route: a service has one rollout.", hint="Leave it out.")
-    return command
+    return check_freeze(command) if command.freezes else command

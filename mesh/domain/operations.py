@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from mesh.domain.commands import Command, Target
+from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.digests import Edition
 from mesh.domain.gates import GateResult
 from mesh.domain.plans import Plan
@@ -81,6 +81,13 @@ class Step(StrEnum):
     STOPPED = "stopped"
     STEERED = "steered"
     """A person's word reached the rollout that it was said to."""
+    BARRED = "barred"
+    """Refused for now: a freeze, or the hours of a role."""
+    FROZEN = "frozen"
+    """A freeze holds from now on."""
+    LIFTING = "lifting"
+    """Written before freezes are lifted; the text has their ids."""
+    LIFTED = "lifted"
     MEASURED = "measured"
     """After the end: the split that the metrics show was compared with the one that was written."""
 
@@ -229,11 +236,11 @@ class Operation:
 
     @property
     def urgent(self) -> bool:
-        """True for what must overtake everything else: traffic going back to stable, and undo, until that is done.
+        """True for what must overtake everything else until it is done: going back to stable, undo, and a freeze.
 
         Telling people again may take as long as Slack does, and another service's traffic must not wait for it.
         """
-        return self.command.goes_back and not self.done
+        return (self.command.goes_back or self.command.verb is Verb.FREEZE) and not self.done
 
     def went(self, step: Step) -> bool:
         """Tell whether this step is in the story."""

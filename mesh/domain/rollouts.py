@@ -68,10 +68,10 @@ class Happening(StrEnum):
     """A gate blames the canary."""
     BLIND = "blind"
     """Gates have not been able to decide for longer than the rollout is patient."""
+    BARRED = "barred"
+    """A freeze, an open incident, or the hours of the role by which it runs do not let the next step be now."""
     INCIDENT = "incident"
     """The service as a whole is in trouble, and it is not the canary's doing."""
-    BARRED = "barred"
-    """The service as a whole is in trouble, and that kept the weights of the step from being written."""
     CLEARED = "cleared"
     """What it was held for is over, and every gate passes."""
     DRIFTED = "drifted"
@@ -147,6 +147,11 @@ class Rollout:
         return later[0] if later else None
 
     @property
+    def written(self) -> bool:
+        """True when the weights of the current step were written: steps rise, so no two have the same share."""
+        return bool(self.moves) and self.moves[-1].share == self.current.share
+
+    @property
     def active(self) -> bool:
         """True until it has ended."""
         return self.phase in ACTIVE
@@ -205,7 +210,7 @@ def enter(rollout: Rollout, happening: Happening, *, now: float, why: str = "", 
 
 def _moved_at(rollout: Rollout, happening: Happening, now: float) -> float:
     """Return since when the weights stand; what was cleared has to prove itself for a whole bake again."""
-    anew = happening is Happening.CLEARED and rollout.cause is not Happening.BARRED
+    anew = happening is Happening.CLEARED and not (rollout.cause is Happening.BARRED and not rollout.written)
     return now if happening in _WRITTEN or anew else rollout.moved_at
 
 
@@ -251,8 +256,8 @@ def _otherwise(rollout: Rollout) -> Phase:
 
 
 def _cleared(rollout: Rollout) -> Phase | None:
-    """Bake anew what is written; a step that was kept from being written is tried again."""
-    if rollout.cause is Happening.BARRED:
+    """Bake anew, or write the step that could not be written: baking it unwritten would leave it out."""
+    if rollout.cause is Happening.BARRED and not rollout.written:
         return Phase.MOVING
     return Phase.BAKING if rollout.cause in _PASSING else None
 
@@ -310,6 +315,7 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
         Happening.SKIP: _onward,
         Happening.WORSE: _on_failure,
         Happening.BLIND: Phase.HELD,
+        Happening.BARRED: Phase.HELD,
         Happening.INCIDENT: Phase.HELD,
         Happening.DRIFTED: Phase.HELD,
         Happening.PAUSE: Phase.PAUSED,

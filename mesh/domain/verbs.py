@@ -30,6 +30,12 @@ VERBS: dict[Verb, VerbHelp] = {
         ("digest", "digest now -n mesh-demo", "digest list"),
     ),
     Verb.WHOAMI: VerbHelp("whoami", "Your id, groups and rights", ("whoami",)),
+    Verb.CAN: VerbHelp(
+        "can <command>",
+        "Say whether you may do that, by which role and within which limits; nothing is done",
+        ("can promote api 50", "can freeze all --reason incident"),
+    ),
+    Verb.FREEZES: VerbHelp("freezes", "What is frozen now, and what will be next", ("freezes",)),
     Verb.HELP: VerbHelp("help [verb]", "This text, or one verb in detail", ("help", "help promote")),
     Verb.PROMOTE: VerbHelp(
         "promote <service> [<version>] <weight>[%]",
@@ -70,6 +76,17 @@ VERBS: dict[Verb, VerbHelp] = {
         "End a rollout: all traffic back to stable, at once",
         ("abort api", 'abort api --reason "customers complain"'),
     ),
+    Verb.FREEZE: VerbHelp(
+        "freeze <service>|all [for 2h] --reason why",
+        "Let nobody give a canary more traffic, also not with --force; going back stays possible. "
+        "-n or -c alone freeze a namespace or a cluster",
+        ('freeze api for 2h --reason "incident 4412"', "freeze all --reason holidays", "freeze -n shop --reason audit"),
+    ),
+    Verb.UNFREEZE: VerbHelp(
+        "unfreeze <service>|all|<id>",
+        "Lift the freezes that were made with exactly these words, or the one of that id",
+        ("unfreeze api", "unfreeze op-k3v9x2m4ta", "unfreeze -n shop"),
+    ),
 }
 """Every verb, in the order `help` shows them."""
 
@@ -79,6 +96,9 @@ MEANT: dict[str, Verb] = {
     "stop": Verb.ABORT,
     "cancel": Verb.ABORT,
     "rollout": Verb.CANARY,
+    "lock": Verb.FREEZE,
+    "unlock": Verb.UNFREEZE,
+    "thaw": Verb.UNFREEZE,
 }
 """Words of other tools, for "did you mean": no word is near enough to them, or the wrong one (`unpause`, pause)."""
 

@@ -23,25 +23,37 @@ class Grant:
     groups: frozenset[str] = frozenset()
 
 
-def authorise(catalog: Catalog, directory: Directory, command: Command, actor: Actor, target: Target) -> Grant:
+def authorise(  # noqa: PLR0913 (a right is about all of them)
+    catalog: Catalog, directory: Directory, command: Command, actor: Actor, target: Target, *, channel: str = ""
+) -> Grant:
     """Decide by policy, and let only full members of the workspace change anything.
 
     Slack is asked about usergroups only when the person's own id does not settle it. When Slack cannot say who
-    somebody is, the answer is no, with the reason.
+    somebody is, the answer is no, with the reason; whoever is allowed by their own id keeps the limits of that role.
     """
     if not command.changes_traffic:
         return Grant(decide(catalog.policy, actor, frozenset(), Verb.STATUS, target))
-    grant = Grant(decide(catalog.policy, actor, frozenset(), command.verb, target))
+    grant = Grant(decide(catalog.policy, actor, frozenset(), command.verb, target, channel=channel))
     named = named_groups(catalog.policy)
     try:
-        if not grant.decision.allowed and named:
-            groups = directory.groups(actor, named)
-            grant = Grant(decide(catalog.policy, actor, groups, command.verb, target), groups)
+        if (not grant.decision.allowed or grant.decision.limited) and named:
+            grant = _with_groups(catalog, directory, grant, (command.verb, actor, target, channel))
         if grant.decision.allowed and not directory.active(actor):
             return Grant(Decision(False, "default", "this account is not a full member of the workspace"))
     except Unavailable as error:
         return Grant(Decision(False, "default", f"Slack could not say who you are: {error.message.removesuffix('.')}"))
     return grant
+
+
+def _with_groups(catalog: Catalog, directory: Directory, grant: Grant, asked: tuple[Verb, Actor, Target, str]) -> Grant:
+    verb, actor, target, channel = asked
+    try:
+        groups = directory.groups(actor, named_groups(catalog.policy))
+    except Unavailable:
+        if grant.decision.allowed:
+            return grant
+        raise
+    return Grant(decide(catalog.policy, actor, groups, verb, target, channel=channel), groups)
 
 
 def authorise_again(operation: Operation, catalog: Catalog, directory: Directory, *, now: float) -> Decision:
@@ -50,7 +62,9 @@ def authorise_again(operation: Operation, catalog: Catalog, directory: Directory
     That is asked again once it is older than a minute, and only then: asking each time would use up Slack's rate
     limits, and a hiccup of Slack's would turn allowed rollbacks away.
     """
+    channel = operation.origin.channel
     if now - operation.created_at > TRUSTED_S:
-        return authorise(catalog, directory, operation.command, operation.actor, operation.target).decision
+        asked = (operation.command, operation.actor, operation.target)
+        return authorise(catalog, directory, *asked, channel=channel).decision
     groups = frozenset(operation.groups)
-    return decide(catalog.policy, operation.actor, groups, operation.command.verb, operation.target)
+    return decide(catalog.policy, operation.actor, groups, operation.command.verb, operation.target, channel=channel)

@@ -15,13 +15,14 @@ from mesh.domain.commands import Target
 from mesh.domain.digests import Digest, Edition, Item, Kind, Part, grouped, narrowed, part
 from mesh.domain.errors import MeshbotError, Refused
 from mesh.domain.gates import Limits, span
-from mesh.domain.grammar import is_operation
 from mesh.domain.measures import Measured, Subject
 from mesh.domain.operations import Operation
 from mesh.domain.resting import unrest
 from mesh.domain.routes import STAMP_OPERATION, Route
+from mesh.domain.terms import is_operation
 from mesh.domain.weeks import begin_of_week, week_of
 from mesh.operations.choosing import roles
+from mesh.operations.freezing import ends, holding
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_rollout, where
 from mesh.ports import Surveyed
@@ -113,11 +114,19 @@ class _Gathering:
         return [
             part(Kind.ROLLOUTS, map(_under_way, self._rollouts)),
             part(Kind.WAITING, self._room.waiting(self._digest.scope)),
-            part(Kind.FREEZES, self._room.freezes(self._digest.scope)),
+            part(Kind.FREEZES, self._frozen()),
             part(Kind.DRIFT, self._drifts()),
             part(Kind.OFF_REST, self._unrest()),
             grouped(Kind.BLIND, self._blind()),
         ]
+
+    def _frozen(self) -> list[Item]:
+        """Return the freezes that hold now for anything that the digest may speak of."""
+        scope = self._digest.scope
+        mine = [
+            one for one in holding(self._stage) if one.scope.meets(scope.clusters, scope.namespaces, scope.services)
+        ]
+        return [Item(str(one.scope), f"{ends(one)}: {one.reason}", one.since, one.by, one.id) for one in mine]
 
     def _covers(self, target: Target) -> bool:
         return self._digest.scope.covers(target)

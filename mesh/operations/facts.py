@@ -8,7 +8,7 @@ from typing import Any
 from mesh.domain.commands import Command, Target
 from mesh.domain.gates import GateResult
 from mesh.domain.grammar import format_command
-from mesh.domain.operations import Event, Operation, Origin, Step
+from mesh.domain.operations import Event, Operation, Origin
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
 from mesh.domain.rollouts import Rollout
@@ -29,8 +29,8 @@ def of_event(operation: Operation, event: Event, **more: Any) -> dict[str, Any]:
 
 
 def of_denial(actor: Actor, origin: Origin, command: Command, target: Target, event: Event) -> dict[str, Any]:
-    """Return the facts of a request that policy turned away."""
-    facts = {"at": event.at, "step": str(Step.DENIED), "operation": "", "text": event.text}
+    """Return the facts of a request that was turned away before there was an operation."""
+    facts = {"at": event.at, "step": str(event.step), "operation": "", "text": event.text}
     return {**facts, **_who(actor, origin), **_what(command, target)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,17 +11,20 @@ from mesh.digest_ports import Almanac
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.digests import Digest
-from mesh.domain.errors import Denied, NotFound, Unavailable
+from mesh.domain.errors import Barred, Denied, Flooded, NotFound, Unavailable
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Event, Operation, Origin, State, Step
-from mesh.domain.policy import Actor, Role, is_member, named_groups
+from mesh.domain.policy import Actor
 from mesh.operations import facts
 from mesh.operations.authorising import authorise
+from mesh.operations.freezing import refuse_frozen, scope_of
 from mesh.operations.naming import new_id
-from mesh.ports import Directory, Incidents, Operations, Receipt, Time
+from mesh.ports import Bucket, Buckets, Directory, Freezes, Incidents, Operations, Receipt, Time
 
 PATIENCE_S = 120.0
 """A change still queued after this long expires: nobody wants their promotion to happen out of the blue later."""
+WAYS_BACK = 10
+"""How many times as often a person may roll back, abort or freeze: only a script comes near."""
 
 
 @dataclass(frozen=True)
@@ -32,32 +36,27 @@ class Desk:
     directory: Directory
     time: Time
     incidents: Incidents
+    freezes: Freezes
+    buckets: Buckets
     almanac: Almanac | None = None
     """Says when digests come next; None where nobody asks."""
-
-
-@dataclass(frozen=True)
-class Whoami:
-    """What meshbot knows of one person."""
-
-    actor: Actor
-    groups: frozenset[str]
-    """The usergroups that the policy names and the person is in."""
-    roles: tuple[Role, ...]
 
 
 def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedupe: str) -> Receipt:
     """Authorise the command and write one durable operation for it; a repeated delivery gives the first one back.
 
-    `dedupe` names the delivery (Slack's trigger id, event id or action). Raises Denied, NotFound, and Unavailable when
-    the store did not answer; the message says whether anything may have been started.
+    `dedupe` names the delivery (Slack's trigger id, event id or action). Raises Denied, Barred (frozen), Flooded,
+    NotFound, and Unavailable when the store did not answer; the message says whether anything may have been started.
     """
     if command.answered_by_bot:
         raise ValueError(f"{command.verb} makes no operation")
     with nothing_started():
-        command = _completed(desk, command, origin)
-    target = desk.catalog.target(command)
+        command, target = completed(desk, command, origin)
+        _not_flooded(desk, command, actor)
     groups = _authorised(desk, command, actor, origin, target)
+    with nothing_started():
+        _may_rise(desk, command, actor, origin, target)
+        _not_crowded(desk, command, origin, target)
     operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(groups)))
     intent = f"{actor.user} {target} {format_command(command)}"
     return desk.operations.receive(
@@ -86,11 +85,12 @@ def digests(desk: Desk) -> list[tuple[Digest, int | None]]:
     return [(one, desk.almanac.upcoming(one, after=desk.time.now())) for one in desk.catalog.digests]
 
 
-def whoami(desk: Desk, actor: Actor) -> Whoami:
-    """Return the person's groups and roles; raise Unavailable when Slack does not say who is in which group."""
-    groups = desk.directory.groups(actor, named_groups(desk.catalog.policy))
-    mine = tuple(role for role in desk.catalog.policy.roles if is_member(role, actor, groups))
-    return Whoami(actor, groups, mine)
+def completed(desk: Desk, command: Command, origin: Origin) -> tuple[Command, Target]:
+    """Return the command with what it left out, and what it is about; raise NotFound, Unavailable."""
+    if command.verb is Verb.UNFREEZE and command.operation:
+        return command, scope_of(desk, command.operation)
+    command = _completed(desk, command, origin)
+    return command, desk.catalog.target(command)
 
 
 def _completed(desk: Desk, command: Command, origin: Origin) -> Command:
@@ -139,7 +139,7 @@ def _last_change(desk: Desk, command: Command, origin: Origin) -> Operation | No
 
 def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> frozenset[str]:
     """Return the usergroups that counted; raise Denied, with an audit entry."""
-    grant = authorise(desk.catalog, desk.directory, command, actor, target)
+    grant = authorise(desk.catalog, desk.directory, command, actor, target, channel=origin.channel)
     verdict = grant.decision
     if verdict.allowed:
         return grant.groups
@@ -149,6 +149,69 @@ def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, targ
         f"You may not {command.verb} {target.service}: {verdict.why}.",
         hint="An administrator grants rights in the policy; /mesh whoami shows yours.",
     )
+
+
+def _may_rise(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> None:
+    """Raise Barred, with an audit entry, for what surely raises a canary under a freeze; the worker asks again."""
+    if not command.changes_traffic or not _surely_raises(desk, command, target):
+        return
+    try:
+        refuse_frozen(desk, target)
+    except Barred as error:
+        event = Event(Step.BARRED, desk.time.now(), error.message.removesuffix("."))
+        desk.operations.audit(facts.of_denial(actor, origin, command, target, event))
+        raise
+
+
+def _surely_raises(desk: Desk, command: Command, target: Target) -> bool:
+    """Tell whether it gives a canary more, by the record alone: what may be a way back is left to the worker."""
+    if command.verb is Verb.CANARY:
+        return True
+    if command.verb is not Verb.PROMOTE or not command.share:
+        return False
+    last = next((one for one in desk.operations.recent(target=target) if one.plan and one.plan.moves), None)
+    return last is None or last.plan is None or last.plan.canary_share < command.share
+
+
+def _not_flooded(desk: Desk, command: Command, actor: Actor) -> None:
+    """Raise Flooded where one person asks for too much: before their rights are asked, which costs others something."""
+    if not command.changes_traffic:
+        return
+    most = desk.catalog.flood.user_per_minute
+    name, most = ("user", most) if _counts(command) else ("back", WAYS_BACK * most)
+    _take(
+        desk,
+        Bucket(f"{name}:{actor.user}", most),
+        f"You asked for more than {most} changes of this kind within a minute",
+    )
+
+
+def _not_crowded(desk: Desk, command: Command, origin: Origin, target: Target) -> None:
+    """Raise Flooded where too much is asked for in one channel, or waits for one service."""
+    if not _counts(command):
+        return
+    flood = desk.catalog.flood
+    if (waiting := desk.operations.undone(target)) >= flood.open_per_service:
+        raise Flooded(
+            f"{waiting} changes of {target.service} are waiting or running already, so nothing more was started.",
+            hint=f"Wait until some are done: /mesh history {target.service}. Rolling back is always possible.",
+        )
+    # Last of all before the write: a bot's buckets know what time it is.
+    if origin.channel:
+        said = f"More than {flood.channel_per_minute} changes were asked for here within a minute"
+        _take(desk, Bucket(f"channel:{origin.channel}", flood.channel_per_minute), said)
+
+
+def _counts(command: Command) -> bool:
+    """Tell what is counted among the others: changes, but not what sends everything back, and not a freeze."""
+    return command.changes_traffic and command.verb not in (Verb.ROLLBACK, Verb.ABORT, Verb.FREEZE)
+
+
+def _take(desk: Desk, bucket: Bucket, said: str) -> None:
+    wait_s = desk.buckets.take(bucket)
+    if wait_s:
+        hint = f"Try again in {max(1, math.ceil(wait_s))} s. Rolling back, aborting and freezing are counted apart."
+        raise Flooded(f"{said}, so nothing more was started.", hint=hint)
 
 
 def _new(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Operation:

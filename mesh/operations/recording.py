@@ -20,7 +20,7 @@ TELL_AGAIN_MOST_S = 600.0
 KEEP_TRIES = 5
 """How often what was shown is written beside what others write of the same operation."""
 
-_WITH_PLAN = frozenset({Step.PATCHING, Step.FORCED, Step.REFUSED})
+_WITH_PLAN = frozenset({Step.PATCHING, Step.FORCED, Step.REFUSED, Step.BARRED})
 
 log = logging.getLogger(__name__)
 

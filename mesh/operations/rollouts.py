@@ -15,8 +15,10 @@ from mesh.domain.commands import Command, Verb
 from mesh.domain.due import due
 from mesh.domain.errors import MeshbotError, NotFound, Refused
 from mesh.domain.gates import Verdict, span
+from mesh.domain.limits import rise_of_steps
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
+from mesh.domain.policy import Decision
 from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase, Rollout, after, enter
 from mesh.domain.routes import Arm, Route
 from mesh.domain.shares import promoted
@@ -25,6 +27,7 @@ from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift, promotion, start_move
 from mesh.operations.naming import new_id
 from mesh.operations.planning import make_plan
+from mesh.operations.raising import barred, check_rise
 from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.stage import Stage
 from mesh.operations.telling import in_words, step_in_words, the_plan, the_rollout, where
@@ -34,14 +37,18 @@ from mesh.ports import Cluster, Lease, Operations, Watch
 log = logging.getLogger(__name__)
 
 
-def begin(stage: Stage, record: Record) -> None:
+def begin(stage: Stage, record: Record, decision: Decision) -> None:
     """Begin a rollout: settle its steps and arms, and let the first step be taken.
 
-    Raises Refused where another one runs, where the request is unclear, or where no step is above what the canary has.
+    Raises Refused where another one runs, where the request is unclear, where no step is above what the canary has, or
+    where one of them is beyond what `decision` lets it be: nobody is left standing in the middle of the way for that.
     """
     operation = record.operation
     refuse_beside(stage, operation)
     strategy, plan, route = first_step(operation, stage.catalog, stage.cluster, stage.operations)
+    has = next(arm.share_before for arm in plan.arms if arm.name == plan.canary)
+    shares = [one.share for one in strategy.steps if one.share > has]
+    check_rise(stage, operation, decision, rise_of_steps(plan.canary, has, shares))
     rollout = Rollout(strategy, entered_at=stage.time.now(), move=new_id(), arms=route.arms)
     text = step_in_words(rollout, plan.canary)
     record.tell(State.RUNNING, Step.STEPPING, text, rollout=rollout, plan=plan, deadline=0.0)
@@ -108,6 +115,11 @@ def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool 
     if suspect and after(rollout, Happening.DRIFTED) and (why := drift(stage, record.operation)):
         return step(stage, record, Happening.DRIFTED, why)
     found = _due(record.operation, watch, now=stage.time.now())
+    if found and (why := barred(stage, record.operation, found[0])):
+        # Held already, it stays so, and nobody is told again.
+        return rollout.phase is not Phase.HELD and step(stage, record, Happening.BARRED, why)
+    if found and found[0] is Happening.CLEARED and rollout.cause is Happening.BARRED:
+        found = (Happening.CLEARED, "nothing bars it any more, and the gates pass")
     if found and after(rollout, found[0]) is Phase.COMPLETED and (why := drift(stage, record.operation)):
         # Nobody is told that the canary has everything on the word of a look: a route that is gone looks like none.
         return step(stage, record, Happening.DRIFTED, why)
@@ -245,7 +257,7 @@ def _follow(stage: Stage, record: Record) -> bool:
     back = rollout.phase is Phase.TURNING_BACK
     if child.state is not State.SUCCEEDED:
         written = child.plan if may_be_written(child) else None
-        barred = rollout.moves and _is_barred(child, the_plan(record.operation))
+        barred = child.story[-1].step is Step.BARRED or _is_barred(child, the_plan(record.operation))
         unmoved = Happening.BARRED if barred else Happening.UNMOVED
         happening = Happening.UNTURNED if back else Happening.UNSURE if written else unmoved
         told: dict[str, Any] = {"gates": child.gates, "hint": child.hint, "choices": child.choices}
@@ -294,7 +306,7 @@ def _end(record: Record, rollout: Rollout, happening: Happening, changes: dict[s
         state = State.SUCCEEDED
     elif rollout.phase is Phase.EXPIRED:
         state = State.EXPIRED
-    elif not rollout.moves and happening is Happening.UNMOVED:
+    elif not rollout.moves and happening in (Happening.UNMOVED, Happening.BARRED):
         state = State.REFUSED
     text = in_words(record.operation, rollout, happening)
     record.end(state, _STEPS[rollout.phase], text, by=rollout.by, **changes)

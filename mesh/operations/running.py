@@ -86,8 +86,8 @@ def _worked(stage: Stage, operation: Operation) -> Operation:
         fresh = stage.operations.get(operation.id)
         if fresh.done:
             return fresh
-        if fresh.command.steers or fresh.command.verb is Verb.CANARY:
-            # Neither writes weights: the operations that they start look after what others left.
+        if fresh.command.steers or fresh.command.freezes or fresh.command.verb is Verb.CANARY:
+            # None of them writes weights: the operations that they start look after what others left.
             return Work(stage, Record(stage, fresh, lease)).work()
         for other in stage.operations.beside(operation):
             if other.patch_is_open:

@@ -11,6 +11,7 @@ from mesh.ports import (
     Cards,
     Cluster,
     Directory,
+    Freezes,
     IncidentCards,
     Incidents,
     Locks,
@@ -31,6 +32,7 @@ class Stage:
     cluster: Cluster
     metrics: Metrics
     watches: Watches
+    freezes: Freezes
     auditlog: AuditLog
     cards: Cards
     directory: Directory

@@ -12,21 +12,25 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from mesh.domain.commands import Command, Verb
-from mesh.domain.errors import Denied, Held, MeshbotError, NotFound, Refused, Unavailable
+from mesh.domain.errors import Barred, Denied, Held, MeshbotError, NotFound, Refused, Unavailable
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.grammar import format_command
 from mesh.domain.incidents import ALERTS
+from mesh.domain.limits import rise_of
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
+from mesh.domain.policy import Decision
 from mesh.domain.routes import STAMP_OPERATION, Route
 from mesh.operations import moves, reading, rollouts
 from mesh.operations.authorising import authorise_again
 from mesh.operations.choosing import rollback
 from mesh.operations.digests import gather, of_channel
+from mesh.operations.freezing import carry_out, refuse_frozen
 from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import judge_plan
 from mesh.operations.patching import Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
+from mesh.operations.raising import check_rise
 from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.stage import Stage
 from mesh.operations.steering import steer
@@ -59,6 +63,8 @@ class Work:
         self.patching = Patching(stage, record)
         self.parent: Operation | None = None
         """The rollout whose step this is."""
+        self.decision = Decision(True, "promised", "going back was promised when the rollout began")
+        """By which roles this may be, once that was asked."""
 
     @property
     def operation(self) -> Operation:
@@ -107,7 +113,17 @@ class Work:
             "unshown": found.unshown,
             "hint": found.hint,
         }
-        self.record.end(State.SUCCEEDED, Step.UNCHANGED, found.outcome, **answers)
+        outcome = self._frozen(found.plan) or found.outcome
+        self.record.end(State.SUCCEEDED, Step.UNCHANGED, outcome, **answers)
+
+    def _frozen(self, plan: Plan | None) -> str:
+        """Say that what was only planned would be refused now, whatever its gates say; else an empty string."""
+        try:
+            if plan is not None and rise_of(plan):
+                refuse_frozen(self.stage, self.operation.target)
+        except Barred as error:
+            return f"It would be refused now: {error.message.removesuffix('.')}"
+        return ""
 
     # --- changing traffic ----------------------------------------------------------------------------------------
 
@@ -116,12 +132,15 @@ class Work:
         if self.patching.was_applied() or expired(self.record, self.stage.time.now()):
             return
         self._authorise()
+        if self.operation.command.freezes:
+            carry_out(self.stage, self.record)
+            return
         if self.operation.command.steers:
-            steer(self.stage, self.record)
+            steer(self.stage, self.record, self.decision)
             return
         self._not_overtaken()
         if self.operation.command.verb is Verb.CANARY:
-            rollouts.begin(self.stage, self.record)
+            rollouts.begin(self.stage, self.record, self.decision)
             return
         self._make_way()
         for _ in range(REPLANS):
@@ -178,13 +197,25 @@ class Work:
             self.record.end(State.SUCCEEDED, Step.UNCHANGED, "The weights already are as asked", plan=plan)
             return True
         self._settle_stamped(route)
+        self._check_rise(plan)
         now = stage.time.now()
         gates = tuple(replace(row, at=row.at or now) for row in self._gates(plan, route))
         plan = warned(plan, gates)
         self._judge(plan, gates)
+        # Again, at the last moment: gates take their time, and a freeze that began meanwhile counts.
+        self._check_rise(plan)
         self._take_over()
         self.record.tell(State.RUNNING, Step.PATCHING, plan.label, plan=plan, gates=gates)
         return self.patching.send(plan)
+
+    def _check_rise(self, plan: Plan) -> None:
+        """Raise Barred or Denied where this gives more than a freeze or the person's limits let it; force or not."""
+        if self.operation.command.verb is not Verb.ROLLBACK:
+            try:
+                check_rise(self.stage, self.operation, self.decision, rise_of(plan))
+            except Refused:
+                self.record.operation = replace(self.operation, plan=plan)
+                raise
 
     def _must_count(self, route: Route) -> None:
         """Raise Unavailable where a rollout would take weights for moved that the mesh does not say it took."""
@@ -215,6 +246,7 @@ class Work:
         verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now())
         if not verdict.allowed:
             raise Denied(f"No longer allowed: {verdict.why}.", hint="Nothing was changed.")
+        self.decision = verdict
 
     def _not_overtaken(self) -> None:
         """Refuse what a newer change has overtaken: who rolls back means what still waits in the queue, too."""
@@ -223,7 +255,7 @@ class Work:
             return
         for newer in self.stage.operations.beside(op):
             # Also one that did not end well: traffic went back, and nobody accepted it, or read it back, in time.
-            writes = not (newer.command.steers or newer.rollout)
+            writes = not (newer.command.steers or newer.command.freezes or newer.rollout)
             if writes and may_be_written(newer) and newer.created_at > op.created_at:
                 raise Refused(
                     f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
@@ -267,6 +299,8 @@ class Work:
             raise
         except TryLater as error:
             self._later(error)
+        except Barred as error:
+            self.record.fail(State.REFUSED, Step.BARRED, error)
         except Refused as error:
             self.record.fail(State.REFUSED, Step.REFUSED, error)
         except MeshbotError as error:

@@ -25,7 +25,7 @@ from mesh.domain.operations import Operation
 from mesh.domain.policy import Policy, Role
 from mesh.operations.receiving import Desk
 from settings.cron import CronAlmanac
-from store.memory import MemoryOperations
+from store.memory import MemoryBuckets, MemoryFreezes, MemoryOperations
 from store.memory_incidents import MemoryIncidents
 from tests.bot.senders import SECRET, TOKEN, Back, Mail, call
 
@@ -69,7 +69,16 @@ class Bench:
     def __post_init__(self) -> None:
         self.incidents = MemoryIncidents(Wall(), log=self.operations.log)
         catalog = replace(self.catalog, digests=self.digests) if self.digests else self.catalog
-        self.desk = Desk(catalog, self.operations, self.directory, Wall(), self.incidents, CronAlmanac())
+        self.desk = Desk(
+            catalog=catalog,
+            operations=self.operations,
+            directory=self.directory,
+            time=Wall(),
+            incidents=self.incidents,
+            freezes=MemoryFreezes(Wall()),
+            buckets=MemoryBuckets(Wall()),
+            almanac=CronAlmanac(),
+        )
         # A closed port: whatever calls Slack on the way to an acknowledgement fails here.
         client = web_client("xoxb-test", "http://127.0.0.1:9/api/")
         passport = Passport(client)

@@ -9,6 +9,7 @@ import pytest
 
 from bot import arrival, hearing
 from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
+from mesh.ports import Bucket
 from tests.bot.bench import Bench
 from tests.bot.senders import event, slash
 
@@ -56,6 +57,24 @@ def test_a_slow_slack_does_not_start_something_late(asked: str, user: str, monke
     bench.send(slash("promote api 50", user_id=user))
     assert bench.started == []
     assert list(bench.operations.log.entries()) == []
+    assert "too long" in bench.told[0]
+
+
+@pytest.mark.parametrize("text", ["promote api 50", "rollback api", "freeze api --reason x"])
+def test_a_slow_redis_does_not_start_something_late(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When what is asked of Redis before the write took too long, nothing is written after it."""
+    bench = Bench()
+    standing = bench.desk.buckets.take
+
+    def slow(bucket: Bucket) -> float:
+        # What is asked last: of the channel where that is counted, else of the person.
+        if bucket.name.startswith(("channel:", "back:")):
+            monkeypatch.setattr(arrival, "LATEST_S", -1.0)  # time passes
+        return standing(bucket)
+
+    bench.desk.buckets.take = slow  # type: ignore[method-assign]
+    bench.send(slash(text))
+    assert bench.started == []
     assert "too long" in bench.told[0]
 
 

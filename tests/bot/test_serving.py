@@ -63,9 +63,11 @@ class Process:
 
 
 @contextmanager
-def running(directory: Path, redis_url: str, *options: str, slack_url: str = "http://127.0.0.1:9") -> Iterator[Process]:
+def running(
+    directory: Path, redis_url: str, *options: str, slack_url: str = "http://127.0.0.1:9", policy: str = POLICY
+) -> Iterator[Process]:
     """Run `meshbot bot` until the block ends."""
-    (directory / "meshbot.yaml").write_text(POLICY)
+    (directory / "meshbot.yaml").write_text(policy)
     port, log = free_port(), directory / "bot.log"
     environment = {
         "MESHBOT_HOOK_TOKEN": TOKEN,
@@ -219,6 +221,44 @@ def test_forged_requests_stay_outside_of_the_real_server(tmp_path: Path, redis_u
         assert (statuses, too_large.status) == ([401, 200], 413)
         assert "promote" not in bot.text
         assert SLACK.signing_secret not in bot.text
+
+
+def configured(bot: Process) -> str:
+    """What /readyz says of the configuration; the bot stays in service whatever that is."""
+    back = post(bot.port, Mail(b""), path="/readyz", method="GET")
+    assert back.status == 200
+    return str(back.json["configuration"])
+
+
+def test_the_policy_is_read_again_while_the_bot_runs(
+    tmp_path: Path, redis_url: str, slack: Callable[..., SlackDriver]
+) -> None:
+    """A changed file is in force within a second, in every process; with mistakes the last good one stays."""
+    config = tmp_path / "meshbot.yaml"
+    with running(tmp_path, redis_url, slack_url=address(slack())) as bot:
+        assert "Queued as" in post(bot.port, ours("promote api 20")).json["text"]
+        assert configured(bot) == "ok"
+        config.write_text("policy: {roles: {sre: {users: [jin], may: '*'}}}\n")
+        time.sleep(0.6)
+        for share in range(21, 29):
+            assert "Queued as" in post(bot.port, ours(f"promote api {share}")).json["text"]
+        assert configured(bot).startswith("the last good one is in force: ")
+        assert "meshbot.yaml:1: policy.roles.sre.users[0]" in configured(bot)
+        config.write_text("policy: {roles: {sre: {users: [U0ANA], may: '*'}}}\n")
+        time.sleep(0.6)
+        for share in range(31, 39):
+            assert "may not promote" in post(bot.port, ours(f"promote api {share}")).json["text"]
+        assert configured(bot) == "ok"
+
+
+@pytest.mark.parametrize("policy", ["policy: [", "polcy: {}"])
+def test_a_broken_policy_at_the_start_denies_and_is_told(policy: str, tmp_path: Path, redis_url: str) -> None:
+    """The bot comes up, answers what only reads, denies every change with the reason, and says so in /readyz."""
+    with running(tmp_path, redis_url, policy=policy) as bot:
+        assert "missing or has mistakes, so nobody may change" in post(bot.port, ours("promote api 50")).json["text"]
+        assert "Queued as" in post(bot.port, ours("status api")).json["text"]
+        assert configured(bot).startswith("nobody may change traffic: ")
+        assert "meshbot.yaml:" in bot.text
 
 
 def test_the_bot_ends_in_order(tmp_path: Path, redis_url: str) -> None:

@@ -18,7 +18,7 @@ from tests.chat.test_cards import HOSTILE
 def test_only_events_worth_a_line() -> None:
     """Resumed, forced, refused, failed and how a patch ended are told; the routine is not."""
     told = {step for step in Step if story_line(SAMPLES["forced"], Event(step, AT))}
-    assert told == {Step.RESUMED, Step.FORCED, Step.REFUSED, Step.FAILED, Step.VERIFIED, Step.UNACCEPTED}
+    assert told == {Step.RESUMED, Step.FORCED, Step.REFUSED, Step.BARRED, Step.FAILED, Step.VERIFIED, Step.UNACCEPTED}
 
 
 def test_reading_has_no_story() -> None:

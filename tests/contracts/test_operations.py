@@ -231,6 +231,26 @@ def test_a_change_sees_what_is_undone_beside_it_and_what_came_after_it(memory: M
     assert [found.id for found in memory.operations.beside(subject)] == ["op-5", "op-4", "op-2"]
 
 
+def test_what_waits_for_a_service_is_counted(memory: Memory) -> None:
+    """Changes that are not done; readings, and those of other services, do not count."""
+    for number in range(1, 5):
+        memory.receive(an_operation(id=f"op-{number}"))
+    memory.receive(an_operation(Verb.STATUS, id="op-5"))
+    memory.receive(an_operation(id="op-6", target=Target("prod", "mesh-demo", "web")))
+    memory.operations.commit(ended(memory.operations.get("op-2")))
+    assert memory.operations.undone(memory.operations.get("op-1").target) == 3
+    assert memory.operations.undone(Target("prod", "mesh-demo", "nobody")) == 0
+
+
+def test_a_freeze_is_urgent_until_it_holds(memory: Memory) -> None:
+    """It must not wait behind the changes that it is to stop."""
+    command = Command(verb=Verb.FREEZE, service="api", reason="x")
+    freeze = memory.receive(an_operation(Verb.FREEZE, id="op-freeze", command=command)).operation
+    assert freeze.urgent
+    assert not ended(freeze).urgent
+    assert memory.handed == [("op-freeze", True, 0)]
+
+
 def test_traffic_that_goes_back_is_urgent_until_that_is_done(memory: Memory) -> None:
     """Telling people again, and measuring, wait with ordinary work: the clock goes by what the last commit said."""
     back = memory.receive(an_operation(Verb.ROLLBACK, id="op-back")).operation

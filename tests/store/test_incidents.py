@@ -23,7 +23,7 @@ from store.auditlog import RedisAuditLog
 from store.connection import patient, quick
 from store.incidents import AGAIN_S, IncidentsDue, RedisIncidents
 from store.jobs import NORMAL, JobQueue
-from store.memory import MemoryOperations
+from store.memory import MemoryBuckets, MemoryFreezes, MemoryOperations
 from tests.contracts.test_incidents import API, incident
 
 pytestmark = pytest.mark.redis
@@ -139,9 +139,8 @@ def test_a_pair_of_alertmanagers_in_parallel_opens_one(redis_url: str) -> None:
     desks = []
     for _ in range(2):
         bot = quick(redis_url)
-        desks.append(
-            Desk(catalog, MemoryOperations(time_), directory, time_, RedisIncidents(bot, time_, enqueue=enqueue))
-        )
+        memory = (RedisIncidents(bot, time_, enqueue=enqueue), MemoryFreezes(time_), MemoryBuckets(time_))
+        desks.append(Desk(catalog, MemoryOperations(time_), directory, time_, *memory))
 
     def send(number: int, *, firing: bool = True) -> tuple[str, ...]:
         ended_at = 0.0 if firing else time_.now()

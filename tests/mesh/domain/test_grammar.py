@@ -92,6 +92,22 @@ def test_reasons_survive_typographic_quotes(text: str, reason: str) -> None:
         ("status api --force --reason x", "means nothing", "Leave it out"),
         ("undo op-k3v9x2m4ta -n other", "knows its namespace", "Leave -n"),
         ("help promote extra", "does not understand 'extra'", "Usage"),
+        ("freeze --reason x", "needs to know what", "all means everything"),
+        ("freeze api", "needs a reason", "--reason"),
+        ("freeze api for --reason x", "needs a time", "for 2h"),
+        ("freeze api for 5 --reason x", "needs a time, not '5'", "for 2h"),
+        ("freeze api for 5s --reason x", "out of range", "1 minute"),
+        ("freeze api web --reason x", "does not understand 'web'", "Usage"),
+        ("freeze api --force --reason x", "freeze takes no --force: it moves no traffic", "Leave it out"),
+        ("unfreeze api --dry-run", "unfreeze takes no --dry-run: it moves no traffic", "Leave it out"),
+        ("freeze api --route http --reason x", "a freeze is about services", "Leave it out"),
+        ("unfreeze op-k3v9x2m4ta -n shop", "knows its namespace", "Leave -n"),
+        ("plan freeze api --reason x", "moves no traffic, so there is nothing to plan", "/mesh freeze"),
+        ("freezes now", "does not understand 'now'", "Usage"),
+        ("can", "can needs more words", "can <command>"),
+        ("can can promote api 50", "another command", "can promote"),
+        ("can promote api", "needs more words", "/mesh promote"),
+        ("thaw api", "thaw", "Did you mean unfreeze?"),
         ("promote api\x07 50", "control character", "again"),
         ("x" * 2000, "characters", "Shorten"),
     ],
@@ -144,6 +160,38 @@ def test_undo_takes_an_operation_or_a_service() -> None:
     assert parse("undo api").service == "api"
 
 
+def test_a_freeze_says_what_and_for_how_long() -> None:
+    """A service, a namespace, a cluster or everything; until it is lifted, or for a time."""
+    said = parse("freeze api for 2 h --reason 'incident 4412'")
+    assert said == Command(verb=Verb.FREEZE, service="api", lasts_s=7200, reason="incident 4412")
+    assert parse("freeze all --reason x").topic == "all"
+    assert parse("freeze all -n shop --reason x") == parse("freeze -n shop --reason x")
+    assert parse("freeze -c prod for 3d --reason x").lasts_s == 259_200
+    assert parse("unfreeze OP-k3v9x2m4ta").operation == "op-k3v9x2m4ta"
+    assert not said.goes_back
+    assert said.changes_traffic
+
+
+def test_can_keeps_the_whole_command_that_it_asks_about() -> None:
+    """What is asked about is read by the same grammar, with its options, and written back in one form."""
+    said = parse("can plan promote api 50 % -n shop --reason 'it is time'")
+    assert said == Command(verb=Verb.CAN, topic="promote api 50 --namespace shop --reason 'it is time' --dry-run")
+    assert parse(format_command(said)) == said
+    assert not said.changes_traffic
+
+
+@given(
+    st.sampled_from(["freeze", "unfreeze", "can freeze", "can unfreeze"]),
+    st.sampled_from(["all", "api", "for", "-n shop", "-c prod", "api -n shop -c prod", "op-k3v9x2m4ta"]),
+    st.integers(60, 7_776_000),
+)
+def test_a_freeze_survives_being_written_and_read(verb: str, scope: str, seconds: int) -> None:
+    """Whatever its scope and its time are."""
+    text = f"{verb} {scope}" + ("" if "unfreeze" in verb else f" for {seconds}s --reason x")
+    first = parse(text)
+    assert parse(format_command(first)) == first
+
+
 def test_every_example_of_the_help_is_accepted() -> None:
     """Help never teaches what the grammar refuses."""
     assert set(VERBS) == set(Verb)
@@ -163,6 +211,52 @@ def test_what_stands_before_our_name_may_turn_the_meaning_round(text: str) -> No
     """Only a greeting is passed over."""
     with pytest.raises(Refused):
         parse(text)
+
+
+WORDS = st.sampled_from(
+    [
+        "can",
+        "freeze",
+        "unfreeze",
+        "freezes",
+        "for",
+        "2h",
+        "all",
+        "api",
+        "op-k3v9x2m4ta",
+        "-n",
+        "-c",
+        "--reason",
+        "x",
+        "--force",
+        "--dry-run",
+        "--route",
+        "promote",
+        "50",
+        "plan",
+        "canary",
+        "undo",
+        "status",
+        "it's",
+        "'",
+        "-",
+        "=",
+        "a=1",
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=8))
+def test_what_is_understood_is_written_and_read_alike(words: list[str]) -> None:
+    """Whatever stands in whatever order: refused, or the same command again; what `can` asks about is a command."""
+    try:
+        first = parse(" ".join(words))
+    except Refused as error:
+        assert error.message
+        return
+    assert parse(format_command(first)) == first
+    if first.verb is Verb.CAN:
+        assert format_command(parse(first.topic)) == first.topic
 
 
 @given(st.text(max_size=200))
@@ -199,6 +293,8 @@ def test_a_command_survives_being_written_and_read(
         Verb.CANARY: f"canary {service} --version {version} {four / 8 + 1:g},confirm,{four / 8 + 2:g}",
     }.get(verb, f"{verb} {service}")
 
+    if verb is Verb.FREEZE and not reason:
+        reason = "holidays"
     force = "--force" if verb in MEANT_FOR["force"] else ""
     text = words + (f" {force} --reason {shlex.quote(reason)}" if reason else "")
     first = parse(text)

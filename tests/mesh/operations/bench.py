@@ -10,15 +10,16 @@ from typing import Any
 
 from chat.memory import FixedDirectory, RecordedCards, RecordedIncidentCards
 from mesh.domain.audit import AuditEntry
-from mesh.domain.catalog import Catalog, Cluster, Service
+from mesh.domain.catalog import Catalog, Cluster, Flood, Service
 from mesh.domain.counts import Counts
+from mesh.domain.freezes import Closure
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, Origin
 from mesh.domain.policy import Actor, Policy, Role
 from mesh.operations.receiving import Desk, receive
 from mesh.operations.running import run
 from mesh.operations.stage import Stage
-from store.memory import MemoryAuditLog, MemoryLocks, MemoryOperations, MemoryWatches
+from store.memory import MemoryAuditLog, MemoryBuckets, MemoryFreezes, MemoryLocks, MemoryOperations, MemoryWatches
 from store.memory_incidents import MemoryIncidents
 from tests.builders import JIN, healthy
 from workers.memory import MemoryCluster, MemoryMetrics
@@ -101,6 +102,8 @@ class Bench:
     policy: Policy = POLICY
     readings: Mapping[str, Counts | str] = field(default_factory=lambda: {"v1": healthy(), "v2": healthy()})
     members: dict[str, set[str]] = field(default_factory=dict)
+    closures: tuple[Closure, ...] = ()
+    flood: Flood = field(default_factory=Flood)
 
     def __post_init__(self) -> None:
         """Wire the ports."""
@@ -111,6 +114,8 @@ class Bench:
         self.locks = MemoryLocks()
         self.operations = MemoryOperations(self.time, log=self.log, locks=self.locks)
         self.watches = MemoryWatches(self.operations)
+        self.freezes = MemoryFreezes(self.time)
+        self.buckets = MemoryBuckets(self.time)
         self.cards = RecordedCards()
         self.incidents = MemoryIncidents(self.time, log=self.log)
         self.incident_cards = RecordedIncidentCards()
@@ -120,19 +125,22 @@ class Bench:
     @property
     def catalog(self) -> Catalog:
         """The configuration as it is now."""
-        return Catalog((Cluster("demo", namespace="mesh-demo"),), self.services, policy=self.policy)
+        known = (Cluster("demo", namespace="mesh-demo"),)
+        return Catalog(known, self.services, policy=self.policy, freezes=self.closures, flood=self.flood)
 
     @property
     def desk(self) -> Desk:
         """What the bot has."""
-        return Desk(self.catalog, self.operations, self.directory, self.time, self.incidents)
+        memory = (self.incidents, self.freezes, self.buckets)
+        return Desk(self.catalog, self.operations, self.directory, self.time, *memory)
 
     @property
     def stage(self) -> Stage:
         """What a worker has."""
-        names = ("catalog", "operations", "locks", "cluster", "metrics", "cards", "incidents", "incident_cards")
+        names = ("catalog", "operations", "locks", "cluster", "metrics", "cards", "freezes")
         parts = {name: getattr(self, name) for name in names}
-        return Stage(**parts, auditlog=self.log, directory=self.directory, time=self.time, watches=self.watches)
+        parts |= {"auditlog": self.log, "directory": self.directory, "time": self.time, "watches": self.watches}
+        return Stage(**parts, incidents=self.incidents, incident_cards=self.incident_cards)
 
     def ask(self, text: str, actor: Actor = JIN, *, delivery: str = "", channel: str = "C0PROD") -> Operation:
         """Receive a command; each call is a delivery of its own unless it is named."""
