@@ -11,6 +11,7 @@ from bot.arrival import Arrival, Late
 from bot.identity import Passport
 from bot.requests import Request
 from chat import answers
+from chat.approvals import VOTES, approvals_answer
 from chat.blocks import Message
 from chat.buttons import ROLLBACK, UNDO
 from chat.choices import CHOICES
@@ -20,7 +21,7 @@ from mesh.domain.errors import MeshbotError, Refused
 from mesh.domain.grammar import is_operation, parse
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Actor
-from mesh.operations.receiving import Desk, history, nothing_started, receive, whoami
+from mesh.operations.receiving import Desk, history, nothing_started, receive, waiting_for, whoami
 from mesh.ports import Directory
 
 OLDEST_S = 30.0
@@ -55,6 +56,12 @@ class _Punctual:
     def active(self, actor: Actor) -> bool:
         """Tell whether the person may act at all; raise Late when the answer took too long."""
         found = self.directory.active(actor)
+        self.arrival.check()
+        return found
+
+    def person(self, actor: Actor) -> str:
+        """Return the person's id; raise Late when the answer took too long."""
+        found = self.directory.person(actor)
         self.arrival.check()
         return found
 
@@ -94,7 +101,7 @@ def _words(desk: Desk, request: Request) -> Message:
     command = parse(request.text)
     if command.verb in ANSWERED_BY_BOT:
         return _READING[command.verb](desk, command, request)
-    if command.changes_traffic:
+    if command.acts:
         _check_age(request, desk.time.now())
     return _start(desk, command, request)
 
@@ -156,6 +163,16 @@ def _steer(desk: Desk, request: Request) -> Message:
     return _start(desk, command, request)
 
 
+def _vote(desk: Desk, request: Request) -> Message:
+    """Vote on the operation of the card, as if it had been typed; pressed anywhere but on that card it is no vote."""
+    with nothing_started():
+        waiting = desk.operations.get(_claimed(request))
+    places = [card for card in (waiting.card, waiting.mirror) if card]
+    if places and (request.origin.channel, request.message) not in [(card.channel, card.ts) for card in places]:
+        raise Refused("This button is not on the card of that change.", hint=f"See /mesh approvals for {waiting.id}.")
+    return _start(desk, Command(verb=VOTES[request.button], operation=waiting.id), request)
+
+
 def _choose(desk: Desk, request: Request) -> Message:
     """Do what the button says as if the presser had typed it: same grammar, same rights, same answers."""
     return _words(desk, replace(request, text=request.claim))
@@ -172,6 +189,7 @@ _READING: dict[Verb, Callable[[Desk, Command, Request], Message]] = {
     Verb.HELP: lambda _desk, command, _request: answers.help_answer(command.topic),
     Verb.HISTORY: lambda desk, command, _request: answers.history_answer(history(desk, command)),
     Verb.WHOAMI: lambda desk, _command, request: answers.whoami_answer(whoami(desk, request.actor)),
+    Verb.APPROVALS: lambda desk, _command, request: approvals_answer(waiting_for(desk, request.actor)),
 }
 """How each verb of ANSWERED_BY_BOT is answered."""
 
@@ -179,6 +197,7 @@ BUTTONS: dict[str, Callable[[Desk, Request], Message]] = {
     ROLLBACK: _roll_back,
     UNDO: _undo,
     **dict.fromkeys(STEER, _steer),
+    **dict.fromkeys(VOTES, _vote),
     **dict.fromkeys(CHOICES, _choose),
 }
 """What each of our buttons does."""

@@ -27,6 +27,9 @@ NAMES: dict[Verb, str] = {
     Verb.HISTORY: "History",
     Verb.HELP: "Help",
     Verb.WHOAMI: "Who am I",
+    Verb.APPROVE: "Approve",
+    Verb.DENY: "Deny",
+    Verb.APPROVALS: "Approvals",
 }
 """What a button for a verb is called."""
 

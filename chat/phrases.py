@@ -47,7 +47,8 @@ def title(operation: Operation) -> str:
     said = phrase(operation)
     aside = " (dry run)" if is_plan(operation) else ""
     if operation.state in _UNDONE:
-        return f"{_UNDONE[operation.state]}: {said.wish}{aside}"
+        undone = "Denied" if was_denied(operation) else _UNDONE[operation.state]
+        return f"{undone}: {said.wish}{aside}"
     if is_plan(operation):
         return f"Plan: {said.wish}"
     if operation.state is not State.SUCCEEDED:
@@ -87,6 +88,11 @@ def was_forced(operation: Operation) -> bool:
     return operation.went(Step.FORCED)
 
 
+def was_denied(operation: Operation) -> bool:
+    """Tell whether somebody who had to agree did not."""
+    return operation.went(Step.VOTED_DOWN)
+
+
 def sign(operation: Operation) -> Sign:
     """Return the sign of the state; colour and picture never stand without their word."""
     if rollout := rollout_of(operation):
@@ -100,10 +106,19 @@ def sign(operation: Operation) -> Sign:
     return _OPEN.get(operation.state) or _running(operation)
 
 
-_UNDONE = {State.REFUSED: "Refused", State.FAILED: "Failed", State.EXPIRED: "Expired"}
+_UNDONE = {
+    State.WAITING: "Waiting for approval",
+    State.REFUSED: "Refused",
+    State.FAILED: "Failed",
+    State.EXPIRED: "Expired",
+    State.VOID: "Void",
+}
+"""What stands before a wish that did not come about, or not yet."""
 _OPEN = {
     State.QUEUED: Sign(":hourglass_flowing_sand:", "Queued"),
+    State.WAITING: Sign(":raised_hand:", "Waiting for approval"),
     State.EXPIRED: Sign(":no_entry:", "Expired"),
+    State.VOID: Sign(":no_entry:", "Void"),
 }
 _JUDGED = {
     Verdict.PASS: Sign(":white_check_mark:", "Gates pass"),
@@ -127,6 +142,8 @@ def _failed(operation: Operation) -> Sign:
 
 
 def _refused(operation: Operation) -> Sign:
+    if was_denied(operation):
+        return Sign(":no_entry:", "Denied")
     held = operation.gates and overall(operation.gates) is Verdict.UNKNOWN and not was_forced(operation)
     return Sign(":warning:", "Unknown: not proven safe") if held else Sign(":no_entry:", "Refused")
 
@@ -230,6 +247,14 @@ def _steering(doing: str, did: str) -> Callable[[Operation], Phrase]:
     return say
 
 
+def _voting(doing: str, did: str) -> Callable[[Operation], Phrase]:
+    def say(operation: Operation) -> Phrase:
+        name = clean(operation.command.operation)
+        return Phrase(f"{doing} {name}", f"{did} {name}", f"{operation.command.verb} {name}")
+
+    return say
+
+
 def _reading(noun: str) -> Callable[[Operation], Phrase]:
     def say(operation: Operation) -> Phrase:
         name = _service(operation) or "every service"
@@ -257,4 +282,7 @@ _PHRASES: dict[Verb, Callable[[Operation], Phrase]] = {
     Verb.HISTORY: _reading("history"),
     Verb.HELP: _reading("help"),
     Verb.WHOAMI: _reading("rights"),
+    Verb.APPROVE: _voting("Approving", "Approved"),
+    Verb.DENY: _voting("Denying", "Denied"),
+    Verb.APPROVALS: _reading("approvals"),
 }

@@ -184,6 +184,12 @@ class MemoryOperations:
         with self._lock:
             return [self._stored[one] for target, one in self._rollouts.items() if target.cluster == cluster]
 
+    def waiting(self) -> list[Operation]:
+        """Return every operation that waits for approval, the one whose time is over first, first."""
+        with self._lock:
+            found = [one for one in self._stored.values() if one.waits_until]
+        return sorted(found, key=lambda one: (one.waits_until, one.id))
+
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Set the time at which a clock would look at the operation; does nothing for one that is settled."""
         with self._lock:

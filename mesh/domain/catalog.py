@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from mesh.domain.approvals import People, Rule
 from mesh.domain.commands import Command, Target
 from mesh.domain.errors import NotFound
 from mesh.domain.gates import Limits
@@ -76,6 +77,8 @@ class Service:
     limits: Limits = field(default_factory=Limits)
     strategy: str = ""
     """Name of the strategy of its rollouts; empty means the default."""
+    approvals: str = ""
+    """Slack channel id where its approvals are asked for; empty means where the change was asked for."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,10 @@ class Catalog:
     services: tuple[Service, ...] = ()
     channels: Channels = field(default_factory=Channels)
     policy: Policy = field(default_factory=Policy)
+    approvals: tuple[Rule, ...] = ()
+    """Which changes somebody else must agree to; every rule that speaks of a change must be met."""
+    people: People = ()
+    """Accounts that belong to one person."""
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
     """How rollouts go, by name; `default` stands in for the built-in one."""
     look_s: float = 5.0

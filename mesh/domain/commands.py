@@ -29,7 +29,13 @@ class Verb(StrEnum):
     ABORT = "abort"
     HISTORY = "history"
     WHOAMI = "whoami"
+    APPROVE = "approve"
+    DENY = "deny"
+    APPROVALS = "approvals"
 
+
+VOTING = frozenset({Verb.APPROVE, Verb.DENY})
+"""Verbs about an operation that waits for approval; the rule that it waits for says who may use them, no role does."""
 
 STEERING = frozenset({Verb.PAUSE, Verb.RESUME, Verb.SKIP, Verb.CONFIRM, Verb.ABORT})
 """Verbs about the rollout of a service that is under way."""
@@ -37,7 +43,7 @@ STEERING = frozenset({Verb.PAUSE, Verb.RESUME, Verb.SKIP, Verb.CONFIRM, Verb.ABO
 CHANGING = STEERING | {Verb.PROMOTE, Verb.SET, Verb.ROLLBACK, Verb.UNDO, Verb.ADOPT, Verb.REAPPLY, Verb.CANARY}
 """Verbs that write to routes, or let it be written; policy must allow them by name."""
 
-ANSWERED_BY_BOT = frozenset({Verb.HELP, Verb.HISTORY, Verb.WHOAMI})
+ANSWERED_BY_BOT = frozenset({Verb.HELP, Verb.HISTORY, Verb.WHOAMI, Verb.APPROVALS})
 """Verbs that need neither cluster nor metrics: answered in the acknowledgement, no operation is made."""
 
 
@@ -82,7 +88,7 @@ class Command:
     A rollout is `op-…/1`: its id, and the index of the step that the card showed.
     """
     operation: str = ""
-    """For `undo`: the operation to undo; empty means the last change."""
+    """For `undo`: the operation to undo; empty means the last change. For a vote: the operation it is about."""
     topic: str = ""
     """For `help`: the verb asked about."""
     namespace: str = ""
@@ -102,6 +108,16 @@ class Command:
     def steers(self) -> bool:
         """True for what is said to a rollout that is under way; such an operation itself writes no weights."""
         return self.verb in STEERING
+
+    @property
+    def votes(self) -> bool:
+        """True for a vote on an operation that waits for approval; such an operation itself writes no weights."""
+        return self.verb in VOTING
+
+    @property
+    def acts(self) -> bool:
+        """True when running it writes more than its own answer: it is audited, and is done alone on its service."""
+        return self.changes_traffic or self.votes
 
     @property
     def changes_traffic(self) -> bool:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from mesh.domain.commands import CHANGING, STEERING, Command, Verb
+from mesh.domain.commands import CHANGING, STEERING, VOTING, Command, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.grammar_rollouts import read_canary, write_canary
 from mesh.domain.matching import closest
@@ -65,7 +65,7 @@ def format_command(command: Command) -> str:
     words: list[str] = [command.verb, command.topic, command.service]
     if command.verb is Verb.CANARY:
         words += write_canary(command)
-    elif command.verb is Verb.UNDO and command.operation:
+    elif command.operation and (command.verb is Verb.UNDO or command.votes):
         words = [command.verb, command.operation]
     else:
         words += [command.version, *([] if command.share is None else [f"{command.share:g}"])]
@@ -223,6 +223,21 @@ def _read_undo(rest: list[str]) -> Command:
     return Command(verb=Verb.UNDO, service=read_name(word, "service") if word else "")
 
 
+def _one_operation(verb: Verb) -> Callable[[list[str]], Command]:
+    def read(rest: list[str]) -> Command:
+        expect(verb, rest, 1, 1)
+        if not is_operation(rest[0].lower()):
+            raise Refused(f"{rest[0]!r} is not the id of an operation.", hint="See /mesh approvals.")
+        return Command(verb=verb, operation=rest[0].lower())
+
+    return read
+
+
+def _read_approvals(rest: list[str]) -> Command:
+    expect(Verb.APPROVALS, rest, 0, 0)
+    return Command(verb=Verb.APPROVALS)
+
+
 _READERS: dict[Verb, Callable[[list[str]], Command]] = {
     Verb.HELP: _read_help,
     Verb.WHOAMI: _read_whoami,
@@ -237,6 +252,8 @@ _READERS: dict[Verb, Callable[[list[str]], Command]] = {
     Verb.UNDO: _read_undo,
     Verb.CANARY: read_canary,
     **{verb: _one_service(verb) for verb in STEERING},
+    Verb.APPROVALS: _read_approvals,
+    **{verb: _one_operation(verb) for verb in VOTING},
 }
 
 

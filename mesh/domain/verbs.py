@@ -62,6 +62,15 @@ VERBS: dict[Verb, VerbHelp] = {
         "End a rollout: all traffic back to stable, at once",
         ("abort api", 'abort api --reason "customers complain"'),
     ),
+    Verb.APPROVALS: VerbHelp("approvals", "What waits for approval, and what you may vote on", ("approvals",)),
+    Verb.APPROVE: VerbHelp(
+        "approve <operation>", "Agree to a change that waits for approval", ("approve op-k3v9x2m4ta",)
+    ),
+    Verb.DENY: VerbHelp(
+        "deny <operation>",
+        "End a change that waits for approval",
+        ("deny op-k3v9x2m4ta", 'deny op-k3v9x2m4ta --reason "not during the sale"'),
+    ),
 }
 """Every verb, in the order `help` shows them."""
 

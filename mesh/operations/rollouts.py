@@ -21,6 +21,7 @@ from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase, Rollout, afte
 from mesh.domain.routes import Arm, Route
 from mesh.domain.shares import promoted
 from mesh.domain.strategies import RolloutStep, Strategy, strategy_of
+from mesh.operations import approving
 from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift, promotion, start_move
 from mesh.operations.naming import new_id
@@ -35,13 +36,16 @@ log = logging.getLogger(__name__)
 
 
 def begin(stage: Stage, record: Record) -> None:
-    """Begin a rollout: settle its steps and arms, and let the first step be taken.
+    """Begin a rollout: settle its steps and arms, ask whoever must agree, and let the first step be taken.
 
     Raises Refused where another one runs, where the request is unclear, or where no step is above what the canary has.
     """
     operation = record.operation
     refuse_beside(stage, operation)
     strategy, plan, route = first_step(operation, stage.catalog, stage.cluster, stage.operations)
+    if not approving.may_go(stage, operation, plan, strategy):
+        approving.request(stage, record, plan, (), strategy)
+        return
     rollout = Rollout(strategy, entered_at=stage.time.now(), move=new_id(), arms=route.arms)
     text = step_in_words(rollout, plan.canary)
     record.tell(State.RUNNING, Step.STEPPING, text, rollout=rollout, plan=plan, deadline=0.0)

@@ -17,7 +17,7 @@ from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import moves, reading, rollouts
+from mesh.operations import approving, moves, reading, rollouts, voting
 from mesh.operations.authorising import authorise_again
 from mesh.operations.choosing import rollback
 from mesh.operations.judging import judge_plan
@@ -32,6 +32,11 @@ REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
 GIVE_UP_S = 60.0
 """How long a patch is looked for; after that people are told that its outcome is not known."""
+
+_FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED})
+"""What the story ends with where no worker was interrupted."""
+_UNSENT = frozenset({None, Step.CONFLICT, Step.UNWRITTEN})
+"""How far a patch came that certainly was not written."""
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +72,14 @@ class Work:
             if self.operation.active_rollout:
                 self._advance()
                 return self.operation
-            if self.operation.story[-1].step not in (Step.CHECKING, Step.RESUMED, Step.AWAITING):
+            if self.operation.state is State.WAITING:
+                approving.attend(self.stage, self.record, self._still_holds)
+                return self.operation
+            if self.operation.story[-1].step not in _FRESH:
                 self.record.tell(State.RUNNING, Step.RESUMED, "taken up again after an interruption")
-            if self.operation.command.changes_traffic:
+            if self.operation.command.votes:
+                voting.cast(self.stage, self.record, lambda held: Work(self.stage, held).recheck())
+            elif self.operation.command.changes_traffic:
                 self._change()
             else:
                 self._read()
@@ -81,6 +91,30 @@ class Work:
             if self.operation.story[-1].step is not Step.AWAITING:
                 self.record.tell(State.RUNNING, Step.RESUMED, "looked after, for another change of this service came")
             self.patching.was_applied()
+
+    def recheck(self) -> None:
+        """Do all that is checked before weights are written, for what waits for approval; raise what is wrong."""
+        self._authorise()
+        planned = self._still_holds()
+        if planned is not None:
+            self._judge(planned[0], self._gates(*planned), asking=True)
+
+    def _still_holds(self) -> tuple[Plan, Route] | None:
+        """Plan again what waits for approval; raise Refused where people were asked about something else.
+
+        None for a rollout, each of whose steps is judged when it is taken.
+        """
+        stage, operation = self.stage, self.operation
+        self._not_overtaken()
+        if operation.command.verb is Verb.CANARY:
+            rollouts.refuse_beside(stage, operation)
+            strategy, plan, _ = rollouts.first_step(operation, stage.catalog, stage.cluster, stage.operations)
+            approving.check_plan(operation, plan, strategy)
+            return None
+        self._make_way()
+        plan, route = make_plan(operation, stage.catalog, stage.cluster, stage.operations)
+        approving.check_plan(operation, plan)
+        return plan, route
 
     def _read(self) -> None:
         stage = self.stage
@@ -146,7 +180,7 @@ class Work:
         return judge_plan(plan, route, self.operation, catalog=stage.catalog, sources=sources)
 
     def _try_once(self) -> bool:
-        """Plan, judge, write down, patch; False when somebody else wrote to the object first."""
+        """Plan, judge, ask people or write down and patch; False when somebody else wrote to the object first."""
         stage = self.stage
         plan, route = make_plan(self.operation, stage.catalog, stage.cluster, stage.operations)
         self._same_wish(plan)
@@ -158,6 +192,10 @@ class Work:
         self._settle_stamped(route)
         now = stage.time.now()
         gates = tuple(replace(row, at=row.at or now) for row in self._gates(plan, route))
+        if not approving.may_go(stage, self.operation, plan):
+            self._judge(plan, gates, asking=True)
+            approving.request(stage, self.record, plan, gates)
+            return True
         self._judge(plan, gates)
         self._take_over()
         self.record.tell(State.RUNNING, Step.PATCHING, plan.label, plan=plan, gates=gates)
@@ -219,12 +257,17 @@ class Work:
                 hint="Nothing was changed. Repeat it if it is still wanted.",
             )
 
-    def _judge(self, plan: Plan, gates: tuple[GateResult, ...]) -> None:
-        """Refuse what the gates do not pass, with the numbers on record; `--force` is told, loudly, and goes on."""
+    def _judge(self, plan: Plan, gates: tuple[GateResult, ...], *, asking: bool = False) -> None:
+        """Refuse what the gates do not pass, with the numbers on record; `--force` is told, loudly, and goes on.
+
+        While people are only asked, nothing is forced yet.
+        """
         verdict = overall(gates) if gates else Verdict.PASS
         if verdict is Verdict.PASS:
             return
         why = "; ".join(f"{row.arm} {row.name}: {row.why}" for row in gates if row.verdict is verdict)
+        if self.operation.command.force and asking:
+            return
         if self.operation.command.force:
             self.record.tell(State.RUNNING, Step.FORCED, f"gates said {verdict} ({why})", plan=plan, gates=gates)
             return
@@ -245,7 +288,8 @@ class Work:
         except TryLater as error:
             self._later(error)
         except Refused as error:
-            self.record.fail(State.REFUSED, Step.REFUSED, error)
+            void = self.operation.approval is not None and self.operation.patch_step in _UNSENT
+            self.record.fail(*((State.VOID, Step.VOID) if void else (State.REFUSED, Step.REFUSED)), error)
         except MeshbotError as error:
             self.record.fail(State.FAILED, Step.FAILED, error)
         except Exception as error:  # noqa: BLE001 (a bug must end the operation and be told, not be tried for ever)
