@@ -43,9 +43,9 @@ def help_answer(topic: str = "") -> Message:
     options = join("\n", [bold(esc("Options")), *(_pair(option, what) for option, what in _OPTIONS)])
     footer = context([join(" ", [esc("More on one verb:"), code("/mesh help promote")])])
     text = esc("What meshbot understands: " + ", ".join(VERBS) + ".")
-    groups = (("Reading", reading), ("Changing traffic", changing), ("To a canary that is under way", steering))
-    groups = (*groups, ("About a change that waits for approval", [known for known in VERBS if known in VOTING]))
-    lists = [_verbs(title, verbs) for title, verbs in groups]
+    groups = {"Reading": reading, "Changing traffic": changing, "To a canary that is under way": steering}
+    groups["About a change that waits for approval"] = [known for known in VERBS if known in VOTING]
+    lists = [_verbs(title, verbs) for title, verbs in groups.items()]
     return message(text, [header("What you can ask"), *lists, section(options), footer])
 
 

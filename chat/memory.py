@@ -42,10 +42,12 @@ class RecordedCards:
         drawn, kept = card(operation), self.cards.setdefault(operation.id, [])
         if not kept or kept[-1] != drawn:
             kept.append(drawn)
-        if operation.card:
-            return self._tell(operation)
-        place = Card(operation.origin.channel or "C0MEMORY", f"{len(self.cards)}.000000")
-        return self._tell(replace(operation, card=place))
+        ts = f"{len(self.cards)}.000000"
+        if operation.approval and operation.approval.channel and not operation.mirror and not operation.done:
+            operation = replace(operation, mirror=Card(operation.approval.channel, ts))
+        if not operation.card:
+            operation = replace(operation, card=Card(operation.origin.channel or "C0MEMORY", ts))
+        return self._tell(operation)
 
     def picture(self, operation: Operation, points: Sequence[Point]) -> Operation:
         """Keep what the chart shows, and tell what is new; nothing without a card or without requests."""

@@ -16,6 +16,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
+from chat.approvals import vote_answer
 from chat.audit_line import audit_line
 from chat.blocks import Block, Message, context, message, section
 from chat.cards import card
@@ -23,11 +24,11 @@ from chat.escape import Markup, bold, code, esc, join
 from chat.phrases import went_astray
 from chat.pictures import Draw, Picture, Pictures
 from chat.response_url import respond
-from chat.story import Told, closing_story, tell
+from chat.story import Told, closing_story, is_followed, tell
 from chat.trouble import TROUBLE, word
 from chat.uploads import is_not_ready
 from mesh.domain.errors import Unavailable
-from mesh.domain.operations import Card, Operation
+from mesh.domain.operations import Card, Operation, State
 from mesh.domain.points import Point
 
 PATIENCE_S = 2.0
@@ -68,6 +69,9 @@ class SlackCards:
         Raises Unavailable when Slack did not take it; the next call tries again. While it runs, a post that got no
         answer counts as taken, for it probably was; the end is worth a second card.
         """
+        if operation.command.votes:
+            self._answer_vote(operation)
+            return operation
         if operation.command.rollout:
             return operation
         try:
@@ -106,6 +110,7 @@ class SlackCards:
 
     def _show(self, operation: Operation) -> Operation:
         drawn = card(operation)
+        operation = self._mirror(operation, drawn)
         if operation.card:
             # Before the card: who has to act is called here, and edits are what Slack refuses first.
             operation = self._tell(operation, operation.card)
@@ -114,9 +119,49 @@ class SlackCards:
         if operation.card is None:
             # There is no thread, so nobody waits for a story; whether a post without an answer made one is not known.
             return operation if operation.id in self._unanswered else _told_all(operation)
-        if operation.rollout and operation.done and operation.told < len(operation.story):
+        if is_followed(operation) and operation.done and operation.told < len(operation.story):
             raise ConnectionError("the thread was not told the end")
         return operation
+
+    def _mirror(self, operation: Operation, drawn: Message) -> Operation:
+        """Show the same card where approval is asked for; a channel that is closed to us only costs those people it.
+
+        The card itself, where the change was asked for, has the same buttons.
+        """
+        channel = operation.approval.channel if operation.approval else ""
+        place, name = operation.mirror, f"mirror {operation.id}"
+        if not channel or self._drawn.get(name) == drawn or (place is None and operation.state is not State.WAITING):
+            return operation
+        try:
+            if place is None:
+                posted = self._send(self._client.chat_postMessage, drawn, channel=channel, **_NO_PREVIEWS)
+                operation = replace(operation, mirror=Card(str(posted["channel"]), str(posted["ts"])))
+            else:
+                self._send(self._client.chat_update, drawn, channel=place.channel, ts=place.ts)
+        except SlackApiError as error:
+            if word(error) not in _NO_ENTRY | _NO_EDIT:
+                raise
+            log.warning("%s was not shown where approval is asked for: %s", operation.id, word(error))
+        _keep(self._drawn, name, drawn)
+        return operation
+
+    def _answer_vote(self, operation: Operation) -> None:
+        """Tell the voter alone what became of the vote, once; everybody sees it on the card of what was voted on."""
+        if not operation.done:
+            return
+        answer, origin = vote_answer(operation), operation.origin
+        try:
+            if origin.response_url:
+                respond(origin.response_url, answer, api_url=self._client.base_url)
+            elif origin.channel:
+                where: dict[str, Any] = {
+                    "channel": origin.channel,
+                    "user": operation.actor.user,
+                    "thread_ts": origin.thread or None,
+                }
+                self._send(self._client.chat_postEphemeral, answer, **where)
+        except TROUBLE as trouble:
+            log.warning("who voted as %s was not told: %s", operation.id, word(trouble))
 
     def _draw(self, operation: Operation, drawn: Message) -> Operation:
         try:
@@ -134,7 +179,7 @@ class SlackCards:
 
     def _tell(self, operation: Operation, place: Card) -> Operation:
         """Tell the thread what it has not heard of a rollout; returns the operation with how far that got."""
-        if operation.rollout is None:
+        if not is_followed(operation):
             return operation
         operation = self._as_heard(operation)
         try:
@@ -162,9 +207,12 @@ class SlackCards:
     def _reply(self, operation: Operation, place: Card, told: Told, made: Picture | None = None) -> None:
         """Tell one event in the thread, and in the channel as well where it is loud."""
         drawn = message(told.text, [section(told.text), *([made.block] if made else [])])
+        thread = operation.origin.thread or place.ts
+        if told.to_voters and operation.mirror:
+            place, thread = operation.mirror, operation.mirror.ts
         where: dict[str, Any] = {
             "channel": place.channel,
-            "thread_ts": operation.origin.thread or place.ts,
+            "thread_ts": thread,
             "reply_broadcast": told.loud,
             "patience_s": _patience_s(operation),
             **_NO_PREVIEWS,
@@ -284,7 +332,7 @@ def _keep(memory: OrderedDict[str, Kept], operation_id: str, value: Kept) -> Non
 
 
 def _told_all(operation: Operation) -> Operation:
-    return replace(operation, told=len(operation.story)) if operation.rollout else operation
+    return replace(operation, told=len(operation.story)) if is_followed(operation) else operation
 
 
 def _patience_s(operation: Operation) -> float:

@@ -33,10 +33,10 @@ return {'created', ARGV[2]}
 """
 
 COMMIT = """
--- KEYS: operation, audit, audit head, open, attempts, lock, rollouts
+-- KEYS: operation, audit, audit head, open, attempts, lock, rollouts, waiting
 -- ARGV: 1 id, 2 expected revision, 3 schema, 4 record, 5 done, 6 settled, 7 urgent, 8 writer, 9 lease token or '',
 --       10 due, 11 retention, 12 place among the rollouts, 13 is an active rollout, 14 prefix of operation keys,
---       15 expected head, 16 new head, 17 genesis head, entries...
+--       15 until when it waits for approval or 0, 16 expected head, 17 new head, 18 genesis head, entries...
 local stored = redis.call('HMGET', KEYS[1], 'revision', 'writer')
 if not stored[1] then return {'missing'} end
 -- The same call again, after its first answer was lost.
@@ -47,11 +47,16 @@ local rollout = redis.call('HGET', KEYS[7], ARGV[12])
 if ARGV[13] == '1' and rollout and rollout ~= ARGV[1] and redis.call('HGET', ARGV[14] .. rollout, 'done') == '0' then
   return {'rollout', rollout}
 end
-if #ARGV > 17 then
-  local head = redis.call('GET', KEYS[3]) or ARGV[17]
-  if head ~= ARGV[15] then return {'head', head} end
-  for index = 18, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
-  redis.call('SET', KEYS[3], ARGV[16])
+if #ARGV > 18 then
+  local head = redis.call('GET', KEYS[3]) or ARGV[18]
+  if head ~= ARGV[16] then return {'head', head} end
+  for index = 19, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
+  redis.call('SET', KEYS[3], ARGV[17])
+end
+if tonumber(ARGV[15]) > 0 then
+  redis.call('ZADD', KEYS[8], ARGV[15], ARGV[1])
+else
+  redis.call('ZREM', KEYS[8], ARGV[1])
 end
 redis.call('HSET', KEYS[1], 'schema', ARGV[3], 'revision', ARGV[2] + 1, 'done', ARGV[5], 'settled', ARGV[6],
   'urgent', ARGV[7], 'writer', ARGV[8], 'record', ARGV[4])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chat.memory import FixedDirectory, RecordedCards
+from mesh.domain.approvals import People, Rule
 from mesh.domain.audit import AuditEntry
 from mesh.domain.catalog import Catalog, Cluster, Service
 from mesh.domain.counts import Counts
@@ -100,6 +101,8 @@ class Bench:
     policy: Policy = POLICY
     readings: Mapping[str, Counts | str] = field(default_factory=lambda: {"v1": healthy(), "v2": healthy()})
     members: dict[str, set[str]] = field(default_factory=dict)
+    approvals: tuple[Rule, ...] = ()
+    people: People = ()
 
     def __post_init__(self) -> None:
         """Wire the ports."""
@@ -117,7 +120,8 @@ class Bench:
     @property
     def catalog(self) -> Catalog:
         """The configuration as it is now."""
-        return Catalog((Cluster("demo", namespace="mesh-demo"),), self.services, policy=self.policy)
+        cluster = Cluster("demo", namespace="mesh-demo")
+        return Catalog((cluster,), self.services, policy=self.policy, approvals=self.approvals, people=self.people)
 
     @property
     def desk(self) -> Desk:
