@@ -14,7 +14,7 @@ from mesh.domain.catalog import Catalog, Channels, Cluster, Service
 from mesh.domain.errors import Refused
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy, Role
-from settings import clusters, gates, rollouts
+from settings import approvals, clusters, gates, rollouts
 from settings.lines import Document, Path, Problem, dotted, read_lines
 from settings.schema import ConfigFile, RoleSection, ServiceSection, section_at
 
@@ -63,6 +63,8 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
         services=tuple(_service(name, section) for name, section in config.services.items()),
         channels=Channels(audit=config.channels.audit or ""),
         policy=Policy(tuple(_role(name, section) for name, section in config.policy.roles.items())),
+        approvals=tuple(approvals.rule_of(name, section) for name, section in config.policy.approvals.items()),
+        people=tuple(tuple(ids) for ids in config.people.values()),
         strategies={name: rollouts.strategy_of(section) for name, section in config.rollouts.strategies.items()},
         look_s=float(config.rollouts.look),
     )
@@ -71,6 +73,7 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
 def _service(name: str, section: ServiceSection) -> Service:
     words = ("cluster", "namespace", "stable", "canary", "route", "mesh", "strategy")
     said = {word: getattr(section, word) or "" for word in words}
+    said["approvals"] = section.channels.approvals or ""
     return Service(section.service or name, limits=gates.limits_of(section.gates), git=section.git, **said)
 
 
@@ -151,6 +154,7 @@ def _disagreements(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     yield from clusters.contradictions(config.clusters)
     yield from _of_services(config)
     yield from _of_roles(config)
+    yield from _of_approvals(config)
     for name, strategy in config.rollouts.strategies.items():
         yield from _below(("rollouts", "strategies", name), rollouts.contradictions(strategy))
     yield from _shadows(config.services)
@@ -170,10 +174,20 @@ def _of_roles(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     for name, role in config.policy.roles.items():
         if not role.users and not role.usergroups:
             yield ("policy", "roles", name), "names nobody; give it `users` or `usergroups`, or remove it"
-        for index, cluster in enumerate(role.clusters):
-            if not set(cluster) & set("*?[") and cluster not in _clusters(config):
-                path = ("policy", "roles", name, "clusters", index)
-                yield path, _none_called("cluster", cluster, _clusters(config))
+        yield from _below(("policy", "roles", name, "clusters"), _unknown_clusters(role.clusters, config))
+
+
+def _of_approvals(config: ConfigFile) -> Iterator[tuple[Path, str]]:
+    yield from _below(("policy", "approvals"), approvals.contradictions(config.policy.approvals, config.people))
+    for name, rule in config.policy.approvals.items():
+        yield from _below(("policy", "approvals", name, "clusters"), _unknown_clusters(rule.clusters, config))
+    yield from _below(("people",), approvals.doubled(config.people))
+
+
+def _unknown_clusters(patterns: list[str], config: ConfigFile) -> Iterator[tuple[Path, str]]:
+    for index, cluster in enumerate(patterns):
+        if not set(cluster) & set("*?[") and cluster not in _clusters(config):
+            yield (index,), _none_called("cluster", cluster, _clusters(config))
 
 
 def _clusters(config: ConfigFile) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from settings.approvals import ApprovalSection, People
 from settings.clusters import ClusterSection
 from settings.forms import (
     ChannelId,
@@ -34,6 +35,15 @@ class ChannelsSection(Section):
     )
 
 
+class ServiceChannelsSection(Section):
+    """Slack channels of one service, by id."""
+
+    approvals: Annotated[
+        ChannelId | None,
+        Field(description="Channel id (`C…`) where its approvals are asked for, unless the rule names another."),
+    ] = None
+
+
 class ServiceSection(Section):
     """What is known of a service beyond what its route says. A service needs no entry to be read."""
 
@@ -51,6 +61,9 @@ class ServiceSection(Section):
     mesh: Annotated[MeshName | None, Field(description="Overrides the cluster's `mesh`.")] = None
     git: Annotated[GitName | None, Field(description="Overrides the cluster's `git`.")] = None
     gates: Annotated[GatesSection, Field(description="Limits of this service's gates.")] = GatesSection()
+    channels: Annotated[ServiceChannelsSection, Field(description="Slack channels of this service.")] = (
+        ServiceChannelsSection()
+    )
     strategy: Annotated[
         Label | None, Field(description="How its rollouts go: a name in `rollouts.strategies`; without one `default`.")
     ] = None
@@ -79,6 +92,9 @@ class PolicySection(Section):
     """Who may change traffic. Everybody may read; nobody may change without a role."""
 
     roles: Annotated[dict[Text, RoleSection], Field(description="Roles by name.")] = {}
+    approvals: Annotated[
+        dict[Label, ApprovalSection], Field(description="Which changes wait for somebody to agree: rules by name.")
+    ] = {}
 
 
 class ConfigFile(Section):
@@ -89,6 +105,13 @@ class ConfigFile(Section):
     services: Annotated[dict[Name, ServiceSection], Field(description="Services by name.")] = {}
     rollouts: Annotated[RolloutsSection, Field(description="How rollouts go.")] = RolloutsSection()
     policy: Annotated[PolicySection, Field(description="Who may change traffic.")] = PolicySection()
+    people: Annotated[
+        People,
+        Field(
+            description="Slack user ids that belong to one person, by a name of your choice: whoever has two accounts "
+            "has one vote all the same."
+        ),
+    ] = {}
 
 
 def section_at(path: tuple[str | int, ...]) -> type[Section] | None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from settings.approvals import ApprovalSection, EscalationSection
 from settings.clusters import ClusterSection, PrometheusSection
 from settings.environment import VARIABLES
 from settings.gates import CustomGateSection, GatesSection
 from settings.reference import renew
 from settings.rollouts import RolloutsSection, StepSection, StrategySection
-from settings.schema import ConfigFile, RoleSection, ServiceSection
+from settings.schema import ConfigFile, RoleSection, ServiceChannelsSection, ServiceSection
 
 SECTIONS = (
     *(ConfigFile, ServiceSection, RoleSection, ClusterSection, PrometheusSection, GatesSection, CustomGateSection),
     *(RolloutsSection, StrategySection, StepSection),
+    *(ApprovalSection, EscalationSection, ServiceChannelsSection),
 )
 PAGE = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
 
