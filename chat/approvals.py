@@ -52,7 +52,7 @@ def approval_blocks(operation: Operation) -> Iterator[Block]:
     yield section(join("\n", [*lines, _denied(operation)]))
     if waits:
         typed = f'/mesh deny {operation.id} --reason "why"'
-        yield context([join(" ", [esc("Not for whoever asked. To deny with a reason, type"), code(typed)])])
+        yield context([join(" ", [esc("Whoever asked cannot approve. To deny with a reason, type"), code(typed)])])
 
 
 def vote_buttons(operation: Operation) -> tuple[Button, ...]:
@@ -135,7 +135,7 @@ def _asked(approval: Approval, demand: Demand) -> Markup:
     people = _people(demand.asked_groups, demand.users)
     missing = approval.missing(demand)
     need = f"{missing} more of" if missing else "has all of"
-    return join(" ", [esc("•"), code(shorten(demand.rule, 60)), esc(need), people])
+    return join(" ", [esc("•"), code(shorten(demand.rule, 60)) + esc(":"), esc(need), people])
 
 
 def _people(groups: Sequence[str], users: Sequence[str]) -> Markup:

@@ -79,7 +79,7 @@ MISTAKES = [
     ("all: {groups: [S0SRE], above: 100}", "policy.approvals.all.above: should be less than 100"),
     ("all: {groups: [S0SRE], clusters: [prd]}", "policy.approvals.all.clusters[0]: no cluster is called 'prd'"),
     (
-        "a: {groups: [S0SRE], services: [api-*], channel: C0A1}, b: {groups: [S0SRE], services: ['*-2'], channel: C0B1}",
+        "a: {groups: [S0SRE], services: [a*], channel: C0A1}, b: {groups: [S0SRE], services: ['*b'], channel: C0B1}",
         "policy.approvals.b.channel: may speak of the same change as `a`",
     ),
 ]
