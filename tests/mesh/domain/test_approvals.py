@@ -28,10 +28,11 @@ from mesh.domain.policy import Actor
 from mesh.domain.strategies import RolloutStep, Strategy
 from tests.builders import TARGET, route
 
+ROLES = Roles("v1", "v2")
 RULE = Rule("two", need=2, groups=("S0SRE",), users=("U0LEE",), above=20)
 
 
-def a_plan(roles: Roles = Roles("v1", "v2"), **wanted: int) -> Plan:
+def a_plan(roles: Roles = ROLES, **wanted: int) -> Plan:
     """Return a plan from 90/10 to the wanted weights."""
     return plan(route(), dict(wanted), roles, stamps={})
 

@@ -165,6 +165,26 @@ def test_what_stands_before_our_name_may_turn_the_meaning_round(text: str) -> No
         parse(text)
 
 
+@pytest.mark.parametrize("text", ["approve op-k3v9x2m4ta", "deny OP-K3V9X2M4TA --reason 'not now'", "approvals"])
+def test_a_vote_survives_being_written_and_read(text: str) -> None:
+    """A button, a slash command and a mention are one command."""
+    assert parse(format_command(parse(text))) == parse(text)
+
+
+@pytest.mark.parametrize("text", ["approve", "approve api", "deny op-a", "approve op-k3v9x2m4ta op-k3v9x2m4tb"])
+def test_a_vote_names_one_operation(text: str) -> None:
+    """A service has no vote: what is agreed to is one plan."""
+    with pytest.raises(Refused):
+        parse(text)
+
+
+@pytest.mark.parametrize("option", ["--force --reason x", "--dry-run", "-n shop", "--route 'HTTPRoute/web'"])
+def test_a_vote_takes_no_options_of_changes(option: str) -> None:
+    """The operation knows all that."""
+    with pytest.raises(Refused):
+        parse(f"approve op-k3v9x2m4ta {option}")
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     """No text makes the parser fail in another way than by refusing."""
