@@ -69,7 +69,7 @@ def check_open(waiting: Operation, now: float) -> None:
     if decided is not None and waiting.approval is not None:
         raise TooLate(
             f"{waiting.id} was decided before: {decided.step}{_reason(decided)}.",
-            hint="Nothing was counted. Its card says what became of it.",
+            hint="Its card says what became of it.",
             by=deciders(waiting, decided),
         )
     if waiting.state is not State.WAITING or waiting.approval is None:
@@ -104,7 +104,7 @@ def cast(stage: Stage, record: Record, recheck: Callable[[Record], None]) -> Non
         try:
             waiting = _cast(stage, record, waiting, recheck)
         except TooLate as error:
-            by = error.by[0] if error.by else ""
+            by = error.by[-1] if error.by else ""
             record.end(State.REFUSED, Step.REFUSED, error.message.removesuffix("."), by=by, hint=error.hint)
             return
     verb = "Agreed to" if operation.command.verb is Verb.APPROVE else "Denied"
