@@ -75,7 +75,7 @@ class SlackCards:
         if operation.command.rollout:
             return operation
         try:
-            return self._show(operation)
+            return self._mirror(self._show(operation))
         except TROUBLE as trouble:
             if operation.id in self._unanswered and not operation.done:
                 log.warning("nobody knows whether the card of %s was shown: %s", operation.id, word(trouble))
@@ -110,7 +110,6 @@ class SlackCards:
 
     def _show(self, operation: Operation) -> Operation:
         drawn = card(operation)
-        operation = self._mirror(operation, drawn)
         if operation.card:
             # Before the card: who has to act is called here, and edits are what Slack refuses first.
             operation = self._tell(operation, operation.card)
@@ -123,27 +122,36 @@ class SlackCards:
             raise ConnectionError("the thread was not told the end")
         return operation
 
-    def _mirror(self, operation: Operation, drawn: Message) -> Operation:
-        """Show the same card where approval is asked for; a channel that is closed to us only costs those people it.
+    def _mirror(self, operation: Operation) -> Operation:
+        """Show the same card where approval is asked for. Trouble there is worth no second card where it was asked.
 
-        The card itself, where the change was asked for, has the same buttons.
+        The end is tried again until it is shown, for buttons that count for nothing must vanish.
         """
         channel = operation.approval.channel if operation.approval else ""
-        place, name = operation.mirror, f"mirror {operation.id}"
-        if not channel or self._drawn.get(name) == drawn or (place is None and operation.state is not State.WAITING):
+        if not channel or (operation.mirror is None and operation.state is not State.WAITING):
+            return operation
+        drawn, name = card(operation), f"mirror {operation.id}"
+        if self._drawn.get(name) == drawn:
             return operation
         try:
-            if place is None:
-                posted = self._send(self._client.chat_postMessage, drawn, channel=channel, **_NO_PREVIEWS)
-                operation = replace(operation, mirror=Card(str(posted["channel"]), str(posted["ts"])))
-            else:
-                self._send(self._client.chat_update, drawn, channel=place.channel, ts=place.ts)
-        except SlackApiError as error:
-            if word(error) not in _NO_ENTRY | _NO_EDIT:
+            operation = self._draw_mirror(operation, channel, drawn)
+        except TROUBLE as trouble:
+            hopeless = word(trouble) in _NO_ENTRY | _NO_EDIT
+            if operation.done and not hopeless:
                 raise
-            log.warning("%s was not shown where approval is asked for: %s", operation.id, word(error))
+            log.warning("%s was not shown where approval is asked for: %s", operation.id, word(trouble))
+            if not hopeless and not isinstance(trouble, OSError):
+                return operation
+            # It may be there after all, or never will be: another try would be one too many.
         _keep(self._drawn, name, drawn)
         return operation
+
+    def _draw_mirror(self, operation: Operation, channel: str, drawn: Message) -> Operation:
+        if operation.mirror is not None:
+            self._send(self._client.chat_update, drawn, channel=channel, ts=operation.mirror.ts)
+            return operation
+        posted = self._send(self._client.chat_postMessage, drawn, channel=channel, **_NO_PREVIEWS)
+        return replace(operation, mirror=Card(str(posted["channel"]), str(posted["ts"])))
 
     def _answer_vote(self, operation: Operation) -> None:
         """Tell the voter alone what became of the vote, once; everybody sees it on the card of what was voted on."""

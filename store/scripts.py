@@ -60,8 +60,8 @@ else
 end
 redis.call('HSET', KEYS[1], 'schema', ARGV[3], 'revision', ARGV[2] + 1, 'done', ARGV[5], 'settled', ARGV[6],
   'urgent', ARGV[7], 'writer', ARGV[8], 'record', ARGV[4])
-if ARGV[13] == '1' then
-  redis.call('HSET', KEYS[7], ARGV[12], ARGV[1])
+if ARGV[13] == '1' then redis.call('HSET', KEYS[7], ARGV[12], ARGV[1]) end
+if ARGV[13] == '1' or tonumber(ARGV[15]) > 0 then
   -- Who commits is alive. Attempts are not counted from 0 again: their numbers name jobs that RQ still remembers.
   redis.call('HSET', KEYS[1], 'forgiven', redis.call('GET', KEYS[5]) or 0)
 elseif rollout == ARGV[1] then

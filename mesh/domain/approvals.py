@@ -153,19 +153,20 @@ class Approval:
 
     def due_at(self) -> float:
         """Return when something happens of itself next: a reminder, an escalation, or the end."""
-        moments = [self.expires_at, *([self.remind_at] if self.remind_at and not self.reminded else [])]
-        moments += [one.escalate_at for one in self.demands if one.escalate_at and not one.escalated]
-        return min(moments)
+        reminder = [self.remind_at] if self.remind_at and not self.reminded else []
+        return min([self.expires_at, *reminder, *(one.escalate_at for one in self.demands if self._may_escalate(one))])
 
     def escalated(self, now: float) -> Approval:
         """Return it with the second groups of every rule that has waited long enough for its first ones."""
-        due = [one.escalate_at and one.escalate_at <= now and self.missing(one) for one in self.demands]
-        return replace(
-            self,
-            demands=tuple(
-                replace(one, escalated=True) if is_due else one for one, is_due in zip(self.demands, due, strict=True)
-            ),
-        )
+        return replace(self, demands=tuple(self._escalated(one, now) for one in self.demands))
+
+    def _escalated(self, demand: Demand, now: float) -> Demand:
+        due = self._may_escalate(demand) and demand.escalate_at <= now
+        return replace(demand, escalated=True) if due else demand
+
+    def _may_escalate(self, demand: Demand) -> bool:
+        """Tell whether it will escalate by itself: who has all its people needs no more of them."""
+        return bool(demand.escalate_at and not demand.escalated and self.missing(demand))
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,9 @@ SLOWEST_SLACK_S = 30.0
 """Longer than posting a card twice, and its story, can take."""
 UNTOLD_AGAIN_S = 5.0
 """When to try again to tell what Slack did not take."""
+UNSHOWN_AGAIN_S = 30.0
+"""When to try again to show it where approval is asked for, should that not have been possible."""
+LOCK_WAIT_S = 0.5
 
 
 def may_go(stage: Stage, operation: Operation, plan: Plan, strategy: Strategy | None = None) -> bool:
@@ -106,20 +109,25 @@ def show_waiting(stage: Stage, operation: Operation) -> Operation:
         record = Record(stage, stage.operations.get(operation.id), None)
         if record.operation.state is State.WAITING:
             record.show()
-        come_back(stage, record.operation)
-        return record.operation
+        # Under the service's lock, where votes are counted: what a vote has just let go must not be put off.
+        with stage.locks.hold(str(operation.target), wait_s=LOCK_WAIT_S) as service:
+            fresh = stage.operations.get(operation.id)
+            if service is not None:
+                stage.operations.later(fresh.id, seconds=_pause_s(fresh, stage.time.now()))
+        return fresh
 
 
-def come_back(stage: Stage, operation: Operation) -> None:
-    """Let the clock bring it back when something is due of it."""
+def _pause_s(operation: Operation, now: float) -> float:
+    """Return in how many seconds something is due of it."""
     if operation.state is not State.WAITING:
-        # It went on meanwhile, and whoever took it on may have been put off by the drawing.
-        stage.operations.later(operation.id, seconds=0)
-        return
-    pause = the_approval(operation).due_at() - stage.time.now()
+        return 0.0
+    approval = the_approval(operation)
+    pauses = [approval.due_at() - now]
     if operation.told < len(operation.story):
-        pause = min(pause, UNTOLD_AGAIN_S)
-    stage.operations.later(operation.id, seconds=max(0.0, pause))
+        pauses.append(UNTOLD_AGAIN_S)
+    if approval.channel and operation.mirror is None:
+        pauses.append(UNSHOWN_AGAIN_S)
+    return max(0.0, min(pauses))
 
 
 def wake(stage: Stage, changed: Operation) -> None:

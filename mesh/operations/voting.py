@@ -147,7 +147,10 @@ def _deny(held: Record, operation: Operation) -> None:
     # The id of the vote stays on record: a worker that died after this finds that it was counted.
     approval = replace(the_approval(held.operation), denied=operation.id)
     hint = "Nothing was changed. Talk to whoever denied it before you ask again."
-    told: dict[str, Any] = {"outcome": "Somebody who had to agree did not", "approval": approval, "hint": hint}
+    outcome = "Somebody who had to agree did not"
+    if operation.actor.user == held.operation.actor.user:
+        outcome, hint = "Whoever asked for it took it back", "Nothing was changed."
+    told: dict[str, Any] = {"outcome": outcome, "approval": approval, "hint": hint}
     held.tell(State.REFUSED, Step.VOTED_DOWN, why, by=operation.actor.user, **told)
 
 

@@ -16,6 +16,7 @@ from mesh.domain.errors import Denied, Held, MeshbotError, NotFound, Refused, Un
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
+from mesh.domain.policy import named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
 from mesh.operations import approving, moves, reading, rollouts, voting
 from mesh.operations.authorising import authorise_again
@@ -93,7 +94,12 @@ class Work:
             self.patching.was_applied()
 
     def recheck(self) -> None:
-        """Do all that is checked before weights are written, for what waits for approval; raise what is wrong."""
+        """Do all that is checked before weights are written, for what waits for approval; raise what is wrong.
+
+        Unavailable where that cannot be known now.
+        """
+        # A Slack that is silent for a moment must not look like a right that was taken away.
+        self.stage.directory.groups(self.operation.actor, named_groups(self.stage.catalog.policy))
         self._authorise()
         planned = self._still_holds()
         if planned is not None:

@@ -220,6 +220,15 @@ def test_the_clock_of_an_approval() -> None:
     assert not why_not(escalated, a_voter("U0BOB", "S0BOSS"), "U0JIN")
 
 
+def test_a_rule_that_has_its_people_escalates_no_more() -> None:
+    """Else what is due of it would stay in the past, and the clock would come back without end."""
+    first = replace(RULE, need=1, escalate_s=60, second=("S0BOSS",))
+    approval = an_approval(first, Rule("leads", groups=("S0LEADS",)))
+    assert approval.due_at() == 1060.0
+    voted = with_vote(approval, a_voter("U0ANA", "S0SRE"), "op-ana", 1001.0)
+    assert (voted.due_at(), voted.escalated(2000.0)) == (1900.0, voted)
+
+
 def test_threat_5_accounts_of_one_person_have_one_id() -> None:
     """By the configuration first, else by what Slack says; else the account is the person."""
     people = (("U0JIN", "W0JIN"),)

@@ -9,7 +9,7 @@ import pytest
 
 from chat.memory import FixedDirectory
 from mesh.domain.approvals import Rule
-from mesh.domain.errors import Denied, NotFound, TooLate
+from mesh.domain.errors import Denied, NotFound, TooLate, Unavailable
 from mesh.domain.operations import Operation, Origin, State, Step
 from mesh.domain.policy import Actor, Policy, Role
 from mesh.operations.receiving import receive, waiting_for
@@ -430,6 +430,59 @@ def test_a_vote_on_nothing_is_refused() -> None:
         bench.ask(f"approve {done.id}", ANA)
     with pytest.raises(NotFound):
         receive(bench.desk, command("approve op-nothere22"), ANA, Origin("slash", "C0PROD"), dedupe="x")
+
+
+def test_a_silent_slack_turns_one_vote_away_and_voids_nothing() -> None:
+    """Who cannot be known for a moment is not who lost their right."""
+
+    class Silent(FixedDirectory):
+        """Says nothing of Jin."""
+
+        def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
+            """Raise for Jin."""
+            if actor == JIN:
+                raise Unavailable("Slack did not say.")
+            return super().groups(actor, named)
+
+    bench = a_bench()
+    asked = bench.do("promote api 50")
+    bench.time.at += 120
+    vote = bench.ask(f"approve {asked.id}", ANA)
+    bench.directory = Silent(bench.members)
+    assert run(vote.id, bench.stage).state is State.FAILED
+    assert now(bench, asked).state is State.WAITING
+    bench.directory = FixedDirectory(bench.members)
+    assert bench.do(f"approve {asked.id}", ANA).state is State.SUCCEEDED
+
+
+def test_what_was_approved_and_not_begun_in_time_expires() -> None:
+    """Its worker died and none came for minutes: nothing happens out of the blue."""
+    bench = a_bench()
+    approved = approved_not_run(bench)
+    bench.time.at += 121
+    expired = run(approved.id, bench.stage)
+    assert (expired.state, bench.weights()) == (State.EXPIRED, [90, 10])
+
+
+def test_drawing_the_card_does_not_put_off_what_a_vote_let_go() -> None:
+    """The vote comes while Slack is slow: the operation is due at once, not when a reminder would be."""
+    bench = a_bench(replace(TWO, need=1))
+    asked = bench.do("promote api 50")
+    show = bench.cards.show
+
+    def slow(operation: Operation) -> Operation:
+        bench.cards.show = show  # type: ignore[method-assign]  # only once
+        vote = bench.ask(f"approve {asked.id}", ANA)
+        with bench.locks.hold(str(vote.target), wait_s=0) as lease:
+            record = Record(bench.stage, vote, lease)
+            record.tell(State.RUNNING, Step.CHECKING)
+            Work(bench.stage, record).work()
+        return show(operation)
+
+    bench.cards.show = slow  # type: ignore[method-assign]  # Slack takes its time
+    run(asked.id, bench.stage)
+    assert now(bench, asked).state is State.RUNNING
+    assert bench.operations.open[asked.id] <= bench.time.at
 
 
 def test_the_same_wish_while_it_waits_is_the_same_operation() -> None:
