@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from slack_bolt import App, BoltRequest
 
+from bot import flagger
 from bot.arrival import arrival
+from bot.flagger import Question
 from bot.gate import Gate, Letter, Turned
 
 if TYPE_CHECKING:
@@ -25,13 +27,19 @@ Health = Callable[[], tuple[bool, dict[str, Any]]]
 log = logging.getLogger(__name__)
 
 
-def web(app: App, gate: Gate, ready: Health) -> WSGIApplication:
-    """Return the WSGI application. Only POST /slack/events does anything."""
+Ask = Callable[[Question], tuple[int, str]]
+"""How a question of Flagger's is answered: status and words."""
+
+
+def web(app: App, gate: Gate, ready: Health, ask: Ask) -> WSGIApplication:
+    """Return the WSGI application. Only POST /slack/events and /hooks/flagger/… do anything."""
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # Before anything else, so that this thread's next request does not inherit it.
         came = arrival()
         path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "GET")
+        if path.startswith(flagger.PATH) and method == "POST":
+            return _answer(start_response, *ask(_question(path, environ)), PLAIN)
         if path != SLACK_PATH:
             return watched(path, ready, start_response)
         if method != "POST":
@@ -59,6 +67,15 @@ def watched(path: str, ready: Health, start_response: StartResponse) -> Iterable
         well, facts = ready()
         return _answer(start_response, 200 if well else 503, json.dumps(facts), "application/json")
     return _answer(start_response, 404, "There is nothing here.", PLAIN)
+
+
+def _question(path: str, environ: WSGIEnvironment) -> Question:
+    return Question(
+        hook=path.removeprefix(flagger.PATH),
+        authorization=environ.get("HTTP_AUTHORIZATION", ""),
+        length=environ.get("CONTENT_LENGTH", ""),
+        read=environ["wsgi.input"].read,
+    )
 
 
 def _letter(environ: WSGIEnvironment) -> Letter:

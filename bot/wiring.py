@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis, RedisError
 from slack_bolt import App
 from slack_sdk import WebClient
 
+from bot.flagger import flagger
 from bot.gate import Gate
 from bot.hearing import Ear
 from bot.identity import Passport
 from bot.listeners import Listeners, listen
 from bot.replies import Replies
 from bot.serving import Place, serve_http, serve_socket
-from bot.web import Health, web
+from bot.web import Ask, Health, web
 from chat.connection import web_client
 from chat.directory import SlackDirectory
 from mesh.domain.catalog import Catalog
@@ -43,6 +45,7 @@ class Bot:
     passport: Passport
     replies: Replies
     ready: Health
+    ask: Ask
 
 
 def make_bot(environment: Environment, catalog: Catalog) -> Bot:
@@ -55,7 +58,8 @@ def make_bot(environment: Environment, catalog: Catalog) -> Bot:
     passport, replies = Passport(client), Replies(client)
     app = make_app(client, passport)
     listen(app, Listeners(Ear(desk, passport), replies))
-    return Bot(app, passport, replies, readiness(redis, catalog))
+    ask = partial(flagger, desk=desk, token=environment.hook_token)
+    return Bot(app, passport, replies, readiness(redis, catalog), ask)
 
 
 def make_app(client: WebClient, passport: Passport) -> App:
@@ -103,7 +107,7 @@ def http_builder(environment: Environment, catalog: Catalog) -> Callable[[], WSG
     def build() -> WSGIApplication:
         bot = make_bot(environment, catalog)
         bot.passport.learn_in_background()
-        return web(bot.app, Gate(environment.signing_secrets), bot.ready)
+        return web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.ask)
 
     return build
 

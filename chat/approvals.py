@@ -42,7 +42,10 @@ def approval_blocks(operation: Operation) -> Iterator[Block]:
     waits = operation.state is State.WAITING
     head = join(" ", [bold(esc("Approval:")), esc(approval.in_words)])
     until = join(" ", [esc("open until"), date(approval.expires_at)]) if waits else Markup("")
-    lines = [join(" · ", [head, until, _steps(approval)])]
+    revision = (
+        join(" ", [esc("revision"), code(operation.command.checksum)]) if operation.command.checksum else Markup("")
+    )
+    lines = [join(" · ", [head, until, revision, _steps(approval)])]
     if waits:
         lines += [_asked(approval, demand) for demand in approval.demands[:MOST_RULES]]
     lines += [
@@ -51,8 +54,9 @@ def approval_blocks(operation: Operation) -> Iterator[Block]:
     ]
     yield section(join("\n", [*lines, _denied(operation)]))
     if waits:
-        typed = f'/mesh deny {operation.id} --reason "why"'
-        yield context([join(" ", [esc("Whoever asked cannot approve. To deny with a reason, type"), code(typed)])])
+        typed = code(f'/mesh deny {operation.id} --reason "why"')
+        asker = "" if operation.command.verb is Verb.FLAGGER else "Whoever asked cannot approve."
+        yield context([join(" ", [esc(asker), esc("To deny with a reason, type"), typed])])
 
 
 def vote_buttons(operation: Operation) -> tuple[Button, ...]:
@@ -61,11 +65,31 @@ def vote_buttons(operation: Operation) -> tuple[Button, ...]:
         return ()
     target, plan = operation.target, operation.plan
     service = shorten(target.service, 60)
+    if operation.command.verb is Verb.FLAGGER:
+        return _gate_buttons(operation, service)
     reaches = percent(operation.approval.share)
     where = f"in {shorten(target.cluster, 60)} / {shorten(target.namespace, 60)}"
     stands = f", from {shorten(plan.shares_before, 60)}" if plan else ""
     yes = Confirm(f"Approve this change of {service}?", f"An arm gets up to {reaches} {where}{stands}.", "Approve")
     no = Confirm(f"Deny this change of {service}?", "It ends here and nothing is changed. The card names you.", "Deny")
+    return (
+        Button("Approve", APPROVE, operation.id, f"Approve {operation.id}", "primary", yes),
+        Button("Deny", DENY, operation.id, f"Deny {operation.id}", "danger", no),
+    )
+
+
+def _gate_buttons(operation: Operation, service: str) -> tuple[Button, ...]:
+    """Return what Flagger can be told: for its rollback, that one word."""
+    hook = shorten(operation.command.hook, 30)
+    if hook == "rollback":
+        question = Confirm(
+            f"Roll back {service}?", "Flagger sends all traffic back the next time it asks.", "Roll back"
+        )
+        return (Button("Roll back", APPROVE, operation.id, f"Roll back {service} with Flagger", "danger", question),)
+    yes = Confirm(
+        f"Approve {hook} of {service}?", "Flagger goes on the next time it asks. The card names you.", "Approve"
+    )
+    no = Confirm(f"Deny {hook} of {service}?", "Flagger hears no about this revision. The card names you.", "Deny")
     return (
         Button("Approve", APPROVE, operation.id, f"Approve {operation.id}", "primary", yes),
         Button("Deny", DENY, operation.id, f"Deny {operation.id}", "danger", no),
@@ -114,17 +138,18 @@ def approvals_answer(waiting: Sequence[Waiting]) -> Message:
 def _row(waiting: Waiting) -> Markup:
     operation, approval, target = waiting.operation, waiting.approval, waiting.operation.target
     plan = operation.plan
-    what = f"{operation.command.verb} {target.service} in {target.cluster} / {target.namespace}"
+    asked = " ".join(filter(None, (operation.command.verb, operation.command.hook, target.service)))
+    what = f"{asked} in {target.cluster} / {target.namespace}"
     split = esc(shorten(f"{plan.shares_before} -> {plan.shares_after}", 200)) if plan else Markup("")
     until = join(" ", [esc("open until"), date(approval.expires_at, shown=DAY_AND_TIME)])
-    asked = join(" ", [esc("asked by"), user(operation.actor.user)])
+    by = join(" ", [esc("asked by"), user(operation.actor.user)])
     marks = {True: ":point_right: You may approve this:", False: "", None: "Slack does not say whether you may:"}
     yours = join(" ", [esc(marks[waiting.mine]), code(f"/mesh approve {operation.id}")])
     return join(
         "\n",
         [
             join(" · ", [bold(esc(shorten(what, 200))), split]),
-            join(" · ", [esc(approval.in_words), until, asked]),
+            join(" · ", [esc(approval.in_words), until, by]),
             yours if waiting.mine is not False else code(operation.id),
         ],
     )

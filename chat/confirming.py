@@ -30,6 +30,7 @@ NAMES: dict[Verb, str] = {
     Verb.APPROVE: "Approve",
     Verb.DENY: "Deny",
     Verb.APPROVALS: "Approvals",
+    Verb.FLAGGER: "Flagger",
 }
 """What a button for a verb is called."""
 

@@ -151,6 +151,8 @@ def _refused(operation: Operation) -> Sign:
 def _succeeded(operation: Operation) -> Sign:
     if is_change(operation):
         return _changed(operation)
+    if operation.went(Step.OPENED):
+        return Sign(":white_check_mark:", "Approved")
     if operation.command.verb is Verb.GATES:
         return _JUDGED[overall(_judged(operation))]
     if is_plan(operation):
@@ -255,6 +257,11 @@ def _voting(doing: str, did: str) -> Callable[[Operation], Phrase]:
     return say
 
 
+def _flagger(operation: Operation) -> Phrase:
+    what = f"{clean(operation.command.hook)} of {_service(operation)}"
+    return Phrase(f"Flagger asks about {what}", f"Flagger may go on: {what}", f"{what} by Flagger")
+
+
 def _reading(noun: str) -> Callable[[Operation], Phrase]:
     def say(operation: Operation) -> Phrase:
         name = _service(operation) or "every service"
@@ -285,4 +292,5 @@ _PHRASES: dict[Verb, Callable[[Operation], Phrase]] = {
     Verb.APPROVE: _voting("Approving", "Approved"),
     Verb.DENY: _voting("Denying", "Denied"),
     Verb.APPROVALS: _reading("approvals"),
+    Verb.FLAGGER: _flagger,
 }

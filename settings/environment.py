@@ -32,6 +32,8 @@ class Environment:
     """`KUBECONFIG`, a path; empty means in-cluster."""
     prometheus_url: str = field(default="", repr=False)
     """`PROMETHEUS_URL`, for the only cluster; may hold a password."""
+    hook_token: str = field(default="", repr=False)
+    """`MESHBOT_HOOK_TOKEN`, for what other programs send to `/hooks/…`; empty: nobody may."""
     config_path: str = ""
     """`MESHBOT_CONFIG`; empty means no file, so reading only."""
 
@@ -92,6 +94,12 @@ VARIABLES = (
         "Prometheus of the only cluster; with several clusters each names its own in the file.",
         may_be_file=True,
         begins=WEB,
+    ),
+    Variable(
+        "MESHBOT_HOOK_TOKEN",
+        "hook_token",
+        "Bearer token of whoever calls `/hooks/…` (Flagger); without it those addresses answer nobody.",
+        may_be_file=True,
     ),
     Variable("MESHBOT_CONFIG", "config_path", "Path of the configuration file; without it meshbot only reads."),
 )

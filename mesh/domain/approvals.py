@@ -17,7 +17,7 @@ from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
 from mesh.domain.strategies import Strategy
 
-APPROVABLE = frozenset({Verb.PROMOTE, Verb.SET, Verb.REAPPLY, Verb.CANARY})
+APPROVABLE = frozenset({Verb.PROMOTE, Verb.SET, Verb.REAPPLY, Verb.CANARY, Verb.FLAGGER})
 """Verbs that can wait for an approval. Going back (`rollback`, `undo`, `abort`) never does, whatever a rule says."""
 
 People = tuple[tuple[str, ...], ...]
@@ -202,16 +202,21 @@ def agreed(plan: Plan, strategy: Strategy | None = None) -> str:
 
 
 def ask(rules: Sequence[Rule], plan: Plan, share: float, *, now: float, strategy: Strategy | None = None) -> Approval:
-    """Return what is asked of people about `plan` by these rules; the shortest of their times counts."""
+    """Return what is asked of people about `plan` by these rules."""
+    steps = tuple(step.share for step in strategy.steps) if strategy else ()
+    return replace(ask_for(rules, agreed(plan, strategy), now=now), uid=plan.uid, share=share, steps=steps)
+
+
+def ask_for(rules: Sequence[Rule], hashed: str, *, now: float) -> Approval:
+    """Return what is asked of people by these rules about what has this hash; the shortest of their times counts."""
     reminders = [rule.remind_s for rule in rules if rule.remind_s]
     return Approval(
-        plan=agreed(plan, strategy),
-        uid=plan.uid,
-        share=share,
+        plan=hashed,
+        uid="",
+        share=100.0,
         demands=tuple(demand_of(rule, now) for rule in rules),
         asked_at=now,
         expires_at=now + min(rule.expires_s for rule in rules),
-        steps=tuple(step.share for step in strategy.steps) if strategy else (),
         remind_at=now + min(reminders) if reminders else 0.0,
         channel=next((rule.channel for rule in rules if rule.channel), ""),
     )

@@ -32,6 +32,8 @@ class Verb(StrEnum):
     APPROVE = "approve"
     DENY = "deny"
     APPROVALS = "approvals"
+    FLAGGER = "flagger"
+    """A question of Flagger's: never typed, only its hook asks it."""
 
 
 VOTING = frozenset({Verb.APPROVE, Verb.DENY})
@@ -89,6 +91,10 @@ class Command:
     """
     operation: str = ""
     """For `undo`: the operation to undo; empty means the last change. For a vote: the operation it is about."""
+    hook: str = ""
+    """For `flagger`: what it asks about, e.g. `confirm-promotion`."""
+    checksum: str = ""
+    """For `flagger`: of the revision that it asks about."""
     topic: str = ""
     """For `help`: the verb asked about."""
     namespace: str = ""
@@ -117,7 +123,7 @@ class Command:
     @property
     def acts(self) -> bool:
         """True when running it writes more than its own answer: it is audited, and is done alone on its service."""
-        return self.changes_traffic or self.votes
+        return self.changes_traffic or self.votes or self.verb is Verb.FLAGGER
 
     @property
     def changes_traffic(self) -> bool:

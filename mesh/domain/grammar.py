@@ -13,7 +13,7 @@ from mesh.domain.grammar_rollouts import read_canary, write_canary
 from mesh.domain.matching import closest
 from mesh.domain.spelling import words_of
 from mesh.domain.terms import expect, read_name, read_share, read_version, read_weight
-from mesh.domain.verbs import MEANT, usage
+from mesh.domain.verbs import MEANT, VERBS, usage
 
 OPTIONS: dict[str, str] = {
     "--namespace": "namespace",
@@ -68,7 +68,12 @@ def format_command(command: Command) -> str:
     elif command.operation and (command.verb is Verb.UNDO or command.votes):
         words = [command.verb, command.operation]
     else:
-        words += [command.version, *([] if command.share is None else [f"{command.share:g}"])]
+        words += [
+            command.hook,
+            command.checksum,
+            command.version,
+            *([] if command.share is None else [f"{command.share:g}"]),
+        ]
     words += [f"{arm}={weight}" for arm, weight in command.weights]
     for option in ("strategy", "namespace", "cluster", "route", "reason"):
         value = getattr(command, option)
@@ -153,10 +158,12 @@ def _option_hint(written: str) -> str:
 
 def _verb(word: str, typed: Sequence[str]) -> Verb:
     """Read a verb; a slip is answered with the whole line `typed` as it was probably meant."""
+    if word.lower() == Verb.FLAGGER:
+        raise Refused("flagger is no command: Flagger itself asks, its card says what.", hint="See /mesh approvals.")
     try:
         return Verb(word.lower())
     except ValueError:
-        near = MEANT.get(word.lower()) or closest(word, [str(verb) for verb in Verb])
+        near = MEANT.get(word.lower()) or closest(word, [str(verb) for verb in VERBS])
         hint = f"Did you mean {near}?" if near else "See /mesh help."
         meant = shlex.join(near if one == word else one for one in typed)
         choices = (f"/mesh {meant}",) if near else ()

@@ -82,6 +82,8 @@ class Step(StrEnum):
     ESCALATED = "escalated"
     """More people may vote from now on."""
     VOTED_DOWN = "denied by a vote"
+    OPENED = "gate opened"
+    """Flagger may do what it asked about."""
     VOID = "void"
     STEPPING = "stepping"
     """A rollout takes its next step: an operation of its own writes the weights."""

@@ -52,7 +52,7 @@ def may_go(stage: Stage, operation: Operation, plan: Plan, strategy: Strategy | 
     if operation.approval is None:
         return not rules
     _check_plan(operation.approval, plan, strategy)
-    _check_votes(stage, operation, operation.approval, rules)
+    check_votes(stage, operation, operation.approval, rules)
     return True
 
 
@@ -155,7 +155,7 @@ def _check_plan(approval: Approval, plan: Plan, strategy: Strategy | None) -> No
         )
 
 
-def _check_votes(stage: Stage, operation: Operation, approval: Approval, rules: tuple[Rule, ...]) -> None:
+def check_votes(stage: Stage, operation: Operation, approval: Approval, rules: tuple[Rule, ...]) -> None:
     """Raise Refused unless the votes, by those who still may, meet what was asked, and what the rules say today."""
     try:
         requester = person_of(stage.catalog, stage.directory, operation.actor)

@@ -96,7 +96,7 @@ def _worked(stage: Stage, operation: Operation) -> Operation | None:
         fresh = stage.operations.get(operation.id)
         if fresh.done:
             return fresh
-        if fresh.command.steers or fresh.command.votes or fresh.command.verb is Verb.CANARY:
+        if fresh.command.steers or fresh.command.votes or fresh.command.verb in (Verb.CANARY, Verb.FLAGGER):
             # None writes weights: the operations that they start, or let go, look after what others left.
             return Work(stage, Record(stage, fresh, lease)).work()
         for other in stage.operations.beside(operation):

@@ -18,7 +18,7 @@ from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import approving, moves, reading, rollouts, voting
+from mesh.operations import approving, gatekeeping, moves, reading, rollouts, voting
 from mesh.operations.authorising import authorise_again
 from mesh.operations.choosing import rollback
 from mesh.operations.judging import judge_plan
@@ -80,6 +80,8 @@ class Work:
                 self.record.tell(State.RUNNING, Step.RESUMED, "taken up again after an interruption")
             if self.operation.command.votes:
                 voting.cast(self.stage, self.record, lambda held: Work(self.stage, held).recheck())
+            elif self.operation.command.verb is Verb.FLAGGER:
+                gatekeeping.keep(self.stage, self.record)
             elif self.operation.command.changes_traffic:
                 self._change()
             else:
@@ -98,6 +100,9 @@ class Work:
 
         Unavailable where that cannot be known now.
         """
+        if self.operation.command.verb is Verb.FLAGGER:
+            # What it asks about is in its name: another revision is another question.
+            return
         # A Slack that is silent for a moment must not look like a right that was taken away.
         self.stage.directory.groups(self.operation.actor, named_groups(self.stage.catalog.policy))
         self._authorise()
@@ -108,9 +113,11 @@ class Work:
     def _still_holds(self) -> tuple[Plan, Route] | None:
         """Plan again what waits for approval; raise Refused where people were asked about something else.
 
-        None for a rollout, each of whose steps is judged when it is taken.
+        None for a rollout, each of whose steps is judged when it is taken, and for Flagger, who plans by itself.
         """
         stage, operation = self.stage, self.operation
+        if operation.command.verb is Verb.FLAGGER:
+            return None
         self._not_overtaken()
         if operation.command.verb is Verb.CANARY:
             rollouts.refuse_beside(stage, operation)

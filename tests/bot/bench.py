@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from bot.flagger import flagger
 from bot.gate import Gate
 from bot.hearing import Ear
 from bot.identity import Identity, Passport
@@ -24,6 +26,7 @@ from mesh.operations.receiving import Desk
 from store.memory import MemoryOperations
 from tests.bot.senders import SECRET, Back, Mail, call
 
+TOKEN = "hook-token-of-the-bench"
 SRE = Role("sre", users=("U0JIN",), usergroups=("S0SRE",), verbs=("*",))
 
 
@@ -55,18 +58,20 @@ class Bench:
     notes: Notes = field(default_factory=Notes)
     identity: Identity = field(default_factory=Identity)
     secrets: tuple[str, ...] = (SECRET,)
+    catalog: Catalog = field(default_factory=lambda: Catalog(policy=Policy((SRE,))))
     desk: Desk = field(init=False)
     application: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.desk = Desk(Catalog(policy=Policy((SRE,))), self.operations, self.directory, Wall())
+        self.desk = Desk(self.catalog, self.operations, self.directory, Wall())
         # A closed port: whatever calls Slack on the way to an acknowledgement fails here.
         client = web_client("xoxb-test", "http://127.0.0.1:9/api/")
         passport = Passport(client)
         passport.identity = self.identity
         app = make_app(client, passport)
         listen(app, Listeners(Ear(self.desk, passport), self.notes))
-        self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}))
+        ask = partial(flagger, desk=self.desk, token=TOKEN)
+        self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}), ask)
 
     def send(self, mail: Mail, **where: str) -> Back:
         """Give one request to the bot."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mesh.domain.approvals import Approval, Rule, Voter, ask, with_vote
-from mesh.domain.operations import Event, Operation, State, Step
+from mesh.domain.approvals import Approval, Rule, Voter, ask, ask_for, with_vote
+from mesh.domain.commands import Command, Target, Verb
+from mesh.domain.operations import Event, Operation, Origin, State, Step
 from mesh.domain.policy import Actor
 from mesh.domain.strategies import RolloutStep, Strategy
 from tests.chat.samples import AT, HALF, HEALTHY, gates, operation, planned, route
@@ -90,6 +91,31 @@ APPROVALS: dict[str, Operation] = {
 """By the name of their golden files."""
 
 
+_QUESTION = replace(
+    waiting(ask_for((TWO,), "hash", now=AT + 2), plan=None, gates=()),
+    command=Command(
+        verb=Verb.FLAGGER, service="podinfo", namespace="shop", hook="confirm-promotion", checksum="85d557f47b"
+    ),
+    target=Target("prod", "shop", "podinfo"),
+    actor=Actor("flagger"),
+    origin=Origin("hook", "C0PROD"),
+)
+_BACK = replace(_QUESTION.command, hook="rollback")
+APPROVALS |= {
+    "flagger_waiting": _QUESTION,
+    "flagger_rollback": replace(
+        _QUESTION, command=_BACK, approval=ask_for((Rule("rollback", groups=("S0SRE",)),), "hash", now=AT)
+    ),
+    "flagger_open": replace(
+        _QUESTION,
+        state=State.SUCCEEDED,
+        approval=agreed_by(ask_for((TWO,), "hash", now=AT), ANA, LEE),
+        story=(*_QUESTION.story, _VOTED, Event(Step.APPROVED, AT + 20), Event(Step.OPENED, AT + 20)),
+        outcome="Flagger hears yes the next time it asks",
+    ),
+}
+
+
 def hostile_approvals(word: str) -> list[Operation]:
     """Return approvals with `word` in every field that a person or a configuration can fill."""
     rule = Rule(word, need=2, groups=(word, "S0SRE"), users=(word,), escalate_s=1, second=(word,), channel=word)
@@ -99,4 +125,5 @@ def hostile_approvals(word: str) -> list[Operation]:
         waiting(approval, *events, id=word),
         waiting(approval, *events, id=word, state=State.REFUSED, outcome=word, hint=word),
         waiting(approval, *events, id=word, state=State.VOID, outcome=word, hint=word),
+        waiting(approval, *events, id=word, plan=None, command=replace(_BACK, service=word, hook=word, checksum=word)),
     ]

@@ -17,6 +17,7 @@ FULL = {
     "REDIS_URL": "redis://:password@127.0.0.1:6379/3",
     "KUBECONFIG": "/etc/kubeconfig",
     "PROMETHEUS_URL": "http://user:password@127.0.0.1:9090",
+    "MESHBOT_HOOK_TOKEN": "token",
     "MESHBOT_CONFIG": "/etc/meshbot.yaml",
 }
 
@@ -32,6 +33,7 @@ def test_every_variable_is_read() -> None:
         redis_url="redis://:password@127.0.0.1:6379/3",
         kubeconfig="/etc/kubeconfig",
         prometheus_url="http://user:password@127.0.0.1:9090",
+        hook_token="token",
         config_path="/etc/meshbot.yaml",
     )
     assert {variable.name for variable in VARIABLES} == set(FULL)

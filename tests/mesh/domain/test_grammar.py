@@ -146,7 +146,7 @@ def test_undo_takes_an_operation_or_a_service() -> None:
 
 def test_every_example_of_the_help_is_accepted() -> None:
     """Help never teaches what the grammar refuses."""
-    assert set(VERBS) == set(Verb)
+    assert set(VERBS) == set(Verb) - {Verb.FLAGGER}
     for verb, text in ((verb, example) for verb, entry in VERBS.items() for example in entry.examples):
         parsed = parse(text)
         assert parsed.verb is verb or (verb is Verb.PLAN and parsed.dry_run)
@@ -175,6 +175,13 @@ def test_a_vote_survives_being_written_and_read(text: str) -> None:
 def test_a_vote_names_one_operation(text: str) -> None:
     """A service has no vote: what is agreed to is one plan."""
     with pytest.raises(Refused):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["flagger", "help flagger", "flagger podinfo", "plan flagger podinfo"])
+def test_nobody_speaks_for_flagger(text: str) -> None:
+    """Its questions come over its own address."""
+    with pytest.raises(Refused, match="is no command"):
         parse(text)
 
 
