@@ -6,6 +6,7 @@ its own deadline. `metadata.cluster` names the cluster where meshbot has several
 
 from __future__ import annotations
 
+import base64
 import hmac
 import json
 import logging
@@ -45,7 +46,7 @@ class Question:
 def flagger(asked: Question, desk: Desk, token: str) -> tuple[int, str]:
     """Return status and words. Only 200 lets Flagger go on; whatever cannot be known is not 200."""
     if not is_trusted(asked.authorization, token):
-        return 401, "The bearer token is missing or wrong."
+        return 401, "The token is missing or wrong."
     if asked.hook not in HOOKS:
         return 404, f"There is {', '.join(HOOKS)}."
     command = _command(asked.hook, _body(asked))
@@ -66,10 +67,28 @@ def _answer(desk: Desk, command: Command) -> tuple[int, str]:
 
 
 def is_trusted(authorization: str, token: str) -> bool:
-    """Tell whether the header holds the token, in a time that says nothing about it; without a token nobody is."""
+    """Tell whether the header holds the token, in a time that says nothing about it; without a token nobody is.
+
+    As a bearer token, or as the password of Basic (RFC 7617): Flagger sends no headers of its own, but what stands in an
+    address as `http://flagger:TOKEN@…` its HTTP library sends in that way.
+    """
     kind, _, given = authorization.partition(" ")
-    well = hmac.compare_digest(given.strip().encode(errors="replace"), token.encode())
-    return bool(token) and kind.lower() == "bearer" and well
+    held = _SCHEMES.get(kind.lower(), _nothing)(given.strip())
+    return bool(token) and hmac.compare_digest(held.encode(errors="replace"), token.encode())
+
+
+def _password(given: str) -> str:
+    try:
+        return base64.b64decode(given, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+def _nothing(_given: str) -> str:
+    return ""
+
+
+_SCHEMES: dict[str, Callable[[str], str]] = {"bearer": str, "basic": _password}
 
 
 def _body(asked: Question) -> dict[str, Any] | str:

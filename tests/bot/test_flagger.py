@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from typing import Any
@@ -53,7 +54,7 @@ def test_flagger_hears_no_until_people_agreed() -> None:
 
 
 @pytest.mark.parametrize(
-    "token", ["", "Bearer", "Bearer wrong", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer é"]
+    "token", ["", "Bearer", "Bearer wrong", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer é", "Basic é"]
 )
 def test_only_the_token_is_answered(token: str) -> None:
     """Without it nothing is read, asked or told."""
@@ -62,10 +63,21 @@ def test_only_the_token_is_answered(token: str) -> None:
     assert bot.started == []
 
 
+@pytest.mark.parametrize(
+    ("pair", "status"),
+    [(f"flagger:{TOKEN}", 403), (f":{TOKEN}", 403), (TOKEN, 401), (f"{TOKEN}:", 401), ("flagger:wrong", 401)],
+)
+def test_the_token_may_stand_in_the_address(pair: str, status: int) -> None:
+    """Flagger cannot send headers of its own; a password in the address comes as Basic."""
+    basic = base64.b64encode(pair.encode()).decode()
+    assert post(bench(), token=f"Basic {basic}").status == status
+
+
 def test_without_a_token_of_ours_nobody_is_answered() -> None:
     """An empty secret is no secret."""
     assert not is_trusted("Bearer ", "")
     assert not is_trusted("", "")
+    assert not is_trusted("Basic Og==", "")
 
 
 @pytest.mark.parametrize(
