@@ -69,8 +69,8 @@ def _answer(desk: Desk, command: Command) -> tuple[int, str]:
 def is_trusted(authorization: str, token: str) -> bool:
     """Tell whether the header holds the token, in a time that says nothing about it; without a token nobody is.
 
-    As a bearer token, or as the password of Basic (RFC 7617): Flagger sends no headers of its own, but what stands in an
-    address as `http://flagger:TOKEN@…` its HTTP library sends in that way.
+    As a bearer token, or as the password of Basic (RFC 7617): Flagger sends no headers of its own, but what stands in
+    an address as `http://flagger:TOKEN@…` its HTTP library sends in that way.
     """
     kind, _, given = authorization.partition(" ")
     held = _SCHEMES.get(kind.lower(), _nothing)(given.strip())
