@@ -22,6 +22,7 @@ _OPTIONS = (
     ("--reason “why”", "kept with the change, shown on the card"),
     ("--dry-run", "show the plan and the gates, change nothing"),
     ("--force", "go ahead although a gate does not pass; needs --reason"),
+    ("--break-glass", "ask one second person of the break-glass group instead of whom the rules name; needs --reason"),
     ("--namespace name, -n", "another namespace than the configured one"),
     ("--cluster name, -c", "another cluster"),
     ("--strategy name", "for canary: one of the configuration"),

@@ -45,7 +45,7 @@ def approval_blocks(operation: Operation) -> Iterator[Block]:
     revision = (
         join(" ", [esc("revision"), code(operation.command.checksum)]) if operation.command.checksum else Markup("")
     )
-    lines = [join(" · ", [head, until, revision, _steps(approval)])]
+    lines = [_glass(operation), join(" · ", [head, until, revision, _steps(approval)])]
     if waits:
         lines += [_asked(approval, demand) for demand in approval.demands[:MOST_RULES]]
     lines += [
@@ -99,6 +99,8 @@ def _gate_buttons(operation: Operation, service: str) -> tuple[Button, ...]:
 def approval_line(operation: Operation, event: Event) -> tuple[Markup, bool] | None:
     """Tell one event of an approval in its thread, and whether the channel must hear it; None for other events."""
     approval = operation.approval
+    if approval is not None and event.step is Step.ASKED and operation.command.break_glass:
+        return join(" ", [_glass(operation), _people(approval.missing_groups, ())]), True
     if approval is None or event.step not in _STORY:
         return None
     denied = event.step is Step.VOTED_DOWN
@@ -167,6 +169,14 @@ def _people(groups: Sequence[str], users: Sequence[str]) -> Markup:
     named = [*(group(one) for one in groups), *(user(one) for one in users)]
     hidden = len(named) - MOST_PEOPLE
     return join(", ", [*named[:MOST_PEOPLE], *([esc(f"{hidden} more")] if hidden > 0 else [])])
+
+
+def _glass(operation: Operation) -> Markup:
+    """Say loudly that rules are passed, and why; the reason in a code span, so that it cannot look like ours."""
+    if not operation.command.break_glass:
+        return Markup("")
+    loud = join(" ", [esc(":rotating_light:"), bold(esc("BREAK-GLASS")), esc("by"), user(operation.actor.user)])
+    return loud + esc(". Reason: ") + code(shorten(operation.command.reason, 300))
 
 
 def _steps(approval: Approval) -> Markup:

@@ -119,7 +119,8 @@ def _where(operation: Operation) -> Markup:
     state = join(" ", [esc(found.emoji), bold(esc(found.word))])
     label = operation.plan.label if operation.plan else ""
     forced = esc(":rotating_light: ") + bold(esc("FORCED")) if was_forced(operation) else Markup("")
-    return join(" · ", [state, forced, esc(f"{target.cluster} / {target.namespace}"), esc(label)])
+    glass = esc(":rotating_light: ") + bold(esc("BREAK-GLASS")) if operation.command.break_glass else Markup("")
+    return join(" · ", [state, forced, glass, esc(f"{target.cluster} / {target.namespace}"), esc(label)])
 
 
 def _weights(operation: Operation, plan: Plan) -> Iterator[Block]:

@@ -70,6 +70,18 @@ class ApprovalSection(Section):
     ] = None
 
 
+class BreakGlassSection(Section):
+    """Two of these people, one asking with `--break-glass` and a reason and one agreeing, pass all approval rules."""
+
+    groups: Annotated[list[GroupId], Field(min_length=1, description="Slack usergroup ids (`S…`) of both people.")]
+    expires: Annotated[
+        Seconds, Field(ge=60, le=604_800, description="How long the second has: seconds, or with s, m or h.")
+    ] = int(Rule("").expires_s)
+    channel: Annotated[
+        ChannelId | None, Field(description="Channel id (`C…`) where the card is shown as well, as of a rule.")
+    ] = None
+
+
 People = dict[Text, Annotated[list[UserId], Field(min_length=2)]]
 
 
@@ -91,6 +103,14 @@ def rule_of(name: str, section: ApprovalSection) -> Rule:
         second=tuple(section.escalate.groups if section.escalate else ()),
         channel=section.channel or "",
     )
+
+
+def break_glass_of(section: BreakGlassSection | None) -> Rule | None:
+    """Turn a checked section into the rule that stands in for all others."""
+    if section is None:
+        return None
+    groups, channel = tuple(section.groups), section.channel or ""
+    return Rule("break-glass", groups=groups, expires_s=float(section.expires), channel=channel)
 
 
 def contradictions(

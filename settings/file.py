@@ -64,6 +64,7 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
         channels=Channels(audit=config.channels.audit or ""),
         policy=Policy(tuple(_role(name, section) for name, section in config.policy.roles.items())),
         approvals=tuple(approvals.rule_of(name, section) for name, section in config.policy.approvals.items()),
+        break_glass=approvals.break_glass_of(config.policy.break_glass),
         people=tuple(tuple(ids) for ids in config.people.values()),
         strategies={name: rollouts.strategy_of(section) for name, section in config.rollouts.strategies.items()},
         look_s=float(config.rollouts.look),

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from mesh.domain.approvals import APPROVABLE
-from mesh.domain.commands import CHANGING
+from mesh.domain.commands import APPROVABLE, CHANGING
 from mesh.domain.errors import Refused
 from mesh.domain.templates import check_template
 

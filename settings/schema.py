@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from settings.approvals import ApprovalSection, People
+from settings.approvals import ApprovalSection, BreakGlassSection, People
 from settings.clusters import ClusterSection
 from settings.forms import (
     ChannelId,
@@ -95,6 +95,9 @@ class PolicySection(Section):
     approvals: Annotated[
         dict[Label, ApprovalSection], Field(description="Which changes wait for somebody to agree: rules by name.")
     ] = {}
+    break_glass: Annotated[
+        BreakGlassSection | None, Field(description="Who may pass those rules, two by two; without it nobody.")
+    ] = None
 
 
 class ConfigFile(Section):

@@ -12,13 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from mesh.domain.commands import Target, Verb
+from mesh.domain.commands import APPROVABLE, Target, Verb
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
 from mesh.domain.strategies import Strategy
-
-APPROVABLE = frozenset({Verb.PROMOTE, Verb.SET, Verb.REAPPLY, Verb.CANARY, Verb.FLAGGER})
-"""Verbs that can wait for an approval. Going back (`rollback`, `undo`, `abort`) never does, whatever a rule says."""
 
 People = tuple[tuple[str, ...], ...]
 """Slack ids that belong to one person, a tuple for each such person; who has one id only is not among them."""

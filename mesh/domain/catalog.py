@@ -99,6 +99,8 @@ class Catalog:
     policy: Policy = field(default_factory=Policy)
     approvals: tuple[Rule, ...] = ()
     """Which changes somebody else must agree to; every rule that speaks of a change must be met."""
+    break_glass: Rule | None = None
+    """Who may let a change pass all those rules, two by two; None where nobody may."""
     people: People = ()
     """Accounts that belong to one person."""
     strategies: Mapping[str, Strategy] = field(default_factory=dict)

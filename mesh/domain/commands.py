@@ -45,6 +45,9 @@ STEERING = frozenset({Verb.PAUSE, Verb.RESUME, Verb.SKIP, Verb.CONFIRM, Verb.ABO
 CHANGING = STEERING | {Verb.PROMOTE, Verb.SET, Verb.ROLLBACK, Verb.UNDO, Verb.ADOPT, Verb.REAPPLY, Verb.CANARY}
 """Verbs that write to routes, or let it be written; policy must allow them by name."""
 
+APPROVABLE = frozenset({Verb.PROMOTE, Verb.SET, Verb.REAPPLY, Verb.CANARY, Verb.FLAGGER})
+"""Verbs that can wait for an approval. Going back (`rollback`, `undo`, `abort`) never does, whatever a rule says."""
+
 ANSWERED_BY_BOT = frozenset({Verb.HELP, Verb.HISTORY, Verb.WHOAMI, Verb.APPROVALS})
 """Verbs that need neither cluster nor metrics: answered in the acknowledgement, no operation is made."""
 
@@ -102,6 +105,8 @@ class Command:
     reason: str = ""
     force: bool = False
     """Go ahead although a gate did not pass; needs a reason."""
+    break_glass: bool = False
+    """Ask a second person of the break-glass group instead of whom the rules name; needs a reason. Gates still count."""
     dry_run: bool = False
     """Show the plan, change nothing."""
 

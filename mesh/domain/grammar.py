@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from mesh.domain.commands import CHANGING, STEERING, VOTING, Command, Verb
+from mesh.domain.commands import APPROVABLE, CHANGING, STEERING, VOTING, Command, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.grammar_rollouts import read_canary, write_canary
 from mesh.domain.matching import closest
@@ -26,14 +26,16 @@ OPTIONS: dict[str, str] = {
     "--strategy": "strategy",
     "--version": "version",
     "--force": "force",
+    "--break-glass": "break_glass",
     "--dry-run": "dry_run",
 }
-FLAGS = frozenset({"force", "dry_run"})
+FLAGS = frozenset({"force", "break_glass", "dry_run"})
 MEANT_FOR: dict[str, frozenset[Verb]] = {
     "strategy": frozenset({Verb.CANARY}),
     "version": frozenset({Verb.CANARY, Verb.PROMOTE}),
     "dry_run": CHANGING - STEERING,
     "force": CHANGING - STEERING - {Verb.CANARY},
+    "break_glass": CHANGING & APPROVABLE,
 }
 """Options that some verbs have no use for; the others are for all."""
 
@@ -81,7 +83,7 @@ def format_command(command: Command) -> str:
             # In one word, so that a value that begins with a dash is not read as the next option.
             between = "=" if value.startswith("-") else " "
             words.append(f"--{option}{between}{shlex.quote(value)}")
-    words += ["--force"] * command.force + ["--dry-run"] * command.dry_run
+    words += ["--force"] * command.force + ["--break-glass"] * command.break_glass + ["--dry-run"] * command.dry_run
     return " ".join(filter(None, words))
 
 
@@ -280,6 +282,8 @@ def _why_not(option: str, verb: Verb) -> str:
     if option == "force":
         canary = "a rollout is judged all the time, and nothing makes it go on against its gates"
         return canary if verb is Verb.CANARY else "no gate is asked"
+    if option == "break_glass":
+        return "it waits for nobody"
     if option == "dry_run":
         return "it plans nothing, it speaks to a rollout that is under way"
     return f"it is for {' and '.join(sorted(MEANT_FOR[option]))}"
@@ -288,6 +292,8 @@ def _why_not(option: str, verb: Verb) -> str:
 def _checked(command: Command) -> Command:
     if command.force and not command.reason:
         raise Refused("--force needs a reason.", hint='Add --reason "why the gates may be ignored".')
+    if command.break_glass and not command.reason:
+        raise Refused("--break-glass needs a reason.", hint='Add --reason "why this cannot wait".')
     if command.operation and (command.namespace or command.cluster or command.route):
         raise Refused("An operation knows its namespace, cluster and route.", hint="Leave -n, -c and -r out.")
     if command.route and not command.service:

@@ -22,7 +22,7 @@ from mesh.domain.approvals import (
     rules_for,
     without_lost,
 )
-from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.errors import Denied, Refused, Unavailable
 from mesh.domain.gates import GateResult
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
@@ -49,6 +49,8 @@ def may_go(stage: Stage, operation: Operation, plan: Plan, strategy: Strategy | 
     if operation.command.rollout:
         return True
     rules = _rules(stage, operation, plan, strategy)
+    if operation.command.break_glass:
+        _check_holder(stage, operation, rules[0])
     if operation.approval is None:
         return not rules
     _check_plan(operation.approval, plan, strategy)
@@ -139,7 +141,22 @@ def wake(stage: Stage, changed: Operation) -> None:
 
 def _rules(stage: Stage, operation: Operation, plan: Plan, strategy: Strategy | None) -> tuple[Rule, ...]:
     share = _share(plan, strategy)
+    if operation.command.break_glass:
+        glass = stage.catalog.break_glass
+        if glass is None:
+            raise Refused("Nobody may break the glass: `policy.break_glass` names nobody.", hint="Ask without it.")
+        return (glass,)
     return rules_for(stage.catalog.approvals, operation.command.verb, operation.target, share)
+
+
+def _check_holder(stage: Stage, operation: Operation, glass: Rule) -> None:
+    """Raise Denied unless whoever asked is one of those who may break the glass: it takes two of them."""
+    try:
+        groups = stage.directory.groups(operation.actor, frozenset(glass.groups))
+    except Unavailable as error:
+        raise Denied(f"Slack could not say who you are: {error.message}", hint="Nothing was changed.") from error
+    if not groups:
+        raise Denied("You are not among those who may break the glass.", hint="Ask one of them, or ask without it.")
 
 
 def _share(plan: Plan, strategy: Strategy | None) -> float:

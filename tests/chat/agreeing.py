@@ -43,6 +43,10 @@ _DENIED = Event(Step.VOTED_DOWN, AT + 30, "not during *the sale*", LEE.user)
 
 APPROVALS: dict[str, Operation] = {
     "approval_waiting": waiting(asked(), text="promote api 50 --reason 'hotfix 4412'"),
+    "approval_break_glass": waiting(
+        asked(Rule("break-glass", groups=("S0SRE",))),
+        text="promote api 50 --break-glass --reason 'customers are *down*'",
+    ),
     "approval_one_vote": waiting(_ONE, _VOTED),
     "approval_two_rules": waiting(
         agreed_by(asked(TWO, LEADS), ANA).escalated(AT + 90),

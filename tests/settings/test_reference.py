@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from settings.approvals import ApprovalSection, EscalationSection
+from settings.approvals import ApprovalSection, BreakGlassSection, EscalationSection
 from settings.clusters import ClusterSection, PrometheusSection
 from settings.environment import VARIABLES
 from settings.gates import CustomGateSection, GatesSection
@@ -15,7 +15,7 @@ from settings.schema import ConfigFile, RoleSection, ServiceChannelsSection, Ser
 SECTIONS = (
     *(ConfigFile, ServiceSection, RoleSection, ClusterSection, PrometheusSection, GatesSection, CustomGateSection),
     *(RolloutsSection, StrategySection, StepSection),
-    *(ApprovalSection, EscalationSection, ServiceChannelsSection),
+    *(ApprovalSection, BreakGlassSection, EscalationSection, ServiceChannelsSection),
 )
 PAGE = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
 

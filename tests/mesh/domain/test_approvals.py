@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from mesh.domain.approvals import (
-    APPROVABLE,
     Approval,
     Rule,
     Voter,
@@ -22,7 +21,7 @@ from mesh.domain.approvals import (
     with_vote,
     without_lost,
 )
-from mesh.domain.commands import CHANGING, Target, Verb
+from mesh.domain.commands import APPROVABLE, CHANGING, Target, Verb
 from mesh.domain.plans import Plan, Roles, plan
 from mesh.domain.policy import Actor
 from mesh.domain.strategies import RolloutStep, Strategy

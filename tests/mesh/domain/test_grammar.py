@@ -171,6 +171,15 @@ def test_a_vote_survives_being_written_and_read(text: str) -> None:
     assert parse(format_command(parse(text))) == parse(text)
 
 
+def test_breaking_the_glass_needs_a_reason_and_something_to_wait_for() -> None:
+    """It survives being written and read; what never waits has no use for it."""
+    first = parse("promote api 50 --break-glass --reason 'customers are down'")
+    assert (first.break_glass, parse(format_command(first))) == (True, first)
+    for text in ("promote api 50 --break-glass", "rollback api --break-glass --reason x", "status --break-glass"):
+        with pytest.raises(Refused, match="break"):
+            parse(text)
+
+
 @pytest.mark.parametrize("text", ["approve", "approve api", "deny op-a", "approve op-k3v9x2m4ta op-k3v9x2m4tb"])
 def test_a_vote_names_one_operation(text: str) -> None:
     """A service has no vote: what is agreed to is one plan."""

@@ -103,6 +103,7 @@ class Bench:
     members: dict[str, set[str]] = field(default_factory=dict)
     approvals: tuple[Rule, ...] = ()
     people: People = ()
+    break_glass: Rule | None = None
 
     def __post_init__(self) -> None:
         """Wire the ports."""
@@ -121,7 +122,14 @@ class Bench:
     def catalog(self) -> Catalog:
         """The configuration as it is now."""
         cluster = Cluster("demo", namespace="mesh-demo")
-        return Catalog((cluster,), self.services, policy=self.policy, approvals=self.approvals, people=self.people)
+        return Catalog(
+            (cluster,),
+            self.services,
+            policy=self.policy,
+            approvals=self.approvals,
+            people=self.people,
+            break_glass=self.break_glass,
+        )
 
     @property
     def desk(self) -> Desk:

@@ -490,3 +490,69 @@ def test_the_same_wish_while_it_waits_is_the_same_operation() -> None:
     bench = a_bench()
     asked = bench.do("promote api 50")
     assert bench.ask("promote api 50").id == asked.id
+
+
+def test_threat_6_a_canary_whose_route_changed_before_it_began_is_void() -> None:
+    """Its plan is made again before the first step, with the same hash or not at all."""
+    bench = a_bench()
+    approved = approved_not_run(bench, "canary api 15,60")
+    arms = bench.route_object()["spec"]["http"][0]["route"]
+    arms[0]["weight"], arms[1]["weight"] = 92, 8
+    void = run(approved.id, bench.stage)
+    assert (void.state, void.rollout, bench.weights()) == (State.VOID, None, [92, 8])
+
+
+GLASS = Rule("break-glass", groups=("S0GLASS",))
+BROKEN = 'promote api 50 --break-glass --reason "customers are down"'
+
+
+def with_glass(**changes: object) -> Bench:
+    """A bench whose glass Jin and Zoe may break; Ana and Kim may approve what is asked without it."""
+    bench = a_bench(break_glass=GLASS, **changes)
+    bench.members["S0GLASS"] = {JIN.user, ZOE.user}
+    return bench
+
+
+def test_two_people_break_the_glass() -> None:
+    """One asks with a reason, one second person agrees, the rules' people are not needed; it is told loudly."""
+    bench = with_glass()
+    asked = bench.do(BROKEN)
+    assert asked.state is State.WAITING
+    for nobody in (JIN, ANA):
+        with pytest.raises(Denied):
+            bench.ask(f"approve {asked.id}", nobody)
+    bench.do(f"approve {asked.id}", ZOE)
+    assert (now(bench, asked).state, bench.weights()) == (State.SUCCEEDED, [50, 50])
+    assert "BREAK-GLASS" in str(bench.cards.cards[asked.id][-1].blocks)
+    assert "BREAK-GLASS" in bench.cards.announcements[-1].text
+    loud = bench.cards.threads[asked.id][0]
+    assert (loud.loud, "`customers are down`" in loud.text.text) == (True, True)
+
+
+def test_a_small_change_behind_glass_waits_for_the_second_person_as_well() -> None:
+    """Who breaks the glass does it with somebody, whatever the share."""
+    assert with_glass().do(BROKEN.replace("50", "15")).state is State.WAITING
+
+
+def test_breaking_the_glass_passes_no_gate() -> None:
+    """Gates are no rule of people; only --force, with the same reason, goes past them."""
+    readings = {"v1": healthy(), "v2": healthy(success=90)}
+    assert with_glass(readings=readings).do(BROKEN).state is State.REFUSED
+    bench = with_glass(readings=readings)
+    asked = bench.do(f"{BROKEN} --force")
+    bench.do(f"approve {asked.id}", ZOE)
+    assert (now(bench, asked).state, now(bench, asked).went(Step.FORCED)) == (State.SUCCEEDED, True)
+
+
+def test_who_may_not_break_the_glass_is_told_so() -> None:
+    """Not in the group, out of it since, or where nobody may: nothing is written."""
+    bench = with_glass()
+    bench.members["S0GLASS"].discard(JIN.user)
+    assert (bench.do(BROKEN).state, bench.weights()) == (State.REFUSED, [90, 10])
+    nobody = a_bench().do(BROKEN)
+    assert (nobody.state, "policy.break_glass" in nobody.outcome) == (State.REFUSED, True)
+    bench = with_glass()
+    asked = bench.do(BROKEN)
+    bench.members["S0GLASS"].discard(JIN.user)
+    bench.do(f"approve {asked.id}", ZOE)
+    assert (now(bench, asked).state, bench.weights()) == (State.VOID, [90, 10])
