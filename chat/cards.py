@@ -67,7 +67,8 @@ def sentence(operation: Operation) -> Markup:
     headline, word, target = title(operation), sign(operation).word, operation.target
     state = "" if headline.startswith(word) else f" {word}."
     what = esc(f"{headline} in {target.cluster} / {target.namespace}.{state}")
-    forced = esc("FORCED.") if was_forced(operation) else Markup("")
+    loud = ["BREAK-GLASS."] * operation.command.break_glass + ["FORCED."] * was_forced(operation)
+    forced = esc(" ".join(loud))
     asked = join(" ", [esc("Asked by"), user(operation.actor.user)]) + esc(".")
     said = as_sentence(operation, operation.outcome) if rollout_of(operation) else operation.outcome
     return join(" ", [what, forced, esc(_stopped(said or _reason_why(operation))), asked])
