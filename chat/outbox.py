@@ -16,7 +16,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
-from chat.approvals import vote_answer
+from chat.approvals import APPROVE, vote_answer
 from chat.audit_line import audit_line
 from chat.blocks import Block, Message, context, message, section
 from chat.cards import card
@@ -131,7 +131,9 @@ class SlackCards:
         if not channel or (operation.mirror is None and operation.state is not State.WAITING):
             return operation
         drawn, name = card(operation), f"mirror {operation.id}"
-        if self._drawn.get(name) == drawn:
+        former = self._drawn.get(name)
+        # A rollout's card changes every few seconds: here people see that it was decided, and how it ended.
+        if former == drawn or (former and operation.active_rollout and APPROVE not in str(former.blocks)):
             return operation
         try:
             operation = self._draw_mirror(operation, channel, drawn)

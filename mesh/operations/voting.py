@@ -65,10 +65,11 @@ def check_vote(
 
 def check_open(waiting: Operation, now: float) -> None:
     """Raise TooLate where it waits for no vote any more, with what was decided and by whom."""
-    decided = next((event for event in reversed(waiting.story) if event.step in _DECIDED), None)
+    # The first one: a canary that was approved may expire hours later, and that is another matter.
+    decided = next((event for event in waiting.story if event.step in _DECIDED), None)
     if decided is not None and waiting.approval is not None:
         raise TooLate(
-            f"{waiting.id} was decided before: {decided.step}{_reason(decided)}.",
+            f"{waiting.id} was decided before: {decided.step}{_reason(decided)}. It is {waiting.state} now.",
             hint="Its card says what became of it.",
             by=deciders(waiting, decided),
         )
