@@ -23,6 +23,8 @@ from playground.slack.world import default_world
 
 HERE = Path(__file__).parent
 OBJECTS = HERE / "world/cluster.yaml"
+HOOK_TOKEN = "demo-hook-token"
+"""What `/hooks/…` of the demo's bot wants to see."""
 CONFIGURATION = HERE / "world/meshbot.yaml"
 
 COMPLETIONS = (
@@ -113,6 +115,7 @@ class World:
             "REDIS_URL": self.redis.url,
             "KUBECONFIG": str(self.cluster.kubeconfig if self.cluster else self.directory / "kubeconfig"),
             "PROMETHEUS_URL": self.prometheus.url if self.prometheus else "",
+            "MESHBOT_HOOK_TOKEN": HOOK_TOKEN,
             "MESHBOT_CONFIG": str(self.configuration),
         }
 

@@ -59,7 +59,8 @@ def keep(stage: Stage, record: Record) -> None:
     if operation.approval is None:
         now = stage.time.now()
         approval = ask_for(_rules(stage.catalog, operation), hashed(operation), now=now)
-        approval = replace(approval, expires_at=now + OPEN_S)
+        # Its one card stands in that channel already.
+        approval = replace(approval, expires_at=now + OPEN_S, channel="")
         record.tell(State.WAITING, Step.ASKED, approval.in_words, approval=approval, deadline=0.0)
         return
     check_votes(stage, operation, operation.approval, _rules(stage.catalog, operation))

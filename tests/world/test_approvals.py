@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from mesh.domain.operations import Operation, State, Step
-from tests.world.town import ANA, JIN, LEE, PROD, Town, make_world, until
+from playground.parts import HOOK_TOKEN
+from tests.world.town import ANA, JIN, LEE, PROD, Town, make_world, post, until
 
 pytestmark = [pytest.mark.world, pytest.mark.timeout(240)]
 
@@ -95,6 +97,28 @@ def test_a_denial_and_a_rollback_meanwhile(town: Town) -> None:
     denied = town.settled(next_one.id)
     assert (denied.state, _weights(town)) == (State.REFUSED, [90, 10])
     assert "not during the sale" in town.card(denied)
+
+
+def test_flagger_hears_yes_once_two_people_pressed(town: Town) -> None:
+    """403 while they think, with one card however often it asks; 200 after the second press; 401 for strangers."""
+    body = {"name": "podinfo", "namespace": "shop", "phase": "Progressing", "checksum": "85d557f47b", "metadata": {}}
+    url = town.world.bot_url.replace("/slack/events", "/hooks/flagger/confirm-promotion")
+    slack = town.world.slack
+
+    def ask(token: str = HOOK_TOKEN) -> int:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        return post(url, json.dumps(body).encode(), headers)[0]
+
+    assert [ask("wrong"), ask(), ask()] == [401, 403, 403]
+    card = slack.wait_for(lambda m: m["channel"] == INCIDENTS and "podinfo" in m["text"] and buttons(m) == VOTES)
+    for number, person in enumerate((ANA, LEE), start=1):
+        assert ask() == 403
+        slack.click(person, message_of(town, INCIDENTS, card["ts"]), "meshbot.approve")
+        counted = f"{number} of 2"
+        until(lambda c=counted: c in slack.render_text(message_of(town, INCIDENTS, card["ts"])), "no vote was counted")  # type: ignore[misc]  # bound now
+    until(lambda: ask() == 200, "Flagger heard no yes")
+    about = [m for m in slack.messages(INCIDENTS) if "podinfo" in m["text"]]
+    assert len(about) == 1
 
 
 def _weights(town: Town) -> list[int]:

@@ -33,7 +33,7 @@ def test_a_question_waits_for_people_and_then_hears_yes(hook: str) -> None:
     bench = a_bench(RULE)
     command = replace(ASKED, hook=hook)
     asked = ask(bench, command)
-    assert (asked.state, asked.origin.channel) == (State.WAITING, "C0APPROVE")
+    assert (asked.state, asked.origin.channel, asked.mirror) == (State.WAITING, "C0APPROVE", None)
     bench.do(f"approve {asked.id}", ANA)
     assert is_open(question(bench.desk, command)) is (hook == "rollback")
     if hook != "rollback":
