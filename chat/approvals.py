@@ -24,7 +24,7 @@ _STORY = {
     Step.VOTED: ":white_check_mark: Agreed",
     Step.APPROVED: ":white_check_mark: Approved",
     Step.REMINDED: ":alarm_clock: Still waits for approval",
-    Step.ESCALATED: ":mega: More people may vote now",
+    Step.ESCALATED: ":busts_in_silhouette: More people may vote now",
     Step.VOTED_DOWN: ":no_entry: Denied",
     Step.EXPIRED: ":no_entry: Expired",
     Step.VOID: ":no_entry: Void",
@@ -47,7 +47,7 @@ def approval_blocks(operation: Operation) -> Iterator[Block]:
     )
     lines = [_glass(operation), join(" · ", [head, until, revision, _steps(approval)])]
     if waits:
-        lines += [_asked(approval, demand) for demand in approval.demands[:MOST_RULES]]
+        lines += [_asked(approval, demand, operation.actor.user) for demand in approval.demands[:MOST_RULES]]
     lines += [
         join(" ", [esc(":white_check_mark: Approved by"), user(vote.voter.user), date(vote.at)])
         for vote in approval.votes[:MOST_PEOPLE]
@@ -108,7 +108,8 @@ def approval_line(operation: Operation, event: Event) -> tuple[Markup, bool] | N
     # What a person typed stands in a code span, so that it cannot look like ours.
     said = code(shorten(event.text, 300)) if denied else esc(shorten(event.text, 600))
     what = [date(event.at), bold(esc(_STORY[event.step])), by, said]
-    called = _people(approval.missing_groups, approval.missing_users) if event.step in CALLS_VOTERS else Markup("")
+    single = [user_id for user_id in approval.missing_users if user_id != operation.actor.user]
+    called = _people(approval.missing_groups, single) if event.step in CALLS_VOTERS else Markup("")
     asked = user(operation.actor.user) if event.step in _CALLS_REQUESTER else Markup("")
     return join(" ", [*what, called, asked]), event.step in CALLS_VOTERS | _CALLS_REQUESTER
 
@@ -145,7 +146,7 @@ def _row(waiting: Waiting) -> Markup:
     split = esc(shorten(f"{plan.shares_before} -> {plan.shares_after}", 200)) if plan else Markup("")
     until = join(" ", [esc("open until"), date(approval.expires_at, shown=DAY_AND_TIME)])
     by = join(" ", [esc("asked by"), user(operation.actor.user)])
-    marks = {True: ":point_right: You may approve this:", False: "", None: "Slack does not say whether you may:"}
+    marks = {True: ":raised_hand: You may approve this:", False: "", None: "Slack does not say whether you may:"}
     yours = join(" ", [esc(marks[waiting.mine]), code(f"/mesh approve {operation.id}")])
     return join(
         "\n",
@@ -157,9 +158,9 @@ def _row(waiting: Waiting) -> Markup:
     )
 
 
-def _asked(approval: Approval, demand: Demand) -> Markup:
-    """Return who may vote by one rule, and whether that is still needed."""
-    people = _people(demand.asked_groups, demand.users)
+def _asked(approval: Approval, demand: Demand, requester: str) -> Markup:
+    """Return who may vote by one rule, and whether that is still needed; whoever asked may not, and is not named."""
+    people = _people(demand.asked_groups, [user_id for user_id in demand.users if user_id != requester])
     missing = approval.missing(demand)
     need = f"{missing} more of" if missing else "has all of"
     return join(" ", [esc("•"), code(shorten(demand.rule, 60)) + esc(":"), esc(need), people])

@@ -38,6 +38,9 @@ def look_up(catalog: Catalog, directory: Directory, actor: Actor, approval: Appr
 
 def person_of(catalog: Catalog, directory: Directory, actor: Actor) -> str:
     """Return the canonical id: by the configuration's lists of accounts, else by Slack; raise Unavailable."""
+    if not actor.user.startswith(("U", "W")):
+        # A program, such as Flagger: Slack knows nothing of it, and an odd id might make it answer with an error.
+        return actor.user
     return canonical(catalog.people, (actor.user, directory.person(actor)))
 
 

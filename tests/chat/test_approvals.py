@@ -14,7 +14,7 @@ from mesh.domain.commands import VOTING
 from mesh.domain.errors import TooLate
 from mesh.domain.operations import Event, State, Step
 from mesh.operations.receiving import Waiting
-from tests.chat.agreeing import APPROVALS, asked, hostile_approvals, waiting
+from tests.chat.agreeing import APPROVALS, TWO, asked, hostile_approvals, waiting
 from tests.chat.checking import assert_accepted, assert_inert, buttons_of
 from tests.chat.samples import AT, operation
 from tests.chat.test_cards import HOSTILE
@@ -94,3 +94,11 @@ def test_hostile_words(word: str) -> None:
             assert_inert(drawn, allowed=("U0JIN",))
         for told in tell(one):
             assert "<!channel>" not in told.text.text
+
+
+def test_whoever_asked_is_not_called_to_vote() -> None:
+    """Also where the rule names them."""
+    rule = replace(TWO, users=("U0JIN", "U0LEE"), groups=())
+    one = waiting(asked(rule), Event(Step.REMINDED, AT + 300, "0 of 2 approvals"))
+    assert "2 more of <@U0LEE>" in str(card(one).blocks)
+    assert "<@U0JIN>" not in tell(one)[0].text.text

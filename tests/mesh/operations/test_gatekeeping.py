@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from chat.memory import FixedDirectory
 from mesh.domain.approvals import Rule
 from mesh.domain.commands import Command, Verb
-from mesh.domain.errors import NotFound, Refused
+from mesh.domain.errors import NotFound, Refused, Unavailable
 from mesh.domain.operations import Operation, State
+from mesh.domain.policy import Actor
 from mesh.operations.gatekeeping import HOOKS, OPEN_S, is_open, question
 from mesh.operations.running import run
 from tests.builders import LEE
@@ -76,6 +78,24 @@ def test_a_denied_question_stays_denied_and_an_expired_one_is_asked_again() -> N
     assert bench.operations.get(silent.id).state is State.EXPIRED
     again = ask(bench, other)
     assert (again.id == silent.id, again.state) == (False, State.WAITING)
+
+
+def test_slack_is_not_asked_who_flagger_is() -> None:
+    """It is no account there, and what Slack says to an odd id must not keep people from voting."""
+
+    class Strict(FixedDirectory):
+        """Knows people only."""
+
+        def person(self, actor: Actor) -> str:
+            """Raise for whoever is none."""
+            if not actor.user.startswith("U"):
+                raise Unavailable("Slack did not say who is who (users.info: invalid_arguments).")
+            return super().person(actor)
+
+    bench = a_bench(replace(RULE, need=1))
+    bench.directory = Strict(bench.members)
+    bench.do(f"approve {ask(bench).id}", ANA)
+    assert is_open(question(bench.desk, ASKED))
 
 
 def test_who_may_not_vote_opens_nothing() -> None:
