@@ -247,3 +247,14 @@ def test_what_waits_for_approval_for_days_is_never_given_up(desk: Desk) -> None:
     for number in range(2 * MOST_ATTEMPTS):
         desk.operations().later(operation.id, seconds=0)
         assert pending.requeue(operation.id, now + AGAIN_S * number) is Handed.ENQUEUED
+
+
+def test_the_index_of_what_waits_forgets_what_does_not(desk: Desk) -> None:
+    """However it was decided, nothing is left behind in Redis."""
+    operation = desk.receive(an_operation(), crashing=True)
+    running = desk.operations().commit(operation.move(State.RUNNING, Event(Step.CHECKING, 1.0)))
+    approval = Approval("hash", "uid", 50.0, (Demand("one", 1, ("S0SRE",)),), 1.0, time.time() + 900)
+    waiting = desk.operations().commit(running.move(State.WAITING, Event(Step.ASKED, 2.0), approval=approval))
+    assert desk.client.zrange("meshbot:waiting", 0, -1) == [operation.id.encode()]
+    desk.operations().commit(ended(waiting))
+    assert desk.client.zcard("meshbot:waiting") == 0

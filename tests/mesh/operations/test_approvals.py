@@ -251,6 +251,16 @@ def test_threat_7_a_forged_vote_is_refused_by_the_worker() -> None:
     assert (now(bench, asked).state, bench.weights()) == (State.WAITING, [90, 10])
 
 
+def test_threat_7_a_vote_forged_to_be_about_another_service_is_refused() -> None:
+    """It would be counted under the wrong lock."""
+    bench = a_bench(replace(TWO, need=1))
+    asked = bench.do("promote api 50")
+    vote = bench.ask(f"approve {asked.id}", ANA)
+    bench.operations._stored[vote.id] = replace(vote, target=replace(vote.target, service="web"))
+    assert run(vote.id, bench.stage).state is State.REFUSED
+    assert (now(bench, asked).state, bench.weights()) == (State.WAITING, [90, 10])
+
+
 def test_threat_7_who_is_in_no_named_group_is_turned_away_at_the_door() -> None:
     """Before anything is written but the audit entry."""
     bench = a_bench()

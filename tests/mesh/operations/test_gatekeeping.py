@@ -10,10 +10,12 @@ from chat.memory import FixedDirectory
 from mesh.domain.approvals import Rule
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import NotFound, Refused, Unavailable
-from mesh.domain.operations import Operation, State
+from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Actor
 from mesh.operations.gatekeeping import HOOKS, OPEN_S, is_open, question
+from mesh.operations.recording import Record
 from mesh.operations.running import run
+from mesh.operations.working import Work
 from tests.builders import LEE
 from tests.mesh.operations.bench import Bench
 from tests.mesh.operations.test_approvals import ANA, KIM, TWO, a_bench, clock
@@ -96,6 +98,21 @@ def test_slack_is_not_asked_who_flagger_is() -> None:
     bench.directory = Strict(bench.members)
     bench.do(f"approve {ask(bench).id}", ANA)
     assert is_open(question(bench.desk, ASKED))
+
+
+def test_threat_10_a_voter_who_left_before_the_gate_opens_does_not_count() -> None:
+    """Counted, and gone before a worker came to open it: Flagger hears no, and people are asked anew."""
+    bench = a_bench(replace(RULE, need=1))
+    asked = ask(bench)
+    vote = bench.ask(f"approve {asked.id}", ANA)
+    with bench.locks.hold(str(vote.target), wait_s=0) as lease:
+        record = Record(bench.stage, vote, lease)
+        record.tell(State.RUNNING, Step.CHECKING)
+        Work(bench.stage, record).work()
+    bench.directory = FixedDirectory(bench.members, gone=frozenset({ANA.user}))
+    assert run(asked.id, bench.stage).state is State.VOID
+    again = ask(bench)
+    assert (again.id == asked.id, again.state) == (False, State.WAITING)
 
 
 def test_who_may_not_vote_opens_nothing() -> None:
