@@ -11,6 +11,7 @@ from bot.arrival import Arrival, Late
 from bot.identity import Passport
 from bot.requests import Request
 from chat import answers, freezes, rights
+from chat.approvals import VOTES, approvals_answer
 from chat.blocks import Message
 from chat.buttons import ROLLBACK, UNDO
 from chat.choices import CHOICES
@@ -28,7 +29,7 @@ from mesh.domain.terms import is_incident, is_operation
 from mesh.operations.explaining import can, whoami
 from mesh.operations.freezing import holding, upcoming
 from mesh.operations.incidents import open_incidents
-from mesh.operations.receiving import Desk, digests, history, nothing_started, receive
+from mesh.operations.receiving import Desk, digests, history, nothing_started, receive, waiting_for
 from mesh.ports import Bucket, Buckets, Directory
 
 OLDEST_S = 30.0
@@ -63,6 +64,12 @@ class _Punctual:
     def active(self, actor: Actor) -> bool:
         """Tell whether the person may act at all; raise Late when the answer took too long."""
         found = self.directory.active(actor)
+        self.arrival.check()
+        return found
+
+    def person(self, actor: Actor) -> str:
+        """Return the person's id; raise Late when the answer took too long."""
+        found = self.directory.person(actor)
         self.arrival.check()
         return found
 
@@ -120,7 +127,7 @@ def _words(desk: Desk, request: Request) -> Message:
     command = parse(request.text)
     if command.answered_by_bot:
         return _READING[command.verb](desk, command, request)
-    if command.changes_traffic:
+    if command.acts:
         _check_age(request, desk.time.now())
     return _start(desk, command, request)
 
@@ -182,6 +189,16 @@ def _steer(desk: Desk, request: Request) -> Message:
     return _start(desk, command, request)
 
 
+def _vote(desk: Desk, request: Request) -> Message:
+    """Vote on the operation of the card, as if it had been typed; pressed anywhere but on that card it is no vote."""
+    with nothing_started():
+        waiting = desk.operations.get(_claimed(request))
+    places = [card for card in (waiting.card, waiting.mirror) if card]
+    if places and (request.origin.channel, request.message) not in [(card.channel, card.ts) for card in places]:
+        raise Refused("This button is not on the card of that change.", hint=f"See /mesh approvals for {waiting.id}.")
+    return _start(desk, Command(verb=VOTES[request.button], operation=waiting.id), request)
+
+
 def _choose(desk: Desk, request: Request) -> Message:
     """Do what the button says as if the presser had typed it: same grammar, same rights, same answers."""
     return _words(desk, replace(request, text=request.claim))
@@ -232,6 +249,7 @@ _READING: dict[Verb, Callable[[Desk, Command, Request], Message]] = {
     Verb.WHOAMI: lambda desk, _command, request: rights.whoami_answer(whoami(desk, request.actor)),
     Verb.CAN: lambda desk, command, request: rights.can_answer(can(desk, command, request.actor, request.origin)),
     Verb.FREEZES: lambda desk, _command, _request: freezes.freezes_answer(holding(desk), upcoming(desk)),
+    Verb.APPROVALS: lambda desk, _command, request: approvals_answer(waiting_for(desk, request.actor)),
 }
 """How each command that is `answered_by_bot` is answered."""
 
@@ -242,6 +260,7 @@ BUTTONS: dict[str, Callable[[Desk, Request], Message]] = {
     FREEZE: _freeze_incident,
     STATUS: _look_at_incident,
     **dict.fromkeys(STEER, _steer),
+    **dict.fromkeys(VOTES, _vote),
     **dict.fromkeys(CHOICES, _choose),
 }
 """What each of our buttons does."""

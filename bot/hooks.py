@@ -1,4 +1,4 @@
-"""Hooks: what other systems post to `/hooks/<name>`, with a bearer token. One table says who reads which.
+"""Hooks: what other systems post to `/hooks/<name>`, with a token. One table says who reads which.
 
 The token is compared before the body is read. A sender that tries again on 5xx, and drops what gets a 4xx, must get a
 5xx only where trying again helps.
@@ -6,6 +6,7 @@ The token is compared before the body is read. A sender that tries again on 5xx,
 
 from __future__ import annotations
 
+import base64
 import hmac
 import json
 import logging
@@ -98,10 +99,9 @@ class Hooks:
     def _knows(self, header: str) -> bool:
         """Compare in constant time with every token, whichever fits."""
         scheme, _, given = header.partition(" ")
-        # WSGI hands headers over as Latin-1.
-        sent = given.strip().encode("latin-1", "replace")
+        sent = _SCHEMES.get(scheme.lower(), _nothing)(given.strip())
         fits = [hmac.compare_digest(sent, token) for token in self._tokens]
-        return scheme.lower() == "bearer" and any(fits)
+        return any(fits)
 
 
 def _body(environ: WSGIEnvironment) -> bytes | Reply:
@@ -114,6 +114,26 @@ def _body(environ: WSGIEnvironment) -> bytes | Reply:
         return _no(413, f"More than {MAX_BODY} bytes.")
     body: bytes = environ["wsgi.input"].read(int(length))
     return body if len(body) == int(length) else _no(400, "The body is shorter than announced.")
+
+
+def _bearer(given: str) -> bytes:
+    # WSGI hands headers over as Latin-1.
+    return given.encode("latin-1", "replace")
+
+
+def _password(given: str) -> bytes:
+    """Return the password of Basic (RFC 7617): who has no headers of its own still sends what stands in an address."""
+    try:
+        return base64.b64decode(given, validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
+
+
+def _nothing(_given: str) -> bytes:
+    return b""
+
+
+_SCHEMES: dict[str, Callable[[str], bytes]] = {"bearer": _bearer, "basic": _password}
 
 
 def _no_number(word: str) -> Any:

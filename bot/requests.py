@@ -29,6 +29,8 @@ class Request:
     """Name of the pressed button (`chat.buttons`); empty for words."""
     claim: str = ""
     """For a button: its value, an operation's id or a command. Only a claim: looked up, or parsed like typed text."""
+    message: str = ""
+    """For a button: timestamp of the message that it is on."""
     app: str = ""
     """Slack app this was sent to."""
     enterprise: str = ""
@@ -86,6 +88,7 @@ def from_button(body: Payload) -> Request:
         dedupe=":".join(("button", *parts)),
         button=action["action_id"],
         claim=str(action.get("value") or ""),
+        message=container.get("message_ts") or "",
         app=body.get("api_app_id") or "",
         enterprise=(body.get("enterprise") or {}).get("id") or "",
     )

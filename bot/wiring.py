@@ -12,9 +12,10 @@ from slack_bolt import App
 from slack_sdk import WebClient
 
 from bot.alertmanager import alertmanager
+from bot.flagger import flagger
 from bot.gate import Gate
 from bot.hearing import Ear
-from bot.hooks import Hooks
+from bot.hooks import Hook, Hooks
 from bot.identity import Passport
 from bot.listeners import Listeners, listen
 from bot.replies import Replies
@@ -22,6 +23,7 @@ from bot.serving import Place, serve_http, serve_socket
 from bot.web import Health, beside, web
 from chat.connection import web_client
 from chat.directory import SlackDirectory
+from mesh.domain.catalog import Catalog
 from mesh.operations.receiving import Desk
 from settings.cron import CronAlmanac
 from settings.environment import Environment
@@ -71,8 +73,13 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     passport, replies = Passport(client), Replies(client)
     app = make_app(client, passport)
     listen(app, Listeners(Ear(desk, passport, catalog=configuration.current), replies))
-    hooks = Hooks(environment.hook_tokens, {"alertmanager": alertmanager(desk, catalog=configuration.current)})
+    hooks = Hooks(environment.hook_tokens, _others(desk, configuration.current))
     return Bot(app, passport, replies, readiness(redis, configuration.standing, hooks), hooks)
+
+
+def _others(desk: Desk, catalog: Callable[[], Catalog]) -> dict[str, Hook]:
+    """Return what other systems post, by the hook's name; each is answered by the configuration of that moment."""
+    return {"alertmanager": alertmanager(desk, catalog=catalog), **flagger(desk, catalog=catalog)}
 
 
 def make_app(client: WebClient, passport: Passport) -> App:

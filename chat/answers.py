@@ -10,8 +10,8 @@ from chat.choices import offer
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, join, prose, shorten, user
 from chat.phrases import sign, was_forced, was_written
 from chat.tables import shares
-from mesh.domain.commands import CHANGING, FREEZING, STEERING, Verb
-from mesh.domain.errors import Barred, Denied, Flooded, Held, MeshbotError, Refused, Unavailable
+from mesh.domain.commands import CHANGING, FREEZING, STEERING, VOTING, Verb
+from mesh.domain.errors import Barred, Denied, Flooded, Held, MeshbotError, Refused, TooLate, Unavailable
 from mesh.domain.operations import Operation
 from mesh.domain.verbs import VERBS
 from mesh.ports import Receipt
@@ -20,6 +20,7 @@ _OPTIONS = (
     ("--reason “why”", "kept with the change, shown on the card"),
     ("--dry-run", "show the plan and the gates, change nothing"),
     ("--force", "go ahead although a gate does not pass; needs --reason"),
+    ("--break-glass", "ask one second person of the break-glass group instead of whom the rules name; needs --reason"),
     ("--namespace name, -n", "another namespace than the configured one"),
     ("--cluster name, -c", "another cluster"),
     ("--strategy name", "for canary: one of the configuration"),
@@ -29,6 +30,7 @@ _OPTIONS = (
 _KINDS = {
     **dict.fromkeys(STEERING, "Speaks to the canary that is under way."),
     **dict.fromkeys(FREEZING, "Moves no traffic."),
+    **dict.fromkeys(VOTING, "A vote: the rule that the change waits for says whose it counts."),
 }
 
 
@@ -36,7 +38,7 @@ def help_answer(topic: str = "") -> Message:
     """Explain every verb, or the one named by `topic`; ValueError for what is no verb."""
     if topic:
         return _one_verb(Verb(topic))
-    reading = [known for known in VERBS if known not in CHANGING]
+    reading = [known for known in VERBS if known not in CHANGING | VOTING]
     changing = [known for known in VERBS if known in CHANGING - STEERING - FREEZING]
     steering = [known for known in VERBS if known in STEERING]
     freezing = [known for known in VERBS if known in FREEZING]
@@ -45,6 +47,7 @@ def help_answer(topic: str = "") -> Message:
     text = esc("What meshbot understands: " + ", ".join(VERBS) + ".")
     groups = [("Reading", reading), ("Changing traffic", changing), ("To a canary that is under way", steering)]
     groups.append(("Freezing", freezing))
+    groups.append(("About a change that waits for approval", [known for known in VERBS if known in VOTING]))
     lists = [_verbs(title, verbs) for title, verbs in groups]
     return message(text, [header("What you can ask"), *lists, section(options), footer])
 
@@ -74,12 +77,18 @@ def accepted_answer(receipt: Receipt) -> Message:
 def error_answer(error: MeshbotError) -> Message:
     """Say what is wrong, why, and what to do next; short. What would have been clear becomes buttons."""
     emoji, word = next((sign for kind, sign in _ERRORS if isinstance(error, kind)), (":x:", "Failed"))
-    first = join(" ", [esc(emoji), bold(esc(f"{word}.")), esc(shorten(error.message, 900))])
+    first = join(" ", [esc(emoji), bold(esc(f"{word}.")), esc(shorten(error.message, 900)), _decided_by(error)])
     offered = offer(error.choices)
     lines = [first, prose(shorten(error.hint, 600)), *offered.lines]
     text = join(" ", [esc(f"{word}."), esc(shorten(error.message, 900)), esc(shorten(error.hint, 600))])
     pressable = [actions(offered.buttons)] if offered.buttons else []
     return message(text, [section(join("\n", lines)), *pressable])
+
+
+def _decided_by(error: MeshbotError) -> Markup:
+    """Name those who decided before, to whoever came too late."""
+    by = [user(one) for one in error.by[:8]] if isinstance(error, TooLate) else []
+    return join(" ", [esc("Decided by"), join(", ", by) + esc(".")]) if by else Markup("")
 
 
 def late_answer() -> Message:
@@ -100,7 +109,7 @@ _ERRORS: tuple[tuple[type[MeshbotError], tuple[str, str]], ...] = (
 
 def _one_verb(verb: Verb) -> Message:
     found = VERBS[verb]
-    kind = "Only reads." if verb not in CHANGING else _KINDS.get(verb, "Changes traffic.")
+    kind = "Only reads." if verb not in CHANGING | VOTING else _KINDS.get(verb, "Changes traffic.")
     lines = [code(f"/mesh {found.usage}"), esc(f"{found.summary}. {kind}"), bold(esc("For example"))]
     lines += [code(f"/mesh {example}") for example in found.examples]
     text = join(" ", [code(f"/mesh {found.usage}") + esc(":"), esc(f"{found.summary}.")])

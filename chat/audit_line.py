@@ -32,6 +32,7 @@ def _line(operation: Operation, entry: str) -> Markup:
         esc(place_in_words(target)),
         esc(_from_to(operation)),
         forced,
+        esc(":rotating_light: ") + bold(esc("BREAK-GLASS")) if operation.command.break_glass else Markup(""),
         join(" ", [esc("reason"), code(shorten(operation.command.reason, 200))])
         if operation.command.reason
         else esc(""),

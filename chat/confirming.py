@@ -32,6 +32,10 @@ NAMES: dict[Verb, str] = {
     Verb.FREEZE: "Freeze",
     Verb.UNFREEZE: "Unfreeze",
     Verb.FREEZES: "Freezes",
+    Verb.APPROVE: "Approve",
+    Verb.DENY: "Deny",
+    Verb.APPROVALS: "Approvals",
+    Verb.FLAGGER: "Flagger",
 }
 """What a button for a verb is called."""
 

@@ -52,6 +52,12 @@ class SlackDirectory:
             return False
         return self._is_home(person, actor.team)
 
+    def person(self, actor: Actor) -> str:
+        """Return the person's id in the organisation, or their own; raise Unavailable when Slack does not say."""
+        person = self._remembered(f"user {actor.user}", lambda: self._person(actor.user)) or {}
+        enterprise = person.get("enterprise_user") or {}
+        return str(enterprise.get("id") or actor.user)
+
     def _is_home(self, person: dict[str, Any], team: str) -> bool:
         """Compare workspaces: the person's with ours, and with the one the request named (a team or an enterprise)."""
         home = self._remembered("home", lambda: dict(self._ask("auth.test")))

@@ -16,6 +16,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
+from chat.approvals import APPROVE, vote_answer
 from chat.audit_line import audit_line
 from chat.blocks import Block, Message, context, message, section
 from chat.cards import card
@@ -23,11 +24,11 @@ from chat.escape import Markup, bold, code, esc, join
 from chat.phrases import went_astray
 from chat.pictures import Draw, Picture, Pictures
 from chat.response_url import respond
-from chat.story import Told, closing_story, tell
+from chat.story import Told, closing_story, is_followed, tell
 from chat.trouble import TROUBLE, word
 from chat.uploads import is_not_ready
 from mesh.domain.errors import Unavailable
-from mesh.domain.operations import Card, Operation
+from mesh.domain.operations import Card, Operation, State
 from mesh.domain.points import Point
 
 PATIENCE_S = 2.0
@@ -68,10 +69,13 @@ class SlackCards:
         Raises Unavailable when Slack did not take it; the next call tries again. While it runs, a post that got no
         answer counts as taken, for it probably was; the end is worth a second card.
         """
+        if operation.command.votes:
+            self._answer_vote(operation)
+            return operation
         if operation.command.rollout:
             return operation
         try:
-            return self._show(operation)
+            return self._mirror(self._show(operation))
         except TROUBLE as trouble:
             if operation.id in self._unanswered and not operation.done:
                 log.warning("nobody knows whether the card of %s was shown: %s", operation.id, word(trouble))
@@ -114,9 +118,60 @@ class SlackCards:
         if operation.card is None:
             # There is no thread, so nobody waits for a story; whether a post without an answer made one is not known.
             return operation if operation.id in self._unanswered else _told_all(operation)
-        if operation.rollout and operation.done and operation.told < len(operation.story):
+        if is_followed(operation) and operation.done and operation.told < len(operation.story):
             raise ConnectionError("the thread was not told the end")
         return operation
+
+    def _mirror(self, operation: Operation) -> Operation:
+        """Show the same card where approval is asked for. Trouble there is worth no second card where it was asked.
+
+        The end is tried again until it is shown, for buttons that count for nothing must vanish.
+        """
+        channel = operation.approval.channel if operation.approval else ""
+        if not channel or (operation.mirror is None and operation.state is not State.WAITING):
+            return operation
+        drawn, name = card(operation), f"mirror {operation.id}"
+        former = self._drawn.get(name)
+        # A rollout's card changes every few seconds: here people see that it was decided, and how it ended.
+        if former == drawn or (former and operation.active_rollout and APPROVE not in str(former.blocks)):
+            return operation
+        try:
+            operation = self._draw_mirror(operation, channel, drawn)
+        except TROUBLE as trouble:
+            hopeless = word(trouble) in _NO_ENTRY | _NO_EDIT
+            if operation.done and not hopeless:
+                raise
+            log.warning("%s was not shown where approval is asked for: %s", operation.id, word(trouble))
+            if not hopeless and not isinstance(trouble, OSError):
+                return operation
+            # It may be there after all, or never will be: another try would be one too many.
+        _keep(self._drawn, name, drawn)
+        return operation
+
+    def _draw_mirror(self, operation: Operation, channel: str, drawn: Message) -> Operation:
+        if operation.mirror is not None:
+            self._send(self._client.chat_update, drawn, channel=channel, ts=operation.mirror.ts)
+            return operation
+        posted = self._send(self._client.chat_postMessage, drawn, channel=channel, **_NO_PREVIEWS)
+        return replace(operation, mirror=Card(str(posted["channel"]), str(posted["ts"])))
+
+    def _answer_vote(self, operation: Operation) -> None:
+        """Tell the voter alone what became of the vote, once; everybody sees it on the card of what was voted on."""
+        if not operation.done:
+            return
+        answer, origin = vote_answer(operation), operation.origin
+        try:
+            if origin.response_url:
+                respond(origin.response_url, answer, api_url=self._client.base_url)
+            elif origin.channel:
+                where: dict[str, Any] = {
+                    "channel": origin.channel,
+                    "user": operation.actor.user,
+                    "thread_ts": origin.thread or None,
+                }
+                self._send(self._client.chat_postEphemeral, answer, **where)
+        except TROUBLE as trouble:
+            log.warning("who voted as %s was not told: %s", operation.id, word(trouble))
 
     def _draw(self, operation: Operation, drawn: Message) -> Operation:
         try:
@@ -134,7 +189,7 @@ class SlackCards:
 
     def _tell(self, operation: Operation, place: Card) -> Operation:
         """Tell the thread what it has not heard of a rollout; returns the operation with how far that got."""
-        if operation.rollout is None:
+        if not is_followed(operation):
             return operation
         operation = self._as_heard(operation)
         try:
@@ -162,9 +217,12 @@ class SlackCards:
     def _reply(self, operation: Operation, place: Card, told: Told, made: Picture | None = None) -> None:
         """Tell one event in the thread, and in the channel as well where it is loud."""
         drawn = message(told.text, [section(told.text), *([made.block] if made else [])])
+        thread = operation.origin.thread or place.ts
+        if told.to_voters and operation.mirror:
+            place, thread = operation.mirror, operation.mirror.ts
         where: dict[str, Any] = {
             "channel": place.channel,
-            "thread_ts": operation.origin.thread or place.ts,
+            "thread_ts": thread,
             "reply_broadcast": told.loud,
             "patience_s": _patience_s(operation),
             **_NO_PREVIEWS,
@@ -284,7 +342,7 @@ def _keep(memory: OrderedDict[str, Kept], operation_id: str, value: Kept) -> Non
 
 
 def _told_all(operation: Operation) -> Operation:
-    return replace(operation, told=len(operation.story)) if operation.rollout else operation
+    return replace(operation, told=len(operation.story)) if is_followed(operation) else operation
 
 
 def _patience_s(operation: Operation) -> float:

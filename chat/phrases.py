@@ -48,7 +48,8 @@ def title(operation: Operation) -> str:
     said = phrase(operation)
     aside = " (dry run)" if is_plan(operation) else ""
     if operation.state in _UNDONE:
-        return f"{_UNDONE[operation.state]}: {said.wish}{aside}"
+        undone = "Denied" if was_denied(operation) else _UNDONE[operation.state]
+        return f"{undone}: {said.wish}{aside}"
     if is_plan(operation):
         return f"Plan: {said.wish}"
     if operation.state is not State.SUCCEEDED:
@@ -89,6 +90,11 @@ def was_forced(operation: Operation) -> bool:
     return operation.went(Step.FORCED)
 
 
+def was_denied(operation: Operation) -> bool:
+    """Tell whether somebody who had to agree did not."""
+    return operation.went(Step.VOTED_DOWN)
+
+
 def sign(operation: Operation) -> Sign:
     """Return the sign of the state; colour and picture never stand without their word."""
     if rollout := rollout_of(operation):
@@ -102,10 +108,19 @@ def sign(operation: Operation) -> Sign:
     return _OPEN.get(operation.state) or _running(operation)
 
 
-_UNDONE = {State.REFUSED: "Refused", State.FAILED: "Failed", State.EXPIRED: "Expired"}
+_UNDONE = {
+    State.WAITING: "Waiting for approval",
+    State.REFUSED: "Refused",
+    State.FAILED: "Failed",
+    State.EXPIRED: "Expired",
+    State.VOID: "Void",
+}
+"""What stands before a wish that did not come about, or not yet."""
 _OPEN = {
     State.QUEUED: Sign(":hourglass_flowing_sand:", "Queued"),
+    State.WAITING: Sign(":raised_hand:", "Waiting for approval"),
     State.EXPIRED: Sign(":no_entry:", "Expired"),
+    State.VOID: Sign(":no_entry:", "Void"),
 }
 _JUDGED = {
     Verdict.PASS: Sign(":white_check_mark:", "Gates pass"),
@@ -129,6 +144,8 @@ def _failed(operation: Operation) -> Sign:
 
 
 def _refused(operation: Operation) -> Sign:
+    if was_denied(operation):
+        return Sign(":no_entry:", "Denied")
     held = operation.gates and overall(operation.gates) is Verdict.UNKNOWN and not was_forced(operation)
     return Sign(":warning:", "Unknown: not proven safe") if held else Sign(":no_entry:", "Refused")
 
@@ -136,6 +153,8 @@ def _refused(operation: Operation) -> Sign:
 def _succeeded(operation: Operation) -> Sign:
     if is_change(operation):
         return _changed(operation)
+    if operation.went(Step.OPENED):
+        return Sign(":white_check_mark:", "Approved")
     if operation.command.verb is Verb.GATES:
         return _JUDGED[overall(_judged(operation))]
     if is_plan(operation):
@@ -248,6 +267,19 @@ def _freezing(doing: str, did: str) -> Callable[[Operation], Phrase]:
     return say
 
 
+def _voting(doing: str, did: str) -> Callable[[Operation], Phrase]:
+    def say(operation: Operation) -> Phrase:
+        name = clean(operation.command.operation)
+        return Phrase(f"{doing} {name}", f"{did} {name}", f"{operation.command.verb} {name}")
+
+    return say
+
+
+def _flagger(operation: Operation) -> Phrase:
+    what = f"{clean(operation.command.hook)} of {_service(operation)}"
+    return Phrase(f"Flagger asks about {what}", f"Flagger may go on: {what}", f"{what} by Flagger")
+
+
 def _reading(noun: str) -> Callable[[Operation], Phrase]:
     def say(operation: Operation) -> Phrase:
         name = _service(operation) or "every service"
@@ -281,4 +313,8 @@ _PHRASES: dict[Verb, Callable[[Operation], Phrase]] = {
     Verb.FREEZES: _reading("freezes"),
     Verb.FREEZE: _freezing("Freezing", "Froze"),
     Verb.UNFREEZE: _freezing("Lifting the freeze of", "Lifted the freeze of"),
+    Verb.APPROVE: _voting("Approving", "Approved"),
+    Verb.DENY: _voting("Denying", "Denied"),
+    Verb.APPROVALS: _reading("approvals"),
+    Verb.FLAGGER: _flagger,
 }

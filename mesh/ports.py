@@ -90,6 +90,9 @@ class Operations(Protocol):
     def rollout(self, target: Target) -> Operation | None:
         """Return the rollout of a service that has not ended; None where there is none."""
 
+    def waiting(self) -> list[Operation]:
+        """Return every operation that waits for approval, the one whose time is over first, first."""
+
     def undone(self, target: Target) -> int:
         """Return how many changes of a service are waiting or running, of the newest 200."""
 
@@ -332,6 +335,12 @@ class Directory(Protocol):
 
     def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
         """Return those of the `named` usergroups the actor is in; raise Unavailable when that cannot be known."""
+
+    def person(self, actor: Actor) -> str:
+        """Return the id that all accounts of this person share, as far as Slack knows: that of the organisation.
+
+        The user's own id where there is no other. Raises Unavailable when that cannot be known.
+        """
 
 
 class Time(Protocol):

@@ -160,6 +160,8 @@ class _Watcher:
 
     def _kept(self, operation: Operation) -> bool:
         """Hold the operation's word against the cluster."""
+        if operation.state is State.WAITING:
+            return True
         if operation.state is not State.SUCCEEDED:
             return False
         if operation.plan is None or not operation.command.changes_traffic:
@@ -169,8 +171,9 @@ class _Watcher:
 
 
 def _is_told(operation: Operation) -> bool:
-    """Tell whether people know the end; the measured split comes up to a minute and a half later."""
-    return operation.done and operation.reported
+    """Tell whether people know the end, or that it waits for them; the split is measured up to 90 s later."""
+    asked = operation.state is State.WAITING and operation.card is not None
+    return asked or (operation.done and operation.reported)
 
 
 def _needs_no_operation(command: str) -> bool:

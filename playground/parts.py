@@ -112,10 +112,10 @@ class World:
             "SLACK_SIGNING_SECRET": slack.signing_secret,
             "SLACK_APP_TOKEN": slack.app_token,
             "SLACK_API_URL": f"{self.slack_url}/api/",
-            "MESHBOT_HOOK_TOKEN": HOOK_TOKEN,
             "REDIS_URL": self.redis.url,
             "KUBECONFIG": str(self.cluster.kubeconfig if self.cluster else self.directory / "kubeconfig"),
             "PROMETHEUS_URL": self.prometheus.url if self.prometheus else "",
+            "MESHBOT_HOOK_TOKEN": HOOK_TOKEN,
             "MESHBOT_CONFIG": str(self.configuration),
         }
 

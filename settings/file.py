@@ -16,7 +16,7 @@ from mesh.domain.errors import Refused
 from mesh.domain.hours import read_hours
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy, Role
-from settings import clusters, digests, freezes, gates, incidents, rollouts
+from settings import approvals, clusters, digests, freezes, gates, incidents, rollouts
 from settings.lines import Document, Path, Problem, dotted, read_lines
 from settings.schema import ConfigFile, RoleSection, ServiceSection, section_at
 
@@ -65,6 +65,9 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
         services=tuple(_service(name, section) for name, section in config.services.items()),
         channels=Channels(audit=config.channels.audit or "", incidents=config.channels.incidents or ""),
         policy=Policy(tuple(_role(name, section) for name, section in config.policy.roles.items())),
+        approvals=tuple(approvals.rule_of(name, section) for name, section in config.policy.approvals.items()),
+        break_glass=approvals.break_glass_of(config.policy.break_glass),
+        people=tuple(tuple(ids) for ids in config.people.values()),
         strategies={name: rollouts.strategy_of(section) for name, section in config.rollouts.strategies.items()},
         freezes=tuple(freezes.closure_of(section) for section in config.freezes),
         flood=Flood(**config.flood.model_dump()),
@@ -77,7 +80,7 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
 def _service(name: str, section: ServiceSection) -> Service:
     words = ("cluster", "namespace", "stable", "canary", "route", "mesh", "strategy", "incident_channel")
     said: dict[str, Any] = {word: getattr(section, word) or "" for word in words}
-    said |= {"git": section.git, "incidents": section.incidents}
+    said |= {"git": section.git, "incidents": section.incidents, "approvals": section.channels.approvals or ""}
     return Service(section.service or name, limits=gates.limits_of(section.gates), **said)
 
 
@@ -162,6 +165,7 @@ def _disagreements(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     yield from _of_services(config)
     yield from _of_roles(config)
     yield from _of_freezes(config)
+    yield from _of_approvals(config)
     for name, strategy in config.rollouts.strategies.items():
         yield from _below(("rollouts", "strategies", name), rollouts.contradictions(strategy))
     yield from _below(("digests",), digests.contradictions(config.digests))
@@ -193,6 +197,13 @@ def _of_freezes(config: ConfigFile) -> Iterator[tuple[Path, str]]:
             found.append((("name",), f"another freeze is called `{section.name}`"))
         seen.add(section.name)
         yield from _below(("freezes", index), iter(found))
+
+
+def _of_approvals(config: ConfigFile) -> Iterator[tuple[Path, str]]:
+    yield from _below(("policy", "approvals"), approvals.contradictions(config.policy.approvals, config.people))
+    for name, rule in config.policy.approvals.items():
+        yield from _below(("policy", "approvals", name), _unknown_clusters(config, rule.clusters))
+    yield from _below(("people",), approvals.doubled(config.people))
 
 
 def _unknown_clusters(config: ConfigFile, patterns: list[str]) -> Iterator[tuple[Path, str]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from mesh.domain.catalog import Flood
+from settings.approvals import ApprovalSection, BreakGlassSection, People
 from settings.clusters import ClusterSection
 from settings.digests import DigestSection
 from settings.forms import (
@@ -43,6 +44,15 @@ class ChannelsSection(Section):
     ] = None
 
 
+class ServiceChannelsSection(Section):
+    """Slack channels of one service, by id."""
+
+    approvals: Annotated[
+        ChannelId | None,
+        Field(description="Channel id (`C…`) where its approvals are asked for, unless the rule names another."),
+    ] = None
+
+
 class ServiceSection(Section):
     """What is known of a service beyond what its route says. A service needs no entry to be read."""
 
@@ -60,6 +70,9 @@ class ServiceSection(Section):
     mesh: Annotated[MeshName | None, Field(description="Overrides the cluster's `mesh`.")] = None
     git: Annotated[GitName | None, Field(description="Overrides the cluster's `git`.")] = None
     gates: Annotated[GatesSection, Field(description="Limits of this service's gates.")] = GatesSection()
+    channels: Annotated[ServiceChannelsSection, Field(description="Slack channels of this service.")] = (
+        ServiceChannelsSection()
+    )
     strategy: Annotated[
         Label | None, Field(description="How its rollouts go: a name in `rollouts.strategies`; without one `default`.")
     ] = None
@@ -117,6 +130,12 @@ class PolicySection(Section):
     """Who may change traffic. Everybody may read; nobody may change without a role."""
 
     roles: Annotated[dict[Text, RoleSection], Field(description="Roles by name.")] = {}
+    approvals: Annotated[
+        dict[Label, ApprovalSection], Field(description="Which changes wait for somebody to agree: rules by name.")
+    ] = {}
+    break_glass: Annotated[
+        BreakGlassSection | None, Field(description="Who may pass those rules, two by two; without it nobody.")
+    ] = None
 
 
 class FloodSection(Section):
@@ -145,6 +164,13 @@ class ConfigFile(Section):
     digests: Annotated[list[DigestSection], Field(description="What channels are told at set times.")] = []
     freezes: Annotated[list[FreezeSection], Field(description="When nothing may be given more traffic.")] = []
     flood: Annotated[FloodSection, Field(description="How much may be asked for at once.")] = FloodSection()
+    people: Annotated[
+        People,
+        Field(
+            description="Slack user ids that belong to one person, by a name of your choice: whoever has two accounts "
+            "has one vote all the same."
+        ),
+    ] = {}
 
 
 def section_at(path: tuple[str | int, ...]) -> type[Section] | None:

@@ -198,6 +198,12 @@ class MemoryOperations:
         """Return how many changes of a service are waiting or running."""
         return sum(not one.done for one in self.recent(target=target, count=HISTORY_LENGTH))
 
+    def waiting(self) -> list[Operation]:
+        """Return every operation that waits for approval, the one whose time is over first, first."""
+        with self._lock:
+            found = [one for one in self._stored.values() if one.waits_until]
+        return sorted(found, key=lambda one: (one.waits_until, one.id))
+
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Set the time at which a clock would look at the operation; does nothing for one that is settled."""
         with self._lock:

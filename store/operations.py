@@ -181,6 +181,13 @@ class RedisOperations:
         operations = self._load([found.decode()]) if found else []
         return next((one for one in operations if one.active_rollout), None)
 
+    def waiting(self) -> list[Operation]:
+        """Return every operation that waits for approval, the one whose time is over first, first."""
+        with translated():
+            ids: list[Any] = self._redis.zrange(keys.WAITING, 0, -1)
+        # Between the two reads one may have been decided.
+        return [found for found in self._load([raw.decode() for raw in ids]) if found.waits_until] if ids else []
+
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Let the clock look at the operation after `seconds`; does nothing for one that is settled.
 
@@ -254,7 +261,8 @@ class RedisOperations:
         argv = [after.id, revision, records.SCHEMA, records.dump_operation(after), *flags, token]
         times = [self._time.now() + NEXT_LOOK_S, RETENTION_S]
         rollout = [keys.place(after.target), int(after.active_rollout), keys.OPERATION]
-        return [*names, keys.lock(key), keys.rollouts(after.target.cluster)], [*argv, *times, *rollout]
+        names += [keys.lock(key), keys.rollouts(after.target.cluster), keys.WAITING]
+        return names, [*argv, *times, *rollout, after.waits_until]
 
     def _deed_parts(self, after: Operation) -> list[Any]:
         """Return what the week's index gets with the end of an operation; nothing where nothing is to be counted."""

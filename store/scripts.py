@@ -33,12 +33,14 @@ return {'created', ARGV[2]}
 """
 
 COMMIT = """
--- KEYS: operation, audit, audit head, open, attempts, lock, rollouts, then for an end that counts for the week: deeds
+-- KEYS: operation, audit, audit head, open, attempts, lock, rollouts, waiting, then for an end that counts for the
+--       week: deeds
 -- ARGV: 1 id, 2 expected revision, 3 schema, 4 record, 5 done, 6 settled, 7 urgent, 8 writer, 9 lease token or '',
 --       10 due, 11 retention, 12 place among the rollouts, 13 is an active rollout, 14 prefix of operation keys,
---       15 expected head, 16 new head, 17 genesis head, entries..., and with deeds: time, oldest to keep, most, deed
+--       15 until when it waits for approval or 0, 16 expected head, 17 new head, 18 genesis head, entries...,
+--       and with deeds: time, oldest to keep, most, deed
 local last = #ARGV
-if KEYS[8] then last = last - 4 end
+if KEYS[9] then last = last - 4 end
 local stored = redis.call('HMGET', KEYS[1], 'revision', 'writer')
 if not stored[1] then return {'missing'} end
 -- The same call again, after its first answer was lost.
@@ -49,16 +51,21 @@ local rollout = redis.call('HGET', KEYS[7], ARGV[12])
 if ARGV[13] == '1' and rollout and rollout ~= ARGV[1] and redis.call('HGET', ARGV[14] .. rollout, 'done') == '0' then
   return {'rollout', rollout}
 end
-if last > 17 then
-  local head = redis.call('GET', KEYS[3]) or ARGV[17]
-  if head ~= ARGV[15] then return {'head', head} end
-  for index = 18, last do redis.call('RPUSH', KEYS[2], ARGV[index]) end
-  redis.call('SET', KEYS[3], ARGV[16])
+if last > 18 then
+  local head = redis.call('GET', KEYS[3]) or ARGV[18]
+  if head ~= ARGV[16] then return {'head', head} end
+  for index = 19, last do redis.call('RPUSH', KEYS[2], ARGV[index]) end
+  redis.call('SET', KEYS[3], ARGV[17])
+end
+if tonumber(ARGV[15]) > 0 then
+  redis.call('ZADD', KEYS[8], ARGV[15], ARGV[1])
+else
+  redis.call('ZREM', KEYS[8], ARGV[1])
 end
 redis.call('HSET', KEYS[1], 'schema', ARGV[3], 'revision', ARGV[2] + 1, 'done', ARGV[5], 'settled', ARGV[6],
   'urgent', ARGV[7], 'writer', ARGV[8], 'record', ARGV[4])
-if ARGV[13] == '1' then
-  redis.call('HSET', KEYS[7], ARGV[12], ARGV[1])
+if ARGV[13] == '1' then redis.call('HSET', KEYS[7], ARGV[12], ARGV[1]) end
+if ARGV[13] == '1' or tonumber(ARGV[15]) > 0 then
   -- Who commits is alive. Attempts are not counted from 0 again: their numbers name jobs that RQ still remembers.
   redis.call('HSET', KEYS[1], 'forgiven', redis.call('GET', KEYS[5]) or 0)
 elseif rollout == ARGV[1] then
@@ -72,10 +79,10 @@ if ARGV[6] == '1' then
 else
   redis.call('ZADD', KEYS[4], ARGV[10], ARGV[1])
 end
-if KEYS[8] then
-  redis.call('ZADD', KEYS[8], ARGV[last + 1], ARGV[last + 4])
-  redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', ARGV[last + 2])
-  redis.call('ZREMRANGEBYRANK', KEYS[8], 0, -1 - tonumber(ARGV[last + 3]))
+if KEYS[9] then
+  redis.call('ZADD', KEYS[9], ARGV[last + 1], ARGV[last + 4])
+  redis.call('ZREMRANGEBYSCORE', KEYS[9], '-inf', ARGV[last + 2])
+  redis.call('ZREMRANGEBYRANK', KEYS[9], 0, -1 - tonumber(ARGV[last + 3]))
 end
 return {'written'}
 """

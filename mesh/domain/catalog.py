@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from mesh.domain.approvals import People, Rule
 from mesh.domain.commands import Command, Target
 from mesh.domain.digests import Digest
 from mesh.domain.errors import NotFound
@@ -85,6 +86,8 @@ class Service:
     """Channel id of its incidents' cards; empty means the one for all."""
     incidents: IncidentPolicy | None = None
     """Overrides what an open incident does."""
+    approvals: str = ""
+    """Slack channel id where its approvals are asked for; empty means where the change was asked for."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,12 @@ class Catalog:
     services: tuple[Service, ...] = ()
     channels: Channels = field(default_factory=Channels)
     policy: Policy = field(default_factory=Policy)
+    approvals: tuple[Rule, ...] = ()
+    """Which changes somebody else must agree to; every rule that speaks of a change must be met."""
+    break_glass: Rule | None = None
+    """Who may let a change pass all those rules, two by two; None where nobody may."""
+    people: People = ()
+    """Accounts that belong to one person."""
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
     """How rollouts go, by name; `default` stands in for the built-in one."""
     freezes: tuple[Closure, ...] = ()

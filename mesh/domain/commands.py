@@ -35,7 +35,15 @@ class Verb(StrEnum):
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
     FREEZES = "freezes"
+    APPROVE = "approve"
+    DENY = "deny"
+    APPROVALS = "approvals"
+    FLAGGER = "flagger"
+    """A question of Flagger's: never typed, only its hook asks it."""
 
+
+VOTING = frozenset({Verb.APPROVE, Verb.DENY})
+"""Verbs about an operation that waits for approval; the rule that it waits for says who may use them, no role does."""
 
 STEERING = frozenset({Verb.PAUSE, Verb.RESUME, Verb.SKIP, Verb.CONFIRM, Verb.ABORT})
 """Verbs about the rollout of a service that is under way."""
@@ -48,7 +56,12 @@ CHANGING = (
 )
 """Verbs that write to routes, or let it be written; policy must allow them by name."""
 
-ANSWERED_BY_BOT = frozenset({Verb.HELP, Verb.HISTORY, Verb.INCIDENTS, Verb.WHOAMI, Verb.CAN, Verb.FREEZES})
+APPROVABLE = frozenset({Verb.PROMOTE, Verb.SET, Verb.REAPPLY, Verb.CANARY, Verb.FLAGGER})
+"""Verbs that can wait for an approval. Going back (`rollback`, `undo`, `abort`) never does, whatever a rule says."""
+
+ANSWERED_BY_BOT = frozenset(
+    {Verb.HELP, Verb.HISTORY, Verb.INCIDENTS, Verb.WHOAMI, Verb.CAN, Verb.FREEZES, Verb.APPROVALS}
+)
 """Verbs that need neither cluster nor metrics: answered in the acknowledgement, no operation is made."""
 
 
@@ -93,7 +106,14 @@ class Command:
     A rollout is `op-…/1`: its id, and the index of the step that the card showed.
     """
     operation: str = ""
-    """For `undo`: the operation to undo; empty means the last change. For `unfreeze`: the freeze to lift, by its id."""
+    """For `undo`: the operation to undo; empty means the last change. For a vote: the operation it is about.
+
+    For `unfreeze`: the freeze to lift, by its id.
+    """
+    hook: str = ""
+    """For `flagger`: what it asks about, e.g. `confirm-promotion`."""
+    checksum: str = ""
+    """For `flagger`: of the revision that it asks about."""
     topic: str = ""
     """For `help`: the verb asked about. For `can`: the whole command asked about. For `digest`: `now` or `list`.
 
@@ -106,6 +126,8 @@ class Command:
     reason: str = ""
     force: bool = False
     """Go ahead although a gate did not pass; needs a reason."""
+    break_glass: bool = False
+    """Ask a second person of the break-glass group, not whom the rules name; needs a reason. Gates still count."""
     dry_run: bool = False
     """Show the plan, change nothing."""
 
@@ -128,6 +150,21 @@ class Command:
     def freezes(self) -> bool:
         """True for what is said about freezes: it writes no weights, and touches no route."""
         return self.verb in FREEZING
+
+    @property
+    def votes(self) -> bool:
+        """True for a vote on an operation that waits for approval; such an operation itself writes no weights."""
+        return self.verb in VOTING
+
+    @property
+    def writes_weights(self) -> bool:
+        """True when running it patches a route by itself; others speak to people, or to operations that do."""
+        return self.changes_traffic and not (self.steers or self.freezes or self.verb is Verb.CANARY)
+
+    @property
+    def acts(self) -> bool:
+        """True when running it writes more than its own answer: it is audited, and is done alone on its service."""
+        return self.changes_traffic or self.votes or self.verb is Verb.FLAGGER
 
     @property
     def changes_traffic(self) -> bool:

@@ -38,6 +38,15 @@ class Held(Refused):
     """A gate is *unknown*: nothing is wrong with the request, but nothing proves that it is safe."""
 
 
+class TooLate(Refused):
+    """It was decided before: what, is the message; by whom, is told beside it."""
+
+    def __init__(self, message: str, *, hint: str = "", by: tuple[str, ...] = ()) -> None:
+        """Say `message`; `by` are the Slack ids of those who decided."""
+        super().__init__(message, hint=hint)
+        self.by = by
+
+
 class Unavailable(MeshbotError):
     """A part we need (Redis, the API server, Slack) did not answer; trying later may help."""
 

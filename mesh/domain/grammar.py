@@ -6,14 +6,14 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from mesh.domain.commands import CHANGING, FREEZING, STEERING, Command, Verb
+from mesh.domain.commands import APPROVABLE, CHANGING, FREEZING, STEERING, VOTING, Command, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.grammar_freezes import check_freeze, read_freeze, read_unfreeze, write_freeze
 from mesh.domain.grammar_rollouts import read_canary, write_canary
 from mesh.domain.matching import closest
 from mesh.domain.spelling import words_of
 from mesh.domain.terms import expect, is_operation, read_name, read_share, read_version, read_weight
-from mesh.domain.verbs import MEANT, usage
+from mesh.domain.verbs import MEANT, VERBS, usage
 
 OPTIONS: dict[str, str] = {
     "--namespace": "namespace",
@@ -26,14 +26,16 @@ OPTIONS: dict[str, str] = {
     "--strategy": "strategy",
     "--version": "version",
     "--force": "force",
+    "--break-glass": "break_glass",
     "--dry-run": "dry_run",
 }
-FLAGS = frozenset({"force", "dry_run"})
+FLAGS = frozenset({"force", "break_glass", "dry_run"})
 MEANT_FOR: dict[str, frozenset[Verb]] = {
     "strategy": frozenset({Verb.CANARY}),
     "version": frozenset({Verb.CANARY, Verb.PROMOTE}),
     "dry_run": CHANGING - STEERING - FREEZING,
     "force": CHANGING - STEERING - FREEZING - {Verb.CANARY},
+    "break_glass": CHANGING & APPROVABLE,
 }
 """Options that some verbs have no use for; the others are for all."""
 
@@ -81,10 +83,15 @@ def format_command(command: Command) -> str:
         words += write_canary(command)
     elif command.freezes:
         words = [command.verb, *write_freeze(command)]
-    elif command.verb is Verb.UNDO and command.operation:
+    elif command.operation and (command.verb is Verb.UNDO or command.votes):
         words = [command.verb, command.operation]
     else:
-        words += [command.version, *([] if command.share is None else [f"{command.share:g}"])]
+        words += [
+            command.hook,
+            command.checksum,
+            command.version,
+            *([] if command.share is None else [f"{command.share:g}"]),
+        ]
     words += [f"{arm}={weight}" for arm, weight in command.weights]
     for option in ("strategy", "namespace", "cluster", "route", "reason"):
         value = getattr(command, option)
@@ -92,7 +99,7 @@ def format_command(command: Command) -> str:
             # In one word, so that a value that begins with a dash is not read as the next option.
             between = "=" if value.startswith("-") else " "
             words.append(f"--{option}{between}{shlex.quote(value)}")
-    words += ["--force"] * command.force + ["--dry-run"] * command.dry_run
+    words += ["--force"] * command.force + ["--break-glass"] * command.break_glass + ["--dry-run"] * command.dry_run
     return " ".join(filter(None, words))
 
 
@@ -164,10 +171,12 @@ def _option_hint(written: str) -> str:
 
 def _verb(word: str, typed: Sequence[str]) -> Verb:
     """Read a verb; a slip is answered with the whole line `typed` as it was probably meant."""
+    if word.lower() == Verb.FLAGGER:
+        raise Refused("flagger is no command: Flagger itself asks, its card says what.", hint="See /mesh approvals.")
     try:
         return Verb(word.lower())
     except ValueError:
-        near = MEANT.get(word.lower()) or closest(word, [str(verb) for verb in Verb])
+        near = MEANT.get(word.lower()) or closest(word, [str(verb) for verb in VERBS])
         hint = f"Did you mean {near}?" if near else "See /mesh help."
         meant = shlex.join(near if one == word else one for one in typed)
         choices = (f"/mesh {meant}",) if near else ()
@@ -253,6 +262,21 @@ def _read_undo(rest: list[str]) -> Command:
     return Command(verb=Verb.UNDO, service=read_name(word, "service") if word else "")
 
 
+def _one_operation(verb: Verb) -> Callable[[list[str]], Command]:
+    def read(rest: list[str]) -> Command:
+        expect(verb, rest, 1, 1)
+        if not is_operation(rest[0].lower()):
+            raise Refused(f"{rest[0]!r} is not the id of an operation.", hint="See /mesh approvals.")
+        return Command(verb=verb, operation=rest[0].lower())
+
+    return read
+
+
+def _read_approvals(rest: list[str]) -> Command:
+    expect(Verb.APPROVALS, rest, 0, 0)
+    return Command(verb=Verb.APPROVALS)
+
+
 _READERS: dict[Verb, Callable[[list[str]], Command]] = {
     Verb.HELP: _read_help,
     Verb.WHOAMI: _alone(Verb.WHOAMI),
@@ -272,6 +296,8 @@ _READERS: dict[Verb, Callable[[list[str]], Command]] = {
     Verb.UNDO: _read_undo,
     Verb.CANARY: read_canary,
     **{verb: _one_service(verb) for verb in STEERING},
+    Verb.APPROVALS: _read_approvals,
+    **{verb: _one_operation(verb) for verb in VOTING},
 }
 
 
@@ -293,6 +319,8 @@ def _why_not(option: str, verb: Verb) -> str:
     if option == "force":
         canary = "a rollout is judged all the time, and nothing makes it go on against its gates"
         return canary if verb is Verb.CANARY else "no gate is asked"
+    if option == "break_glass":
+        return "it waits for nobody"
     if option == "dry_run":
         return "it plans nothing, it speaks to a rollout that is under way"
     return f"it is for {' and '.join(sorted(MEANT_FOR[option]))}"
@@ -301,6 +329,8 @@ def _why_not(option: str, verb: Verb) -> str:
 def _checked(command: Command) -> Command:
     if command.force and not command.reason:
         raise Refused("--force needs a reason.", hint='Add --reason "why the gates may be ignored".')
+    if command.break_glass and not command.reason:
+        raise Refused("--break-glass needs a reason.", hint='Add --reason "why this cannot wait".')
     if command.operation and (command.namespace or command.cluster or command.route):
         raise Refused("An operation knows its namespace, cluster and route.", hint="Leave -n, -c and -r out.")
     if command.route and not command.service:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from mesh.domain.approvals import Approval
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.digests import Edition
 from mesh.domain.gates import GateResult
@@ -21,19 +22,27 @@ class State(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    WAITING = "awaiting approval"
+    """It is planned, and goes on once enough people have agreed."""
     SUCCEEDED = "succeeded"
     REFUSED = "refused"
     FAILED = "failed"
     EXPIRED = "expired"
+    VOID = "void"
+    """It was approved, or waited for that, and what was asked about is no longer so."""
 
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.REFUSED, State.FAILED, State.EXPIRED}),
-    State.RUNNING: frozenset({State.RUNNING, State.SUCCEEDED, State.REFUSED, State.FAILED, State.EXPIRED}),
+    State.RUNNING: frozenset(
+        {State.RUNNING, State.WAITING, State.SUCCEEDED, State.REFUSED, State.FAILED, State.EXPIRED, State.VOID}
+    ),
+    State.WAITING: frozenset({State.WAITING, State.RUNNING, State.REFUSED, State.FAILED, State.EXPIRED, State.VOID}),
     State.SUCCEEDED: frozenset(),
     State.REFUSED: frozenset(),
     State.FAILED: frozenset(),
     State.EXPIRED: frozenset(),
+    State.VOID: frozenset(),
 }
 
 
@@ -65,6 +74,18 @@ class Step(StrEnum):
     EXPIRED = "expired"
     DENIED = "denied"
     """Turned away by policy before there was an operation."""
+    ASKED = "approval asked"
+    """It waits for people to agree."""
+    VOTED = "voted"
+    APPROVED = "approved"
+    """The last vote that was needed; it goes to work."""
+    REMINDED = "reminded"
+    ESCALATED = "escalated"
+    """More people may vote from now on."""
+    VOTED_DOWN = "denied by a vote"
+    OPENED = "gate opened"
+    """Flagger may do what it asked about."""
+    VOID = "void"
     STEPPING = "stepping"
     """A rollout takes its next step: an operation of its own writes the weights."""
     STEPPED = "stepped"
@@ -191,8 +212,12 @@ class Operation:
     choices: tuple[str, ...] = ()
     """Commands that would have been clear."""
     card: Card | None = None
+    mirror: Card | None = None
+    """The same card in the channel where approval is asked for; None where that is the card itself."""
     deadline: float = 0.0
     """Unix time after which a queued operation expires instead of surprising people; 0 for never."""
+    approval: Approval | None = None
+    """What people are asked, or were asked, about its plan; None where nobody had to be."""
     rollout: Rollout | None = None
     """The rollout that this operation is, once it has begun."""
     told: int = 0
@@ -214,6 +239,11 @@ class Operation:
     def done(self) -> bool:
         """True when nothing more will happen."""
         return not TRANSITIONS[self.state]
+
+    @property
+    def waits_until(self) -> float:
+        """Until when it waits for approval, in Unix time; 0 where it does not."""
+        return self.approval.expires_at if self.approval and self.state is State.WAITING else 0.0
 
     @property
     def settled(self) -> bool:

@@ -87,6 +87,15 @@ VERBS: dict[Verb, VerbHelp] = {
         "Lift the freezes that were made with exactly these words, or the one of that id",
         ("unfreeze api", "unfreeze op-k3v9x2m4ta", "unfreeze -n shop"),
     ),
+    Verb.APPROVALS: VerbHelp("approvals", "What waits for approval, and what you may vote on", ("approvals",)),
+    Verb.APPROVE: VerbHelp(
+        "approve <operation>", "Agree to a change that waits for approval", ("approve op-k3v9x2m4ta",)
+    ),
+    Verb.DENY: VerbHelp(
+        "deny <operation>",
+        "End a change that waits for approval",
+        ("deny op-k3v9x2m4ta", 'deny op-k3v9x2m4ta --reason "not during the sale"'),
+    ),
 }
 """Every verb, in the order `help` shows them."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from mesh.domain.approvals import Approval
 from mesh.domain.commands import Command, Target
 from mesh.domain.gates import GateResult
 from mesh.domain.grammar import format_command
@@ -46,6 +47,14 @@ def of_plan(plan: Plan, gates: tuple[GateResult, ...]) -> dict[str, Any]:
         "plan": plan.intent,
         "gates": [asdict(result) for result in gates],
     }
+
+
+def of_approval(approval: Approval) -> dict[str, Any]:
+    """Return what people were asked, until when, and who has agreed; persons are canonical ids."""
+    votes = [{"voter": vote.voter.user, "person": vote.person, "vote": vote.operation} for vote in approval.votes]
+    demands = {one.rule: {"need": one.need, "groups": one.asked_groups, "users": one.users} for one in approval.demands}
+    facts = {"plan": approval.plan, "share": approval.share, "expires_at": approval.expires_at}
+    return {"approval": {**facts, "demands": demands, "votes": votes}}
 
 
 def of_rollout(rollout: Rollout, gates: tuple[GateResult, ...]) -> dict[str, Any]:

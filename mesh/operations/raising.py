@@ -21,7 +21,8 @@ def check_rise(stage: Stage, operation: Operation, decision: Decision, rise: Ris
     """
     if not rise:
         return
-    refuse_frozen(stage, operation.target)
+    if not operation.command.break_glass:
+        refuse_frozen(stage, operation.target)
     found = beyond(decision.roles, rise, stage.time.now())
     if found is None:
         return

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from mesh.digest_ports import Almanac
+from mesh.domain.approvals import Approval, why_not
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.digests import Digest
@@ -19,6 +20,7 @@ from mesh.operations import facts
 from mesh.operations.authorising import authorise
 from mesh.operations.freezing import refuse_frozen, scope_of
 from mesh.operations.naming import new_id
+from mesh.operations.voting import check_vote, look_up, person_of
 from mesh.ports import Bucket, Buckets, Directory, Freezes, Incidents, Operations, Receipt, Time
 
 PATIENCE_S = 120.0
@@ -40,6 +42,16 @@ class Desk:
     buckets: Buckets
     almanac: Almanac | None = None
     """Says when digests come next; None where nobody asks."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One operation that waits for approval, as one person sees it."""
+
+    operation: Operation
+    approval: Approval
+    mine: bool | None
+    """True where the person may approve it now; None where Slack does not say."""
 
 
 def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedupe: str) -> Receipt:
@@ -93,11 +105,34 @@ def completed(desk: Desk, command: Command, origin: Origin) -> tuple[Command, Ta
     return command, desk.catalog.target(command)
 
 
+def waiting_for(desk: Desk, actor: Actor) -> list[Waiting]:
+    """Return what waits for approval, the most pressing first, and what of it this person may approve now."""
+    found = []
+    for operation in desk.operations.waiting():
+        if operation.approval is not None and operation.approval.expires_at > desk.time.now():
+            found.append(Waiting(operation, operation.approval, _may_approve(desk, actor, operation)))
+    return found
+
+
+def _may_approve(desk: Desk, actor: Actor, operation: Operation) -> bool | None:
+    if operation.approval is None:
+        return False
+    try:
+        voter = look_up(desk.catalog, desk.directory, actor, operation.approval)
+        requester = person_of(desk.catalog, desk.directory, operation.actor)
+    except Unavailable:
+        return None
+    return not why_not(operation.approval, voter, requester)
+
+
 def _completed(desk: Desk, command: Command, origin: Origin) -> Command:
-    """Let `undo` name the operation with its service and route, whichever of them was typed.
+    """Let a vote name its service, and `undo` the operation with its service and route, whichever of them was typed.
 
     A service whose changes are not on record goes on without an operation: the object may remember the last one.
     """
+    if command.votes:
+        where = desk.operations.get(command.operation).target
+        return replace(command, service=where.service, namespace=where.namespace, cluster=where.cluster)
     if command.verb is not Verb.UNDO or command.route:
         return command
     former = _named(desk, command) if command.operation else _last_change(desk, command, origin)
@@ -139,6 +174,8 @@ def _last_change(desk: Desk, command: Command, origin: Origin) -> Operation | No
 
 def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> frozenset[str]:
     """Return the usergroups that counted; raise Denied, with an audit entry."""
+    if command.votes:
+        return _checked_vote(desk, command, actor, origin, target)
     grant = authorise(desk.catalog, desk.directory, command, actor, target, channel=origin.channel)
     verdict = grant.decision
     if verdict.allowed:
@@ -153,7 +190,8 @@ def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, targ
 
 def _may_rise(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> None:
     """Raise Barred, with an audit entry, for what surely raises a canary under a freeze; the worker asks again."""
-    if not command.changes_traffic or not _surely_raises(desk, command, target):
+    # Two people who break the glass pass freezes as well.
+    if not command.changes_traffic or command.break_glass or not _surely_raises(desk, command, target):
         return
     try:
         refuse_frozen(desk, target)
@@ -212,6 +250,22 @@ def _take(desk: Desk, bucket: Bucket, said: str) -> None:
     if wait_s:
         hint = f"Try again in {max(1, math.ceil(wait_s))} s. Rolling back, aborting and freezing are counted apart."
         raise Flooded(f"{said}, so nothing more was started.", hint=hint)
+
+
+def _checked_vote(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> frozenset[str]:
+    """Return the voter's usergroups; raise TooLate where it is decided, and Denied, with an audit entry."""
+    with nothing_started():
+        voted_on, now = desk.operations.get(command.operation), desk.time.now()
+    if actor.user in {event.by for event in voted_on.story}:
+        # Their vote may be this very delivery, repeated by Slack; the worker sees whether it is.
+        return frozenset()
+    try:
+        voter = check_vote(command, actor, voted_on, sources=(desk.catalog, desk.directory), now=now)
+    except Denied as error:
+        event = Event(Step.DENIED, now, error.message.removesuffix("."))
+        desk.operations.audit(facts.of_denial(actor, origin, command, target, event))
+        raise
+    return voter.groups
 
 
 def _new(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Operation:

@@ -20,7 +20,7 @@ TELL_AGAIN_MOST_S = 600.0
 KEEP_TRIES = 5
 """How often what was shown is written beside what others write of the same operation."""
 
-_WITH_PLAN = frozenset({Step.PATCHING, Step.FORCED, Step.REFUSED, Step.BARRED})
+_WITH_PLAN = frozenset({Step.PATCHING, Step.FORCED, Step.REFUSED, Step.BARRED, Step.ASKED, Step.VOID})
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,10 @@ class Record:
             more |= facts.of_plan(operation.plan, operation.gates)
         if operation.rollout:
             more |= facts.of_rollout(operation.rollout, operation.gates)
+        if operation.approval:
+            more |= facts.of_approval(operation.approval)
         # Readings leave one line (that they were asked for), or the log would drown in them.
-        entries = [facts.of_event(operation, event, **more)] if operation.command.changes_traffic else []
+        entries = [facts.of_event(operation, event, **more)] if operation.command.acts else []
         self._commit(operation, *entries)
 
     def end(self, state: State, step: Step, text: str, **changes: Any) -> None:
@@ -114,7 +116,7 @@ class Record:
 
     def _keep(self, shown: Operation) -> None:
         """Write down what people were shown, and where; also where the operation went on meanwhile."""
-        seen: dict[str, Any] = {"card": shown.card, "told": shown.told, "chart": shown.chart}
+        seen: dict[str, Any] = {"card": shown.card, "mirror": shown.mirror, "told": shown.told, "chart": shown.chart}
         for _ in range(KEEP_TRIES):
             if all(getattr(self.operation, name) == value for name, value in seen.items()):
                 return

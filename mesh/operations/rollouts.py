@@ -23,6 +23,7 @@ from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase, Rollout, afte
 from mesh.domain.routes import Arm, Route
 from mesh.domain.shares import promoted
 from mesh.domain.strategies import RolloutStep, Strategy, strategy_of
+from mesh.operations import approving
 from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift, promotion, start_move
 from mesh.operations.naming import new_id
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 def begin(stage: Stage, record: Record, decision: Decision) -> None:
-    """Begin a rollout: settle its steps and arms, and let the first step be taken.
+    """Begin a rollout: settle its steps and arms, ask whoever must agree, and let the first step be taken.
 
     Raises Refused where another one runs, where the request is unclear, where no step is above what the canary has, or
     where one of them is beyond what `decision` lets it be: nobody is left standing in the middle of the way for that.
@@ -49,6 +50,9 @@ def begin(stage: Stage, record: Record, decision: Decision) -> None:
     has = next(arm.share_before for arm in plan.arms if arm.name == plan.canary)
     shares = [one.share for one in strategy.steps if one.share > has]
     check_rise(stage, operation, decision, rise_of_steps(plan.canary, has, shares))
+    if not approving.may_go(stage, operation, plan, strategy):
+        approving.request(stage, record, plan, (), strategy)
+        return
     rollout = Rollout(strategy, entered_at=stage.time.now(), move=new_id(), arms=route.arms)
     text = step_in_words(rollout, plan.canary)
     record.tell(State.RUNNING, Step.STEPPING, text, rollout=rollout, plan=plan, deadline=0.0)

@@ -6,7 +6,7 @@ import logging
 
 from mesh.domain.commands import Verb
 from mesh.domain.operations import Operation, State, Step
-from mesh.operations import measuring
+from mesh.operations import approving, measuring
 from mesh.operations.patching import ACCEPTED_AGAIN_S, LOOK_AGAIN_S
 from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.rollouts import advance_alone
@@ -35,6 +35,9 @@ def run(operation_id: str, stage: Stage) -> Operation:
         if operation.done and operation.command.rollout and not operation.reported:
             # First the rollout learns of its step, so that the canary is watched from its first request on.
             _heard(stage, operation.command.rollout)
+        if operation.done and operation.command.votes and not operation.reported:
+            # First what was voted on: it may go to work now, and its card says what the vote did.
+            run(operation.command.operation, stage)
         if operation.done and not operation.reported:
             operation = _reported(stage, operation)
         if operation.reported and operation.to_be_measured:
@@ -52,8 +55,15 @@ def _heard(stage: Stage, rollout_id: str) -> None:
 
 def _carried_on(stage: Stage, operation: Operation) -> Operation:
     """Do the work, and show what is worth showing before the end."""
-    awaited = operation.patch_step is Step.AWAITING
-    operation = _worked(stage, operation)
+    awaited, begun = operation.patch_step is Step.AWAITING, operation.rollout is not None
+    worked = _worked(stage, operation)
+    if worked is None:
+        return operation
+    operation = worked
+    if operation.command.changes_traffic and (operation.done or (operation.rollout and not begun)):
+        approving.wake(stage, operation)
+    if operation.state is State.WAITING:
+        return approving.show_waiting(stage, operation)
     if operation.patch_step is Step.AWAITING and not awaited:
         return _shown(stage, operation)
     return show_rollout(stage, operation) if operation.active_rollout else operation
@@ -75,19 +85,19 @@ def _begun(stage: Stage, operation: Operation) -> Operation:
     return record.operation
 
 
-def _worked(stage: Stage, operation: Operation) -> Operation:
-    """Do the work; a change does it alone on its service."""
-    if not operation.command.changes_traffic:
+def _worked(stage: Stage, operation: Operation) -> Operation | None:
+    """Do the work; a change, or a vote on one, does it alone on its service. None where another is at work there."""
+    if not operation.command.acts:
         return Work(stage, Record(stage, operation, None)).work()
     with stage.locks.hold(str(operation.target), wait_s=LOCK_WAIT_S) as lease:
         if lease is None:
             stage.operations.later(operation.id, seconds=LOCK_AGAIN_S)
-            return operation
+            return None
         fresh = stage.operations.get(operation.id)
         if fresh.done:
             return fresh
-        if fresh.command.steers or fresh.command.freezes or fresh.command.verb is Verb.CANARY:
-            # None of them writes weights: the operations that they start look after what others left.
+        if not fresh.command.writes_weights:
+            # The operations that it starts, or lets go, look after what others left.
             return Work(stage, Record(stage, fresh, lease)).work()
         for other in stage.operations.beside(operation):
             if other.patch_is_open:

@@ -19,9 +19,9 @@ from mesh.domain.incidents import ALERTS
 from mesh.domain.limits import rise_of
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
-from mesh.domain.policy import Decision
+from mesh.domain.policy import Decision, named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import moves, reading, rollouts
+from mesh.operations import approving, gatekeeping, moves, reading, rollouts, voting
 from mesh.operations.authorising import authorise_again
 from mesh.operations.choosing import rollback
 from mesh.operations.digests import gather, of_channel
@@ -40,6 +40,11 @@ REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
 GIVE_UP_S = 60.0
 """How long a patch is looked for; after that people are told that its outcome is not known."""
+
+_FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED})
+"""What the story ends with where no worker was interrupted."""
+_UNSENT = frozenset({None, Step.CONFLICT, Step.UNWRITTEN})
+"""How far a patch came that certainly was not written."""
 
 log = logging.getLogger(__name__)
 
@@ -77,9 +82,16 @@ class Work:
             if self.operation.active_rollout:
                 self._advance()
                 return self.operation
-            if self.operation.story[-1].step not in (Step.CHECKING, Step.RESUMED, Step.AWAITING):
+            if self.operation.state is State.WAITING:
+                approving.attend(self.stage, self.record, self._still_holds)
+                return self.operation
+            if self.operation.story[-1].step not in _FRESH:
                 self.record.tell(State.RUNNING, Step.RESUMED, "taken up again after an interruption")
-            if self.operation.command.changes_traffic:
+            if self.operation.command.votes:
+                voting.cast(self.stage, self.record, lambda held: Work(self.stage, held).recheck())
+            elif self.operation.command.verb is Verb.FLAGGER:
+                gatekeeping.keep(self.stage, self.record)
+            elif self.operation.command.changes_traffic:
                 self._change()
             else:
                 self._read()
@@ -91,6 +103,43 @@ class Work:
             if self.operation.story[-1].step is not Step.AWAITING:
                 self.record.tell(State.RUNNING, Step.RESUMED, "looked after, for another change of this service came")
             self.patching.was_applied()
+
+    def recheck(self) -> None:
+        """Do all that is checked before weights are written, for what waits for approval; raise what is wrong.
+
+        Unavailable where that cannot be known now.
+        """
+        if self.operation.command.verb is Verb.FLAGGER:
+            # What it asks about is in its name: another revision is another question.
+            return
+        # A Slack that is silent for a moment must not look like a right that was taken away.
+        self.stage.directory.groups(self.operation.actor, named_groups(self.stage.catalog.policy))
+        self._authorise()
+        planned = self._still_holds()
+        if planned is not None:
+            self._check_rise(planned[0])
+            self._judge(planned[0], self._gates(*planned), asking=True)
+        elif not self.operation.command.break_glass:
+            refuse_frozen(self.stage, self.operation.target)
+
+    def _still_holds(self) -> tuple[Plan, Route] | None:
+        """Plan again what waits for approval; raise Refused where people were asked about something else.
+
+        None for a rollout, each of whose steps is judged when it is taken, and for Flagger, who plans by itself.
+        """
+        stage, operation = self.stage, self.operation
+        if operation.command.verb is Verb.FLAGGER:
+            return None
+        self._not_overtaken()
+        if operation.command.verb is Verb.CANARY:
+            rollouts.refuse_beside(stage, operation)
+            strategy, plan, _ = rollouts.first_step(operation, stage.catalog, stage.cluster, stage.operations)
+            approving.check_plan(operation, plan, strategy)
+            return None
+        self._make_way()
+        plan, route = make_plan(operation, stage.catalog, stage.cluster, stage.operations)
+        approving.check_plan(operation, plan)
+        return plan, route
 
     def _read(self) -> None:
         stage = self.stage
@@ -187,7 +236,7 @@ class Work:
         return (*rows, *Guard(stage.catalog, stage.incidents, stage.time).judge_plan(plan, self.operation.target))
 
     def _try_once(self) -> bool:
-        """Plan, judge, write down, patch; False when somebody else wrote to the object first."""
+        """Plan, judge, ask people or write down and patch; False when somebody else wrote to the object first."""
         stage = self.stage
         plan, route = make_plan(self.operation, stage.catalog, stage.cluster, stage.operations)
         self._same_wish(plan)
@@ -201,6 +250,10 @@ class Work:
         now = stage.time.now()
         gates = tuple(replace(row, at=row.at or now) for row in self._gates(plan, route))
         plan = warned(plan, gates)
+        if not approving.may_go(stage, self.operation, plan):
+            self._judge(plan, gates, asking=True)
+            approving.request(stage, self.record, plan, gates)
+            return True
         self._judge(plan, gates)
         # Again, at the last moment: gates take their time, and a freeze that began meanwhile counts.
         self._check_rise(plan)
@@ -274,12 +327,17 @@ class Work:
                 hint="Nothing was changed. Repeat it if it is still wanted.",
             )
 
-    def _judge(self, plan: Plan, gates: tuple[GateResult, ...]) -> None:
-        """Refuse what the gates do not pass, with the numbers on record; `--force` is told, loudly, and goes on."""
+    def _judge(self, plan: Plan, gates: tuple[GateResult, ...], *, asking: bool = False) -> None:
+        """Refuse what the gates do not pass, with the numbers on record; `--force` is told, loudly, and goes on.
+
+        While people are only asked, nothing is forced yet.
+        """
         verdict = overall(gates) if gates else Verdict.PASS
         if verdict is Verdict.PASS:
             return
         why = "; ".join(f"{row.arm} {row.name}: {row.why}" for row in gates if row.verdict is verdict)
+        if self.operation.command.force and asking:
+            return
         if self.operation.command.force:
             self.record.tell(State.RUNNING, Step.FORCED, f"gates said {verdict} ({why})", plan=plan, gates=gates)
             return
@@ -299,10 +357,10 @@ class Work:
             raise
         except TryLater as error:
             self._later(error)
-        except Barred as error:
-            self.record.fail(State.REFUSED, Step.BARRED, error)
         except Refused as error:
-            self.record.fail(State.REFUSED, Step.REFUSED, error)
+            void = self.operation.approval is not None and self.operation.patch_step in _UNSENT
+            refused = State.REFUSED, Step.BARRED if isinstance(error, Barred) else Step.REFUSED
+            self.record.fail(*((State.VOID, Step.VOID) if void else refused), error)
         except MeshbotError as error:
             self.record.fail(State.FAILED, Step.FAILED, error)
         except Exception as error:  # noqa: BLE001 (a bug must end the operation and be told, not be tried for ever)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.alertmanager import alertmanager
+from bot.flagger import flagger
 from bot.gate import Gate
 from bot.hearing import Ear
 from bot.hooks import Hooks
@@ -85,7 +86,7 @@ class Bench:
         passport.identity = self.identity
         app = make_app(client, passport)
         listen(app, Listeners(Ear(self.desk, passport), self.notes))
-        self.hooks = Hooks(self.tokens, {"alertmanager": alertmanager(self.desk)})
+        self.hooks = Hooks(self.tokens, {"alertmanager": alertmanager(self.desk), **flagger(self.desk)})
         self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}), self.hooks)
 
     def send(self, mail: Mail, **where: str) -> Back:

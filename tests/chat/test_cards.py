@@ -17,13 +17,14 @@ from mesh.domain.operations import Event, State, Step
 from mesh.domain.plans import Roles, plan
 from mesh.domain.routes import Drift
 from playground.slack.render import render_text
+from tests.chat.agreeing import APPROVALS
 from tests.chat.checking import assert_accepted, assert_inert, buttons_of
 from tests.chat.rolling import ROLLOUTS
 from tests.chat.samples import AT, FAILING, QUIET, SAMPLES, gates, hostile, operation, planned, route
 
 GOLDEN = Path(__file__).parent / "golden"
-NAMES = {"U0JIN": "jin", "U0ANA": "ana"}
-CARDS = SAMPLES | ROLLOUTS
+NAMES = {"U0JIN": "jin", "U0ANA": "ana", "U0LEE": "lee"}
+CARDS = SAMPLES | ROLLOUTS | APPROVALS
 HOSTILE = (
     "<!channel>",
     "<@U1>",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from slack_sdk import WebClient
+from slack_sdk.web import SlackResponse
 
 from chat.connection import web_client
 from chat.directory import SlackDirectory
@@ -77,3 +81,26 @@ def test_slack_is_away() -> None:
     with pytest.raises(Unavailable):
         directory.groups(JIN, NAMED)
     assert directory.groups(JIN, frozenset()) == frozenset()
+
+
+def test_threat_5_accounts_of_one_organisation_are_one_person() -> None:
+    """Slack gives each member of an organisation one id of their own beside that of each workspace."""
+
+    class Organisation(WebClient):
+        """Answers users.info as an organisation's Slack does (docs.slack.dev/reference/objects/user-object)."""
+
+        def api_call(self, api_method: str, **_: Any) -> Any:
+            """Return the same person under every id."""
+            user = {"id": "U0JIN", "team_id": "T0MESH", "enterprise_user": {"id": "W0JIN", "enterprise_id": "E0ORG"}}
+            return SlackResponse(
+                client=self,
+                http_verb="POST",
+                api_url=api_method,
+                req_args={},
+                data={"ok": True, "user": user},
+                headers={},
+                status_code=200,
+            )
+
+    directory = SlackDirectory(Organisation())
+    assert directory.person(JIN) == directory.person(Actor("W0JIN", "E0ORG")) == "W0JIN"

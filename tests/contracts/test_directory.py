@@ -37,3 +37,8 @@ def test_only_named_groups_are_answered(directory: Directory) -> None:
     """A group that was not asked for is not in the answer."""
     assert directory.groups(JIN, frozenset({"S0APIOWN"})) == frozenset()
     assert directory.groups(JIN, frozenset()) == frozenset()
+
+
+def test_a_person_without_an_organisation_is_their_own_id(directory: Directory) -> None:
+    """The canonical id is there for everybody, also for who left."""
+    assert [directory.person(actor) for actor in (JIN, GONE)] == ["U0JIN", "U0GONE"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chat.memory import FixedDirectory, RecordedCards, RecordedIncidentCards
+from mesh.domain.approvals import People, Rule
 from mesh.domain.audit import AuditEntry
 from mesh.domain.catalog import Catalog, Cluster, Flood, Service
 from mesh.domain.counts import Counts
@@ -104,6 +105,9 @@ class Bench:
     members: dict[str, set[str]] = field(default_factory=dict)
     closures: tuple[Closure, ...] = ()
     flood: Flood = field(default_factory=Flood)
+    approvals: tuple[Rule, ...] = ()
+    people: People = ()
+    break_glass: Rule | None = None
 
     def __post_init__(self) -> None:
         """Wire the ports."""
@@ -125,8 +129,17 @@ class Bench:
     @property
     def catalog(self) -> Catalog:
         """The configuration as it is now."""
-        known = (Cluster("demo", namespace="mesh-demo"),)
-        return Catalog(known, self.services, policy=self.policy, freezes=self.closures, flood=self.flood)
+        cluster = Cluster("demo", namespace="mesh-demo")
+        return Catalog(
+            (cluster,),
+            self.services,
+            policy=self.policy,
+            approvals=self.approvals,
+            people=self.people,
+            break_glass=self.break_glass,
+            freezes=self.closures,
+            flood=self.flood,
+        )
 
     @property
     def desk(self) -> Desk:
