@@ -39,6 +39,8 @@ from store.operations import RedisOperations
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+log = logging.getLogger(__name__)
+
 ASKING_S = 1
 """How long Slack may take to say who is in a usergroup while a person waits for the acknowledgement."""
 
@@ -145,6 +147,7 @@ def http_builder(environment: Environment) -> Callable[[], WSGIApplication]:
     def build() -> WSGIApplication:
         bot = make_bot(environment, configured(environment))
         bot.passport.learn_in_background()
+        log.info("This process serves.")
         return web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)
 
     return build

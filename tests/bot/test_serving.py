@@ -25,7 +25,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from slack_sdk.socket_mode.builtin import SocketModeClient
 
 from bot.arrival import LATEST_S, arrival
-from bot.serving import GRACE_S, PunctualWorker, _connect
+from bot.serving import GRACE_S, PROCESSES, PunctualWorker, _connect
 from chat.connection import web_client
 from mesh.domain.commands import Target
 from mesh.domain.errors import Unavailable
@@ -238,6 +238,8 @@ def test_the_policy_is_read_again_while_the_bot_runs(
     with running(tmp_path, redis_url, slack_url=address(slack())) as bot:
         assert "Queued as" in post(bot.port, ours("promote api 20")).json["text"]
         assert configured(bot) == "ok"
+        # One that comes up only now would never have seen a good one, and would rightly deny.
+        until(lambda: bot.text.count("This process serves.") == PROCESSES)
         config.write_text("policy: {roles: {sre: {users: [jin], may: '*'}}}\n")
         time.sleep(0.6)
         for share in range(21, 29):
