@@ -32,6 +32,7 @@ NAMES: dict[Verb, str] = {
     Verb.FREEZE: "Freeze",
     Verb.UNFREEZE: "Unfreeze",
     Verb.FREEZES: "Freezes",
+    Verb.DIGEST: "Digest",
     Verb.APPROVE: "Approve",
     Verb.DENY: "Deny",
     Verb.APPROVALS: "Approvals",
