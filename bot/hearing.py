@@ -19,9 +19,11 @@ from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
 from mesh.domain.errors import MeshbotError, Refused
 from mesh.domain.grammar import is_operation, parse
 from mesh.domain.operations import Operation
+from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor
+from mesh.operations.admitting import Caller, Door, admit, turn_away
 from mesh.operations.receiving import Desk, history, nothing_started, receive, whoami
-from mesh.ports import Directory
+from mesh.ports import Directory, People, Place
 
 OLDEST_S = 30.0
 """Slack sends an event again after one minute and after five when it got no answer (docs.slack.dev/apis/events-api):
@@ -59,27 +61,65 @@ class _Punctual:
         return found
 
 
+@dataclass(frozen=True)
+class _PunctualPeople:
+    """People who know what time it is, for the same reason."""
+
+    people: People
+    arrival: Arrival
+
+    def outsider(self, actor: Actor) -> Outsider | None:
+        """Return what the actor is; raise Late when the answer took too long."""
+        found = self.people.outsider(actor)
+        self.arrival.check()
+        return found
+
+    def place(self, channel: str) -> Place:
+        """Return what the channel is; raise Late when the answer took too long."""
+        found = self.people.place(channel)
+        self.arrival.check()
+        return found
+
+
 class Ear:
     """Hears requests and answers them; never raises, never waits for anything but Redis (and rarely Slack)."""
 
-    def __init__(self, desk: Desk, passport: Passport) -> None:
-        """Work at `desk`, as the bot that `passport` says."""
+    def __init__(self, desk: Desk, passport: Passport, door: Door) -> None:
+        """Work at `desk`, behind `door`, as the bot that `passport` says."""
         self._desk = desk
         self._passport = passport
+        self._door = door
 
     def hear(self, request: Request, arrival: Arrival) -> Answer:
         """Answer one request. Whatever goes wrong becomes words; they say so when something may have been started."""
         try:
-            self._passport.identity.check(request)
-            arrival.check()
-            desk = replace(self._desk, directory=_Punctual(self._desk.directory, arrival))
-            return Answer(BUTTONS[request.button](desk, request) if request.button else _words(desk, request))
-        except Late:
-            return Answer(answers.late_answer(), late=True)
-        except MeshbotError as error:
-            return Answer(answers.error_answer(error))
+            desk = self.enter(request, arrival)
+            return Answer(BUTTONS[request.button](desk, request) if request.button else words(desk, request))
         except Exception as error:  # noqa: BLE001 (the last line: people must get an answer whatever happens)
-            return Answer(incident(error))
+            return in_words(error)
+
+    def enter(self, request: Request, arrival: Arrival) -> Desk:
+        """Let the request in, and return the desk that knows its time; raise Denied or Refused, on record, or Late."""
+        caller = _caller(request)
+        try:
+            self._passport.identity.check(request)
+        except Refused as error:
+            turn_away(self._door, caller, error)
+        arrival.check()
+        admit(replace(self._door, people=_PunctualPeople(self._door.people, arrival)), caller)
+        return replace(self._desk, directory=_Punctual(self._desk.directory, arrival))
+
+
+def in_words(error: Exception) -> Answer:
+    """Return what the person is told of an error, whatever it is."""
+    if isinstance(error, Late):
+        return Answer(answers.late_answer(), late=True)
+    return Answer(answers.error_answer(error) if isinstance(error, MeshbotError) else incident(error))
+
+
+def _caller(request: Request) -> Caller:
+    asked = request.text or " ".join(filter(None, (request.button, request.claim)))
+    return Caller(request.actor, request.origin, asked, request.machine, request.shared)
 
 
 def incident(error: Exception) -> Message:
@@ -90,7 +130,8 @@ def incident(error: Exception) -> Message:
     return answers.error_answer(MeshbotError(f"A bug in meshbot stopped your request (incident {number}).", hint=hint))
 
 
-def _words(desk: Desk, request: Request) -> Message:
+def words(desk: Desk, request: Request) -> Message:
+    """Do what the words of an admitted request say, and return what the person is told."""
     command = parse(request.text)
     if command.verb in ANSWERED_BY_BOT:
         return _READING[command.verb](desk, command, request)
@@ -158,7 +199,7 @@ def _steer(desk: Desk, request: Request) -> Message:
 
 def _choose(desk: Desk, request: Request) -> Message:
     """Do what the button says as if the presser had typed it: same grammar, same rights, same answers."""
-    return _words(desk, replace(request, text=request.claim))
+    return words(desk, replace(request, text=request.claim))
 
 
 def _claimed(request: Request) -> str:

@@ -44,12 +44,21 @@ class Listeners:
     def mention(self, body: Payload, context: BoltContext) -> None:
         """Answer a mention. Bolt acknowledges events by itself when the listener has returned."""
         request = from_event(body)
-        if request is not None:
-            self._answer(request, context)
+        if request is None:
+            return
+        answer = self.ear.hear(request, _arrival(context))
+        if request.machine is None:
+            # Nobody reads an answer to a machine, and two that answer each other never end.
+            self.replies.later(request, answer.message)
 
     def message(self, body: Payload, context: BoltContext) -> None:
-        """Answer what people write to us directly; in channels, a mention comes as an event of its own."""
-        if body["event"].get("channel_type") == "im":
+        """Answer what people write to us directly; in channels, a mention comes as an event of its own.
+
+        Bolt leaves out what we wrote ourselves, once it knows who that is.
+        """
+        event = body["event"]
+        mine = bool(event.get("bot_id")) and not context.bot_id
+        if event.get("channel_type") == "im" and not mine:
             self.mention(body, context)
 
     def _answer(self, request: Request, context: BoltContext) -> None:

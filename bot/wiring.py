@@ -21,6 +21,7 @@ from bot.web import Health, web
 from chat.connection import web_client
 from chat.directory import SlackDirectory
 from mesh.domain.catalog import Catalog
+from mesh.operations.admitting import Door
 from mesh.operations.receiving import Desk
 from settings.environment import Environment
 from settings.time import SystemTime
@@ -51,10 +52,11 @@ def make_bot(environment: Environment, catalog: Catalog) -> Bot:
     client = web_client(environment.slack_bot_token, environment.slack_api_url)
     asking = web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S)
     operations = RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue)
-    desk = Desk(catalog, operations, SlackDirectory(asking), time_)
+    directory = SlackDirectory(asking)
+    desk, door = Desk(catalog, operations, directory, time_), Door(directory, operations, time_)
     passport, replies = Passport(client), Replies(client)
     app = make_app(client, passport)
-    listen(app, Listeners(Ear(desk, passport), replies))
+    listen(app, Listeners(Ear(desk, passport, door), replies))
     return Bot(app, passport, replies, readiness(redis, catalog))
 
 

@@ -11,8 +11,10 @@ from chat.cards import card
 from chat.charts import alt_text
 from chat.story import Told, tell
 from mesh.domain.operations import Card, Operation
+from mesh.domain.outsiders import Outsider
 from mesh.domain.points import Point
 from mesh.domain.policy import Actor
+from mesh.ports import Place
 
 
 class RecordedCards:
@@ -62,11 +64,22 @@ class RecordedCards:
 
 
 class FixedDirectory:
-    """Implements `ports.Directory` from a mapping of usergroup id to user ids; everybody is active but `gone`."""
+    """Implements `ports.Directory` and `ports.People` from plain values; everybody is active but `gone` and `outsiders`.
 
-    def __init__(self, members: Mapping[str, set[str]], *, gone: frozenset[str] = frozenset()) -> None:
+    `members` maps a usergroup id to user ids; `shared` are the channels that others read along in.
+    """
+
+    def __init__(
+        self,
+        members: Mapping[str, set[str]],
+        *,
+        gone: frozenset[str] = frozenset(),
+        outsiders: Mapping[str, Outsider] | None = None,
+        shared: frozenset[str] = frozenset(),
+    ) -> None:
         self._members = members
-        self._gone = gone
+        self._outsiders = {**dict.fromkeys(gone, Outsider.GONE), **(outsiders or {})}
+        self._shared = shared
 
     def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
         """Return those of the named usergroups the actor is in."""
@@ -76,4 +89,12 @@ class FixedDirectory:
 
     def active(self, actor: Actor) -> bool:
         """Tell whether the actor may act at all."""
-        return actor.user not in self._gone
+        return self.outsider(actor) is None
+
+    def outsider(self, actor: Actor) -> Outsider | None:
+        """Return what keeps the actor from being a full member; None for a member."""
+        return self._outsiders.get(actor.user)
+
+    def place(self, channel: str) -> Place:
+        """Return what a channel is: the app is in all of them."""
+        return Place(shared=channel in self._shared, joined=bool(channel))

@@ -13,6 +13,9 @@ from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
 from mesh.domain.rollouts import Rollout
 
+MOST_ASKED = 200
+"""Characters kept of what an outsider sent."""
+
 
 def of_event(operation: Operation, event: Event, **more: Any) -> dict[str, Any]:
     """Return the facts of one step of an operation."""
@@ -32,6 +35,12 @@ def of_denial(actor: Actor, origin: Origin, command: Command, target: Target, ev
     """Return the facts of a request that policy turned away."""
     facts = {"at": event.at, "step": str(Step.DENIED), "operation": "", "text": event.text}
     return {**facts, **_who(actor, origin), **_what(command, target)}
+
+
+def of_turning_away(actor: Actor, origin: Origin, asked: str, event: Event) -> dict[str, Any]:
+    """Return the facts of a request that was turned away at the door: `asked` is kept, and was never read."""
+    facts = {"at": event.at, "step": str(Step.DENIED), "operation": "", "text": event.text}
+    return {**facts, **_who(actor, origin), "command": "", "target": "", "reason": "", "asked": asked[:MOST_ASKED]}
 
 
 def of_plan(plan: Plan, gates: tuple[GateResult, ...]) -> dict[str, Any]:

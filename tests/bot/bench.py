@@ -20,6 +20,7 @@ from chat.memory import FixedDirectory
 from mesh.domain.catalog import Catalog
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Policy, Role
+from mesh.operations.admitting import Door
 from mesh.operations.receiving import Desk
 from store.memory import MemoryOperations
 from tests.bot.senders import SECRET, Back, Mail, call
@@ -65,7 +66,8 @@ class Bench:
         passport = Passport(client)
         passport.identity = self.identity
         app = make_app(client, passport)
-        listen(app, Listeners(Ear(self.desk, passport), self.notes))
+        door = Door(self.directory, self.operations, Wall())
+        listen(app, Listeners(Ear(self.desk, passport, door), self.notes))
         self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}))
 
     def send(self, mail: Mail, **where: str) -> Back:
