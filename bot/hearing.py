@@ -90,6 +90,11 @@ class Ear:
         self._passport = passport
         self._door = door
 
+    @property
+    def desk(self) -> Desk:
+        """The desk, for what is not in a hurry."""
+        return self._desk
+
     def hear(self, request: Request, arrival: Arrival) -> Answer:
         """Answer one request. Whatever goes wrong becomes words; they say so when something may have been started."""
         try:

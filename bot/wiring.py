@@ -11,17 +11,22 @@ from redis import Redis, RedisError
 from slack_bolt import App
 from slack_sdk import WebClient
 
+from bot.chores import Chores
 from bot.gate import Gate
 from bot.hearing import Ear
+from bot.homes import Homes
 from bot.identity import Passport
 from bot.listeners import Listeners, listen
 from bot.replies import Replies
 from bot.serving import Place, serve_http, serve_socket
+from bot.surface import Surface
 from bot.web import Health, web
 from chat.connection import web_client
 from chat.directory import SlackDirectory
+from chat.screens import Screens
 from mesh.domain.catalog import Catalog
 from mesh.operations.admitting import Door
+from mesh.operations.overview import Boards
 from mesh.operations.receiving import Desk
 from settings.environment import Environment
 from settings.time import SystemTime
@@ -42,8 +47,14 @@ class Bot:
 
     app: App
     passport: Passport
-    replies: Replies
+    afterwards: tuple[Replies | Chores, ...]
+    """What is still to be done after acknowledgements; each can be closed, which waits for it."""
     ready: Health
+
+    def finish(self) -> None:
+        """Do what was begun, then stop."""
+        for pool in self.afterwards:
+            pool.close()
 
 
 def make_bot(environment: Environment, catalog: Catalog) -> Bot:
@@ -54,10 +65,12 @@ def make_bot(environment: Environment, catalog: Catalog) -> Bot:
     operations = RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue)
     directory = SlackDirectory(asking)
     desk, door = Desk(catalog, operations, directory, time_), Door(directory, operations, time_)
-    passport, replies = Passport(client), Replies(client)
-    app = make_app(client, passport)
-    listen(app, Listeners(Ear(desk, passport, door), replies))
-    return Bot(app, passport, replies, readiness(redis, catalog))
+    passport, replies, chores = Passport(client), Replies(client), Chores()
+    app, ear = make_app(client, passport), Ear(desk, passport, door)
+    screens = Screens(asking)
+    surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
+    listen(app, Listeners(ear, replies, surface))
+    return Bot(app, passport, (replies, chores), readiness(redis, catalog))
 
 
 def make_app(client: WebClient, passport: Passport) -> App:
@@ -117,4 +130,4 @@ def run_socket(environment: Environment, catalog: Catalog, place: Place) -> None
     bot = make_bot(environment, catalog)
     bot.passport.learn_in_background()
     serve_socket(bot.app, environment.slack_app_token, place, bot.ready)
-    bot.replies.close()
+    bot.finish()

@@ -64,8 +64,9 @@ class RecordedCards:
 
 
 class FixedDirectory:
-    """Implements `ports.Directory` and `ports.People` from plain values; everybody is active but `gone` and `outsiders`.
+    """Implements `ports.Directory` and `ports.People` from plain values.
 
+    Everybody is active but `gone` and `outsiders`.
     `members` maps a usergroup id to user ids; `shared` are the channels that others read along in.
     """
 

@@ -15,7 +15,7 @@ from mesh.domain.errors import Conflict, LostLease, NotFound
 from mesh.domain.operations import Operation
 from mesh.domain.points import Point, thinned
 from mesh.ports import Lease, Receipt, Time, Watch
-from store.operations import DEDUPE_S, FIRST_LOOK_S, HISTORY_LENGTH, INTENT_S, NEXT_LOOK_S, Enqueue
+from store.operations import DEDUPE_S, FIRST_LOOK_S, HISTORY_LENGTH, INTENT_S, NEXT_LOOK_S, Enqueue, of_person
 
 
 class MemoryAuditLog:
@@ -167,6 +167,10 @@ class MemoryOperations:
         if channel:
             found = [operation for operation in found if operation.origin.channel == channel]
         return found[: min(count, HISTORY_LENGTH)]
+
+    def running(self, user: str) -> list[Operation]:
+        """Return the person's operations that are not done, newest first, steps of rollouts left out."""
+        return of_person([self._stored[one] for one in self.open], user)
 
     def beside(self, operation: Operation) -> list[Operation]:
         """Return the other changes of its service that are not done, and those received after it, newest first."""

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from chat.connection import web_client
 from chat.directory import SlackDirectory
 from chat.drawing import chart
+from chat.in_views import CardsInViews
 from chat.outbox import SlackCards
+from chat.screens import Screens
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
 from mesh.operations.stage import Stage
@@ -54,6 +56,7 @@ class Workshop:
         environment, time_ = self.environment, SystemTime()
         redis = patient(environment.redis_url)
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
+        cards = SlackCards(slack, audit_channel=self.catalog.channels.audit, draw=chart)
         return Stage(
             catalog=self.catalog,
             operations=RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue),
@@ -62,7 +65,7 @@ class Workshop:
             metrics=PrometheusMetrics(self.catalog),
             watches=RedisWatches(redis),
             auditlog=RedisAuditLog(redis),
-            cards=SlackCards(slack, audit_channel=self.catalog.channels.audit, draw=chart),
+            cards=CardsInViews(cards, Screens(slack), [cluster.name for cluster in self.catalog.clusters]),
             directory=SlackDirectory(slack),
             time=time_,
         )
