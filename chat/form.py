@@ -76,7 +76,7 @@ def receipt(message: Message, place: str) -> View:
 
 
 def options(targets: Sequence[Target]) -> list[dict[str, Any]]:
-    """Return the options of the service select; a name too long for Slack is left out and can be typed as a command."""
+    """Return the options of the service select: the first hundred, without names too long for Slack to carry."""
     made = [_option(f"{one.service} · {one.cluster} / {one.namespace}", str(one)) for one in targets]
     return [option for option in made if len(option["value"]) <= MOST_VALUE][:MOST_OPTIONS]
 

@@ -10,20 +10,18 @@ from mesh.domain.policy import Actor, decide
 from mesh.domain.terms import read_name
 from mesh.operations.receiving import Desk
 
-MOST = 100
-
 
 def offered(desk: Desk, actor: Actor, query: str, *, cluster: str = "", channel: str = "") -> list[Target]:
     """Return the services whose name holds `query`, those that begin with it first; only what the person may see.
 
     `cluster` narrows them; `channel` adds those changed there lately. A service needs no entry in the configuration, so
-    a whole name as typed is offered as well: that says nothing about whether there is such a service.
+    the name as typed is offered last: that says nothing about whether there is such a service.
     """
     wanted = query.strip().lower()
-    found = [one for one in dict.fromkeys(_known(desk, channel)) if wanted in one.service]
-    found += [one for one in _typed(desk, wanted) if one not in found]
-    seen = [one for one in found if one.cluster == (cluster or one.cluster) and may_see(desk, actor, one)]
-    return sorted(seen, key=lambda one: (not one.service.startswith(wanted), one.service, one.cluster))[:MOST]
+    known = [one for one in dict.fromkeys(_known(desk, channel)) if wanted in one.service]
+    known.sort(key=lambda one: (not one.service.startswith(wanted), one.service, one.cluster))
+    found = [*known, *(one for one in _typed(desk, wanted) if one not in known)]
+    return [one for one in found if one.cluster == (cluster or one.cluster) and may_see(desk, actor, one)]
 
 
 def may_see(desk: Desk, actor: Actor, target: Target) -> bool:

@@ -103,6 +103,7 @@ class Bench:
     identity: Identity = field(default_factory=Identity)
     secrets: tuple[str, ...] = (SECRET,)
     desk: Desk = field(init=False)
+    boards: Boards = field(init=False)
     application: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,9 +114,9 @@ class Bench:
         passport.identity = self.identity
         app = make_app(client, passport)
         door = Door(self.directory, self.operations, Wall())
-        ear, boards = Ear(self.desk, passport, door), Boards(running=self.operations)
+        ear, self.boards = Ear(self.desk, passport, door), Boards(running=self.operations)
         homes = Homes(self.screens, self.chores, gap_s=0)
-        surface = Surface(ear, self.directory, boards, self.screens, homes, self.chores)
+        surface = Surface(ear, self.directory, self.boards, self.screens, homes, self.chores)
         listen(app, Listeners(ear, self.notes, surface))
         self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}))
 
