@@ -96,8 +96,8 @@ class Bench:
 
     operations: MemoryOperations = field(default_factory=lambda: MemoryOperations(Wall()))
     directory: Any = field(default_factory=lambda: FixedDirectory({"S0SRE": {"U0ANA"}}))
-    notes: Notes = field(default_factory=Notes)
-    screens: Panes = field(default_factory=Panes)
+    notes: Any = field(default_factory=Notes)
+    screens: Any = field(default_factory=Panes)
     chores: Chores = field(default_factory=Now)
     catalog: Catalog = field(default_factory=lambda: Catalog(policy=Policy((SRE,))))
     identity: Identity = field(default_factory=Identity)
