@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from bot.hearing import Answer, Ear, in_words, words
 from bot.homes import Homes
 from bot.requests import Payload, Request, from_button, from_home, from_modal
 from chat import answers
-from chat.blocks import Message
 from chat.form import View, asking, form, options, previewed, receipt, told
 from chat.home import home, home_told
 from chat.screens import Screens
@@ -30,6 +29,8 @@ from mesh.ports import People
 
 Response = dict[str, Any]
 """What a modal is answered with (docs.slack.dev/surfaces/modals)."""
+log = logging.getLogger(__name__)
+
 MOST_SAID = 400
 """Characters of an error beside a field."""
 
@@ -93,33 +94,28 @@ class Surface:
         return {"response_action": "update", "view": shown}
 
     def preview(self, body: Payload, arrival: Arrival) -> None:
-        """Start a dry run that a worker shows in the modal; what is wrong is shown there after the acknowledgement."""
+        """Start a dry run that a worker shows in the modal; what is wrong is shown there as well.
+
+        The modal says so first: its state after that belongs to this preview alone, so an older one that is still under
+        way cannot take its place, and neither can this one take the place of a newer.
+        """
         request, view = from_button(body), body["view"]
         view_id, seen = str(view.get("id") or ""), str(view.get("hash") or "")
         try:
             desk = self.ear.enter(request, arrival)
             command = _planned(understand(desk, read_form(view), request.actor, channel=request.origin.channel))
-            origin = replace(request.origin, view=view_id, view_hash=seen)
-            made = receive(desk, command, request.actor, origin, dedupe=request.dedupe)
+            waiting = _form(desk, request.origin, asking(format_command(replace(command, dry_run=False))))
+            seen = self.screens.update(view_id, seen, waiting)
+            arrival.check()
+            if seen:
+                origin = replace(request.origin, view=view_id, view_hash=seen)
+                receive(desk, command, request.actor, origin, dedupe=request.dedupe)
+        except TROUBLE as error:
+            log.warning("a preview was not begun: %s", word(error))
         except Exception as error:  # noqa: BLE001 (as above)
             said = in_words(error).message
-            shown = told(said) if isinstance(error, Denied) else None
-        else:
-            if made.created:
-                # Where a worker was faster, the modal has another state, and this is dropped.
-                self._update(view_id, seen, lambda: _form(desk, request.origin, asking(format_command(command))))
-                return
-            said, shown = answers.accepted_answer(made), None
-        self._update(view_id, seen, lambda: shown or self._with(request.origin, said))
-
-    def _with(self, origin: Origin, said: Message) -> View:
-        return _form(self.ear.desk, origin, previewed(said))
-
-    def _update(self, view_id: str, seen: str, draw: Callable[[], View]) -> None:
-        def update() -> None:
-            self.screens.update(view_id, seen, draw())
-
-        self.chores.later("a modal", update)
+            shown = told(said) if isinstance(error, Denied) else _form(self.ear.desk, request.origin, previewed(said))
+            self.chores.later("a modal", lambda: _ignored(self.screens.update(view_id, seen, shown)))
 
     # --- the App Home ------------------------------------------------------------------------------------------------
 
@@ -167,6 +163,10 @@ def _planned(command: Command) -> Command:
     if command.verb not in MEANT_FOR["dry_run"]:
         raise Refused(f"{command.verb} changes nothing, so there is nothing to plan.", hint="Press Run to see it.")
     return replace(command, dry_run=True)
+
+
+def _ignored(_hash: str) -> None:
+    """Take no notice of whether the modal was overtaken."""
 
 
 def _field(error: MeshbotError) -> str:

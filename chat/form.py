@@ -69,9 +69,7 @@ def told(message: Message) -> View:
 
 def receipt(message: Message, place: str) -> View:
     """Show what became of what was sent off, and say where the card is."""
-    where = (
-        f"Its card is in the channel you came from{'' if place.startswith(('C', 'G')) else ', our direct messages'}."
-    )
+    where = "the channel you came from" if place.startswith(("C", "G")) else "our direct messages"
     return _modal("meshbot", [*message.blocks, context([esc(f"Its card is in {where}.")])], close="Close")
 
 

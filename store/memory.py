@@ -169,7 +169,7 @@ class MemoryOperations:
         return found[: min(count, HISTORY_LENGTH)]
 
     def running(self, user: str) -> list[Operation]:
-        """Return the person's operations that are not done, newest first, steps of rollouts left out."""
+        """Return the person's operations that are not done, newest first, steps of rollouts and previews left out."""
         return of_person([self._stored[one] for one in self.open], user)
 
     def beside(self, operation: Operation) -> list[Operation]:

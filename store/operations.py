@@ -158,7 +158,7 @@ class RedisOperations:
         return [found for found in self._load(ids) if found.origin.channel == channel][:count]
 
     def running(self, user: str) -> list[Operation]:
-        """Return the person's operations that are not done, newest first, steps of rollouts left out.
+        """Return the person's operations that are not done, newest first, steps of rollouts and previews left out.
 
         Looked for among the 500 that the clock looks at next: more are never under way at once.
         """
@@ -304,8 +304,9 @@ class RedisOperations:
 
 
 def of_person(operations: Sequence[Operation], user: str) -> list[Operation]:
-    """Return those a person asked for that are not done, newest first, steps of rollouts left out."""
-    mine = [one for one in operations if one.actor.user == user and not one.done and not one.command.rollout]
+    """Return those a person asked for that are not done, newest first, steps of rollouts and previews left out."""
+    cards = [one for one in operations if not one.done and not one.command.rollout and not one.origin.view]
+    mine = [one for one in cards if one.actor.user == user]
     return sorted(mine, key=lambda one: one.created_at, reverse=True)
 
 

@@ -33,7 +33,7 @@ class Running(Protocol):
     """Who waits for what."""
 
     def running(self, user: str) -> list[Operation]:
-        """Return the person's operations that are not done, newest first, steps of rollouts left out."""
+        """Return the person's operations that are not done, newest first, steps of rollouts and previews left out."""
 
 
 class Nothing:

@@ -304,13 +304,13 @@ def preview(bot: Bench, **given: str) -> Back:
 
 
 def test_a_preview_is_a_dry_run_whose_place_is_the_modal() -> None:
-    """The press makes a dry run that knows the modal and its state; the modal says that it is being made."""
+    """The modal says that the plan is being made, and the dry run knows the state that the modal has from then on."""
     bot = bench()
     back = preview(bot)
     [operation] = bot.started
     assert (back.status, back.text) == (200, "")
     assert operation.command == parse("promote api 50 -n shop -c prod --dry-run")
-    assert (operation.origin.view, operation.origin.view_hash) == ("V1", "h1")
+    assert (operation.origin.view, operation.origin.view_hash) == ("V1", "h2")
     [(view_id, seen, view)] = bot.screens.updated
     assert (view_id, seen) == ("V1", "h1")
     assert "Making the plan of promote api 50" in json.dumps(view)
@@ -342,6 +342,14 @@ def test_a_preview_asked_for_twice_is_one() -> None:
     for _ in range(2):
         bot.send(mail)
     assert len(bot.started) == 1
+
+
+def test_a_preview_of_a_modal_that_moved_on_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where something newer is shown, or the modal is closed, nothing is started."""
+    bot = bench()
+    monkeypatch.setattr(bot.screens, "update", lambda *_: "")
+    assert preview(bot).status == 200
+    assert bot.started == []
 
 
 # --- the App Home ----------------------------------------------------------------------------------------------------
