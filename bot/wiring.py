@@ -18,9 +18,10 @@ from bot.homes import Homes
 from bot.identity import Passport
 from bot.listeners import Listeners, listen
 from bot.replies import Replies
-from bot.serving import Place, serve_http, serve_socket
+from bot.serving import Place, serve_http
 from bot.surface import Surface
 from bot.web import Health, web
+from bot.websocket import serve_socket
 from chat.connection import web_client
 from chat.directory import SlackDirectory
 from chat.screens import Screens

@@ -88,9 +88,9 @@ def event_fields(text: str, kind: str = "app_mention", *, event: dict[str, Any] 
     }
 
 
-def event(text: str, kind: str = "app_mention", **changes: Any) -> Mail:
+def event(text: str, kind: str = "app_mention", *, secret: str = SECRET, **changes: Any) -> Mail:
     """A signed event."""
-    return signed(json.dumps(event_fields(text, kind, **changes)), "application/json")
+    return signed(json.dumps(event_fields(text, kind, **changes)), "application/json", secret=secret)
 
 
 def button_fields(action_id: str, value: str, **changes: Any) -> dict[str, Any]:
