@@ -27,9 +27,8 @@ def modal(slack: SlackDriver, *, holding: str, timeout_s: float = 20) -> dict[st
 
 def filled(option: dict[str, Any], amount: str) -> dict[str, Any]:
     """The form's values."""
-    verb, cluster = (
-        {key: {"selected_option": {"value": value}}} for key, value in (("verb", "promote"), ("cluster", "demo"))
-    )
+    chosen = {"verb": "set", "cluster": "demo"}
+    verb, cluster = ({key: {"selected_option": {"value": value}}} for key, value in chosen.items())
     typed = {"amount": {"amount": {"value": amount}}, "version": {"version": {"value": None}}}
     return {"verb": verb, "cluster": cluster, "service": {"meshbot.form.service": {"selected_option": option}}, **typed}
 
@@ -41,16 +40,18 @@ def test_the_form_previews_and_moves_traffic(istio: Town) -> None:
     slack.send(JIN, PROD, "/mesh")
     view = modal(slack, holding="Preview the plan")
     options = slack.suggest(JIN, view, "meshbot.form.service", "ap")
-    values = filled(options[0], "15")
+    # Less for the canary: no gate need be waited for.
+    values = filled(options[0], "v1=95 v2=5")
     assert options[0]["text"]["text"].startswith("api ·")
     slack.click_view(JIN, view, "meshbot.form.preview", values=values)
-    modal(slack, holding="Plan: promote api to v2 15 %")
+    modal(slack, holding="Patch")
     assert [arm["weight"] for arm in _arms(istio)] == [90, 10]
     errors = slack.submit_view(JIN, view["id"], {**values, "amount": {"amount": {"value": "lots"}}})
     assert list(errors["errors"]) == ["amount"]
     assert slack.submit_view(JIN, view["id"], values)["response_action"] == "update"
     modal(slack, holding="Queued as")
-    slack.wait_for(lambda m: m["channel"] == PROD and "15 %" in slack.render_text(m) and "Promot" in m["text"])
+    slack.wait_for(lambda m: m["channel"] == PROD and "95 %" in slack.render_text(m) and "Verified" in m["text"])
+    assert [arm["weight"] for arm in _arms(istio)] == [95, 5]
 
 
 def test_the_home_and_an_outsider(istio: Town) -> None:
