@@ -40,7 +40,12 @@ def help_answer(topic: str = "") -> Message:
     changing = [known for known in VERBS if known in CHANGING - STEERING]
     steering = [known for known in VERBS if known in STEERING]
     options = join("\n", [bold(esc("Options")), *(_pair(option, what) for option, what in _OPTIONS)])
-    footer = context([join(" ", [esc("More on one verb:"), code("/mesh help promote")])])
+    footer = context(
+        [
+            join(" ", [esc("More on one verb:"), code("/mesh help promote")]),
+            join(" ", [code("/mesh"), esc("alone opens a form.")]),
+        ]
+    )
     text = esc("What meshbot understands: " + ", ".join(VERBS) + ".")
     groups = (("Reading", reading), ("Changing traffic", changing), ("To a canary that is under way", steering))
     lists = [_verbs(title, verbs) for title, verbs in groups]

@@ -6,8 +6,10 @@ Whatever cannot be known is no: guests, bots, deleted people and people of other
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from slack_sdk import WebClient
@@ -19,6 +21,8 @@ from mesh.domain.policy import Actor
 from mesh.ports import Place
 
 MOST_CACHED = 5000
+TURN_S = 0.3
+"""How long to wait for somebody else's answer to the same question; a person waits for the acknowledgement."""
 
 _UNKNOWN_PERSON = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
 _UNKNOWN_GROUP = frozenset({"no_such_subteam", "subteam_not_found"})
@@ -49,6 +53,7 @@ class SlackDirectory:
         self._client = client
         self._cache_s = cache_s
         self._cache: dict[str, tuple[float, Any]] = {}
+        self._asking = tuple(threading.Lock() for _ in range(64))
 
     def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
         """Return those of the `named` usergroups the actor is in; none for who may not act at all.
@@ -132,15 +137,34 @@ class SlackDirectory:
 
     def _remembered(self, key: str, ask: Callable[[], T]) -> T:
         """Return the young answer, or ask. An error is not remembered."""
-        now = time.monotonic()
+        found = self._young(key)
+        if found is None:
+            with self._turn(key):
+                # Whoever asked meanwhile may have had the answer: a crowd in one channel is one question.
+                found = self._young(key) or (self._ask_and_keep(key, ask),)
+        answer: T = found[0]
+        return answer
+
+    @contextmanager
+    def _turn(self, key: str) -> Iterator[None]:
+        """Wait for whoever asks the same, but not for long: when Slack hangs, each asks for themselves."""
+        lock = self._asking[hash(key) % len(self._asking)]
+        mine = lock.acquire(timeout=TURN_S)
+        try:
+            yield
+        finally:
+            if mine:
+                lock.release()
+
+    def _young(self, key: str) -> tuple[Any] | None:
         kept = self._cache.get(key)
-        if kept is not None and now - kept[0] < self._cache_s:
-            found: T = kept[1]
-            return found
-        fresh = ask()
+        return (kept[1],) if kept is not None and time.monotonic() - kept[0] < self._cache_s else None
+
+    def _ask_and_keep(self, key: str, ask: Callable[[], T]) -> T:
+        asked_at, fresh = time.monotonic(), ask()
         if len(self._cache) >= MOST_CACHED:
             self._cache.clear()
-        self._cache[key] = (now, fresh)
+        self._cache[key] = (asked_at, fresh)
         return fresh
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
 from chat.connection import web_client
@@ -77,3 +81,19 @@ def test_slack_is_away() -> None:
     with pytest.raises(Unavailable):
         directory.groups(JIN, NAMED)
     assert directory.groups(JIN, frozenset()) == frozenset()
+
+
+def test_a_crowd_is_one_question(slack: Slack) -> None:
+    """Twenty who ask at once about one person and one channel ask Slack once each: its limits are for all of them."""
+    directory, asked = SlackDirectory(slack.client), Counter[str]()
+    ask = directory._ask
+
+    def counted(method: str, **arguments: str) -> dict[str, Any]:
+        asked[method] += 1
+        return ask(method, **arguments)
+
+    directory._ask = counted  # type: ignore[method-assign]  # only counts
+    with ThreadPoolExecutor(20) as crowd:
+        assert set(crowd.map(lambda _: directory.outsider(JIN), range(20))) == {None}
+        assert {place.shared for place in crowd.map(lambda _: directory.place("C0PROD"), range(20))} == {False}
+    assert asked == {"users.info": 1, "auth.test": 1, "conversations.info": 1}
