@@ -6,7 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bot.chores import Chores
 from chat.form import View
@@ -16,6 +16,9 @@ GAP_S = 3.0
 """Seconds between two drawings of one person's Home: views.publish is good for 100 a minute in a workspace."""
 WATCHED_S = 900.0
 """How long after somebody looked at their Home it is kept up with what they do."""
+FOLLOWED_S = 120.0
+FOLLOW_GAP_S = 10.0
+"""For how long, and how often, it follows what runs for them without any doing of theirs."""
 MOST = 2000
 """People whose Homes are kept in mind."""
 
@@ -24,7 +27,9 @@ MOST = 2000
 class _Seen:
     looked_at: float
     drawn_at: float = float("-inf")
-    waiting: threading.Timer | None = field(default=None)
+    due_at: float = float("inf")
+    """When `waiting` ends."""
+    waiting: threading.Timer | None = None
 
 
 class Homes:
@@ -35,7 +40,8 @@ class Homes:
         self._chores = chores
         self._gap_s = gap_s
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
-        self._lock = threading.Lock()
+        # Drawing may ask for the next drawing.
+        self._lock = threading.RLock()
 
     def looked(self, user: str, draw: Callable[[], View]) -> None:
         """Somebody looks: draw it now, or once the gap is over."""
@@ -55,15 +61,26 @@ class Homes:
             if seen is not None and time.monotonic() - seen.looked_at < WATCHED_S:
                 self._plan(user, seen, draw, self._gap_s)
 
+    def running(self, user: str, draw: Callable[[], View]) -> None:
+        """Something runs for them: draw it again in a while, as long as they looked at it a moment ago."""
+        with self._lock:
+            seen = self._seen.get(user)
+            if seen is not None and time.monotonic() - seen.looked_at < FOLLOWED_S:
+                self._plan(user, seen, draw, FOLLOW_GAP_S)
+
     def _plan(self, user: str, seen: _Seen, draw: Callable[[], View], wait_s: float) -> None:
+        due_at = time.monotonic() + wait_s
         if seen.waiting is not None:
-            # What is drawn then is what is true then.
-            return
+            if seen.due_at <= due_at:
+                # What is drawn then is what is true then.
+                return
+            seen.waiting.cancel()
+            seen.waiting = None
         if wait_s == 0:
             seen.drawn_at = time.monotonic()
             self._chores.later("an App Home", lambda: self._screens.publish(user, draw()))
             return
-        seen.waiting = threading.Timer(wait_s, self._due, (user, draw))
+        seen.due_at, seen.waiting = due_at, threading.Timer(wait_s, self._due, (user, draw))
         seen.waiting.daemon = True
         seen.waiting.start()
 

@@ -143,7 +143,10 @@ class Surface:
         outsider = self.people.outsider(request.actor)
         if outsider is not None:
             return home_told(answers.error_answer(Denied(WHY[outsider], hint=HINT)))
-        return home(overview(self.ear.desk, self.boards, request.actor))
+        found = overview(self.ear.desk, self.boards, request.actor)
+        if found.running:
+            self.homes.running(request.actor.user, lambda: self._home(request))
+        return home(found)
 
 
 def _form(desk: Desk, origin: Origin, preview: Any = ()) -> View:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from mesh.domain.catalog import Catalog, Cluster, Service
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Unavailable
 from mesh.domain.grammar import format_command, parse
+from mesh.domain.operations import Event, State, Step
 from mesh.domain.policy import Actor, Policy
 from mesh.operations.overview import Notice
 from playground.slack.blocks import check_options, check_view
@@ -451,6 +454,41 @@ def test_many_looks_draw_few_homes() -> None:
     assert timer is not None
     timer.join()
     assert len(bot.screens.published) == 2
+
+
+def test_a_home_follows_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While something runs for somebody who just looked, it is drawn again by itself, until that has ended."""
+    monkeypatch.setattr("bot.homes.FOLLOW_GAP_S", 0.1)
+    bot = bench()
+    bot.send(slash("promote api 50 -c prod"))
+    bot.send(home_opened())
+    until(lambda: len(bot.screens.published) > 2)
+    [operation] = bot.started
+    bot.operations.commit(operation.move(State.REFUSED, Event(Step.REFUSED, 1.0, "no")))
+    until(lambda: "None of your operations is running." in published(bot))
+    drawn = len(bot.screens.published)
+    time.sleep(0.3)
+    assert len(bot.screens.published) == drawn
+
+
+def test_a_look_does_not_wait_for_a_later_drawing() -> None:
+    """Whoever opens their Home sees it drawn now, although it would have been drawn by itself later."""
+    bot = bench()
+    homes = Homes(bot.screens, bot.chores, gap_s=0)
+    draw = lambda: {"type": "home", "blocks": []}  # noqa: E731 (a value, not a verb)
+    homes.looked("U0JIN", draw)
+    homes.running("U0JIN", draw)
+    homes.looked("U0JIN", draw)
+    assert len(bot.screens.published) == 2
+    assert homes._seen["U0JIN"].waiting is None
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for `condition`."""
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
 
 
 # --- one grammar -----------------------------------------------------------------------------------------------------
