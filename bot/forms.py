@@ -76,11 +76,11 @@ def _verb(form: Form) -> Verb:
 def _target(desk: Desk, form: Form, actor: Actor, channel: str) -> Target:
     """Return the chosen service when it is among those that this person would be offered now."""
     if form.cluster not in {cluster.name for cluster in desk.catalog.clusters}:
-        raise Misplaced("cluster", Refused("Choose a cluster of the list.", hint="The configuration names them."))
+        raise Misplaced("cluster", Refused("Choose a cluster from the list.", hint="The configuration names them."))
     name = form.service.rpartition("/")[2]
     found = [one for one in offered(desk, actor, name, channel=channel) if str(one) == form.service]
     if not name or not found:
-        raise Misplaced("service", Refused("Choose a service of the list.", hint="Type a part of its name."))
+        raise Misplaced("service", Refused("Choose a service from the list.", hint="Type a part of its name."))
     if found[0].cluster != form.cluster:
         hint = f"Choose the cluster {found[0].cluster}, or this service in {form.cluster}."
         raise Misplaced("cluster", Refused(f"The chosen service is in {found[0].cluster}.", hint=hint))

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from chat.at_home import CardsAtHome
 from chat.connection import web_client
 from chat.directory import SlackDirectory
 from chat.drawing import chart
@@ -56,7 +57,9 @@ class Workshop:
         environment, time_ = self.environment, SystemTime()
         redis = patient(environment.redis_url)
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
-        cards = SlackCards(slack, audit_channel=self.catalog.channels.audit, draw=chart)
+        directory = SlackDirectory(slack)
+        posted = SlackCards(slack, audit_channel=self.catalog.channels.audit, draw=chart)
+        cards = CardsAtHome(posted, directory)
         return Stage(
             catalog=self.catalog,
             operations=RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue),
@@ -66,7 +69,7 @@ class Workshop:
             watches=RedisWatches(redis),
             auditlog=RedisAuditLog(redis),
             cards=CardsInViews(cards, Screens(slack), [cluster.name for cluster in self.catalog.clusters]),
-            directory=SlackDirectory(slack),
+            directory=directory,
             time=time_,
         )
 
