@@ -24,13 +24,15 @@ from mesh.domain.errors import MeshbotError, Refused
 from mesh.domain.grammar import format_command, parse
 from mesh.domain.incidents import Incident
 from mesh.domain.operations import Operation
+from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor
 from mesh.domain.terms import is_incident, is_operation
+from mesh.operations.admitting import Caller, Door, admit, turn_away
 from mesh.operations.explaining import can, whoami
 from mesh.operations.freezing import holding, upcoming
 from mesh.operations.incidents import open_incidents
 from mesh.operations.receiving import Desk, digests, history, nothing_started, receive, waiting_for
-from mesh.ports import Bucket, Buckets, Directory
+from mesh.ports import Bucket, Buckets, Directory, People, Place
 
 OLDEST_S = 30.0
 """Slack sends an event again after one minute and after five when it got no answer (docs.slack.dev/apis/events-api):
@@ -88,31 +90,75 @@ class _PunctualBuckets:
         return found
 
 
+@dataclass(frozen=True)
+class _PunctualPeople:
+    """People who know what time it is, for the same reason."""
+
+    people: People
+    arrival: Arrival
+
+    def outsider(self, actor: Actor) -> Outsider | None:
+        """Return what the actor is; raise Late when the answer took too long."""
+        found = self.people.outsider(actor)
+        self.arrival.check()
+        return found
+
+    def place(self, channel: str) -> Place:
+        """Return what the channel is; raise Late when the answer took too long."""
+        found = self.people.place(channel)
+        self.arrival.check()
+        return found
+
+
 class Ear:
     """Hears requests and answers them; never raises, never waits for anything but Redis (and rarely Slack)."""
 
-    def __init__(self, desk: Desk, passport: Passport, *, catalog: Callable[[], Catalog] | None = None) -> None:
-        """Work at `desk`, as the bot that `passport` says; `catalog` gives the configuration for each request."""
+    def __init__(
+        self, desk: Desk, passport: Passport, door: Door, *, catalog: Callable[[], Catalog] | None = None
+    ) -> None:
+        """Work at `desk`, behind `door`, as the bot that `passport` says; `catalog` is asked at each request."""
         self._desk = desk
         self._catalog = catalog or (lambda: desk.catalog)
         self._passport = passport
+        self._door = door
+
+    @property
+    def desk(self) -> Desk:
+        """The desk, for what is not in a hurry, with one whole configuration, whatever becomes of the file."""
+        return replace(self._desk, catalog=self._catalog())
 
     def hear(self, request: Request, arrival: Arrival) -> Answer:
         """Answer one request. Whatever goes wrong becomes words; they say so when something may have been started."""
         try:
-            self._passport.identity.check(request)
-            arrival.check()
-            directory = _Punctual(self._desk.directory, arrival)
-            # One whole configuration for all of this request, whatever becomes of the file meanwhile.
-            buckets = _PunctualBuckets(self._desk.buckets, arrival)
-            desk = replace(self._desk, catalog=self._catalog(), directory=directory, buckets=buckets)
-            return Answer(BUTTONS[request.button](desk, request) if request.button else _words(desk, request))
-        except Late:
-            return Answer(answers.late_answer(), late=True)
-        except MeshbotError as error:
-            return Answer(answers.error_answer(error))
+            desk = self.enter(request, arrival)
+            return Answer(BUTTONS[request.button](desk, request) if request.button else words(desk, request))
         except Exception as error:  # noqa: BLE001 (the last line: people must get an answer whatever happens)
-            return Answer(incident(error))
+            return in_words(error)
+
+    def enter(self, request: Request, arrival: Arrival) -> Desk:
+        """Let the request in, and return the desk that knows its time; raise Denied or Refused, on record, or Late."""
+        caller = _caller(request)
+        try:
+            self._passport.identity.check(request)
+        except Refused as error:
+            turn_away(self._door, caller, error)
+        arrival.check()
+        admit(replace(self._door, people=_PunctualPeople(self._door.people, arrival)), caller)
+        desk = self.desk
+        directory, buckets = _Punctual(desk.directory, arrival), _PunctualBuckets(desk.buckets, arrival)
+        return replace(desk, directory=directory, buckets=buckets)
+
+
+def in_words(error: Exception) -> Answer:
+    """Return what the person is told of an error, whatever it is."""
+    if isinstance(error, Late):
+        return Answer(answers.late_answer(), late=True)
+    return Answer(answers.error_answer(error) if isinstance(error, MeshbotError) else incident(error))
+
+
+def _caller(request: Request) -> Caller:
+    asked = request.text or " ".join(filter(None, (request.button, request.claim)))
+    return Caller(request.actor, request.origin, asked, request.machine, request.shared)
 
 
 def incident(error: Exception) -> Message:
@@ -123,7 +169,8 @@ def incident(error: Exception) -> Message:
     return answers.error_answer(MeshbotError(f"A bug in meshbot stopped your request (incident {number}).", hint=hint))
 
 
-def _words(desk: Desk, request: Request) -> Message:
+def words(desk: Desk, request: Request) -> Message:
+    """Do what the words of an admitted request say, and return what the person is told."""
     command = parse(request.text)
     if command.answered_by_bot:
         return _READING[command.verb](desk, command, request)
@@ -201,7 +248,7 @@ def _vote(desk: Desk, request: Request) -> Message:
 
 def _choose(desk: Desk, request: Request) -> Message:
     """Do what the button says as if the presser had typed it: same grammar, same rights, same answers."""
-    return _words(desk, replace(request, text=request.claim))
+    return words(desk, replace(request, text=request.claim))
 
 
 def _roll_back_incident(desk: Desk, request: Request) -> Message:
@@ -218,7 +265,7 @@ def _freeze_incident(desk: Desk, request: Request) -> Message:
     """Say the freeze as if the presser had typed it: same grammar, same rights."""
     incident = _incident(desk, request)
     _, service, where = format_command(_about(incident, Verb.STATUS)).split(" ", 2)
-    return _words(desk, replace(request, text=f'freeze {service} for 1h {where} --reason "incident {incident.id}"'))
+    return words(desk, replace(request, text=f'freeze {service} for 1h {where} --reason "incident {incident.id}"'))
 
 
 def _about(incident: Incident, verb: Verb) -> Command:

@@ -12,18 +12,25 @@ from slack_bolt import App
 from slack_sdk import WebClient
 
 from bot.alertmanager import alertmanager
+from bot.chores import Chores
 from bot.flagger import flagger
 from bot.gate import Gate
 from bot.hearing import Ear
+from bot.homes import Homes
 from bot.hooks import Hook, Hooks
 from bot.identity import Passport
 from bot.listeners import Listeners, listen
 from bot.replies import Replies
-from bot.serving import Place, serve_http, serve_socket
+from bot.serving import Place, serve_http
+from bot.surface import Surface
 from bot.web import Health, beside, web
+from bot.websocket import serve_socket
 from chat.connection import web_client
 from chat.directory import SlackDirectory
+from chat.screens import Screens
 from mesh.domain.catalog import Catalog
+from mesh.operations.admitting import Door
+from mesh.operations.overview import Boards
 from mesh.operations.receiving import Desk
 from settings.cron import CronAlmanac
 from settings.environment import Environment
@@ -51,9 +58,15 @@ class Bot:
 
     app: App
     passport: Passport
-    replies: Replies
+    afterwards: tuple[Replies | Chores, ...]
+    """What is still to be done after acknowledgements; each can be closed, which waits for it."""
     ready: Health
     hooks: Hooks
+
+    def finish(self) -> None:
+        """Do what was begun, then stop."""
+        for pool in self.afterwards:
+            pool.close()
 
 
 def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
@@ -61,22 +74,25 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     redis, time_ = quick(environment.redis_url), SystemTime()
     client = web_client(environment.slack_bot_token, environment.slack_api_url)
     asking = web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S)
-    jobs = JobQueue(redis)
+    jobs, directory = JobQueue(redis), SlackDirectory(asking)
+    operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
     desk = Desk(
         catalog=configuration.current(),
-        operations=RedisOperations(redis, time_, enqueue=jobs.enqueue),
-        directory=SlackDirectory(asking),
+        operations=operations,
+        directory=directory,
         time=time_,
         incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
         freezes=RedisFreezes(redis, time_),
         buckets=RedisBuckets(redis),
         almanac=CronAlmanac(),
     )
-    passport, replies = Passport(client), Replies(client)
+    passport, replies, chores, screens = Passport(client), Replies(client), Chores(), Screens(asking)
+    ear = Ear(desk, passport, Door(directory, operations, time_), catalog=configuration.current)
+    surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
     app = make_app(client, passport)
-    listen(app, Listeners(Ear(desk, passport, catalog=configuration.current), replies))
+    listen(app, Listeners(ear, replies, surface))
     hooks = Hooks(environment.hook_tokens, _others(desk, configuration.current))
-    return Bot(app, passport, replies, readiness(redis, configuration.standing, hooks), hooks)
+    return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks)
 
 
 def _others(desk: Desk, catalog: Callable[[], Catalog]) -> dict[str, Hook]:
@@ -160,4 +176,4 @@ def run_socket(environment: Environment, place: Place) -> None:
     bot = make_bot(environment, configured(environment))
     bot.passport.learn_in_background()
     serve_socket(bot.app, environment.slack_app_token, place, bot.ready, lambda ready: beside(ready, bot.hooks))
-    bot.replies.close()
+    bot.finish()

@@ -43,7 +43,12 @@ def help_answer(topic: str = "") -> Message:
     steering = [known for known in VERBS if known in STEERING]
     freezing = [known for known in VERBS if known in FREEZING]
     options = join("\n", [bold(esc("Options")), *(_pair(option, what) for option, what in _OPTIONS)])
-    footer = context([join(" ", [esc("More on one verb:"), code("/mesh help promote")])])
+    footer = context(
+        [
+            join(" ", [esc("More on one verb:"), code("/mesh help promote")]),
+            join(" ", [code("/mesh"), esc("alone opens a form.")]),
+        ]
+    )
     text = esc("What meshbot understands: " + ", ".join(VERBS) + ".")
     groups = [("Reading", reading), ("Changing traffic", changing), ("To a canary that is under way", steering)]
     groups.append(("Freezing", freezing))

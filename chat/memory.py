@@ -16,9 +16,11 @@ from chat.story import Told, is_followed, tell
 from mesh.domain.digests import Edition
 from mesh.domain.incidents import Incident, Scene
 from mesh.domain.operations import Card, Operation
+from mesh.domain.outsiders import Outsider
 from mesh.domain.points import Point
 from mesh.domain.policy import Actor
 from mesh.domain.weeks import Week
+from mesh.ports import Place
 
 
 class RecordedCards:
@@ -118,7 +120,12 @@ class RecordedIncidentCards:
 
 
 class FixedDirectory:
-    """Implements `ports.Directory` from a mapping of usergroup id to user ids; everybody is active but `gone`."""
+    """Implements `ports.Directory` and `ports.People` from plain values.
+
+    Everybody is active but `gone` and `outsiders`.
+    `members` maps a usergroup id to user ids; `persons` user ids to the id of the person in the organisation, where
+    that is another; `shared` are the channels that others read along in.
+    """
 
     def __init__(
         self,
@@ -126,11 +133,13 @@ class FixedDirectory:
         *,
         gone: frozenset[str] = frozenset(),
         persons: Mapping[str, str] | None = None,
+        outsiders: Mapping[str, Outsider] | None = None,
+        shared: frozenset[str] = frozenset(),
     ) -> None:
-        """`persons` maps user ids to the id of the person in the organisation, where that is another."""
         self._members = members
-        self._gone = gone
         self._persons = persons or {}
+        self._outsiders = {**dict.fromkeys(gone, Outsider.GONE), **(outsiders or {})}
+        self._shared = shared
 
     def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
         """Return those of the named usergroups the actor is in."""
@@ -140,7 +149,15 @@ class FixedDirectory:
 
     def active(self, actor: Actor) -> bool:
         """Tell whether the actor may act at all."""
-        return actor.user not in self._gone
+        return self.outsider(actor) is None
+
+    def outsider(self, actor: Actor) -> Outsider | None:
+        """Return what keeps the actor from being a full member; None for a member."""
+        return self._outsiders.get(actor.user)
+
+    def place(self, channel: str) -> Place:
+        """Return what a channel is: the app is in all of them."""
+        return Place(shared=channel in self._shared, joined=bool(channel))
 
     def person(self, actor: Actor) -> str:
         """Return the id of the person."""

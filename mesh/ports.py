@@ -14,6 +14,7 @@ from mesh.domain.gates import CustomGate, GateResult
 from mesh.domain.incidents import Incident, Scene
 from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.operations import Operation
+from mesh.domain.outsiders import Outsider
 from mesh.domain.plans import Plan
 from mesh.domain.points import Point
 from mesh.domain.policy import Actor
@@ -341,6 +342,29 @@ class Directory(Protocol):
 
         The user's own id where there is no other. Raises Unavailable when that cannot be known.
         """
+
+
+@dataclass(frozen=True)
+class Place:
+    """What matters of a channel."""
+
+    shared: bool
+    """People of another organisation read along."""
+    joined: bool
+    """The app can post there."""
+
+
+class People(Protocol):
+    """Who stands at the door, and where: asked before anything else is done for a request."""
+
+    def outsider(self, actor: Actor) -> Outsider | None:
+        """Return what keeps the actor from being a full member of the home workspace; None for a member.
+
+        Raises Unavailable when that cannot be known.
+        """
+
+    def place(self, channel: str) -> Place:
+        """Return what a channel is; one that the app does not see is not shared. Raises Unavailable."""
 
 
 class Time(Protocol):

@@ -23,7 +23,10 @@ from workers.cluster.table import ROUTING_APIS
 from workers.metrics.prometheus import Prometheus, Question
 from workers.metrics.trouble import Trouble
 
-SCOPES = ("chat:write", "commands", "app_mentions:read", "im:history", "users:read", "usergroups:read")
+SCOPES = (
+    "chat:write", "commands", "app_mentions:read", "im:history", "users:read", "usergroups:read",
+    "channels:read", "groups:read",
+)  # fmt: skip
 """What the bot token needs (docs.slack.dev/reference/scopes)."""
 PICTURES = "files:write"
 """Without it everything works, but charts are drawn with characters."""

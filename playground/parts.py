@@ -29,6 +29,7 @@ HOOK_TOKEN = "playground-hook-token"
 
 COMPLETIONS = (
     ("/mesh status api", "weights, shares and ready pods"),
+    ("/mesh", "alone: a form, with a preview of the plan"),
     ("/mesh promote api 50", "canary to 50 %, if the gates pass"),
     ("/mesh canary api 25,50,100 every 10s", "step by step, turned back when it is worse"),
     ("/mesh pause api", "no further step until somebody resumes"),

@@ -16,7 +16,7 @@ from mesh.domain.freezes import Freeze, lifted
 from mesh.domain.operations import Operation
 from mesh.domain.points import Point, thinned
 from mesh.ports import Bucket, Lease, Receipt, Time, Watch
-from store.operations import DEDUPE_S, FIRST_LOOK_S, HISTORY_LENGTH, INTENT_S, NEXT_LOOK_S, Enqueue
+from store.operations import DEDUPE_S, FIRST_LOOK_S, HISTORY_LENGTH, INTENT_S, NEXT_LOOK_S, Enqueue, of_person
 
 
 class MemoryAuditLog:
@@ -172,6 +172,10 @@ class MemoryOperations:
         if channel:
             found = [operation for operation in found if operation.origin.channel == channel]
         return found[: min(count, HISTORY_LENGTH)]
+
+    def running(self, user: str) -> list[Operation]:
+        """Return the person's operations that are not done, newest first, steps of rollouts and previews left out."""
+        return of_person([self._stored[one] for one in self.open], user)
 
     def beside(self, operation: Operation) -> list[Operation]:
         """Return the other changes of its service that are not done, and those received after it, newest first."""

@@ -32,6 +32,8 @@ INTENT_S = 600
 RETENTION_S = 90 * 24 * 3600
 """How long a finished operation can be looked at and undone; longer than a quarter's review, and bounded in memory."""
 HISTORY_LENGTH = 200
+MOST_OPEN = 500
+"""Operations that are looked through for those of one person."""
 FIRST_LOOK_S = 2.0
 """When the clock looks at a new operation, in case the job was never enqueued; a job starts within some 10 ms."""
 NEXT_LOOK_S = 7.0
@@ -155,6 +157,15 @@ class RedisOperations:
         if target is None or not channel:
             return self._load(ids[:count])
         return [found for found in self._load(ids) if found.origin.channel == channel][:count]
+
+    def running(self, user: str) -> list[Operation]:
+        """Return the person's operations that are not done, newest first, steps of rollouts and previews left out.
+
+        Looked for among the 500 that the clock looks at next: more are never under way at once.
+        """
+        with translated():
+            lines: list[Any] = self._redis.zrange(keys.OPEN, 0, MOST_OPEN - 1)
+        return of_person(self._load([line.decode() for line in lines]), user)
 
     def beside(self, operation: Operation) -> list[Operation]:
         """Return the other changes of its service that are not done, and those received after it, newest first.
@@ -310,6 +321,13 @@ class RedisOperations:
     def _ask(script: Callable[..., Any], names: list[str], argv: list[Any]) -> list[Any]:
         answer: list[Any] = script(keys=names, args=argv)
         return answer
+
+
+def of_person(operations: Sequence[Operation], user: str) -> list[Operation]:
+    """Return those a person asked for that are not done, newest first, steps of rollouts and previews left out."""
+    cards = [one for one in operations if not one.done and not one.command.rollout and not one.origin.view]
+    mine = [one for one in cards if one.actor.user == user]
+    return sorted(mine, key=lambda one: one.created_at, reverse=True)
 
 
 def _history(target: Target | None, channel: str) -> str:

@@ -7,13 +7,16 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from chat.at_home import CardsAtHome
 from chat.connection import web_client
 from chat.digest_drawing import week_chart
 from chat.directory import SlackDirectory
 from chat.drawing import chart, draw
+from chat.in_views import CardsInViews
 from chat.incident_outbox import SlackIncidentCards
 from chat.noticeboard import SlackNoticeboard
 from chat.outbox import SlackCards
+from chat.screens import Screens
 from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
@@ -64,6 +67,9 @@ class Workshop:
         redis = patient(environment.redis_url)
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
         jobs = JobQueue(redis)
+        directory = SlackDirectory(slack)
+        posted = SlackCards(slack, audit_channel=self.catalog.channels.audit, draw=chart)
+        cards = CardsAtHome(posted, directory)
         return Stage(
             catalog=self.catalog,
             operations=RedisOperations(redis, time_, enqueue=jobs.enqueue),
@@ -73,8 +79,8 @@ class Workshop:
             watches=RedisWatches(redis),
             freezes=RedisFreezes(redis, time_),
             auditlog=RedisAuditLog(redis),
-            cards=SlackCards(slack, audit_channel=self.catalog.channels.audit, draw=chart),
-            directory=SlackDirectory(slack),
+            cards=CardsInViews(cards, Screens(slack), [cluster.name for cluster in self.catalog.clusters]),
+            directory=directory,
             time=time_,
             incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
             incident_cards=SlackIncidentCards(slack, draw=draw),

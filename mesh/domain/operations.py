@@ -137,12 +137,17 @@ class Origin:
     """Where a request came from and where answers go."""
 
     way: str
-    """`slash`, `mention`, `button` or `cli`."""
+    """`slash`, `mention`, `button`, `modal`, `home` or `cli`."""
     channel: str = ""
+    """Where the card goes: a channel, or a person's id for our direct messages with them."""
     thread: str = ""
     """Timestamp of the parent message; empty outside a thread."""
     response_url: str = ""
     """Slack's address for five answers within 30 minutes; a bearer secret, never logged."""
+    view: str = ""
+    """Id of the modal that shows the outcome instead of a card; empty for a card."""
+    view_hash: str = ""
+    """The state of that modal when it was asked: what is newer there is not overwritten."""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,13 @@ from mesh.domain.approvals import Approval
 from mesh.domain.commands import Command, Target
 from mesh.domain.gates import GateResult
 from mesh.domain.grammar import format_command
-from mesh.domain.operations import Event, Operation, Origin
+from mesh.domain.operations import Event, Operation, Origin, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
 from mesh.domain.rollouts import Rollout
+
+MOST_ASKED = 200
+"""Characters kept of what an outsider sent."""
 
 
 def of_event(operation: Operation, event: Event, **more: Any) -> dict[str, Any]:
@@ -33,6 +36,12 @@ def of_denial(actor: Actor, origin: Origin, command: Command, target: Target, ev
     """Return the facts of a request that was turned away before there was an operation."""
     facts = {"at": event.at, "step": str(event.step), "operation": "", "text": event.text}
     return {**facts, **_who(actor, origin), **_what(command, target)}
+
+
+def of_turning_away(actor: Actor, origin: Origin, asked: str, event: Event) -> dict[str, Any]:
+    """Return the facts of a request that was turned away at the door: `asked` is kept, and was never read."""
+    facts = {"at": event.at, "step": str(Step.DENIED), "operation": "", "text": event.text}
+    return {**facts, **_who(actor, origin), "command": "", "target": "", "reason": "", "asked": asked[:MOST_ASKED]}
 
 
 def of_plan(plan: Plan, gates: tuple[GateResult, ...]) -> dict[str, Any]:

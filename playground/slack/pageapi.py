@@ -168,7 +168,8 @@ async def _next_event(queue: asyncio.Queue[Json], as_: str | None) -> bytes:
         return b": still here\n\n"
     if not event:
         return b""
-    if as_ and event["message"]["ephemeral_to"] not in (None, as_):
+    reader = event["message"]["ephemeral_to"] if "message" in event else event.get("user")
+    if as_ and reader not in (None, as_):
         return b": not for you\n\n"
     return f"data: {json.dumps(event)}\n\n".encode()
 

@@ -42,15 +42,16 @@ def make_app(
     clock, troubles = Clock(), Troubles()
     sockets = SocketHub(rules, clock, app_id=world.bot.app_id)
     line = Line(sockets, world.bot.signing_secret, request_url)
+    workspace = Workspace(world)
     back = Backstage(
-        workspace=Workspace(world),
+        workspace=workspace,
         clock=clock,
         limits=Limits(rules, clock),
         tickets=Tickets(rules, clock),
         troubles=troubles,
         sockets=sockets,
         courier=Courier(line, rules, clock, troubles=troubles),
-        views=Views(world),
+        views=Views(world, workspace.tell),
         uploads=Uploads(rules, clock),
         completions=completions,
         traffic_url=traffic_url,
@@ -84,6 +85,9 @@ _PAGE_ROUTES: tuple[tuple[str, str, pageapi.Handler], ...] = (
     ("GET", "/page/events", pageapi.events),
     ("POST", "/page/send", pageapi.send),
     ("POST", "/page/click", pageapi.click),
+    ("GET", "/page/views", wings.views),
+    ("POST", "/page/view", wings.view),
+    ("POST", "/page/home", wings.home),
     ("GET", "/page/world", pageapi.world),
     ("POST", "/page/world/break", pageapi.break_world),
     ("GET", "/_playground/transcript", wings.transcript),
@@ -95,6 +99,8 @@ _PAGE_ROUTES: tuple[tuple[str, str, pageapi.Handler], ...] = (
     ("GET", "/_playground/views", wings.views),
     ("POST", "/_playground/view", wings.view),
     ("POST", "/_playground/home", wings.home),
+    ("POST", "/_playground/channel", wings.channel),
+    ("POST", "/_playground/person", wings.person),
 )
 
 

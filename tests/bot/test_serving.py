@@ -25,7 +25,8 @@ from gunicorn.workers.gthread import ThreadWorker
 from slack_sdk.socket_mode.builtin import SocketModeClient
 
 from bot.arrival import LATEST_S, arrival
-from bot.serving import GRACE_S, PROCESSES, PunctualWorker, _connect
+from bot.serving import GRACE_S, PROCESSES, PunctualWorker
+from bot.websocket import connect
 from chat.connection import web_client
 from mesh.domain.commands import Target
 from mesh.domain.errors import Unavailable
@@ -38,7 +39,7 @@ from playground.slack.world import default_world
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.incidents import RedisIncidents
-from tests.bot.senders import TOKEN, Mail, post, slash
+from tests.bot.senders import TOKEN, Mail, event, post, slash
 from tests.bot.test_hooks import PATH, alert, mail, message
 from tests.chat.proxies import ODD, proxy
 
@@ -180,14 +181,13 @@ def test_a_crowd_before_a_hung_redis_is_not_served_late(tmp_path: Path, own_redi
         assert operations(own_redis.url) == 0
 
 
-def test_the_bot_starts_and_reads_while_slack_is_away(tmp_path: Path, redis_url: str) -> None:
-    """Reading needs nobody's word; a change is turned away within Slack's time, because nobody can say who asks."""
+def test_the_bot_starts_while_slack_is_away(tmp_path: Path, redis_url: str) -> None:
+    """Every request is turned away within Slack's time, because nobody can say who asks, and says so."""
     with running(tmp_path, redis_url) as bot:
-        read, change = post(bot.port, ours("status api")), post(bot.port, ours("promote api 50"))
-        assert "Queued as" in read.json["text"]
-        assert "could not say who you are" in change.json["text"]
-        assert change.seconds < LATEST_S
-        assert operations(redis_url) == 1
+        backs = [post(bot.port, ours(text)) for text in ("status api", "promote api 50")]
+        assert all("could not say who you are" in back.json["text"] for back in backs)
+        assert max(back.seconds for back in backs) < LATEST_S
+        assert operations(redis_url) == 0
 
 
 def test_waiting_for_a_thread_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,9 +254,11 @@ def test_the_policy_is_read_again_while_the_bot_runs(
 
 
 @pytest.mark.parametrize("policy", ["policy: [", "polcy: {}"])
-def test_a_broken_policy_at_the_start_denies_and_is_told(policy: str, tmp_path: Path, redis_url: str) -> None:
+def test_a_broken_policy_at_the_start_denies_and_is_told(
+    policy: str, tmp_path: Path, redis_url: str, slack: Callable[..., SlackDriver]
+) -> None:
     """The bot comes up, answers what only reads, denies every change with the reason, and says so in /readyz."""
-    with running(tmp_path, redis_url, policy=policy) as bot:
+    with running(tmp_path, redis_url, policy=policy, slack_url=address(slack())) as bot:
         assert "missing or has mistakes, so nobody may change" in post(bot.port, ours("promote api 50")).json["text"]
         assert "Queued as" in post(bot.port, ours("status api")).json["text"]
         assert configured(bot).startswith("nobody may change traffic: ")
@@ -268,6 +270,27 @@ def test_the_bot_ends_in_order(tmp_path: Path, redis_url: str) -> None:
     with running(tmp_path, redis_url) as bot:
         post(bot.port, ours("help"))
         os.kill(bot.child.pid, signal.SIGTERM)
+        until(lambda: not bot.child.running, timeout_s=GRACE_S + 10)
+        assert bot.child.returncode == 0
+
+
+def test_what_was_begun_over_http_is_finished(
+    tmp_path: Path, own_redis: RedisServer, slack: Callable[..., SlackDriver]
+) -> None:
+    """A request that is being answered when SIGTERM comes gets its answer, and answers that follow are still sent."""
+    driver = slack()
+    with running(tmp_path, own_redis.url, slack_url=address(driver)) as bot, ThreadPoolExecutor(1) as asking:
+        post(bot.port, ours("help"))
+        driver.trouble("hang", method="chat.postEphemeral", seconds=1)
+        mention = event("<@UMESHBOT> whoami", secret=SLACK.signing_secret)
+        assert post(bot.port, mention).status == 200
+        own_redis.pause()
+        under_way = asking.submit(post, bot.port, ours("promote api 50"))
+        time.sleep(0.2)
+        os.kill(bot.child.pid, signal.SIGTERM)
+        assert "nothing was started" in under_way.result().json["text"]
+        own_redis.resume()
+        driver.wait_for_text("You are @jin U0JIN")
         until(lambda: not bot.child.running, timeout_s=GRACE_S + 10)
         assert bot.child.returncode == 0
 
@@ -386,5 +409,5 @@ def test_a_proxy_in_slacks_place_ends_the_socket_bot_with_a_sentence(answer: byt
     with proxy(answer) as url:
         client = SocketModeClient("xapp-1", web_client=web_client("xoxb-test", url))
         with pytest.raises(Unavailable) as told:
-            _connect(client)
+            connect(client)
     assert told.value.message == f"Slack did not open a websocket ({said})."

@@ -174,7 +174,7 @@ def test_a_mistyped_word_offers_what_was_meant() -> None:
     assert only(bench).command.verb is Verb.STATUS
 
 
-@pytest.mark.parametrize("text", ["", "help", "help promote", "whoami", "history api", "can promote api 50", "freezes"])
+@pytest.mark.parametrize("text", ["help", "help promote", "whoami", "history api", "can promote api 50", "freezes"])
 def test_reading_words_are_answered_at_once(text: str) -> None:
     """Help, rights and history come with the acknowledgement and make no operation."""
     bench = Bench()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -104,3 +106,19 @@ def test_threat_5_accounts_of_one_organisation_are_one_person() -> None:
 
     directory = SlackDirectory(Organisation())
     assert directory.person(JIN) == directory.person(Actor("W0JIN", "E0ORG")) == "W0JIN"
+
+
+def test_a_crowd_is_one_question(slack: Slack) -> None:
+    """Twenty who ask at once about one person and one channel ask Slack once each: its limits are for all of them."""
+    directory, asked = SlackDirectory(slack.client), Counter[str]()
+    ask = directory._ask
+
+    def counted(method: str, **arguments: str) -> dict[str, Any]:
+        asked[method] += 1
+        return ask(method, **arguments)
+
+    directory._ask = counted  # type: ignore[method-assign]  # only counts
+    with ThreadPoolExecutor(20) as crowd:
+        assert set(crowd.map(lambda _: directory.outsider(JIN), range(20))) == {None}
+        assert {place.shared for place in crowd.map(lambda _: directory.place("C0PROD"), range(20))} == {False}
+    assert asked == {"users.info": 1, "auth.test": 1, "conversations.info": 1}

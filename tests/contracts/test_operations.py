@@ -13,6 +13,7 @@ from mesh.domain.audit import verify
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.errors import Conflict, LostLease, NotFound
 from mesh.domain.operations import Event, Operation, State, Step
+from mesh.domain.policy import Actor
 from mesh.ports import AuditLog, Locks, Operations, Receipt
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
@@ -257,3 +258,15 @@ def test_traffic_that_goes_back_is_urgent_until_that_is_done(memory: Memory) -> 
     assert back.urgent
     done = memory.operations.commit(replace(ended(back), reported=False))
     assert not memory.operations.get(done.id).urgent
+
+
+def test_a_person_finds_what_runs_for_them(memory: Memory) -> None:
+    """Theirs that are not done, newest first; others' and finished ones are not among them."""
+    operations = [
+        replace(an_operation(id=f"op-run{at}"), actor=Actor(user), created_at=1000.0 + at)
+        for at, user in enumerate(("U0JIN", "U0ANA", "U0JIN", "U0JIN"))
+    ]
+    received = [memory.receive(operation).operation for operation in operations]
+    memory.operations.commit(ended(received[3]), [{"step": "failed"}])
+    assert isinstance(memory.operations, RedisOperations | MemoryOperations)
+    assert [one.id for one in memory.operations.running("U0JIN")] == ["op-run2", "op-run0"]

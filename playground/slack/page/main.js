@@ -4,7 +4,9 @@ import { api, follow } from "./api.js";
 import { Composer } from "./composer.js";
 import { suggestions } from "./completions.js";
 import { byId, el } from "./dom.js";
+import { Home } from "./home.js";
 import { MessageLog } from "./messages.js";
+import { Modals } from "./modal.js";
 import { Panels } from "./panels.js";
 import { isReply, Session } from "./session.js";
 import { channelMark, Sidebar } from "./sidebar.js";
@@ -18,6 +20,8 @@ class App {
     this.fetching = 0;
     this.late = [];
     this.world = new World();
+    this.modals = new Modals(this.session);
+    this.home = new Home(this.session);
     this.thread = new Thread(this);
     this.panels = new Panels({ onWorld: (on) => this.world.watch(on), onThreadClosed: () => this.thread.forget() });
     this.sidebar = new Sidebar(this.session, { onAs: (id) => this.actAs(id), onChannel: (id) => this.openChannel(id) });
@@ -81,7 +85,22 @@ class App {
     this.session.actAs(id);
     this.head();
     await this.load();
+    await this.loadViews();
     await this.thread.load();
+  }
+
+  /** Fetch the modals and the App Home on this person's screen; a failure is no news, they come again as events. */
+  async loadViews() {
+    const { me } = this.session;
+    try {
+      const { views } = await api.views(me);
+      if (me !== this.session.me) return;
+      const mine = views.map(({ view }) => view);
+      this.modals.reset(mine);
+      this.home.reset(mine);
+    } catch {
+      // The connection line already says that the server is away.
+    }
   }
 
   openThread(message) {
@@ -100,6 +119,7 @@ class App {
     byId("channel-topic").replaceChildren(words, channel.bot_is_member ? "" : el("span", { class: "tag" }, `${session.state.bot.name} is not in this channel`));
     byId("log").setAttribute("aria-label", `Messages in ${name}`);
     document.title = `${name} · meshbot playground`;
+    this.home.head();
     this.composer.turnTo(channel.id, channel.kind === "im" ? `Message ${name}` : `Message #${name}`);
   }
 
@@ -136,6 +156,10 @@ class App {
       return;
     }
     const { type, message } = event;
+    if (event.view) {
+      if (event.user === this.session.me) (event.view.type === "home" ? this.home : this.modals).onEvent(event);
+      return;
+    }
     if (!this.session.sees(message)) return;
     if (!this.session.channels.has(message.channel)) this.refresh();
     if (message.channel !== this.session.channelId) {
@@ -170,6 +194,7 @@ class App {
     if (state === "back") await this.refresh();
     // Also on the first opening: something may have been said between loading and listening.
     await this.load({ merge: true });
+    await this.loadViews();
     await this.thread.load({ merge: true });
   }
 

@@ -54,6 +54,7 @@ class Stage:
                 web.get("/page/events", self._events),
                 web.post("/page/send", self._send),
                 web.post("/page/click", self._click),
+                web.get("/page/views", self._views),
                 web.get("/page/world", self._world),
                 web.post("/page/world/break", self._break),
             ]
@@ -137,6 +138,9 @@ class Stage:
     async def _click(self, request: web.Request) -> web.Response:
         self.clicked.append(await request.json())
         return web.json_response({"ok": True})
+
+    async def _views(self, request: web.Request) -> web.Response:
+        return web.json_response({"views": []})
 
     async def _world(self, request: web.Request) -> web.Response:
         if not self.world_runs:
