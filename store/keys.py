@@ -20,6 +20,16 @@ WATCH = "meshbot:watch:"
 """JSON of what looks know of one rollout."""
 POINTS = "meshbot:points:"
 """List of the points of one rollout's chart, oldest first."""
+LETTER = "meshbot:letter:"
+"""Hash of one message on its way to people, or there: letter, fate, timestamp and so on."""
+LANES = "meshbot:lanes"
+"""Sorted set of the channels in which something waits, by the Unix time at which the clock looks at them."""
+LANE_COUNTS = "meshbot:lanes:counts"
+"""Hash of channel -> how many letters were ever put into its lane."""
+LANE_JOBS = "meshbot:lanes:jobs"
+"""Hash of channel -> number of its last job."""
+PACES = "meshbot:paces"
+"""Hash of pace -> until when it is spent: Unix time."""
 
 
 def operation(operation_id: str) -> str:
@@ -85,3 +95,13 @@ def watch(operation_id: str) -> str:
 def points(operation_id: str) -> str:
     """Return the key of the points of a rollout's chart."""
     return POINTS + operation_id
+
+
+def letter(key: str) -> str:
+    """Return the key of a message."""
+    return LETTER + key
+
+
+def lane(channel: str) -> str:
+    """Return the key of the sorted set of a channel's waiting messages, the next one first."""
+    return f"meshbot:lane:{channel}"
