@@ -223,7 +223,9 @@ class Pace:
     every_s: float
     """Seconds between two, in the long run."""
     burst: int = 1
-    """How many may come at once after a pause."""
+    """How many may come at once after a pause; what is asked with a larger burst may go on for longer."""
+    most: int = 0
+    """The largest burst that anything of this name has; 0 for `burst`."""
 
 
 @dataclass(frozen=True)
@@ -255,6 +257,9 @@ class Lanes(Protocol):
 
     def settle(self, row: Row, *, waits: bool = False) -> None:
         """Write down what came of it; with `waits` it stays in its lane, and so it does when it was drawn anew."""
+
+    def spend(self, pace: Pace, *, now: float) -> float:
+        """Count one of this pace, and return 0; else when it allows one: Unix time."""
 
     def slow(self, pace: Pace, *, until: float) -> None:
         """Let nothing of this pace be sent before `until` (Unix time)."""

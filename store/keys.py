@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mesh.domain.commands import Target
+from mesh.domain.letters import Letter
 
 OPERATION = "meshbot:op:"
 """Hash of one operation: schema, revision, done, settled, urgent, writer, record."""
@@ -105,3 +106,8 @@ def letter(key: str) -> str:
 def lane(channel: str) -> str:
     """Return the key of the sorted set of a channel's waiting messages, the next one first."""
     return f"meshbot:lane:{channel}"
+
+
+def thread(entry: Letter) -> str:
+    """Return the key of the list of those entries of its thread that wait, the oldest first."""
+    return f"meshbot:thread:{entry.under}"

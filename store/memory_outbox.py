@@ -68,10 +68,8 @@ class MemoryOutbox:
                 raise LostLease(f"The lease {lease.key} was lost.")
             if stored.attempts != row.attempts:
                 raise Conflict(f"{row.letter.key} was sent by somebody else.")
-            spent = self._spent.get(pace.name, 0.0)
-            if pace.every_s and (free := spent - (pace.burst - 1) * pace.every_s) > now:
+            if pace.every_s and (free := self.spend(pace, now=now)):
                 return row, free
-            self._spent[pace.name] = max(spent, now) + pace.every_s
             fate = row.fate if row.fate is Fate.POSTED else Fate.SENDING
             begun = replace(row, fate=fate, attempts=row.attempts + 1, since=now, sending=row.drawing)
             self.rows[row.letter.key] = replace(begun, letter=stored.letter, drawing=stored.drawing)
@@ -94,9 +92,18 @@ class MemoryOutbox:
             else:
                 turns.pop(key, None)
 
+    def spend(self, pace: Pace, *, now: float) -> float:
+        """Count one of this pace, and return 0, or when it allows one."""
+        with self._lock:
+            spent = self._spent.get(pace.name, 0.0)
+            if (free := spent - (pace.burst - 1) * pace.every_s) > now:
+                return free
+            self._spent[pace.name] = max(spent, now) + pace.every_s
+            return 0.0
+
     def slow(self, pace: Pace, *, until: float) -> None:
         """Let nothing of this pace be sent before `until`."""
-        self._spent[pace.name] = max(self._spent.get(pace.name, 0.0), until + (pace.burst - 1) * pace.every_s)
+        self._spent[pace.name] = max(self._spent.get(pace.name, 0.0), until + (max(pace.burst, pace.most) - 1) * pace.every_s)
 
     def rest(self, channel: str, *, seen: int, due: float | None) -> None:
         """Leave the lane until `due`."""
@@ -113,6 +120,10 @@ class MemoryOutbox:
         turn = (int(letter.urgency), lane.count)
         self._own_turn[letter.key] = turn
         lane.turns[letter.key] = min(turn, lane.turns.get(letter.key, turn))
+        for key, (urgency, number) in list(lane.turns.items()):
+            if letter.under and self.rows[key].letter.under == letter.under:
+                # A thread is told in order: what waits of it already must be as urgent as what follows.
+                lane.turns[key] = (min(urgency, turn[0]), number)
         self.lanes[letter.channel] = min(self._time.now(), self.lanes.get(letter.channel, self._time.now()))
 
 

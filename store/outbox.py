@@ -50,18 +50,19 @@ class RedisOutbox:
         self._put = redis.register_script(outbox_scripts.PUT)
         self._begin = redis.register_script(outbox_scripts.BEGIN)
         self._settle = redis.register_script(outbox_scripts.SETTLE)
+        self._spend = redis.register_script(outbox_scripts.SPEND)
         self._slow = redis.register_script(outbox_scripts.SLOW)
         self._rest = redis.register_script(outbox_scripts.REST)
         self._hand_out = redis.register_script(outbox_scripts.HAND_OUT)
 
     def put(self, letter: Letter) -> Card | None:
         """Write what the message says from now on, and let it be sent soon; Unavailable: perhaps it was not written."""
-        names = [keys.letter(letter.key), keys.lane(letter.channel), keys.LANES, keys.LANE_COUNTS]
+        names = [keys.letter(letter.key), keys.lane(letter.channel), keys.LANES, keys.LANE_COUNTS, keys.thread(letter)]
         flags = [letter.version, int(letter.once), int(letter.must), int(letter.urgency)]
         written = [letter.key, _letters.dump_json(letter), _digest(letter), *flags]
         now = self._time.now()
         with translated("Redis did not answer, so it is not known whether a message was written down."):
-            answer: Any = self._put(keys=names, args=[*written, letter.channel, now, letter.ts])
+            answer: Any = self._put(keys=names, args=[*written, letter.channel, now, letter.ts, int(bool(letter.under)), keys.LETTER])
         if answer[0] == b"written":
             self._hurry(letter.channel, now)
         return Card(letter.channel, answer[1].decode()) if answer[1] else None
@@ -130,10 +131,16 @@ class RedisOutbox:
         with translated("Redis did not answer, so it is not known whether it is on record what became of a message."):
             self._settle(keys=names, args=[*head, str(row.fate), *pairs])
 
+    def spend(self, pace: Pace, *, now: float) -> float:
+        """Count one of this pace, and return 0, or when it allows one; Unavailable when Redis does not answer."""
+        with translated():
+            answer: Any = self._spend(keys=[keys.PACES], args=[pace.name, pace.every_s, pace.burst, now])
+        return float(answer[1]) if answer[0] == b"wait" else 0.0
+
     def slow(self, pace: Pace, *, until: float) -> None:
         """Let nothing of this pace be sent before `until`; Unavailable when Redis does not answer."""
         with translated():
-            self._slow(keys=[keys.PACES], args=[pace.name, until + (pace.burst - 1) * pace.every_s])
+            self._slow(keys=[keys.PACES], args=[pace.name, until + (max(pace.burst, pace.most) - 1) * pace.every_s])
 
     def rest(self, channel: str, *, seen: int, due: float | None) -> None:
         """Leave the lane until `due`; at once if something was put into it since `seen`. Unavailable."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 PUT = """
--- KEYS: row, lane, lanes, counts
--- ARGV: 1 key, 2 letter, 3 digest, 4 version, 5 once, 6 must, 7 urgency, 8 channel, 9 now, 10 known timestamp
+-- KEYS: row, lane, lanes, counts, waiting entries of its thread
+-- ARGV: 1 key, 2 letter, 3 digest, 4 version, 5 once, 6 must, 7 urgency, 8 channel, 9 now, 10 known timestamp,
+--       11 is an entry of a thread, 12 prefix of rows
 local stored = redis.call('HMGET', KEYS[1], 'fate', 'digest', 'version', 'ts')
 local fate, ts = stored[1], stored[4] or ARGV[10]
 if fate then
@@ -29,6 +30,19 @@ redis.call('HSET', KEYS[1], 'order', string.format('%.0f', order))
 -- What waits keeps its turn, unless the new drawing is more urgent.
 redis.call('ZADD', KEYS[2], 'LT', string.format('%.0f', order), ARGV[1])
 redis.call('ZADD', KEYS[3], 'LT', ARGV[9], ARGV[8])
+if ARGV[11] == '1' then
+  -- A thread is told in order: what waits of it already must be as urgent as what follows.
+  for _, entry in ipairs(redis.call('LRANGE', KEYS[5], 0, -1)) do
+    if redis.call('ZSCORE', KEYS[2], entry) then
+      local turn = tonumber(redis.call('HGET', ARGV[12] .. entry, 'order')) % 1000000000000
+      redis.call('ZADD', KEYS[2], 'LT', string.format('%.0f', tonumber(ARGV[7]) * 1000000000000 + turn), entry)
+    else
+      redis.call('LREM', KEYS[5], 1, entry)
+    end
+  end
+  redis.call('RPUSH', KEYS[5], ARGV[1])
+  redis.call('EXPIRE', KEYS[5], 691200)
+end
 return {'written', ts}
 """
 
@@ -72,6 +86,16 @@ else
   redis.call('EXPIRE', KEYS[1], ARGV[5])
 end
 return {'written'}
+"""
+
+SPEND = """
+-- KEYS: paces. ARGV: 1 pace, 2 seconds each, 3 burst, 4 now
+local now, each = tonumber(ARGV[4]), tonumber(ARGV[2])
+local spent = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
+local free = spent - (tonumber(ARGV[3]) - 1) * each
+if free > now then return {'wait', string.format('%.6f', free)} end
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.6f', math.max(spent, now) + each))
+return {'spent'}
 """
 
 SLOW = """

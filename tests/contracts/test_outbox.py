@@ -138,6 +138,16 @@ def test_who_goes_first(kept: Kept) -> None:
     assert kept.waiting() == ["key 4", "key 3", "key 5", "key 1", "key 2"]
 
 
+def test_a_thread_keeps_its_order(kept: Kept) -> None:
+    """An urgent entry takes along what waits of its thread before it, and nothing of other threads."""
+    for key, under in (("first", "card"), ("elsewhere", "other"), ("second", "card")):
+        kept.put(key, under=under, urgency=Urgency.STORY, once=True)
+    kept.send("first")
+    kept.put("news")
+    kept.put("third", under="card", urgency=Urgency.CALL, once=True)
+    assert kept.waiting() == ["second", "third", "news", "elsewhere"]
+
+
 def test_a_message_from_before(kept: Kept) -> None:
     """A message whose place is known before it has a row is edited there, not posted again."""
     kept.put("card", ts="9.1")

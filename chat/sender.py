@@ -1,0 +1,399 @@
+"""The sender: takes a lane, sends what Slack's pace allows, and leaves the rest with the time at which it goes on.
+
+It never sleeps. Who is killed in the middle of a post leaves a row that says so, and the next one looks for the message
+before it posts again.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from chat import letters
+from chat.blocks import Message
+from chat.calls import (
+    Blind, NoEdit, NoEntry, NoThread, NotDone, NotReady, Perhaps, SlackCalls, Slow, Trouble,
+)  # fmt: skip
+from mesh.domain.errors import Conflict, LostLease
+from mesh.domain.letters import Fate, Row, Urgency
+from mesh.ports import Lanes, Lease, Locks, Pace, Time
+
+POST_S, POST_BURST = 1.0, 6
+"""Slack takes about one message a second and channel, and a short burst."""
+EDIT_S, EDIT_BURST = 1.25, 16
+"""It takes about 50 edits a minute of the whole app."""
+LOOK_UP_S, LOOK_UP_BURST = 1.5, 8
+SPARE = 4
+"""How much of a burst is kept for what is most urgent."""
+TURN_S = 3.0
+"""How long one turn of a lane lasts, at most about this and one call: then other channels have theirs."""
+OVER_S = 15.0
+"""After so long nobody is posting a row any more that says so: a call gives up after 5 s, and tries three forms."""
+LOOK_UP_AFTER_S, LATEST_S = 2.0, 8.0
+"""When a post without an answer is first looked for, and from when on it is not there if it is not found."""
+AGAIN_S, AGAIN_MOST_S = 1.0, 60.0
+"""The pause after a failure; it doubles with each."""
+TOO_OLD_S = 24 * 3600.0
+"""For how long it is tried to post something that Slack refuses."""
+OTHERS_S = 5.0
+"""How long a failure holds up what else waits for the same channel, at most: Slack would answer it the same."""
+IDLE_S = 5.0
+"""When to look again at a lane in which nothing can be sent and nothing says when."""
+LOOKED_OVER_S = (0.5, 1.0, 1.5, 2.0)
+"""The pauses in which Slack may look a new picture over; after that the message goes without it."""
+LOOKED_OVER = "its picture is looked over"
+HEADS = (8, 100, 100_000)
+"""How far into a lane one looks for something that can be sent, if nothing before it can."""
+
+log = logging.getLogger(__name__)
+
+Lost = Callable[[Row], None]
+"""Told of each message that reached nobody."""
+
+
+@dataclass
+class _Turn:
+    """What is known during one look at a lane."""
+
+    lease: Lease
+    now: float
+    due: list[float] = field(default_factory=list)
+    """When something of what was passed over can be sent."""
+    held: set[str] = field(default_factory=set)
+    """Conversations in which something earlier waits: what follows there must not overtake it."""
+    spent: set[str] = field(default_factory=set)
+    """Paces that allow no more now."""
+
+    def pass_over(self, row: Row, at: float) -> None:
+        """Leave a row for later, and what follows it in its conversation."""
+        self.due.append(at)
+        self.held.add(_conversation(row))
+
+
+class Sender:
+    """Sends from one lane at a time; any number of these may run."""
+
+    def __init__(self, lanes: Lanes, locks: Locks, calls: SlackCalls, time: Time, *, lost: Lost | None = None) -> None:
+        self._lanes = lanes
+        self._locks = locks
+        self._calls = calls
+        self._time = time
+        self._lost = lost or (lambda _: None)
+
+    def send(self, channel: str) -> int:
+        """Send what can be sent to a channel now, and return how many calls that were; raise Unavailable.
+
+        Safe to call any number of times at once: one of them sends.
+        """
+        with self._locks.hold(f"lane {channel}", wait_s=0) as lease:
+            if lease is None:
+                # Whoever sends leaves the lane with its next time; who died, to the clock.
+                return 0
+            return self._send(channel, lease)
+
+    def _send(self, channel: str, lease: Lease) -> int:
+        calls, until = 0, self._time.now() + TURN_S
+        while True:
+            turn = _Turn(lease, self._time.now())
+            seen = self._lanes.look(channel, 1).seen
+            try:
+                went = self._send_next(channel, turn)
+            except (LostLease, Conflict) as error:
+                log.info("a lane is left to somebody else: %s", error.message)
+                return calls
+            calls += went
+            if not went or self._time.now() >= until:
+                now = self._time.now()
+                due = now if went else min(turn.due, default=now + IDLE_S)
+                self._lanes.rest(channel, seen=seen, due=due)
+                return calls
+
+    def _send_next(self, channel: str, turn: _Turn) -> bool:
+        """Do the most urgent thing that can be done now; False when there is none."""
+        done = 0
+        for most in HEADS:
+            lane = self._lanes.look(channel, most)
+            for at, row in enumerate(lane.rows[done:], start=done):
+                if self._handled(row, lane.rows[at + 1 :], turn):
+                    return True
+            done = len(lane.rows)
+            if lane.whole:
+                return False
+        return False
+
+    def _handled(self, row: Row, behind: tuple[Row, ...], turn: _Turn) -> bool:
+        """Do what a row needs, and tell whether anything was done; else it is passed over."""
+        if _conversation(row) in turn.held:
+            return False
+        busy_until = row.since + OVER_S if row.fate is Fate.SENDING else row.not_before
+        if busy_until > turn.now:
+            turn.pass_over(row, busy_until)
+            return False
+        if row.fate in (Fate.SENDING, Fate.CHECKING):
+            return self._look_up(row, turn)
+        if row.fate is Fate.POSTED:
+            return self._edit(row, turn)
+        return self._post(row, behind, turn)
+
+    # --- posting -------------------------------------------------------------------------------------------------
+
+    def _post(self, row: Row, behind: tuple[Row, ...], turn: _Turn) -> bool:
+        thread = self._thread(row, turn)
+        if thread is None:
+            return False
+        if isinstance(thread, _NoThreadAtAll):
+            self._lose(row, "there is no thread to tell it in")
+            return True
+        client = row.client or secrets.token_hex(8)
+        begun = self._begin_all([replace(one, client=client) for one in _together(row, behind, turn.now)], turn)
+        if not begun:
+            return False
+        drawn = letters.joined([letters.message_of(one.letter) for one in begun])
+        try:
+            self._posted(begun, self._call_post(begun[0], drawn, thread), turn)
+        except Trouble as trouble:
+            for one in begun:
+                self._not_posted(one, trouble, drawn, turn)
+        return True
+
+    def _call_post(self, row: Row, drawn: Message, thread: str) -> str:
+        drawn = letters.repeated(drawn) if row.again else drawn
+        letter = row.letter
+        return self._calls.post(
+            letter.channel, drawn, client=row.client, thread=thread, loud=letter.loud, plain=_is_enough(row)
+        )
+
+    def _begin_all(self, rows: list[Row], turn: _Turn) -> list[Row]:
+        """Write down that these are posted together now; nothing when the pace does not allow it."""
+        first, pace = rows[0], _pace(rows[0])
+        if not self._may(first, pace, turn):
+            return []
+        begun, at = self._lanes.begin(first, turn.lease, pace, now=turn.now)
+        if at:
+            self._spent(first, pace, at, turn)
+            return []
+        free = Pace("with another", 0.0)
+        return [begun, *(self._lanes.begin(one, turn.lease, free, now=turn.now)[0] for one in rows[1:])]
+
+    def _posted(self, rows: list[Row], ts: str, turn: _Turn) -> None:
+        for row in rows:
+            self._lanes.settle(replace(row, fate=Fate.POSTED, ts=ts, sent=row.sending, failures=0, not_before=0.0, why=""))
+        turn.now = self._time.now()
+
+    def _not_posted(self, row: Row, trouble: Trouble, drawn: Message, turn: _Turn) -> None:
+        """Decide what becomes of a row whose post went wrong."""
+        waits = replace(row, fate=Fate.WAITING)
+        match trouble:
+            case Slow():
+                self._slow(waits, _pace(waits), trouble, turn)
+            case NotReady():
+                self._lanes.settle(_looked_over(waits, turn.now), waits=True)
+            case NoEntry():
+                self._answer_instead(row, drawn, str(trouble))
+            case NoThread():
+                self._lose(row, str(trouble))
+            case Perhaps():
+                log.warning("nobody knows whether %s was posted: %s", row.letter.key, trouble)
+                check = replace(row, fate=Fate.CHECKING, not_before=turn.now + LOOK_UP_AFTER_S)
+                self._lanes.settle(check, waits=True)
+                self._lanes.slow(_pace(waits), until=turn.now + AGAIN_S)
+            case _:
+                self._fail(waits, trouble, turn)
+                self._lanes.slow(_pace(waits), until=turn.now + min(_pause_s(row), OTHERS_S))
+
+    def _thread(self, row: Row, turn: _Turn) -> str | _NoThreadAtAll | None:
+        """Return the thread that a row stands in, empty for none; None while that is not posted yet."""
+        letter = row.letter
+        if not letter.under:
+            return letter.thread
+        parent = self._lanes.find(letter.under)
+        if parent is None or parent.fate is Fate.LOST:
+            return _NoThreadAtAll()
+        if parent.fate is Fate.UNKNOWN:
+            # The thread must be told, so what it stands under is worth a second message.
+            self._lanes.settle(replace(parent, fate=Fate.WAITING, again=True), waits=True)
+            turn.due.append(turn.now)
+            return None
+        return (letter.thread or parent.ts) if parent.ts else None
+
+    # --- editing -------------------------------------------------------------------------------------------------
+
+    def _edit(self, row: Row, turn: _Turn) -> bool:
+        if row.sent >= row.drawing:
+            self._lanes.settle(row)
+            return True
+        pace, drawn = _pace(row), letters.message_of(row.letter)
+        if not self._may(row, pace, turn):
+            return False
+        begun, at = self._lanes.begin(row, turn.lease, pace, now=turn.now)
+        if at:
+            self._spent(row, pace, at, turn)
+            return False
+        drawn = letters.repeated(drawn) if row.again else drawn
+        try:
+            self._calls.edit(row.letter.channel, row.ts, drawn, plain=_is_enough(row))
+        except Trouble as trouble:
+            self._not_edited(begun, trouble, drawn, turn)
+        else:
+            self._lanes.settle(replace(begun, sent=begun.sending, failures=0, not_before=0.0, why=""))
+            turn.now = self._time.now()
+        return True
+
+    def _not_edited(self, row: Row, trouble: Trouble, drawn: Message, turn: _Turn) -> None:
+        """Decide what becomes of a row whose edit went wrong; an edit may be made twice, so it is just tried again."""
+        match trouble:
+            case Slow():
+                self._slow(row, _pace(row), trouble, turn)
+            case NotReady():
+                self._lanes.settle(_looked_over(row, turn.now), waits=True)
+            case NoEdit():
+                # Its old message would be found by the old id.
+                self._lanes.settle(replace(row, fate=Fate.WAITING, ts="", client="", failures=0), waits=True)
+            case NoEntry():
+                self._answer_instead(row, drawn, str(trouble))
+            case _:
+                self._fail(row, trouble, turn)
+
+    # --- what nobody knows ---------------------------------------------------------------------------------------
+
+    def _look_up(self, row: Row, turn: _Turn) -> bool:
+        """Find out whether a post that got no answer was made."""
+        pace = Pace("look-up", LOOK_UP_S, LOOK_UP_BURST)
+        if not self._may(row, pace, turn):
+            return False
+        thread = self._thread(row, turn)
+        if thread is None or isinstance(thread, _NoThreadAtAll):
+            self._lose(row, "the thread is gone that it may have been told in")
+            return True
+        if at := self._lanes.spend(pace, now=turn.now):
+            self._spent(row, pace, at, turn)
+            return False
+        try:
+            ts = self._calls.look_up(row.letter.channel, client=row.client, since=row.since, thread=thread)
+        except Slow as trouble:
+            self._slow(row, pace, trouble, turn)
+        except (Blind, NoEntry, NoThread):
+            self._unsure(row)
+        except Trouble as trouble:
+            self._fail(replace(row, fate=Fate.CHECKING), trouble, turn)
+        else:
+            self._looked_up(row, ts, turn)
+        return True
+
+    def _looked_up(self, row: Row, ts: str, turn: _Turn) -> None:
+        if ts:
+            found = replace(row, fate=Fate.POSTED, ts=ts, sent=row.sending, failures=0)
+            self._lanes.settle(found, waits=found.sent < found.drawing)
+        elif turn.now < row.since + LATEST_S:
+            self._lanes.settle(replace(row, fate=Fate.CHECKING, not_before=turn.now + LOOK_UP_AFTER_S), waits=True)
+        else:
+            # The same id goes with the next try: whichever arrives is found by it. Lines that shared it part here.
+            client = "" if row.letter.joins else row.client
+            self._lanes.settle(replace(row, fate=Fate.WAITING, client=client, not_before=0.0), waits=True)
+
+    def _unsure(self, row: Row) -> None:
+        """Where we may not look: what must reach people is said again, with a word about it; the rest is left."""
+        if row.letter.must:
+            self._lanes.settle(replace(row, fate=Fate.WAITING, again=True, not_before=0.0), waits=True)
+        else:
+            self._lanes.settle(replace(row, fate=Fate.UNKNOWN, again=True))
+
+    # --- trouble -------------------------------------------------------------------------------------------------
+
+    def _answer_instead(self, row: Row, drawn: Message, why: str) -> None:
+        """Where we cannot post, the asking person at least gets the same message: at first, and at the end."""
+        letter, answered = row.letter, row.answered
+        if letter.answer_to and (letter.must or not answered):
+            try:
+                self._calls.answer(letter.answer_to, drawn)
+                answered += 1
+            except NotDone as trouble:
+                # Used up or too old: there is no other way to this person, now or later.
+                log.warning("%s has no place and its answer failed: %s", letter.key, trouble)
+        self._lose(replace(row, answered=answered), why, told=answered > row.answered)
+
+    def _lose(self, row: Row, why: str, *, told: bool = False) -> None:
+        lost = replace(row, fate=Fate.LOST, why=why, ts="")
+        self._lanes.settle(lost)
+        if not told:
+            log.warning("%s reached nobody: %s", row.letter.key, why)
+            if row.letter.must:
+                self._lost(lost)
+
+    def _fail(self, row: Row, trouble: Trouble, turn: _Turn) -> None:
+        """Try again later, and later."""
+        failures, pause = row.failures + 1, _pause_s(row)
+        if failures * AGAIN_MOST_S > TOO_OLD_S:
+            self._lose(row, str(trouble))
+            return
+        log.warning("%s was not sent (%s); tried again in %.0f s", row.letter.key, trouble, pause)
+        self._lanes.settle(replace(row, failures=failures, not_before=turn.now + pause, why=""), waits=True)
+
+    def _slow(self, row: Row, pace: Pace, trouble: Slow, turn: _Turn) -> None:
+        log.warning("Slack wants %.0f s of silence (%s)", trouble.seconds, pace.name.partition(" ")[0])
+        self._lanes.slow(pace, until=turn.now + trouble.seconds)
+        self._lanes.settle(row, waits=True)
+
+    @staticmethod
+    def _may(row: Row, pace: Pace, turn: _Turn) -> bool:
+        if pace.name in turn.spent:
+            turn.held.add(_conversation(row))
+            return False
+        return True
+
+    @staticmethod
+    def _spent(row: Row, pace: Pace, at: float, turn: _Turn) -> None:
+        # What follows in the lane is less urgent, and has no more of the burst.
+        turn.spent.add(pace.name)
+        turn.pass_over(row, at)
+
+
+class _NoThreadAtAll:
+    """There is no thread, and there will be none."""
+
+
+def _conversation(row: Row) -> str:
+    """Return what keeps its order: a card with its thread, and all lines of a channel."""
+    return " lines" if row.letter.joins else row.letter.under or row.letter.key
+
+
+def _together(row: Row, behind: tuple[Row, ...], now: float) -> list[Row]:
+    """Return the rows that share a message: lines that wait one after the other."""
+    found = [row]
+    if not row.letter.joins or row.again or row.attempts:
+        return found
+    drawn = [letters.message_of(row.letter)]
+    for one in behind:
+        fresh = one.fate is Fate.WAITING and not one.attempts and one.not_before <= now
+        drawn.append(letters.message_of(one.letter))
+        if not (one.letter.joins and fresh and letters.fits(drawn)):
+            break
+        found.append(one)
+    return found
+
+
+def _pace(row: Row) -> Pace:
+    """Return the pace at which such a row is posted, or edited; what is most urgent has the whole burst."""
+    spare = 0 if row.letter.urgency is Urgency.CALL else SPARE
+    if row.fate is Fate.POSTED:
+        return Pace("edit", EDIT_S, EDIT_BURST - spare, EDIT_BURST)
+    return Pace(f"post {row.letter.channel}", POST_S, POST_BURST - spare, POST_BURST)
+
+
+def _pause_s(row: Row) -> float:
+    """Return how long to wait after one more failure, in seconds."""
+    return float(min(AGAIN_S * 2 ** min(row.failures, 10), AGAIN_MOST_S))
+
+
+def _looked_over(row: Row, now: float) -> Row:
+    """Return the row as it waits until Slack has looked its picture over."""
+    tries = row.failures if row.why == LOOKED_OVER else 0
+    pause = LOOKED_OVER_S[min(tries, len(LOOKED_OVER_S) - 1)]
+    return replace(row, failures=tries + 1, not_before=now + pause, why=LOOKED_OVER)
+
+
+def _is_enough(row: Row) -> bool:
+    """Tell whether Slack had its time, and the message goes without its picture."""
+    return row.why == LOOKED_OVER and row.failures >= len(LOOKED_OVER_S)
