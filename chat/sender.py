@@ -44,7 +44,7 @@ IDLE_S = 5.0
 LOOKED_OVER_S = (0.5, 1.0, 1.5, 2.0)
 """The pauses in which Slack may look a new picture over; after that the message goes without it."""
 LOOKED_OVER = "its picture is looked over"
-HEADS = (8, 100, 100_000)
+HEADS = (12, 100, 100_000)
 """How far into a lane one looks for something that can be sent, if nothing before it can."""
 
 log = logging.getLogger(__name__)
