@@ -37,6 +37,16 @@ class Looking(Protocol):
         """Enqueue the looks of this slot of time, once."""
 
 
+class Lanes(Protocol):
+    """The channels in which messages wait; see `store.outbox`."""
+
+    def due(self, now: float, limit: int = 100) -> list[str]:
+        """Return the channels that are due."""
+
+    def hand_out(self, channel: str, now: float) -> bool:
+        """Hand one of them to whoever sends."""
+
+
 class Leadership(Protocol):
     """Locks that can be asked whether a lease still stands; see `store.locks`."""
 
@@ -50,9 +60,12 @@ class Leadership(Protocol):
 class Clock:
     """Looks four times a second for what is due. `locks` should live `LEAD_S`; all should be quick to give up."""
 
-    def __init__(self, pending: Due, locks: Leadership, time: Time, *, looks: Looking | None = None) -> None:
-        """Without `looks` nothing watches rollouts."""
+    def __init__(
+        self, pending: Due, locks: Leadership, time: Time, *, looks: Looking | None = None, lanes: Lanes | None = None
+    ) -> None:
+        """Without `looks` nothing watches rollouts, without `lanes` no message goes on that had to wait."""
         self._pending = pending
+        self._lanes = lanes
         self._looks = looks
         self._locks = locks
         self._time = time
@@ -75,6 +88,9 @@ class Clock:
         now = self._time.now()
         if self._looks is not None:
             self._looks.begin(now)
+        if self._lanes is not None:
+            for channel in self._lanes.due(now):
+                self._lanes.hand_out(channel, now)
         for operation_id in self._pending.due(now):
             if self._pending.requeue(operation_id, now) is Handed.STUCK:
                 log.error("%s was handed out too often and is given up; look at the workers' logs for it", operation_id)

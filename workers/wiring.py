@@ -7,28 +7,33 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from chat.calls import SlackCalls
 from chat.connection import web_client
 from chat.directory import SlackDirectory
 from chat.drawing import chart
 from chat.outbox import SlackCards
+from chat.sender import Lost, Sender
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.letters import Row
 from mesh.operations.stage import Stage
+from mesh.ports import Operations
 from settings.environment import Environment, read_environment
 from settings.file import read_catalog
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.connection import patient, quick
-from store.jobs import JobQueue
+from store.jobs import POST, JobQueue
 from store.locks import RedisLocks
 from store.looks import Looks
 from store.operations import RedisOperations
+from store.outbox import RedisOutbox
 from store.pending import Pending
 from store.watches import RedisWatches
 from workers.clock import LEAD_S, Clock, run_until_signal
 from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.client import KubernetesClient
-from workers.jobs import install
+from workers.jobs import install, install_sender
 from workers.metrics.adapter import PrometheusMetrics
 from workers.runner import QUEUES, work
 from workers.supervisor import supervise
@@ -54,6 +59,7 @@ class Workshop:
         environment, time_ = self.environment, SystemTime()
         redis = patient(environment.redis_url)
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
+        outbox = RedisOutbox(redis, time_, enqueue=JobQueue(redis).send)
         return Stage(
             catalog=self.catalog,
             operations=RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue),
@@ -62,7 +68,7 @@ class Workshop:
             metrics=PrometheusMetrics(self.catalog),
             watches=RedisWatches(redis),
             auditlog=RedisAuditLog(redis),
-            cards=SlackCards(slack, audit_channel=self.catalog.channels.audit, draw=chart),
+            cards=SlackCards(outbox, slack, audit_channel=self.catalog.channels.audit, draw=chart),
             directory=SlackDirectory(slack),
             time=time_,
         )
@@ -93,6 +99,36 @@ def prepare(workshop: Workshop) -> Callable[[], None]:
     return run
 
 
+def prepare_post(environment: Environment) -> Callable[[], None]:
+    """Return what the worker that posts does before its first job: it needs Redis and Slack, and no cluster."""
+
+    def run() -> None:
+        redis, time_ = patient(environment.redis_url), SystemTime()
+        outbox = RedisOutbox(redis, time_, enqueue=JobQueue(redis).send)
+        calls = SlackCalls(web_client(environment.slack_bot_token, environment.slack_api_url))
+        operations = RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue)
+        install_sender(Sender(outbox, RedisLocks(redis), calls, time_, lost=audited(operations)))
+
+    return run
+
+
+def audited(operations: Operations) -> Lost:
+    """Return what puts each message that reached nobody into the audit log."""
+
+    def lost(row: Row) -> None:
+        facts = {"step": "message lost", "message": row.letter.key, "channel": row.letter.channel, "text": row.why}
+        try:
+            operations.audit(facts)
+        except Unavailable as error:
+            log.error("%s reached nobody (%s), which is not in the audit log: %s", row.letter.key, row.why, error.message)  # noqa: TRY400 (the trace says no more)
+
+    return lost
+
+
+def _prepared(environment: Environment, catalog: Catalog, queue: str) -> Callable[[], None]:
+    return prepare_post(environment) if QUEUES[queue] == POST else prepare(make_workshop(environment, catalog))
+
+
 def _warm(workshop: Workshop) -> None:
     try:
         workshop.cluster.discover()
@@ -108,7 +144,7 @@ def run_worker(environment: Environment, catalog: Catalog, queue: str) -> None:
     Raises Refused naming what the environment lacks.
     """
     environment.need("SLACK_BOT_TOKEN")
-    supervise([queue], lambda name: work(environment.redis_url, name, prepare(make_workshop(environment, catalog))))
+    supervise([queue], lambda name: work(environment.redis_url, name, _prepared(environment, catalog, name)))
 
 
 def run_workers() -> None:
@@ -119,7 +155,7 @@ def run_workers() -> None:
 def _work_by_settings(queue: str) -> None:
     environment = read_environment()
     catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
-    work(environment.redis_url, queue, prepare(make_workshop(environment, catalog)))
+    work(environment.redis_url, queue, _prepared(environment, catalog, queue))
 
 
 def run_clock(environment: Environment) -> None:
@@ -131,5 +167,6 @@ def run_clock(environment: Environment) -> None:
     redis, clusters = quick(environment.redis_url), [cluster.name for cluster in catalog.clusters]
     jobs = JobQueue(redis)
     looks = Looks(redis, clusters, every_s=catalog.look_s, enqueue=jobs.look)
-    pending = Pending(redis, enqueue=jobs.enqueue)
-    run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), SystemTime(), looks=looks))
+    pending, time_ = Pending(redis, enqueue=jobs.enqueue), SystemTime()
+    lanes = RedisOutbox(redis, time_, enqueue=jobs.send)
+    run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), time_, looks=looks, lanes=lanes))

@@ -183,18 +183,19 @@ class Operation:
     choices: tuple[str, ...] = ()
     """Commands that would have been clear."""
     card: Card | None = None
+    """Where its card is, as far as this was known when it was last written; the outbox knows for certain."""
     deadline: float = 0.0
     """Unix time after which a queued operation expires instead of surprising people; 0 for never."""
     rollout: Rollout | None = None
     """The rollout that this operation is, once it has begun."""
     told: int = 0
-    """How many events of the story were told in the card's thread."""
+    """How many events of the story are in the outbox for the card's thread."""
     chart: str = ""
     """Slack's id of the picture on the card; empty without one."""
     split: SplitSeen | None = None
     """The split that was measured after the patch; None until then, and where nothing is to be measured."""
     reported: bool = False
-    """True once people were told the end; until then the clock brings a finished operation back to be told."""
+    """True once the end is in the outbox, which sees that it reaches people; until then the clock brings it back."""
     revision: int = 0
     """Count of writes to the store."""
 

@@ -81,6 +81,11 @@ class PostOffice:
         self.deliver()
         return shown
 
+    def announce(self, operation: Operation, entry: str) -> None:
+        """Announce a change, and have it delivered."""
+        self.cards.announce(operation, entry)
+        self.deliver()
+
     def placed(self, operation: Operation) -> Operation:
         """Return the operation with the place that its card has by now."""
         row = self.outbox.find(card_key(operation))

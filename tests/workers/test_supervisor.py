@@ -27,7 +27,7 @@ def desk(redis_url: str, tmp_path: Path) -> Desk:
 def test_a_job_that_kills_its_process_harms_no_other(desk: Desk, how: str) -> None:
     """The next job runs within a second in a new process, those behind it follow, and the killer gets its next try."""
     with desk.supervisor() as supervisor, desk.clock():
-        wait(lambda: desk.client.scard("rq:workers") == 3)
+        wait(lambda: desk.client.scard("rq:workers") == len(runner.QUEUES))
         killer = desk.receive(f"{how} first")
         others = [desk.receive() for _ in range(5)]
         wait(lambda: all(map(desk.settled, [killer, *others])), seconds=15)
@@ -114,7 +114,7 @@ def test_the_supervisor_ends_after_the_running_job(desk: Desk) -> None:
 def test_a_killed_supervisor_leaves_no_worker(desk: Desk) -> None:
     """After kill -9 of the supervisor its workers end by themselves."""
     with desk.supervisor() as supervisor:
-        wait(lambda: desk.client.scard("rq:workers") == 3)
+        wait(lambda: desk.client.scard("rq:workers") == len(runner.QUEUES))
         workers = children(supervisor.pid)
         supervisor.kill()
         wait(lambda: all(map(gone, workers)), seconds=3)
