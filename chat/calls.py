@@ -89,20 +89,19 @@ class SlackCalls:
         self._client = client
         self._blind_until: dict[str, float] = {}
 
-    def post(self, channel: str, drawn: Message, *, client: str, thread: str = "", loud: bool = False,
-             plain: bool = False) -> str:  # fmt: skip
-        """Post a message and return its timestamp. `client` goes with it and finds it again; `plain` without pictures."""
+    def post(self, channel: str, drawn: Message, *, client: str, thread: str = "", loud: bool = False) -> str:
+        """Post a message and return its timestamp; `client` goes with it and finds it again. Raises Trouble."""
         where: dict[str, Any] = {"channel": channel, "thread_ts": thread or None, **_NO_PREVIEWS}
         if thread and loud:
             where["reply_broadcast"] = True
         where["metadata"] = {"event_type": EVENT, "event_payload": {"key": client}}
-        posted = self._send(self._client.chat_postMessage, without_pictures(drawn) if plain else drawn, where)
+        posted = self._send(self._client.chat_postMessage, drawn, where)
         return str(posted["ts"])
 
-    def edit(self, channel: str, ts: str, drawn: Message, *, plain: bool = False) -> None:
-        """Edit a message in place; its metadata stays."""
+    def edit(self, channel: str, ts: str, drawn: Message) -> None:
+        """Edit a message in place; its metadata stays. Raises Trouble."""
         where: dict[str, Any] = {"channel": channel, "ts": ts}
-        self._send(self._client.chat_update, without_pictures(drawn) if plain else drawn, where)
+        self._send(self._client.chat_update, drawn, where)
 
     def look_up(self, channel: str, *, client: str, since: float, thread: str = "") -> str:
         """Return the timestamp of the message that `client` went with, sent at `since` (Unix time); empty for none.

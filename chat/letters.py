@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from chat.blocks import MOST_BLOCKS, MOST_FALLBACK, MOST_JSON, Message, context, size
 from chat.escape import Markup, cut, esc
@@ -47,6 +47,19 @@ def repeated(drawn: Message) -> Message:
     return replace(drawn, blocks=(*drawn.blocks[: MOST_BLOCKS - 1], context([esc(REPEATED)])))
 
 
+@dataclass(frozen=True)
+class Where:
+    """Where a message goes."""
+
+    channel: str
+    under: str = ""
+    """Key of the message in whose thread it stands; it waits until that one is posted."""
+    thread: str = ""
+    """Timestamp of a thread that is under no message of ours."""
+    loud: bool = False
+    """True for an entry of a thread that the channel hears, too."""
+
+
 class Posts:
     """Messages into channels, durable and known by a key: for digests, incidents, reminders and whatever else is drawn.
 
@@ -56,26 +69,24 @@ class Posts:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
-    def post(
-        self, key: str, channel: str, drawn: Message, *, under: str = "", thread: str = "",
-        urgency: Urgency = Urgency.NEWS, loud: bool = False,
-    ) -> Card | None:  # fmt: skip
+    def post(self, key: str, where: Where, drawn: Message, *, urgency: Urgency = Urgency.NEWS) -> Card | None:
         """Post a message once; a known key changes nothing. Returns where it is, None while it waits.
 
-        `under` is the key of the message in whose thread it stands, `thread` the timestamp of any other; `loud` lets the
-        channel hear it, too. Raises Unavailable when it may not have been written down: post it again.
+        Raises Unavailable when it may not have been written down: post it again.
         """
-        letter = Letter(key, channel, body_of(drawn), urgency, under=under, thread=thread, loud=loud, once=True)
-        return self._outbox.put(letter)
+        return self._outbox.put(replace(_letter(key, where, drawn, urgency), once=True))
 
     def edit(
-        self, key: str, channel: str, drawn: Message, *, under: str = "", thread: str = "",
-        urgency: Urgency = Urgency.NEWS, version: int = 0,
-    ) -> Card | None:  # fmt: skip
+        self, key: str, where: Where, drawn: Message, *, urgency: Urgency = Urgency.NEWS, version: int = 0
+    ) -> Card | None:
         """Let a message be from now on as it is drawn here: posted if it is not there yet, else edited in place.
 
-        Drawings that nobody saw yet are replaced. An older `version` than the last one changes nothing. Returns where it
-        is, None while it waits. Raises Unavailable when it may not have been written down: edit it again.
+        Drawings that nobody saw yet are replaced. An older `version` than the last one changes nothing. Returns where
+        it is, None while it waits. Raises Unavailable when it may not have been written down: edit it again.
         """
-        letter = Letter(key, channel, body_of(drawn), urgency, under=under, thread=thread, version=version)
-        return self._outbox.put(letter)
+        return self._outbox.put(replace(_letter(key, where, drawn, urgency), version=version))
+
+
+def _letter(key: str, where: Where, drawn: Message, urgency: Urgency) -> Letter:
+    body = body_of(drawn)
+    return Letter(key, where.channel, body, urgency, under=where.under, thread=where.thread, loud=where.loud)

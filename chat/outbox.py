@@ -1,4 +1,4 @@
-"""Cards, threads and audit lines, drawn and written into the outbox. Nothing is posted here: `chat.sender` does that."""
+"""Cards, threads and audit lines, drawn and written into the outbox. Nothing is posted here: see `chat.sender`."""
 
 from __future__ import annotations
 
@@ -80,9 +80,7 @@ class SlackCards:
         if not self._audit_channel:
             return
         body = body_of(audit_line(operation, entry))
-        line = Letter(
-            f"audit {operation.id}", self._audit_channel, body, Urgency.STORY, once=True, joins=True
-        )
+        line = Letter(f"audit {operation.id}", self._audit_channel, body, Urgency.STORY, once=True, joins=True)
         self._outbox.put(line)
 
     def _tell(self, operation: Operation) -> Operation:

@@ -14,36 +14,45 @@ from dataclasses import dataclass, field, replace
 from chat import letters
 from chat.blocks import Message
 from chat.calls import (
-    Blind, NoEdit, NoEntry, NoThread, NotDone, NotReady, Perhaps, SlackCalls, Slow, Trouble,
+    Blind,
+    NoEdit,
+    NoEntry,
+    NotDone,
+    NoThread,
+    NotReady,
+    Perhaps,
+    SlackCalls,
+    Slow,
+    Trouble,
+)  # fmt: skip
+from chat.paces import (
+    AGAIN_MOST_S,
+    AGAIN_S,
+    LOOK_UP,
+    as_sent,
+    conversation,
+    looked_over,
+    pace_of,
+    pause_s,
+    together,
+    went_well,
 )  # fmt: skip
 from mesh.domain.errors import Conflict, LostLease
-from mesh.domain.letters import Fate, Row, Urgency
+from mesh.domain.letters import Fate, Row
 from mesh.ports import Lanes, Lease, Locks, Pace, Time
 
-POST_S, POST_BURST = 1.0, 6
-"""Slack takes about one message a second and channel, and a short burst."""
-EDIT_S, EDIT_BURST = 1.25, 16
-"""It takes about 50 edits a minute of the whole app."""
-LOOK_UP_S, LOOK_UP_BURST = 1.5, 8
-SPARE = 4
-"""How much of a burst is kept for what is most urgent."""
 TURN_S = 3.0
 """How long one turn of a lane lasts, at most about this and one call: then other channels have theirs."""
 OVER_S = 15.0
 """After so long nobody is posting a row any more that says so: a call gives up after 5 s, and tries three forms."""
 LOOK_UP_AFTER_S, LATEST_S = 2.0, 8.0
 """When a post without an answer is first looked for, and from when on it is not there if it is not found."""
-AGAIN_S, AGAIN_MOST_S = 1.0, 60.0
-"""The pause after a failure; it doubles with each."""
 TOO_OLD_S = 24 * 3600.0
 """For how long it is tried to post something that Slack refuses."""
 OTHERS_S = 5.0
 """How long a failure holds up what else waits for the same channel, at most: Slack would answer it the same."""
 IDLE_S = 5.0
 """When to look again at a lane in which nothing can be sent and nothing says when."""
-LOOKED_OVER_S = (0.5, 1.0, 1.5, 2.0)
-"""The pauses in which Slack may look a new picture over; after that the message goes without it."""
-LOOKED_OVER = "its picture is looked over"
 HEADS = (12, 100, 100_000)
 """How far into a lane one looks for something that can be sent, if nothing before it can."""
 
@@ -69,7 +78,7 @@ class _Turn:
     def pass_over(self, row: Row, at: float) -> None:
         """Leave a row for later, and what follows it in its conversation."""
         self.due.append(at)
-        self.held.add(_conversation(row))
+        self.held.add(conversation(row))
 
 
 class Sender:
@@ -125,7 +134,7 @@ class Sender:
 
     def _handled(self, row: Row, behind: tuple[Row, ...], turn: _Turn) -> bool:
         """Do what a row needs, and tell whether anything was done; else it is passed over."""
-        if _conversation(row) in turn.held:
+        if conversation(row) in turn.held:
             return False
         busy_until = row.since + OVER_S if row.fate is Fate.SENDING else row.not_before
         if busy_until > turn.now:
@@ -147,7 +156,7 @@ class Sender:
             self._lose(row, "there is no thread to tell it in")
             return True
         client = row.client or secrets.token_hex(8)
-        begun = self._begin_all([replace(one, client=client) for one in _together(row, behind, turn.now)], turn)
+        begun = self._begin_all([replace(one, client=client) for one in together(row, behind, turn.now)], turn)
         if not begun:
             return False
         drawn = letters.joined([letters.message_of(one.letter) for one in begun])
@@ -159,15 +168,12 @@ class Sender:
         return True
 
     def _call_post(self, row: Row, drawn: Message, thread: str) -> str:
-        drawn = letters.repeated(drawn) if row.again else drawn
-        letter = row.letter
-        return self._calls.post(
-            letter.channel, drawn, client=row.client, thread=thread, loud=letter.loud, plain=_is_enough(row)
-        )
+        letter, drawn = row.letter, as_sent(row, drawn)
+        return self._calls.post(letter.channel, drawn, client=row.client, thread=thread, loud=letter.loud)
 
     def _begin_all(self, rows: list[Row], turn: _Turn) -> list[Row]:
         """Write down that these are posted together now; nothing when the pace does not allow it."""
-        first, pace = rows[0], _pace(rows[0])
+        first, pace = rows[0], pace_of(rows[0])
         if not self._may(first, pace, turn):
             return []
         begun, at = self._lanes.begin(first, turn.lease, pace, now=turn.now)
@@ -179,7 +185,7 @@ class Sender:
 
     def _posted(self, rows: list[Row], ts: str, turn: _Turn) -> None:
         for row in rows:
-            self._lanes.settle(replace(row, fate=Fate.POSTED, ts=ts, sent=row.sending, failures=0, not_before=0.0, why=""))
+            self._lanes.settle(went_well(replace(row, fate=Fate.POSTED, ts=ts)))
         turn.now = self._time.now()
 
     def _not_posted(self, row: Row, trouble: Trouble, drawn: Message, turn: _Turn) -> None:
@@ -187,9 +193,9 @@ class Sender:
         waits = replace(row, fate=Fate.WAITING)
         match trouble:
             case Slow():
-                self._slow(waits, _pace(waits), trouble, turn)
+                self._slow(waits, pace_of(waits), trouble, turn)
             case NotReady():
-                self._lanes.settle(_looked_over(waits, turn.now), waits=True)
+                self._lanes.settle(looked_over(waits, turn.now), waits=True)
             case NoEntry():
                 self._answer_instead(row, drawn, str(trouble))
             case NoThread():
@@ -198,10 +204,10 @@ class Sender:
                 log.warning("nobody knows whether %s was posted: %s", row.letter.key, trouble)
                 check = replace(row, fate=Fate.CHECKING, not_before=turn.now + LOOK_UP_AFTER_S)
                 self._lanes.settle(check, waits=True)
-                self._lanes.slow(_pace(waits), until=turn.now + AGAIN_S)
+                self._lanes.slow(pace_of(waits), until=turn.now + AGAIN_S)
             case _:
                 self._fail(waits, trouble, turn)
-                self._lanes.slow(_pace(waits), until=turn.now + min(_pause_s(row), OTHERS_S))
+                self._lanes.slow(pace_of(waits), until=turn.now + min(pause_s(row), OTHERS_S))
 
     def _thread(self, row: Row, turn: _Turn) -> str | _NoThreadAtAll | None:
         """Return the thread that a row stands in, empty for none; None while that is not posted yet."""
@@ -224,20 +230,19 @@ class Sender:
         if row.sent >= row.drawing:
             self._lanes.settle(row)
             return True
-        pace, drawn = _pace(row), letters.message_of(row.letter)
+        pace, drawn = pace_of(row), letters.message_of(row.letter)
         if not self._may(row, pace, turn):
             return False
         begun, at = self._lanes.begin(row, turn.lease, pace, now=turn.now)
         if at:
             self._spent(row, pace, at, turn)
             return False
-        drawn = letters.repeated(drawn) if row.again else drawn
         try:
-            self._calls.edit(row.letter.channel, row.ts, drawn, plain=_is_enough(row))
+            self._calls.edit(row.letter.channel, row.ts, as_sent(row, drawn))
         except Trouble as trouble:
             self._not_edited(begun, trouble, drawn, turn)
         else:
-            self._lanes.settle(replace(begun, sent=begun.sending, failures=0, not_before=0.0, why=""))
+            self._lanes.settle(went_well(begun))
             turn.now = self._time.now()
         return True
 
@@ -245,9 +250,9 @@ class Sender:
         """Decide what becomes of a row whose edit went wrong; an edit may be made twice, so it is just tried again."""
         match trouble:
             case Slow():
-                self._slow(row, _pace(row), trouble, turn)
+                self._slow(row, pace_of(row), trouble, turn)
             case NotReady():
-                self._lanes.settle(_looked_over(row, turn.now), waits=True)
+                self._lanes.settle(looked_over(row, turn.now), waits=True)
             case NoEdit():
                 # Its old message would be found by the old id.
                 self._lanes.settle(replace(row, fate=Fate.WAITING, ts="", client="", failures=0), waits=True)
@@ -260,7 +265,7 @@ class Sender:
 
     def _look_up(self, row: Row, turn: _Turn) -> bool:
         """Find out whether a post that got no answer was made."""
-        pace = Pace("look-up", LOOK_UP_S, LOOK_UP_BURST)
+        pace = LOOK_UP
         if not self._may(row, pace, turn):
             return False
         thread = self._thread(row, turn)
@@ -324,7 +329,7 @@ class Sender:
 
     def _fail(self, row: Row, trouble: Trouble, turn: _Turn) -> None:
         """Try again later, and later."""
-        failures, pause = row.failures + 1, _pause_s(row)
+        failures, pause = row.failures + 1, pause_s(row)
         if failures * AGAIN_MOST_S > TOO_OLD_S:
             self._lose(row, str(trouble))
             return
@@ -339,7 +344,7 @@ class Sender:
     @staticmethod
     def _may(row: Row, pace: Pace, turn: _Turn) -> bool:
         if pace.name in turn.spent:
-            turn.held.add(_conversation(row))
+            turn.held.add(conversation(row))
             return False
         return True
 
@@ -352,48 +357,3 @@ class Sender:
 
 class _NoThreadAtAll:
     """There is no thread, and there will be none."""
-
-
-def _conversation(row: Row) -> str:
-    """Return what keeps its order: a card with its thread, and all lines of a channel."""
-    return " lines" if row.letter.joins else row.letter.under or row.letter.key
-
-
-def _together(row: Row, behind: tuple[Row, ...], now: float) -> list[Row]:
-    """Return the rows that share a message: lines that wait one after the other."""
-    found = [row]
-    if not row.letter.joins or row.again or row.attempts:
-        return found
-    drawn = [letters.message_of(row.letter)]
-    for one in behind:
-        fresh = one.fate is Fate.WAITING and not one.attempts and one.not_before <= now
-        drawn.append(letters.message_of(one.letter))
-        if not (one.letter.joins and fresh and letters.fits(drawn)):
-            break
-        found.append(one)
-    return found
-
-
-def _pace(row: Row) -> Pace:
-    """Return the pace at which such a row is posted, or edited; what is most urgent has the whole burst."""
-    spare = 0 if row.letter.urgency is Urgency.CALL else SPARE
-    if row.fate is Fate.POSTED:
-        return Pace("edit", EDIT_S, EDIT_BURST - spare, EDIT_BURST)
-    return Pace(f"post {row.letter.channel}", POST_S, POST_BURST - spare, POST_BURST)
-
-
-def _pause_s(row: Row) -> float:
-    """Return how long to wait after one more failure, in seconds."""
-    return float(min(AGAIN_S * 2 ** min(row.failures, 10), AGAIN_MOST_S))
-
-
-def _looked_over(row: Row, now: float) -> Row:
-    """Return the row as it waits until Slack has looked its picture over."""
-    tries = row.failures if row.why == LOOKED_OVER else 0
-    pause = LOOKED_OVER_S[min(tries, len(LOOKED_OVER_S) - 1)]
-    return replace(row, failures=tries + 1, not_before=now + pause, why=LOOKED_OVER)
-
-
-def _is_enough(row: Row) -> bool:
-    """Tell whether Slack had its time, and the message goes without its picture."""
-    return row.why == LOOKED_OVER and row.failures >= len(LOOKED_OVER_S)

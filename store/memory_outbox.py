@@ -103,7 +103,8 @@ class MemoryOutbox:
 
     def slow(self, pace: Pace, *, until: float) -> None:
         """Let nothing of this pace be sent before `until`."""
-        self._spent[pace.name] = max(self._spent.get(pace.name, 0.0), until + (max(pace.burst, pace.most) - 1) * pace.every_s)
+        spent = until + (max(pace.burst, pace.most) - 1) * pace.every_s
+        self._spent[pace.name] = max(self._spent.get(pace.name, 0.0), spent)
 
     def rest(self, channel: str, *, seen: int, due: float | None) -> None:
         """Leave the lane until `due`."""

@@ -59,10 +59,11 @@ class RedisOutbox:
         """Write what the message says from now on, and let it be sent soon; Unavailable: perhaps it was not written."""
         names = [keys.letter(letter.key), keys.lane(letter.channel), keys.LANES, keys.LANE_COUNTS, keys.thread(letter)]
         flags = [letter.version, int(letter.once), int(letter.must), int(letter.urgency)]
-        written = [letter.key, _letters.dump_json(letter), _digest(letter), *flags]
         now = self._time.now()
+        what: list[Any] = [letter.key, _letters.dump_json(letter), _digest(letter), *flags]
+        where: list[Any] = [letter.channel, now, letter.ts, int(bool(letter.under)), keys.LETTER]
         with translated("Redis did not answer, so it is not known whether a message was written down."):
-            answer: Any = self._put(keys=names, args=[*written, letter.channel, now, letter.ts, int(bool(letter.under)), keys.LETTER])
+            answer: Any = self._put(keys=names, args=[*what, *where])
         if answer[0] == b"written":
             self._hurry(letter.channel, now)
         return Card(letter.channel, answer[1].decode()) if answer[1] else None
@@ -109,7 +110,7 @@ class RedisOutbox:
         """Write down that the row is sent now, if the pace allows; LostLease, Conflict, Unavailable."""
         fate = row.fate if row.fate is Fate.POSTED else Fate.SENDING
         names = [keys.letter(row.letter.key), keys.lock(lease.key), keys.PACES]
-        what = [lease.token, row.attempts, now, str(fate), row.client, uuid.uuid4().hex]
+        what: list[Any] = [lease.token, row.attempts, now, str(fate), row.client, uuid.uuid4().hex]
         with translated():
             answer: Any = self._begin(keys=names, args=[*what, pace.name, pace.every_s, pace.burst, row.drawing])
         match answer[0]:
@@ -124,7 +125,7 @@ class RedisOutbox:
     def settle(self, row: Row, *, waits: bool = False) -> None:
         """Write down what came of it; nothing where somebody else went on with it. Unavailable without an answer."""
         letter = row.letter
-        head = [letter.key, row.attempts, row.drawing, int(waits), ONCE_S if letter.once else RETENTION_S]
+        head: list[Any] = [letter.key, row.attempts, row.drawing, int(waits), ONCE_S if letter.once else RETENTION_S]
         fields = {name: _plain(getattr(row, name)) for name in _SETTLED}
         pairs = [part for pair in fields.items() for part in pair]
         names = [keys.letter(letter.key), keys.lane(letter.channel)]

@@ -16,6 +16,7 @@ from chat.sender import Lost, Sender
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.letters import Row
+from mesh.operations import facts
 from mesh.operations.stage import Stage
 from mesh.ports import Operations
 from settings.environment import Environment, read_environment
@@ -116,11 +117,10 @@ def audited(operations: Operations) -> Lost:
     """Return what puts each message that reached nobody into the audit log."""
 
     def lost(row: Row) -> None:
-        facts = {"step": "message lost", "message": row.letter.key, "channel": row.letter.channel, "text": row.why}
         try:
-            operations.audit(facts)
+            operations.audit(facts.of_loss(row))
         except Unavailable as error:
-            log.error("%s reached nobody (%s), which is not in the audit log: %s", row.letter.key, row.why, error.message)  # noqa: TRY400 (the trace says no more)
+            log.warning("%s reached nobody, perhaps not in the audit log: %s", row.letter.key, error.message)
 
     return lost
 

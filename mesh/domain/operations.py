@@ -64,6 +64,8 @@ class Step(StrEnum):
     EXPIRED = "expired"
     DENIED = "denied"
     """Turned away by policy before there was an operation."""
+    LOST = "lost"
+    """A message that must reach people reached nobody."""
     STEPPING = "stepping"
     """A rollout takes its next step: an operation of its own writes the weights."""
     STEPPED = "stepped"

@@ -7,7 +7,8 @@ from typing import Any
 
 from mesh.domain.commands import Command, Target
 from mesh.domain.gates import GateResult
-from mesh.domain.grammar import format_command
+from mesh.domain.grammar import format_command, is_operation
+from mesh.domain.letters import Row
 from mesh.domain.operations import Event, Operation, Origin, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
@@ -32,6 +33,14 @@ def of_denial(actor: Actor, origin: Origin, command: Command, target: Target, ev
     """Return the facts of a request that policy turned away."""
     facts = {"at": event.at, "step": str(Step.DENIED), "operation": "", "text": event.text}
     return {**facts, **_who(actor, origin), **_what(command, target)}
+
+
+def of_loss(row: Row) -> dict[str, Any]:
+    """Return the facts of a message that reached nobody."""
+    letter = row.letter
+    about = next((word for word in letter.key.split() if is_operation(word)), "")
+    facts = {"step": str(Step.LOST), "operation": about, "message": letter.key, "channel": letter.channel}
+    return {**facts, "text": row.why}
 
 
 def of_plan(plan: Plan, gates: tuple[GateResult, ...]) -> dict[str, Any]:

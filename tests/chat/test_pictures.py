@@ -13,7 +13,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from chat import pictures
-from chat.sender import LOOKED_OVER_S
+from chat.paces import LOOKED_OVER_S
 from chat.uploads import is_not_ready
 from mesh.domain.operations import Event, Operation, Origin, Step
 from mesh.domain.points import Point
@@ -83,10 +83,10 @@ def test_steps_of_a_rollout_have_no_card(slack: Slack, cards: PostOffice) -> Non
     assert slack.driver.transcript() == []
 
 
-@pytest.mark.parametrize("trouble", [{"kind": "error", "error": "fatal_error"}, {"kind": "ratelimit", "retry_after": 30}])
-def test_a_thread_that_cannot_be_told_is_told_later(
-    slack: Slack, cards: PostOffice, trouble: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize(
+    "trouble", [{"kind": "error", "error": "fatal_error"}, {"kind": "ratelimit", "retry_after": 30}]
+)
+def test_a_thread_that_cannot_be_told_is_told_later(slack: Slack, cards: PostOffice, trouble: dict[str, Any]) -> None:
     """What Slack does not take now counts as told, for it is on record, and comes once and in its order."""
     shown = cards.show(replace(BAKING, story=BAKING.story[:1]))
     slack.driver.trouble(method="chat.postMessage", **trouble)
@@ -202,9 +202,7 @@ def test_slack_looks_a_picture_over_first(slack: Slack, cards: PostOffice) -> No
     assert sorted(map(images, below)) == [[], [held.chart]]
 
 
-def test_a_picture_that_never_gets_ready(
-    slack: Slack, cards: PostOffice, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_that_never_gets_ready(slack: Slack, cards: PostOffice, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looked over for too long, and the event is told without its picture."""
     shown = cards.show(BAKING)
     monkeypatch.setattr(slack.driver, "advance", lambda _: None)

@@ -7,15 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from slack_sdk import WebClient
 from slack_sdk.web import SlackResponse
 
-from chat import calls
 from chat.blocks import message, section
-from chat.calls import EVENT
+from chat.calls import EVENT, SlackCalls
 from chat.escape import esc
-from chat.letters import REPEATED
+from chat.letters import REPEATED, Where
 from chat.outbox import card_key
-from chat.sender import POST_BURST, Sender
+from chat.paces import POST_BURST
+from chat.sender import Sender
 from mesh.domain.letters import Fate, Urgency
 from mesh.domain.operations import Operation
 from mesh.ports import Lease, Pace
@@ -50,7 +51,7 @@ def blind() -> Iterator[PostOffice]:
     world = replace(world, bot=replace(world.bot, scopes=scopes))
     app = make_app(world)
     with ServerThread(app) as server:
-        client = calls.WebClient(token=world.bot.bot_token, base_url=f"{server.url}/api/", timeout=5, retry_handlers=[])
+        client = WebClient(token=world.bot.bot_token, base_url=f"{server.url}/api/", timeout=5, retry_handlers=[])
         yield PostOffice(Slack(server.url, client, SlackDriver(server.url), app[BACKSTAGE].tickets))
 
 
@@ -72,7 +73,7 @@ def seen(office: PostOffice, channel: str = "C0PROD") -> list[str]:
 def refusals(office: PostOffice, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note every 429 that Slack answers from now on."""
     found: list[str] = []
-    real = SlackResponse.validate
+    real: Callable[[SlackResponse], SlackResponse] = SlackResponse.validate
 
     def noting(self: SlackResponse) -> SlackResponse:
         if self.status_code == 429:
@@ -128,7 +129,7 @@ def test_edits_of_many_channels_share_one_pace(office: PostOffice, monkeypatch: 
     placed = [office.show(numbered(CHECKING, number)) for number in range(100)]
     for text in ("a", "b", "c"):
         for shown in placed:
-            office.posts.edit(card_key(shown), "C0PROD", said(text), urgency=Urgency.PROGRESS)
+            office.posts.edit(card_key(shown), Where("C0PROD"), said(text), urgency=Urgency.PROGRESS)
     office.deliver(within_s=300)
     assert [one["text"] for one in office.slack.driver.messages("C0PROD")] == ["c"] * 100
     assert {len(one["edits"]) for one in office.slack.driver.transcript()} == {1}
@@ -137,7 +138,7 @@ def test_edits_of_many_channels_share_one_pace(office: PostOffice, monkeypatch: 
 
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
 def test_retry_after_is_kept_without_waiting(office: PostOffice, method: str) -> None:
-    """What Slack refuses for 30 s is due again after 30 s; meanwhile nothing of the kind is asked, and nobody sleeps."""
+    """What Slack refuses for 30 s is due again after 30 s; meanwhile nothing of the kind is asked; nobody sleeps."""
     shown = office.show(CHECKING)
     office.slack.driver.trouble("ratelimit", method=method, retry_after=30)
     office.cards.show(replace(PROMOTED, card=shown.card) if method == "chat.update" else numbered(PROMOTED, 2))
@@ -155,7 +156,7 @@ def test_other_channels_do_not_wait(office: PostOffice) -> None:
     office.slack.driver.trouble("ratelimit", method="chat.postMessage", retry_after=60)
     office.cards.show(CHECKING)
     office.sender.send("C0PROD")
-    office.posts.post("digest", "C0AUDIT", said("good morning"))
+    office.posts.post("digest", Where("C0AUDIT"), said("good morning"))
     office.deliver(within_s=10)
     assert seen(office, "C0AUDIT") == ["good morning"]
 
@@ -174,30 +175,30 @@ def test_lines_of_a_channel_that_is_behind_are_joined(office: PostOffice) -> Non
 def test_a_burst_and_then_one_a_second(office: PostOffice) -> None:
     """The first few messages come at once, more of them where somebody has to act."""
     for number in range(10):
-        office.posts.post(f"call {number}", "C0PROD", said("act"), urgency=Urgency.CALL)
+        office.posts.post(f"call {number}", Where("C0PROD"), said("act"), urgency=Urgency.CALL)
     office.sender.send("C0PROD")
     assert len(seen(office)) == POST_BURST
 
 
-# --- posts of other rooms ----------------------------------------------------------------------------------------------
+# --- posts of other rooms --------------------------------------------------------------------------------------------
 
 
 def test_a_post_is_said_once(office: PostOffice) -> None:
     """Whoever posts the same key again, before or after it was sent, posts nothing; an edit changes it in place."""
     for _ in range(2):
-        office.posts.post("digest C0PROD 09:00", "C0PROD", said("one"))
+        office.posts.post("digest C0PROD 09:00", Where("C0PROD"), said("one"))
     office.deliver()
-    assert office.posts.post("digest C0PROD 09:00", "C0PROD", said("two"))
-    office.posts.edit("incident 1", "C0PROD", said("firing"))
-    office.posts.post("incident 1 resolved", "C0PROD", said("resolved"), under="incident 1", loud=True)
-    office.posts.edit("incident 1", "C0PROD", said("over"))
+    assert office.posts.post("digest C0PROD 09:00", Where("C0PROD"), said("two"))
+    office.posts.edit("incident 1", Where("C0PROD"), said("firing"))
+    office.posts.post("incident 1 resolved", Where("C0PROD", under="incident 1", loud=True), said("resolved"))
+    office.posts.edit("incident 1", Where("C0PROD"), said("over"))
     office.deliver()
     assert sorted(seen(office)) == ["one", "over", "resolved"]
     place = office.outbox.rows["incident 1"].ts
     assert [one["text"] for one in office.slack.driver.replies("C0PROD", place)] == ["over", "resolved"]
 
 
-# --- what nobody knows -------------------------------------------------------------------------------------------------
+# --- what nobody knows -----------------------------------------------------------------------------------------------
 
 
 def test_taken_and_not_answered(office: PostOffice) -> None:
@@ -223,7 +224,7 @@ def test_an_entry_without_an_answer(office: PostOffice) -> None:
     shown = office.show(CHECKING)
     assert shown.card
     office.slack.driver.trouble("accept_then_drop", method="chat.postMessage")
-    office.posts.post("entry", "C0PROD", said("by the way"), under=card_key(CHECKING))
+    office.posts.post("entry", Where("C0PROD", under=card_key(CHECKING)), said("by the way"))
     office.deliver()
     assert len(office.slack.driver.replies("C0PROD", shown.card.ts)) == 2
 
@@ -281,13 +282,13 @@ def test_a_thread_brings_its_card(blind: PostOffice) -> None:
     """What must be told in the thread of a card that nobody knows of has the card posted anew."""
     blind.slack.driver.trouble("disconnect", method="chat.postMessage")
     blind.show(CHECKING)
-    blind.posts.post("held", "C0PROD", said("somebody must act"), under=card_key(CHECKING), urgency=Urgency.CALL)
+    blind.posts.post("held", Where("C0PROD", under=card_key(CHECKING)), said("somebody must act"), urgency=Urgency.CALL)
     blind.deliver()
     row = blind.outbox.rows[card_key(CHECKING)]
     assert [one["text"] for one in blind.slack.driver.replies("C0PROD", row.ts)][1:] == ["somebody must act"]
 
 
-# --- kills -------------------------------------------------------------------------------------------------------------
+# --- kills -----------------------------------------------------------------------------------------------------------
 
 
 def dying(office: PostOffice, monkeypatch: pytest.MonkeyPatch, name: str, *, after: bool) -> None:
@@ -380,8 +381,8 @@ def test_a_lost_lane(office: PostOffice, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_slack_is_away(office: PostOffice) -> None:
     """With nobody listening it is tried later and later, and everything comes once Slack is back."""
-    away = calls.WebClient(token="xoxb-none", base_url=f"http://127.0.0.1:{free_port()}/api/", retry_handlers=[])
-    office.sender = Sender(office.outbox, office.locks, calls.SlackCalls(away), office.time)
+    away = WebClient(token="xoxb-none", base_url=f"http://127.0.0.1:{free_port()}/api/", retry_handlers=[])
+    office.sender = Sender(office.outbox, office.locks, SlackCalls(away), office.time)
     for number in range(3):
         office.cards.show(numbered(PROMOTED, number))
     office.deliver(within_s=60)

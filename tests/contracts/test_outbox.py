@@ -93,7 +93,7 @@ def test_a_letter_waits_until_it_is_sent(kept: Kept) -> None:
 
 
 def test_only_the_newest_drawing_is_kept(kept: Kept) -> None:
-    """However often a message is drawn before its turn, it waits once, with the newest drawing, where it first stood."""
+    """However often a message is drawn before its turn, it waits once, with the newest one, where it first stood."""
     kept.put("card")
     kept.put("other")
     for number in range(5):
@@ -225,7 +225,8 @@ def test_a_pace_is_kept(kept: Kept) -> None:
     with kept.locks.hold("lane C1", wait_s=0) as lease:
         assert lease
         same, wait = kept.outbox.begin(kept.row(early.key), lease, POST, now=started)
-        assert (same, wait) == (kept.row(early.key), pytest.approx(started + 1))
+        assert same == kept.row(early.key)
+        assert wait == pytest.approx(started + 1)
         # The most urgent may go on a little longer.
         assert kept.outbox.begin(kept.row(early.key), lease, replace(POST, burst=4), now=started)[1] == 0
     kept.time.at += 2

@@ -291,6 +291,8 @@ class District(Town):
         return [entry.facts for entry in RedisAuditLog(self._redis).entries()]
 
     def _has(self, operation_id: str, action: str) -> bool:
+        if self.place(operation_id) is None:
+            return False
         blocks = self._message(operation_id)["blocks"]
         return any(part.get("action_id") == action for block in blocks for part in block.get("elements", ()))
 

@@ -12,7 +12,7 @@ from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.gates import Verdict
 from mesh.domain.grammar import parse
-from mesh.domain.operations import Operation, Origin, State, Step
+from mesh.domain.operations import Origin, State, Step
 from mesh.operations.patching import ACCEPTED_AGAIN_S
 from mesh.operations.receiving import receive
 from mesh.operations.running import run
