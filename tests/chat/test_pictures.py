@@ -17,7 +17,8 @@ from chat.paces import LOOKED_OVER_S
 from chat.uploads import is_not_ready
 from mesh.domain.operations import Event, Operation, Origin, Step
 from mesh.domain.points import Point
-from tests.chat.conftest import Slack
+from playground.slack.rules import Rules
+from tests.chat.conftest import Slack, workspace
 from tests.chat.plotted import BAKING, TURNED_BACK, points
 from tests.chat.posting import PostOffice
 from tests.chat.samples import AT, SAMPLES
@@ -202,14 +203,15 @@ def test_slack_looks_a_picture_over_first(slack: Slack, cards: PostOffice) -> No
     assert sorted(map(images, below)) == [[], [held.chart]]
 
 
-def test_a_picture_that_never_gets_ready(slack: Slack, cards: PostOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_that_never_gets_ready() -> None:
     """Looked over for too long, and the event is told without its picture."""
-    shown = cards.show(BAKING)
-    monkeypatch.setattr(slack.driver, "advance", lambda _: None)
-    cards.picture(replace(HELD, card=shown.card, told=shown.told), SOME)
-    assert "Held" in slack.driver.render_text(replies(slack, shown)[-1])
-    assert images(replies(slack, shown)[-1]) == []
-    assert cards.time.ahead >= sum(LOOKED_OVER_S)
+    with workspace(rules=Rules(file_scan_s=60)) as slack:
+        cards = PostOffice(slack)
+        shown = cards.show(BAKING)
+        cards.picture(replace(HELD, card=shown.card, told=shown.told), SOME)
+        assert "Held" in slack.driver.render_text(replies(slack, shown)[-1])
+        assert images(replies(slack, shown)[-1]) == []
+        assert cards.time.ahead >= sum(LOOKED_OVER_S) - 1
 
 
 @pytest.mark.parametrize(

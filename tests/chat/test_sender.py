@@ -20,12 +20,9 @@ from chat.sender import Sender
 from mesh.domain.letters import Fate, Urgency
 from mesh.domain.operations import Operation
 from mesh.ports import Lease, Pace
-from playground.serving import ServerThread, free_port
-from playground.slack.backstage import BACKSTAGE
-from playground.slack.driver import SlackDriver
-from playground.slack.server import make_app
+from playground.serving import free_port
 from playground.slack.world import default_world
-from tests.chat.conftest import Slack
+from tests.chat.conftest import Slack, workspace
 from tests.chat.posting import PostOffice
 from tests.chat.samples import SAMPLES
 
@@ -48,11 +45,8 @@ def blind() -> Iterator[PostOffice]:
     """The same with the scopes of the app's manifest: no history."""
     world = default_world()
     scopes = tuple(scope for scope in world.bot.scopes if "history" not in scope or scope == "im:history")
-    world = replace(world, bot=replace(world.bot, scopes=scopes))
-    app = make_app(world)
-    with ServerThread(app) as server:
-        client = WebClient(token=world.bot.bot_token, base_url=f"{server.url}/api/", timeout=5, retry_handlers=[])
-        yield PostOffice(Slack(server.url, client, SlackDriver(server.url), app[BACKSTAGE].tickets))
+    with workspace(replace(world, bot=replace(world.bot, scopes=scopes))) as slack:
+        yield PostOffice(slack)
 
 
 def numbered(operation: Operation, number: int) -> Operation:
