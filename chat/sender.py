@@ -47,6 +47,8 @@ OVER_S = 15.0
 """After so long nobody is posting a row any more that says so: a call gives up after 5 s, and tries three forms."""
 LOOK_UP_AFTER_S, LATEST_S = 2.0, 8.0
 """When a post without an answer is first looked for, and from when on it is not there if it is not found."""
+MOST_REPETITIONS = 6
+"""How often something is said again where nobody can tell whether it was said."""
 TOO_OLD_S = 24 * 3600.0
 """For how long it is tried to post something that Slack refuses."""
 OTHERS_S = 5.0
@@ -153,7 +155,8 @@ class Sender:
         if thread is None:
             return False
         if isinstance(thread, _NoThreadAtAll):
-            self._lose(row, "there is no thread to tell it in")
+            # What it stands under reached nobody, and that was said; there is no thread, so nobody waits for a story.
+            self._lose(row, "there is no thread to tell it in", told=True)
             return True
         client = row.client or secrets.token_hex(8)
         begun = self._begin_all([replace(one, client=client) for one in together(row, behind, turn.now)], turn)
@@ -265,22 +268,22 @@ class Sender:
 
     def _look_up(self, row: Row, turn: _Turn) -> bool:
         """Find out whether a post that got no answer was made."""
-        pace = LOOK_UP
-        if not self._may(row, pace, turn):
-            return False
         thread = self._thread(row, turn)
-        if thread is None or isinstance(thread, _NoThreadAtAll):
-            self._lose(row, "the thread is gone that it may have been told in")
+        if not isinstance(thread, str):
+            # The message that it stood under is gone, or on its way anew.
+            self._unsure(row, turn)
             return True
-        if at := self._lanes.spend(pace, now=turn.now):
-            self._spent(row, pace, at, turn)
+        if not self._may(row, LOOK_UP, turn):
+            return False
+        if at := self._lanes.spend(LOOK_UP, now=turn.now):
+            self._spent(row, LOOK_UP, at, turn)
             return False
         try:
             ts = self._calls.look_up(row.letter.channel, client=row.client, since=row.since, thread=thread)
         except Slow as trouble:
-            self._slow(row, pace, trouble, turn)
+            self._slow(row, LOOK_UP, trouble, turn)
         except (Blind, NoEntry, NoThread):
-            self._unsure(row)
+            self._unsure(row, turn)
         except Trouble as trouble:
             self._fail(replace(row, fate=Fate.CHECKING), trouble, turn)
         else:
@@ -298,12 +301,17 @@ class Sender:
             client = "" if row.letter.joins else row.client
             self._lanes.settle(replace(row, fate=Fate.WAITING, client=client, not_before=0.0), waits=True)
 
-    def _unsure(self, row: Row) -> None:
-        """Where we may not look: what must reach people is said again, with a word about it; the rest is left."""
+    def _unsure(self, row: Row, turn: _Turn) -> None:
+        """Where we may not look: what must reach people is said again, a few times at most; the rest is left."""
+        unknown = replace(row, fate=Fate.UNKNOWN, again=True, why="nobody knows whether Slack showed it")
+        if row.letter.must and row.failures < MOST_REPETITIONS:
+            pause = pause_s(row) if row.again else 0.0
+            again = replace(row, fate=Fate.WAITING, again=True, failures=row.failures + 1, not_before=turn.now + pause)
+            self._lanes.settle(again, waits=True)
+            return
+        self._lanes.settle(unknown)
         if row.letter.must:
-            self._lanes.settle(replace(row, fate=Fate.WAITING, again=True, not_before=0.0), waits=True)
-        else:
-            self._lanes.settle(replace(row, fate=Fate.UNKNOWN, again=True))
+            self._lost(unknown)
 
     # --- trouble -------------------------------------------------------------------------------------------------
 

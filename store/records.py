@@ -14,7 +14,7 @@ from mesh.domain.operations import Operation
 from mesh.domain.points import Answered, Point
 from mesh.ports import Watch
 
-SCHEMA = 3
+SCHEMA = 4
 """The form of the records this program writes. Raise it when an older program would misread the new form."""
 
 _CONFIG = ConfigDict(ser_json_inf_nan="strings")

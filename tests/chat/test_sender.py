@@ -16,7 +16,7 @@ from chat.escape import esc
 from chat.letters import REPEATED, Where
 from chat.outbox import card_key
 from chat.paces import POST_BURST
-from chat.sender import Sender
+from chat.sender import MOST_REPETITIONS, Sender
 from mesh.domain.letters import Fate, Urgency
 from mesh.domain.operations import Operation
 from mesh.ports import Lease, Pace
@@ -270,6 +270,17 @@ def test_who_may_not_look_repeats_what_must_be_known(blind: PostOffice) -> None:
     blind.slack.driver.trouble("accept_then_drop", method="chat.postMessage")
     assert blind.show(PROMOTED).card
     assert [REPEATED in text for text in seen(blind)] == [False, True]
+
+
+def test_who_may_not_look_does_not_repeat_for_ever(blind: PostOffice) -> None:
+    """While no post gets an answer, an end is said a few times, later and later; then it is on record as unknown."""
+    blind.slack.driver.trouble("accept_then_drop", method="chat.postMessage", times=50)
+    blind.cards.show(PROMOTED)
+    blind.deliver(within_s=600)
+    assert len(seen(blind)) == 1 + MOST_REPETITIONS
+    row = blind.outbox.rows[card_key(PROMOTED)]
+    assert (row.fate, blind.lost) == (Fate.UNKNOWN, [row])
+    assert blind.time.ahead > 30
 
 
 def test_a_thread_brings_its_card(blind: PostOffice) -> None:
