@@ -101,10 +101,11 @@ def _doubled(town: District) -> list[str]:
     """
     shown = [message for message in town.world.slack.transcript() if not message["ephemeral_to"]]
     told = Counter((one["channel"], one["thread_ts"], one["text"]) for one in shown if one["thread_ts"])
-    lines = Counter(line for one in shown if one["channel"] == "C0AUDIT" for line in one["text"].split("\n"))
-    cards = [one for one in shown if not one["thread_ts"] and one["channel"] != "C0AUDIT" and one["author"]["is_bot"]]
+    roots = [one for one in shown if not one["thread_ts"] and one["author"]["is_bot"]]
+    lines = Counter(line for one in roots for line in one["text"].split("\n") if " audit `#" in line)
+    cards = [one["text"] for one in roots if " audit `#" not in one["text"]]
     doubled = [str(what) for what, count in (*told.items(), *lines.items()) if count > 1]
-    return doubled + ([f"{len(cards)} cards"] if len(cards) != ROLLOUTS else [])
+    return doubled + (cards if len(cards) != ROLLOUTS else [])
 
 
 def _kill_at_random(town: District, dice: random.Random) -> dict[str, int]:
