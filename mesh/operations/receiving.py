@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import ANSWERED_BY_BOT, Command, Target, Verb
 from mesh.domain.errors import Denied, NotFound, Unavailable
+from mesh.domain.floods import Floods
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Event, Operation, Origin, State, Step
 from mesh.domain.policy import Actor, Role, is_member, named_groups
@@ -29,6 +30,8 @@ class Desk:
     operations: Operations
     directory: Directory
     time: Time
+    floods: Floods = field(default_factory=Floods)
+    """What was asked for lately, here."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,9 @@ class Whoami:
 def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedupe: str) -> Receipt:
     """Authorise the command and write one durable operation for it; a repeated delivery gives the first one back.
 
-    `dedupe` names the delivery (Slack's trigger id, event id or action). Raises Denied, NotFound, and Unavailable when
-    the store did not answer; the message says whether anything may have been started.
+    `dedupe` names the delivery (Slack's trigger id, event id or action). Raises Denied, NotFound, Refused where too much
+    is asked for at once, and Unavailable when the store did not answer; the message says whether anything may have been
+    started.
     """
     if command.verb in ANSWERED_BY_BOT:
         raise ValueError(f"{command.verb} makes no operation")
@@ -54,6 +58,8 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
     target = desk.catalog.target(command)
     groups = _authorised(desk, command, actor, origin, target)
     operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(groups)))
+    # Leaves no audit entry: a flood must not become one of the log as well.
+    desk.floods.check(operation)
     intent = f"{actor.user} {target} {format_command(command)}"
     return desk.operations.receive(
         operation, dedupe=dedupe, intent=intent, facts=facts.of_event(operation, operation.story[0])
