@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from chat.blocks import MOST_BLOCKS, MOST_FALLBACK, MOST_JSON, Message, context, size
+from chat.blocks import MOST_BLOCKS, MOST_FALLBACK, MOST_JSON, Message, context, message, size
 from chat.escape import Markup, cut, esc
 from mesh.domain.letters import Letter, Urgency
 from mesh.domain.operations import Card
@@ -44,7 +44,7 @@ def fits(messages: Sequence[Message]) -> bool:
 
 def repeated(drawn: Message) -> Message:
     """Return the message with a word that it may be there twice."""
-    return replace(drawn, blocks=(*drawn.blocks[: MOST_BLOCKS - 1], context([esc(REPEATED)])))
+    return message(Markup(drawn.text), [*drawn.blocks[: MOST_BLOCKS - 1], context([esc(REPEATED)])])
 
 
 @dataclass(frozen=True)

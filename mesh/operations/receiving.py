@@ -47,9 +47,9 @@ class Whoami:
 def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedupe: str) -> Receipt:
     """Authorise the command and write one durable operation for it; a repeated delivery gives the first one back.
 
-    `dedupe` names the delivery (Slack's trigger id, event id or action). Raises Denied, NotFound, Refused where too much
-    is asked for at once, and Unavailable when the store did not answer; the message says whether anything may have been
-    started.
+    `dedupe` names the delivery (Slack's trigger id, event id or action). Raises Denied, NotFound, Refused where
+    too much is asked for at once, and Unavailable when the store did not answer; the message says whether anything may
+    have been started.
     """
     if command.verb in ANSWERED_BY_BOT:
         raise ValueError(f"{command.verb} makes no operation")

@@ -10,7 +10,7 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.web import SlackResponse
 
-from chat.blocks import message, section
+from chat.blocks import MOST_JSON, message, section, size
 from chat.calls import EVENT, SlackCalls
 from chat.escape import esc
 from chat.letters import REPEATED, Where
@@ -396,3 +396,14 @@ def test_slack_is_away(office: PostOffice) -> None:
     office.sender = office.new_sender()
     office.deliver()
     assert len(seen(office)) == 3
+
+
+def test_a_long_card_that_may_be_a_repetition(blind: PostOffice) -> None:
+    """The word about it has room beside a card that is as long as Slack takes."""
+    long = message(esc("long"), [section(esc("x" * 2990)) for _ in range(4)])
+    blind.slack.driver.trouble("accept_then_drop", method="chat.postMessage")
+    blind.posts.post("long", Where("C0PROD"), long)
+    blind.deliver()
+    shown = blind.slack.driver.messages("C0PROD")[-1]
+    assert len(shown["blocks"]) == len(long.blocks) + 1
+    assert size(shown["blocks"]) <= MOST_JSON + 200  # Slack adds an id to each block
