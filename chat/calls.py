@@ -88,6 +88,7 @@ class SlackCalls:
     def __init__(self, client: WebClient) -> None:
         self._client = client
         self._blind_until: dict[str, float] = {}
+        """By channel: scopes differ for public and private ones."""
 
     def post(self, channel: str, drawn: Message, *, client: str, thread: str = "", loud: bool = False) -> str:
         """Post a message and return its timestamp; `client` goes with it and finds it again. Raises Trouble."""
@@ -108,8 +109,7 @@ class SlackCalls:
 
         Raises Blind where the app may not read the channel.
         """
-        kind = channel[:1]
-        if monotonic() < self._blind_until.get(kind, 0.0):
+        if monotonic() < self._blind_until.get(channel, 0.0):
             raise Blind("missing_scope")
         try:
             for found in self._pages(channel, since - SKEW_S, thread):
@@ -118,8 +118,8 @@ class SlackCalls:
                     return str(found["ts"])
         except SlackApiError as error:
             trouble = _translated(error)
-            if isinstance(trouble, NotDone) and not isinstance(trouble, Slow) and word(error) != "no answer of Slack's":
-                self._blind_until[kind] = monotonic() + SULKING_S
+            if isinstance(trouble, NotDone):
+                self._blind_until[channel] = monotonic() + SULKING_S
                 raise Blind(word(error)) from error
             raise trouble from error
         except TROUBLE as error:

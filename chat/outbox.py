@@ -91,6 +91,9 @@ class SlackCards:
 
     def _picture(self, operation: Operation, made: Picture) -> Operation:
         news = tell(operation)
+        if news and self._outbox.find(_told_key(operation, news[-1])):
+            # Whoever told it died before that was on record; the picture needs a message that is posted with it.
+            news = []
         if not news and not made.file_id:
             return operation
         for told in news[:-1]:
@@ -104,7 +107,7 @@ class SlackCards:
         """Tell one event in the thread, and in the channel as well where it is loud."""
         drawn = message(told.text, [section(told.text), *([made.block] if made else [])])
         # By its place in the story, so that whoever tells it again tells it once.
-        key = f"chart {operation.id} {made.file_id}" if made and alone else f"told {operation.id} {told.count}"
+        key = f"chart {operation.id} {made.file_id}" if made and alone else _told_key(operation, told)
         urgency = Urgency.CALL if told.loud else Urgency.STORY
         self._outbox.put(_entry(operation, key, body_of(drawn), urgency, loud=told.loud))
 
@@ -112,6 +115,10 @@ class SlackCards:
 def card_key(operation: Operation) -> str:
     """Return the key of an operation's card."""
     return f"card {operation.id}"
+
+
+def _told_key(operation: Operation, told: Told) -> str:
+    return f"told {operation.id} {told.count}"
 
 
 def channel_of(operation: Operation) -> str:

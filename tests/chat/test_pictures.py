@@ -99,12 +99,14 @@ def test_a_thread_that_cannot_be_told_is_told_later(slack: Slack, cards: PostOff
 
 
 def test_who_comes_again_tells_nothing_twice(slack: Slack, cards: PostOffice) -> None:
-    """A worker that died before it wrote down how much was told leaves no second telling."""
+    """A worker that died before it wrote down how much was told leaves no second telling, and no picture unseen."""
     shown = cards.show(BAKING)
-    cards.show(replace(BAKING, card=shown.card))
-    cards.picture(replace(BAKING, card=shown.card), SOME)
-    cards.show(replace(BAKING, card=shown.card))
-    assert len(replies(slack, shown)) == 2
+    untold = replace(BAKING, card=shown.card)
+    cards.show(untold)
+    pictured = cards.picture(untold, SOME)
+    cards.show(replace(pictured, told=0))
+    assert pictured.chart
+    assert [images(reply) for reply in replies(slack, shown)] == [[], [], [pictured.chart]]
 
 
 def test_a_refused_edit_keeps_nobody_uncalled(slack: Slack, cards: PostOffice) -> None:
