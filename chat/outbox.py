@@ -21,6 +21,7 @@ from mesh.domain.errors import Unavailable
 from mesh.domain.letters import Fate, Letter, Urgency
 from mesh.domain.operations import Operation
 from mesh.domain.points import Point
+from mesh.domain.rollouts import Phase
 from mesh.ports import Outbox
 
 log = logging.getLogger(__name__)
@@ -142,12 +143,19 @@ def _card(operation: Operation, channel: str) -> Letter:
 
 
 def _urgency(operation: Operation) -> Urgency:
-    if went_astray(operation) or (operation.done and operation.command.goes_back and not operation.split):
+    if went_astray(operation) or _asks(operation):
+        return Urgency.CALL
+    if operation.done and operation.command.goes_back and not operation.split:
         return Urgency.CALL
     if _goes_without_saying(operation):
         return Urgency.PROGRESS
     first = operation.card is None
     return Urgency.NEWS if operation.done or first else Urgency.PROGRESS
+
+
+def _asks(operation: Operation) -> bool:
+    """Tell whether the card has a button that somebody must press."""
+    return operation.rollout is not None and operation.rollout.phase in (Phase.CONFIRMING, Phase.HELD)
 
 
 def _goes_without_saying(operation: Operation) -> bool:

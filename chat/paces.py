@@ -10,13 +10,13 @@ from chat.calls import without_pictures
 from mesh.domain.letters import Fate, Row, Urgency
 from mesh.ports import Pace
 
-POST_S, POST_BURST = 1.0, 8
-"""Slack takes about one message a second and channel, and a short burst."""
-EDIT_S, EDIT_BURST = 1.25, 16
-"""It takes about 50 edits a minute of the whole app."""
+POST_S = 1.0
+POST_BURST = {Urgency.CALL: 8, Urgency.NEWS: 5, Urgency.STORY: 5, Urgency.PROGRESS: 5}
+"""Slack takes about one message a second and channel, and a short burst. The rest of it is kept for what is urgent."""
+EDIT_S = 1.25
+EDIT_BURST = {Urgency.CALL: 30, Urgency.NEWS: 25, Urgency.STORY: 25, Urgency.PROGRESS: 18}
+"""It takes about 50 edits a minute of the whole app, so that one channel's progress must not hold up another's end."""
 LOOK_UP_S, LOOK_UP_BURST = 1.5, 8
-SPARE = 3
-"""How much of a burst is kept for what is most urgent."""
 AGAIN_S, AGAIN_MOST_S = 1.0, 60.0
 """The pause after a failure; it doubles with each."""
 LOOKED_OVER_S = (0.5, 1.0, 1.5, 2.0)
@@ -26,8 +26,18 @@ LOOK_UP = Pace("look-up", LOOK_UP_S, LOOK_UP_BURST)
 
 
 def conversation(row: Row) -> str:
-    """Return what keeps its order: a card with its thread, and all lines of a channel."""
+    """Return what belongs together: a card with its thread, and all lines of a channel."""
     return " lines" if row.letter.joins else row.letter.under or row.letter.key
+
+
+def follows(row: Row) -> bool:
+    """Tell whether a row keeps its place among others: an entry of a thread, or a line."""
+    return bool(row.letter.under or row.letter.joins)
+
+
+def has_picture(row: Row) -> bool:
+    """Tell whether a row shows one."""
+    return any(block["type"] == "image" for block in letters.message_of(row.letter).blocks)
 
 
 def together(row: Row, behind: tuple[Row, ...], now: float) -> list[Row]:
@@ -47,10 +57,10 @@ def together(row: Row, behind: tuple[Row, ...], now: float) -> list[Row]:
 
 def pace_of(row: Row) -> Pace:
     """Return the pace at which such a row is posted, or edited; what is most urgent has the whole burst."""
-    spare = 0 if row.letter.urgency is Urgency.CALL else SPARE
+    urgency = row.letter.urgency
     if row.fate is Fate.POSTED:
-        return Pace("edit", EDIT_S, EDIT_BURST - spare, EDIT_BURST)
-    return Pace(f"post {row.letter.channel}", POST_S, POST_BURST - spare, POST_BURST)
+        return Pace("edit", EDIT_S, EDIT_BURST[urgency], max(EDIT_BURST.values()))
+    return Pace(f"post {row.letter.channel}", POST_S, POST_BURST[urgency], max(POST_BURST.values()))
 
 
 def pause_s(row: Row) -> float:

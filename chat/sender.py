@@ -31,6 +31,8 @@ from chat.paces import (
     LOOK_UP,
     as_sent,
     conversation,
+    follows,
+    has_picture,
     looked_over,
     pace_of,
     pause_s,
@@ -73,14 +75,27 @@ class _Turn:
     due: list[float] = field(default_factory=list)
     """When something of what was passed over can be sent."""
     held: set[str] = field(default_factory=set)
-    """Conversations in which something earlier waits: what follows there must not overtake it."""
+    """Threads, and lines of a channel, of which something waits: what follows there must not overtake it."""
+    unseen: set[str] = field(default_factory=set)
+    """Threads of which a picture waits: their cards must not show it before it was posted."""
     spent: set[str] = field(default_factory=set)
     """Paces that allow no more now."""
 
     def pass_over(self, row: Row, at: float) -> None:
-        """Leave a row for later, and what follows it in its conversation."""
+        """Leave a row for later."""
         self.due.append(at)
-        self.held.add(conversation(row))
+        self.hold(row)
+
+    def hold(self, row: Row) -> None:
+        """Let what must not overtake the row wait as well."""
+        if follows(row):
+            self.held.add(conversation(row))
+        if follows(row) and has_picture(row):
+            self.unseen.add(conversation(row))
+
+    def holds(self, row: Row) -> bool:
+        """Tell whether the row must wait for another."""
+        return conversation(row) in (self.held if follows(row) else self.unseen)
 
 
 class Sender:
@@ -136,7 +151,7 @@ class Sender:
 
     def _handled(self, row: Row, behind: tuple[Row, ...], turn: _Turn) -> bool:
         """Do what a row needs, and tell whether anything was done; else it is passed over."""
-        if conversation(row) in turn.held:
+        if turn.holds(row):
             return False
         busy_until = row.since + OVER_S if row.fate is Fate.SENDING else row.not_before
         if busy_until > turn.now:
@@ -352,7 +367,7 @@ class Sender:
     @staticmethod
     def _may(row: Row, pace: Pace, turn: _Turn) -> bool:
         if pace.name in turn.spent:
-            turn.held.add(conversation(row))
+            turn.hold(row)
             return False
         return True
 

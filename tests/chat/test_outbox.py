@@ -10,8 +10,10 @@ import pytest
 from chat.outbox import card_key
 from mesh.domain.letters import Fate, Urgency
 from mesh.domain.operations import Card, Operation, Origin
+from mesh.domain.rollouts import Phase
 from mesh.ports import Cards
 from tests.chat.conftest import Slack
+from tests.chat.plotted import BAKING
 from tests.chat.posting import PostOffice
 from tests.chat.samples import SAMPLES
 
@@ -214,6 +216,16 @@ def test_logs_hold_no_secrets(slack: Slack, office: PostOffice, caplog: pytest.L
     for line in [*logged, repr(office.outbox.rows)]:
         for hidden in ("xoxb", "hooks.slack", "/response/", "evil", "SECRET"):
             assert hidden not in line
+
+
+def test_a_card_that_asks_is_urgent(office: PostOffice) -> None:
+    """The card of a rollout that waits for somebody has its buttons at once, before the progress of others."""
+    assert BAKING.rollout
+    shown = office.show(BAKING)
+    for number, phase in enumerate((Phase.CONFIRMING, Phase.PAUSED, Phase.HELD), start=1):
+        office.show(replace(shown, rollout=replace(BAKING.rollout, phase=phase), revision=number))
+        urgency = office.outbox.rows[card_key(shown)].letter.urgency
+        assert urgency is (Urgency.PROGRESS if phase is Phase.PAUSED else Urgency.CALL)
 
 
 def test_who_goes_first(office: PostOffice) -> None:
