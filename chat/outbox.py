@@ -24,6 +24,8 @@ from mesh.domain.points import Point
 from mesh.domain.rollouts import Phase
 from mesh.ports import Outbox
 
+_ASKING = frozenset({Phase.CONFIRMING, Phase.HELD, Phase.PAUSED})
+
 log = logging.getLogger(__name__)
 
 
@@ -154,8 +156,8 @@ def _urgency(operation: Operation) -> Urgency:
 
 
 def _asks(operation: Operation) -> bool:
-    """Tell whether the card has a button that somebody must press."""
-    return operation.rollout is not None and operation.rollout.phase in (Phase.CONFIRMING, Phase.HELD)
+    """Tell whether the card waits for somebody to press a button."""
+    return operation.rollout is not None and operation.rollout.phase in _ASKING
 
 
 def _goes_without_saying(operation: Operation) -> bool:

@@ -14,7 +14,7 @@ POST_S = 1.0
 POST_BURST = {Urgency.CALL: 8, Urgency.NEWS: 5, Urgency.STORY: 5, Urgency.PROGRESS: 5}
 """Slack takes about one message a second and channel, and a short burst. The rest of it is kept for what is urgent."""
 EDIT_S = 1.25
-EDIT_BURST = {Urgency.CALL: 30, Urgency.NEWS: 25, Urgency.STORY: 25, Urgency.PROGRESS: 18}
+EDIT_BURST = {Urgency.CALL: 48, Urgency.NEWS: 42, Urgency.STORY: 42, Urgency.PROGRESS: 30}
 """It takes about 50 edits a minute of the whole app, so that one channel's progress must not hold up another's end."""
 LOOK_UP_S, LOOK_UP_BURST = 1.5, 8
 AGAIN_S, AGAIN_MOST_S = 1.0, 60.0

@@ -8,34 +8,26 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from chat import letters
 from chat.blocks import Message
 from chat.calls import (
     Blind,
-    NoEdit,
     NoEntry,
-    NotDone,
     NoThread,
-    NotReady,
-    Perhaps,
     SlackCalls,
     Slow,
     Trouble,
 )  # fmt: skip
+from chat.outcomes import Lost, Outcomes
 from chat.paces import (
-    AGAIN_MOST_S,
-    AGAIN_S,
     LOOK_UP,
     as_sent,
     conversation,
     follows,
     has_picture,
-    looked_over,
     pace_of,
-    pause_s,
     together,
     went_well,
 )  # fmt: skip
@@ -47,23 +39,12 @@ TURN_S = 3.0
 """How long one turn of a lane lasts, at most about this and one call: then other channels have theirs."""
 OVER_S = 15.0
 """After so long nobody is posting a row any more that says so: a call gives up after 5 s, and tries three forms."""
-LOOK_UP_AFTER_S, LATEST_S = 2.0, 8.0
-"""When a post without an answer is first looked for, and from when on it is not there if it is not found."""
-MOST_REPETITIONS = 6
-"""How often something is said again where nobody can tell whether it was said."""
-TOO_OLD_S = 24 * 3600.0
-"""For how long it is tried to post something that Slack refuses."""
-OTHERS_S = 5.0
-"""How long a failure holds up what else waits for the same channel, at most: Slack would answer it the same."""
 IDLE_S = 5.0
 """When to look again at a lane in which nothing can be sent and nothing says when."""
 HEADS = (12, 100, 100_000)
 """How far into a lane one looks for something that can be sent, if nothing before it can."""
 
 log = logging.getLogger(__name__)
-
-Lost = Callable[[Row], None]
-"""Told of each message that reached nobody."""
 
 
 @dataclass
@@ -106,7 +87,7 @@ class Sender:
         self._locks = locks
         self._calls = calls
         self._time = time
-        self._lost = lost or (lambda _: None)
+        self._outcomes = Outcomes(lanes, calls, lost or (lambda _: None))
 
     def send(self, channel: str) -> int:
         """Send what can be sent to a channel now, and return how many calls that were; raise Unavailable.
@@ -171,7 +152,7 @@ class Sender:
             return False
         if isinstance(thread, _NoThreadAtAll):
             # What it stands under reached nobody, and that was said; there is no thread, so nobody waits for a story.
-            self._lose(row, "there is no thread to tell it in", told=True)
+            self._outcomes.lose(row, "there is no thread to tell it in", told=True)
             return True
         client = row.client or secrets.token_hex(8)
         begun = self._begin_all([replace(one, client=client) for one in together(row, behind, turn.now)], turn)
@@ -182,7 +163,7 @@ class Sender:
             self._posted(begun, self._call_post(begun[0], drawn, thread), turn)
         except Trouble as trouble:
             for one in begun:
-                self._not_posted(one, trouble, drawn, turn)
+                self._outcomes.not_posted(one, trouble, drawn, turn.now)
         return True
 
     def _call_post(self, row: Row, drawn: Message, thread: str) -> str:
@@ -205,27 +186,6 @@ class Sender:
         for row in rows:
             self._lanes.settle(went_well(replace(row, fate=Fate.POSTED, ts=ts)))
         turn.now = self._time.now()
-
-    def _not_posted(self, row: Row, trouble: Trouble, drawn: Message, turn: _Turn) -> None:
-        """Decide what becomes of a row whose post went wrong."""
-        waits = replace(row, fate=Fate.WAITING)
-        match trouble:
-            case Slow():
-                self._slow(waits, pace_of(waits), trouble, turn)
-            case NotReady():
-                self._lanes.settle(looked_over(waits, turn.now), waits=True)
-            case NoEntry():
-                self._answer_instead(row, drawn, str(trouble))
-            case NoThread():
-                self._lose(row, str(trouble))
-            case Perhaps():
-                log.warning("nobody knows whether %s was posted: %s", row.letter.key, trouble)
-                check = replace(row, fate=Fate.CHECKING, not_before=turn.now + LOOK_UP_AFTER_S)
-                self._lanes.settle(check, waits=True)
-                self._lanes.slow(pace_of(waits), until=turn.now + AGAIN_S)
-            case _:
-                self._fail(waits, trouble, turn)
-                self._lanes.slow(pace_of(waits), until=turn.now + min(pause_s(row), OTHERS_S))
 
     def _thread(self, row: Row, turn: _Turn) -> str | _NoThreadAtAll | None:
         """Return the thread that a row stands in, empty for none; None while that is not posted yet."""
@@ -258,26 +218,11 @@ class Sender:
         try:
             self._calls.edit(row.letter.channel, row.ts, as_sent(row, drawn))
         except Trouble as trouble:
-            self._not_edited(begun, trouble, drawn, turn)
+            self._outcomes.not_edited(begun, trouble, drawn, turn.now)
         else:
             self._lanes.settle(went_well(begun))
             turn.now = self._time.now()
         return True
-
-    def _not_edited(self, row: Row, trouble: Trouble, drawn: Message, turn: _Turn) -> None:
-        """Decide what becomes of a row whose edit went wrong; an edit may be made twice, so it is just tried again."""
-        match trouble:
-            case Slow():
-                self._slow(row, pace_of(row), trouble, turn)
-            case NotReady():
-                self._lanes.settle(looked_over(row, turn.now), waits=True)
-            case NoEdit():
-                # Its old message would be found by the old id.
-                self._lanes.settle(replace(row, fate=Fate.WAITING, ts="", client="", failures=0), waits=True)
-            case NoEntry():
-                self._answer_instead(row, drawn, str(trouble))
-            case _:
-                self._fail(row, trouble, turn)
 
     # --- what nobody knows ---------------------------------------------------------------------------------------
 
@@ -286,7 +231,7 @@ class Sender:
         thread = self._thread(row, turn)
         if not isinstance(thread, str):
             # The message that it stood under is gone, or on its way anew.
-            self._unsure(row, turn)
+            self._outcomes.unsure(row, turn.now)
             return True
         if not self._may(row, LOOK_UP, turn):
             return False
@@ -296,73 +241,14 @@ class Sender:
         try:
             ts = self._calls.look_up(row.letter.channel, client=row.client, since=row.since, thread=thread)
         except Slow as trouble:
-            self._slow(row, LOOK_UP, trouble, turn)
+            self._outcomes.slow(row, LOOK_UP, trouble, turn.now)
         except (Blind, NoEntry, NoThread):
-            self._unsure(row, turn)
+            self._outcomes.unsure(row, turn.now)
         except Trouble as trouble:
-            self._fail(replace(row, fate=Fate.CHECKING), trouble, turn)
+            self._outcomes.fail(replace(row, fate=Fate.CHECKING), trouble, turn.now)
         else:
-            self._looked_up(row, ts, turn)
+            self._outcomes.looked_up(row, ts, turn.now)
         return True
-
-    def _looked_up(self, row: Row, ts: str, turn: _Turn) -> None:
-        if ts:
-            found = replace(row, fate=Fate.POSTED, ts=ts, sent=row.sending, failures=0)
-            self._lanes.settle(found, waits=found.sent < found.drawing)
-        elif turn.now < row.since + LATEST_S:
-            self._lanes.settle(replace(row, fate=Fate.CHECKING, not_before=turn.now + LOOK_UP_AFTER_S), waits=True)
-        else:
-            # The same id goes with the next try: whichever arrives is found by it. Lines that shared it part here.
-            client = "" if row.letter.joins else row.client
-            self._lanes.settle(replace(row, fate=Fate.WAITING, client=client, not_before=0.0), waits=True)
-
-    def _unsure(self, row: Row, turn: _Turn) -> None:
-        """Where we may not look: what must reach people is said again, a few times at most; the rest is left."""
-        unknown = replace(row, fate=Fate.UNKNOWN, again=True, why="nobody knows whether Slack showed it")
-        if row.letter.must and row.failures < MOST_REPETITIONS:
-            pause = pause_s(row) if row.again else 0.0
-            again = replace(row, fate=Fate.WAITING, again=True, failures=row.failures + 1, not_before=turn.now + pause)
-            self._lanes.settle(again, waits=True)
-            return
-        self._lanes.settle(unknown)
-        if row.letter.must:
-            self._lost(unknown)
-
-    # --- trouble -------------------------------------------------------------------------------------------------
-
-    def _answer_instead(self, row: Row, drawn: Message, why: str) -> None:
-        """Where we cannot post, the asking person at least gets the same message: at first, and at the end."""
-        letter, answered = row.letter, row.answered
-        if letter.answer_to and (letter.must or not answered):
-            try:
-                self._calls.answer(letter.answer_to, drawn)
-                answered += 1
-            except NotDone as trouble:
-                # Used up or too old: there is no other way to this person, now or later.
-                log.warning("%s has no place and its answer failed: %s", letter.key, trouble)
-        self._lose(replace(row, answered=answered), why, told=answered > row.answered)
-
-    def _lose(self, row: Row, why: str, *, told: bool = False) -> None:
-        lost = replace(row, fate=Fate.LOST, why=why, ts="")
-        self._lanes.settle(lost)
-        if not told:
-            log.warning("%s reached nobody: %s", row.letter.key, why)
-            if row.letter.must:
-                self._lost(lost)
-
-    def _fail(self, row: Row, trouble: Trouble, turn: _Turn) -> None:
-        """Try again later, and later."""
-        failures, pause = row.failures + 1, pause_s(row)
-        if failures * AGAIN_MOST_S > TOO_OLD_S:
-            self._lose(row, str(trouble))
-            return
-        log.warning("%s was not sent (%s); tried again in %.0f s", row.letter.key, trouble, pause)
-        self._lanes.settle(replace(row, failures=failures, not_before=turn.now + pause, why=""), waits=True)
-
-    def _slow(self, row: Row, pace: Pace, trouble: Slow, turn: _Turn) -> None:
-        log.warning("Slack wants %.0f s of silence (%s)", trouble.seconds, pace.name.partition(" ")[0])
-        self._lanes.slow(pace, until=turn.now + trouble.seconds)
-        self._lanes.settle(row, waits=True)
 
     @staticmethod
     def _may(row: Row, pace: Pace, turn: _Turn) -> bool:

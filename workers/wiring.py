@@ -12,7 +12,8 @@ from chat.connection import web_client
 from chat.directory import SlackDirectory
 from chat.drawing import chart
 from chat.outbox import SlackCards
-from chat.sender import Lost, Sender
+from chat.outcomes import Lost
+from chat.sender import Sender
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.letters import Row

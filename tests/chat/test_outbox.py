@@ -222,10 +222,10 @@ def test_a_card_that_asks_is_urgent(office: PostOffice) -> None:
     """The card of a rollout that waits for somebody has its buttons at once, before the progress of others."""
     assert BAKING.rollout
     shown = office.show(BAKING)
-    for number, phase in enumerate((Phase.CONFIRMING, Phase.PAUSED, Phase.HELD), start=1):
+    for number, phase in enumerate((Phase.CONFIRMING, Phase.MOVING, Phase.HELD), start=1):
         office.show(replace(shown, rollout=replace(BAKING.rollout, phase=phase), revision=number))
         urgency = office.outbox.rows[card_key(shown)].letter.urgency
-        assert urgency is (Urgency.PROGRESS if phase is Phase.PAUSED else Urgency.CALL)
+        assert urgency is (Urgency.PROGRESS if phase is Phase.MOVING else Urgency.CALL)
 
 
 def test_who_goes_first(office: PostOffice) -> None:

@@ -15,8 +15,9 @@ from chat.calls import EVENT, SlackCalls
 from chat.escape import esc
 from chat.letters import REPEATED, Where
 from chat.outbox import card_key
+from chat.outcomes import MOST_REPETITIONS
 from chat.paces import POST_BURST
-from chat.sender import MOST_REPETITIONS, Sender
+from chat.sender import Sender
 from mesh.domain.letters import Fate, Urgency
 from mesh.domain.operations import Operation
 from mesh.ports import Lease, Pace
