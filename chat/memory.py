@@ -1,4 +1,4 @@
-"""The in-memory twins of the outbox and the directory: what was told, and who belongs where, as plain values."""
+"""The in-memory twins of cards and directory: what was told, and who belongs where, as plain values."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class RecordedCards:
         """What each voter was told, by the id of the vote."""
         self.announcements: list[Message] = []
         """Every line of the audit channel."""
+        self._announced: dict[str, str] = {}
 
     def show(self, operation: Operation) -> Operation:
         """Draw the card, and tell what is new of a rollout; a first drawing gives it a place. Its steps have none."""
@@ -73,8 +74,10 @@ class RecordedCards:
         return replace(operation, told=len(operation.story))
 
     def announce(self, operation: Operation, entry: str) -> None:
-        """Keep the line."""
-        self.announcements.append(audit_line(operation, entry))
+        """Keep the line, once for each operation."""
+        self._announced.setdefault(operation.id, entry)
+        if len(self._announced) > len(self.announcements):
+            self.announcements.append(audit_line(operation, entry))
 
 
 class RecordedIncidentCards:

@@ -18,6 +18,8 @@ from mesh.domain.errors import MeshbotError, Refused
 from settings.environment import Environment, read_environment
 from settings.file import read_catalog
 from store.connection import quick
+from store.jobs import POST
+from store.keys import LANES
 from workers.cluster.client import KubernetesClient
 from workers.cluster.table import ROUTING_APIS
 from workers.metrics.prometheus import Prometheus, Question
@@ -155,8 +157,17 @@ def _redis(environment: Environment) -> Iterator[Finding]:
         yield _setting(
             redis, ("maxmemory-policy", "noeviction"), "Set `maxmemory-policy noeviction`: nothing may vanish."
         )
+        yield from _messages(redis)
     except (RedisError, ValueError) as error:
         yield Finding("fail", "redis", f"no answer ({type(error).__name__})", "Check REDIS_URL, and that Redis runs.")
+
+
+def _messages(redis: Redis) -> Iterator[Finding]:
+    """Tell where people hear nothing, because the worker that posts is not there."""
+    waiting = redis.zcard(LANES)
+    if waiting and not redis.scard(f"rq:workers:{POST}"):
+        todo = "Start `meshbot worker`, or beside workers of single queues `meshbot worker --queue post`."
+        yield Finding("fail", "messages", f"they wait for {waiting} channel(s), and no worker posts them", todo)
 
 
 def _setting(redis: Redis, wanted: tuple[str, str], todo: str) -> Finding:

@@ -23,6 +23,7 @@ from playground.slack.world import default_world
 from settings.time import SystemTime
 from store.connection import patient
 from store.operations import RedisOperations
+from store.outbox import RedisOutbox
 
 OPERATION_ID = re.compile(r"\bop-[a-z0-9]{10}\b")
 PATIENCE_S = 40.0
@@ -124,7 +125,9 @@ class _Watcher:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._operations = RedisOperations(patient(world.redis.url), SystemTime(), enqueue=_nothing)
+        redis = patient(world.redis.url)
+        self._operations = RedisOperations(redis, SystemTime(), enqueue=_nothing)
+        self._outbox = RedisOutbox(redis, SystemTime())
         self._seen = len(world.slack.transcript())
 
     def run(self, command: str, user: str, channel: str) -> bool:
@@ -149,8 +152,14 @@ class _Watcher:
             return None
         rollout = self._operations.get(found[0]).command.verb is Verb.CANARY
         patience = ROLLOUT_PATIENCE_S if rollout else PATIENCE_S
-        _until(lambda: _is_told(self._operations.get(found[0])), f"{found[0]} did not end", patience)
+        _until(lambda: self._is_told(found[0]), f"{found[0]} did not end", patience)
         return self._operations.get(found[0])
+
+    def _is_told(self, operation_id: str) -> bool:
+        """Tell whether people see the end; the measured split comes up to a minute and a half later."""
+        operation, card = self._operations.get(operation_id), self._outbox.find(f"card {operation_id}")
+        ended = operation.state is State.WAITING or (operation.done and operation.reported)
+        return ended and (card is None or card.settled)
 
     def _print(self) -> None:
         messages = self._world.slack.transcript()
@@ -168,12 +177,6 @@ class _Watcher:
             return True
         wanted = {name: weight for name, weight in operation.plan.weights.items() if weight is not None}
         return _until(lambda: self._world.weights()[operation.target.service] == wanted, "the cluster disagrees")
-
-
-def _is_told(operation: Operation) -> bool:
-    """Tell whether people know the end, or that it waits for them; the split is measured up to 90 s later."""
-    asked = operation.state is State.WAITING and operation.card is not None
-    return asked or (operation.done and operation.reported)
 
 
 def _needs_no_operation(command: str) -> bool:

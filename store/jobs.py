@@ -16,14 +16,17 @@ from store.connection import translated
 URGENT = "meshbot-urgent"
 NORMAL = "meshbot-normal"
 WATCH = "meshbot-watch"
+POST = "meshbot-post"
 FUNCTION = "workers.jobs.run_operation"
-"""Runs one operation: with `LOOK`, `INCIDENT` and `DIGEST`, all that a job may name."""
+"""Runs one operation: with `LOOK`, `INCIDENT`, `DIGEST` and `SEND`, all that a job may name."""
 INCIDENT = "workers.jobs.show_incident"
 """Draws the card of one incident."""
 LOOK = "workers.jobs.look_at"
 """Looks at all active rollouts of one cluster."""
 DIGEST = "workers.jobs.post_digest"
 """Posts one slot of one digest."""
+SEND = "workers.jobs.send_lane"
+"""Sends what waits for one channel."""
 KEEP_S = 600
 """How long RQ remembers a job after its end, for people who look at its queues."""
 TIMEOUT_S = 60
@@ -32,6 +35,10 @@ LOOK_KEEP_S = 120
 """How long RQ remembers a look, and with it that its slot was looked at: longer than any slot."""
 LOOK_TIMEOUT_S = 30
 """Most seconds one look may take; the next ones are not waited for by then."""
+SEND_KEEP_S = 60
+"""How long RQ remembers that a lane was sent from: there is a job for nearly every message."""
+SEND_TIMEOUT_S = 30
+"""Most seconds for one turn of a lane, which ends by itself after a few."""
 
 
 def queue_name(*, urgent: bool) -> str:
@@ -54,6 +61,11 @@ def digest_id(slot: Slot, attempt: int) -> str:
     return f"digest-{slot.digest}-{slot.at}-{attempt}"
 
 
+def send_id(channel: str, number: int | str) -> str:
+    """Return the id of a lane's job; without a number, how all of them begin."""
+    return f"send-{channel}-{number}"
+
+
 class JobQueue:
     """The queues: urgent operations (traffic going back) never wait behind others, and looks wait behind nothing."""
 
@@ -64,6 +76,7 @@ class JobQueue:
             for urgent in (True, False)
         }
         self._watch = Queue(WATCH, connection=redis, serializer=JSONSerializer)
+        self._post = Queue(POST, connection=redis, serializer=JSONSerializer)
 
     def enqueue(self, operation_id: str, *, urgent: bool, attempt: int) -> None:
         """Put the operation in its queue, once for each attempt; raise Unavailable."""
@@ -90,6 +103,11 @@ class JobQueue:
         """
         times = {"job_timeout": TIMEOUT_S, "result_ttl": KEEP_S, "failure_ttl": KEEP_S, "ttl": math.ceil(within_s)}
         _enqueue(self._queues[False], DIGEST, str(slot), digest_id(slot, attempt), times)
+
+    def send(self, channel: str, number: int) -> None:
+        """Let somebody send what waits for the channel, once for each number; raise Unavailable."""
+        times = {"job_timeout": SEND_TIMEOUT_S, "result_ttl": SEND_KEEP_S, "failure_ttl": SEND_KEEP_S}
+        _enqueue(self._post, SEND, channel, send_id(channel, number), times)
 
 
 def _enqueue(queue: Queue, function: str, argument: str, job: str, times: dict[str, Any]) -> None:

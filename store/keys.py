@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mesh.domain.commands import Target
 from mesh.domain.digests import Digest, Slot
+from mesh.domain.letters import Letter
 
 OPERATION = "meshbot:op:"
 """Hash of one operation: schema, revision, done, settled, urgent, writer, record."""
@@ -33,6 +34,16 @@ POINTS = "meshbot:points:"
 """List of the points of one rollout's chart, oldest first."""
 DEEDS = "meshbot:deeds"
 """Sorted set of the changes of the last days, each a short JSON list, by the Unix time of its end."""
+LETTER = "meshbot:letter:"
+"""Hash of one message on its way to people, or there: letter, fate, timestamp and so on."""
+LANES = "meshbot:lanes"
+"""Sorted set of the channels in which something waits, by the Unix time at which the clock looks at them."""
+LANE_COUNTS = "meshbot:lanes:counts"
+"""Hash of channel -> how many letters were ever put into its lane."""
+LANE_JOBS = "meshbot:lanes:jobs"
+"""Hash of channel -> number of its last job."""
+PACES = "meshbot:paces"
+"""Hash of pace -> until when it is spent: Unix time."""
 
 
 def operation(operation_id: str) -> str:
@@ -123,3 +134,18 @@ def newest_slot(digest: str) -> str:
 def digest_known(digest: Digest) -> str:
     """Return the key of when a clock first saw a digest with these times: Unix time in seconds."""
     return f"meshbot:digest:known:{digest.name}:{digest.zone}:{digest.cron}"
+
+
+def letter(key: str) -> str:
+    """Return the key of a message."""
+    return LETTER + key
+
+
+def lane(channel: str) -> str:
+    """Return the key of the sorted set of a channel's waiting messages, the next one first."""
+    return f"meshbot:lane:{channel}"
+
+
+def thread(entry: Letter) -> str:
+    """Return the key of the list of those entries of its thread that wait, the oldest first."""
+    return f"meshbot:thread:{entry.under}"

@@ -1,10 +1,11 @@
-"""The RQ jobs: run one operation, look at one cluster, draw the card of one incident, post one digest."""
+"""The RQ jobs: run an operation, look at a cluster, draw an incident's card, post a digest, send what waits."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 
+from chat.sender import Sender
 from mesh.domain.digests import Slot
 from mesh.operations import incident_cards, looking, running
 from mesh.operations.publishing import publish
@@ -18,6 +19,7 @@ class _Process:
 
     stage: Stage | None = None
     renew: Callable[[Stage], Stage] | None = None
+    sender: Sender | None = None
 
 
 def install(stage: Stage, *, renew: Callable[[Stage], Stage] | None = None) -> None:
@@ -26,6 +28,11 @@ def install(stage: Stage, *, renew: Callable[[Stage], Stage] | None = None) -> N
     `renew` is asked before each job: it returns the stage of the configuration of the moment, whole, for that job.
     """
     _Process.stage, _Process.renew = stage, renew
+
+
+def install_sender(sender: Sender) -> None:
+    """Give this process what sends messages; called once by the wiring, before the first job."""
+    _Process.sender = sender
 
 
 def run_operation(operation_id: str) -> str:
@@ -46,6 +53,13 @@ def show_incident(incident_id: str) -> None:
 def post_digest(slot: str) -> str:
     """Bring one slot of a digest as far as it goes now and return its state; safe to run any number of times."""
     return str(publish(Slot.parse(slot), _stage()))
+
+
+def send_lane(channel: str) -> None:
+    """Send what waits for the channel, as far as that goes now; safe to run any number of times."""
+    if _Process.sender is None:
+        raise RuntimeError("no sender is installed; start workers with `meshbot worker`, which wires them")
+    _Process.sender.send(channel)
 
 
 def _stage() -> Stage:

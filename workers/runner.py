@@ -22,12 +22,12 @@ from rq.utils import now as utcnow
 
 from mesh.domain.terms import is_incident, is_operation
 from store.connection import patient
-from store.jobs import DIGEST, FUNCTION, INCIDENT, KEEP_S, LOOK, TIMEOUT_S, WATCH, queue_name
+from store.jobs import DIGEST, FUNCTION, INCIDENT, KEEP_S, LOOK, POST, SEND, TIMEOUT_S, WATCH, queue_name
 from workers.supervisor import exit_on_signals
 
 log = logging.getLogger(__name__)
 
-QUEUES = {"urgent": queue_name(urgent=True), "normal": queue_name(urgent=False), "watch": WATCH}
+QUEUES = {"urgent": queue_name(urgent=True), "normal": queue_name(urgent=False), "watch": WATCH, "post": POST}
 """Name on the command line -> RQ queue. One queue for each process: a worker of two can lose a job it just took."""
 RESTART_S = 1.0
 WORKER_TTL_S = 20
@@ -47,6 +47,7 @@ FIELDS = frozenset(
 """What a job may say. The rest (callbacks, webhooks, repeats) would name code to run or addresses to call."""
 
 
+_CHANNEL = re.compile(r"[A-Z][A-Z0-9]{1,30}")
 _CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
@@ -63,11 +64,17 @@ def _is_slot(word: str) -> bool:
     return bool(_SLOT.fullmatch(word))
 
 
+def _is_channel(word: str) -> bool:
+    """Tell whether this could be the id of a channel."""
+    return bool(_CHANNEL.fullmatch(word))
+
+
 ALLOWED: dict[str, tuple[Callable[[str], bool], str]] = {
     FUNCTION: (is_operation, "operation id"),
     LOOK: (_is_cluster, "cluster's name"),
     INCIDENT: (is_incident, "incident id"),
     DIGEST: (_is_slot, "slot of a digest"),
+    SEND: (_is_channel, "channel's id"),
 }
 """What a job may call -> whether its one argument is good, and what that is called."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chat.at_home import CardsAtHome
+from chat.calls import SlackCalls
 from chat.connection import web_client
 from chat.digest_drawing import week_chart
 from chat.directory import SlackDirectory
@@ -16,11 +17,16 @@ from chat.in_views import CardsInViews
 from chat.incident_outbox import SlackIncidentCards
 from chat.noticeboard import SlackNoticeboard
 from chat.outbox import SlackCards
+from chat.outcomes import Lost
 from chat.screens import Screens
+from chat.sender import Sender
 from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.letters import Row
+from mesh.operations import facts
 from mesh.operations.stage import Stage
+from mesh.ports import Operations
 from settings.cron import CronAlmanac
 from settings.environment import Environment, read_environment
 from settings.reloading import CatalogFile
@@ -31,18 +37,19 @@ from store.deeds import RedisDeeds
 from store.digests import DueDigests, RedisSlots
 from store.freezes import RedisFreezes
 from store.incidents import IncidentsDue, RedisIncidents
-from store.jobs import JobQueue
+from store.jobs import POST, JobQueue
 from store.locks import RedisLocks
 from store.looks import Looks
 from store.operations import RedisOperations
+from store.outbox import LanesDue, RedisOutbox
 from store.pending import Pending
 from store.watches import RedisWatches
 from workers.clock import LEAD_S, Clock, run_until_signal
 from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.client import KubernetesClient
-from workers.jobs import install
+from workers.jobs import install, install_sender
 from workers.metrics.adapter import PrometheusMetrics
-from workers.runner import Wear, work
+from workers.runner import QUEUES, Wear, work
 from workers.supervisor import supervise
 
 log = logging.getLogger(__name__)
@@ -68,8 +75,9 @@ class Workshop:
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
         jobs = JobQueue(redis)
         directory = SlackDirectory(slack)
-        posted = SlackCards(slack, audit_channel=self.catalog.channels.audit, draw=chart)
-        cards = CardsAtHome(posted, directory)
+        outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
+        written = SlackCards(outbox, slack, audit_channel=self.catalog.channels.audit, draw=chart)
+        cards = CardsAtHome(written, directory)
         return Stage(
             catalog=self.catalog,
             operations=RedisOperations(redis, time_, enqueue=jobs.enqueue),
@@ -141,6 +149,31 @@ def prepare(workshop: Workshop, *, renew: Callable[[Stage], Stage] | None = None
     return run
 
 
+def prepare_post(environment: Environment) -> Callable[[], None]:
+    """Return what the worker that posts does before its first job: it needs Redis and Slack, and no cluster."""
+
+    def run() -> None:
+        redis, time_ = patient(environment.redis_url), SystemTime()
+        outbox = RedisOutbox(redis, time_, enqueue=JobQueue(redis).send)
+        calls = SlackCalls(web_client(environment.slack_bot_token, environment.slack_api_url))
+        operations = RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue)
+        install_sender(Sender(outbox, RedisLocks(redis), calls, time_, lost=audited(operations)))
+
+    return run
+
+
+def audited(operations: Operations) -> Lost:
+    """Return what puts each message that reached nobody into the audit log."""
+
+    def lost(row: Row) -> None:
+        try:
+            operations.audit(facts.of_loss(row))
+        except Unavailable as error:
+            log.warning("%s reached nobody, perhaps not in the audit log: %s", row.letter.key, error.message)
+
+    return lost
+
+
 def _warm(workshop: Workshop) -> None:
     try:
         workshop.cluster.discover()
@@ -165,6 +198,9 @@ def run_worker(environment: Environment, queues: Sequence[str]) -> None:
 
 def _work(configuration: CatalogFile, queue: str) -> None:
     environment, wear = read_environment(), Wear()
+    if QUEUES[queue] == POST:
+        work(environment.redis_url, queue, prepare_post(environment), wear)
+        return
     workshop = make_workshop(environment, configuration.current())
     renew = Renewal(environment, configuration, wear)
     work(environment.redis_url, queue, prepare(workshop, renew=renew), wear)
@@ -209,6 +245,7 @@ def run_clock(environment: Environment) -> None:
     looks = Looks(redis, [], every_s=configuration.current().look_s, enqueue=jobs.look)
     pending = Pending(redis, enqueue=jobs.enqueue)
     digests = DueDigests(redis, (), CronAlmanac(), slots=RedisSlots(redis), enqueue=jobs.digest)
-    others = (IncidentsDue(redis, enqueue=jobs.incident), _ConfiguredDigests(digests, configuration))
-    looking = _ConfiguredLooks(looks, configuration)
-    run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), SystemTime(), looks=looking, others=others))
+    lanes = LanesDue(RedisOutbox(redis, SystemTime(), enqueue=jobs.send))
+    others = (lanes, IncidentsDue(redis, enqueue=jobs.incident), _ConfiguredDigests(digests, configuration))
+    locks, looking = RedisLocks(redis, ttl_s=LEAD_S), _ConfiguredLooks(looks, configuration)
+    run_until_signal(Clock(pending, locks, SystemTime(), looks=looking, others=others))

@@ -86,6 +86,8 @@ class Step(StrEnum):
     OPENED = "gate opened"
     """Flagger may do what it asked about."""
     VOID = "void"
+    LOST = "lost"
+    """A message that must reach people reached nobody."""
     STEPPING = "stepping"
     """A rollout takes its next step: an operation of its own writes the weights."""
     STEPPED = "stepped"
@@ -217,8 +219,9 @@ class Operation:
     choices: tuple[str, ...] = ()
     """Commands that would have been clear."""
     card: Card | None = None
+    """Where its card is, as far as this was known when it was last written; the outbox knows for certain."""
     mirror: Card | None = None
-    """The same card in the channel where approval is asked for; None where that is the card itself."""
+    """The same card in the channel where approval is asked for, likewise; None where that is the card itself."""
     deadline: float = 0.0
     """Unix time after which a queued operation expires instead of surprising people; 0 for never."""
     approval: Approval | None = None
@@ -226,7 +229,7 @@ class Operation:
     rollout: Rollout | None = None
     """The rollout that this operation is, once it has begun."""
     told: int = 0
-    """How many events of the story were told in the card's thread."""
+    """How many events of the story are in the outbox for the card's thread."""
     edition: Edition | None = None
     """What somebody got who asked for a digest."""
     unshown: int = 0
@@ -236,7 +239,7 @@ class Operation:
     split: SplitSeen | None = None
     """The split that was measured after the patch; None until then, and where nothing is to be measured."""
     reported: bool = False
-    """True once people were told the end; until then the clock brings a finished operation back to be told."""
+    """True once the end is in the outbox, which sees that it reaches people; until then the clock brings it back."""
     revision: int = 0
     """Count of writes to the store."""
 

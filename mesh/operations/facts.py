@@ -9,10 +9,12 @@ from mesh.domain.approvals import Approval
 from mesh.domain.commands import Command, Target
 from mesh.domain.gates import GateResult
 from mesh.domain.grammar import format_command
+from mesh.domain.letters import Row
 from mesh.domain.operations import Event, Operation, Origin, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
 from mesh.domain.rollouts import Rollout
+from mesh.domain.terms import is_operation
 
 MOST_ASKED = 200
 """Characters kept of what an outsider sent."""
@@ -42,6 +44,14 @@ def of_turning_away(actor: Actor, origin: Origin, asked: str, event: Event) -> d
     """Return the facts of a request that was turned away at the door: `asked` is kept, and was never read."""
     facts = {"at": event.at, "step": str(Step.DENIED), "operation": "", "text": event.text}
     return {**facts, **_who(actor, origin), "command": "", "target": "", "reason": "", "asked": asked[:MOST_ASKED]}
+
+
+def of_loss(row: Row) -> dict[str, Any]:
+    """Return the facts of a message that reached nobody."""
+    letter = row.letter
+    about = next((word for word in letter.key.split() if is_operation(word)), "")
+    facts = {"step": str(Step.LOST), "operation": about, "message": letter.key, "channel": letter.channel}
+    return {**facts, "text": row.why}
 
 
 def of_plan(plan: Plan, gates: tuple[GateResult, ...]) -> dict[str, Any]:

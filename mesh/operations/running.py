@@ -16,8 +16,6 @@ from mesh.operations.working import Work, expired
 
 LOCK_WAIT_S = 0.5
 """How long a worker waits for another change of the same service before it gives its place to the next job."""
-SLOWEST_SLACK_S = 15.0
-"""Longer than posting a card can take: two tries of 5 s and a pause of 2 s."""
 LOCK_AGAIN_S = 0.5
 """When to try again for the place of another change of the same service."""
 
@@ -70,17 +68,15 @@ def _carried_on(stage: Stage, operation: Operation) -> Operation:
 
 
 def _begun(stage: Stage, operation: Operation) -> Operation:
-    """Let a queued operation begin and show its card, or expire. Before the lock: Slack's pace is nobody else's."""
+    """Let a queued operation begin and show its card, or expire."""
     record = Record(stage, operation, None)
     if not operation.went(Step.PATCHING) and expired(record, stage.time.now()):
         return record.operation
     if operation.state is not State.QUEUED:
         return operation
     record.tell(State.RUNNING, Step.CHECKING)
-    # What must be fast tells people afterwards: posting the card first costs a rollback its first half second.
+    # What must be fast tells people afterwards: drawing a card takes its time, too.
     if not operation.urgent:
-        # A slow Slack must not bring in a second worker, who would post a second card.
-        stage.operations.later(operation.id, seconds=SLOWEST_SLACK_S)
         record.show()
     return record.operation
 
@@ -114,10 +110,8 @@ def _worked(stage: Stage, operation: Operation) -> Operation | None:
 def _shown(stage: Stage, operation: Operation) -> Operation:
     """Show on the card, once and outside the lock, that the parents are waited for."""
     record = Record(stage, operation, None)
-    # What is urgent has no card yet: a slow Slack must not bring in a second worker, who would post a second one.
-    stage.operations.later(operation.id, seconds=SLOWEST_SLACK_S)
     record.show()
-    # Writing down where a first card is puts off the next look.
+    # Writing down where its card is puts off the next look.
     stage.operations.later(operation.id, seconds=ACCEPTED_AGAIN_S)
     return record.operation
 

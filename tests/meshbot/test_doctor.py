@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from mesh.domain.catalog import Catalog, Channels, Service
-from meshbot.doctor import PICTURES, SCOPES, Finding, _incidents, _scopes, _slack
+from mesh.domain.letters import Letter
+from meshbot.doctor import PICTURES, SCOPES, Finding, _incidents, _messages, _scopes, _slack
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.parts import OBJECTS
 from playground.processes import Child
@@ -18,6 +19,9 @@ from playground.servers import RedisServer
 from playground.serving import free_port
 from playground.slack.world import default_world
 from settings.environment import Environment
+from settings.time import SystemTime
+from store.connection import patient
+from store.outbox import RedisOutbox
 from tests.chat.proxies import ODD, proxy
 from tests.meshbot.test_cli import run
 
@@ -119,6 +123,18 @@ def test_a_redis_that_forgets_is_warned_about(healthy: dict[str, str], tmp_path:
     """Without an append-only file a restart would forget operations."""
     with RedisServer(tmp_path, appendonly=False) as forgetful:
         assert "warn  redis        appendonly no" in run("doctor", **(healthy | {"REDIS_URL": forgetful.url})).stdout
+
+
+def test_messages_that_nobody_posts_are_a_finding(healthy: dict[str, str], redis_url: str) -> None:
+    """Where messages wait and no worker serves their queue, people hear nothing, and the doctor says how to mend it."""
+    redis = patient(redis_url)
+    assert list(_messages(redis)) == []
+    RedisOutbox(redis, SystemTime()).put(Letter("card op-1", "C1", "{}"))
+    shown = run("doctor", **(healthy | {"REDIS_URL": redis_url}))
+    assert (shown.returncode, "fail  messages" in shown.stdout) == (1, True)
+    assert "meshbot worker --queue post" in shown.stdout
+    redis.sadd("rq:workers:meshbot-post", "one")
+    assert list(_messages(redis)) == []
 
 
 @pytest.mark.parametrize(

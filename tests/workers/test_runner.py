@@ -16,7 +16,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 from mesh.domain.operations import Operation
 from mesh.operations.stage import Stage
 from playground.servers import RedisServer
-from store.jobs import DIGEST, FUNCTION, INCIDENT, LOOK
+from store.jobs import DIGEST, FUNCTION, INCIDENT, LOOK, SEND
 from tests.store.builders import an_operation
 from tests.workers.desk import MODULE, Desk, wait
 from workers import jobs, runner
@@ -66,6 +66,9 @@ def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
             desk.forge(DIGEST, "daily"),
             desk.forge(DIGEST, "../daily@1764493200"),
             desk.forge(DIGEST, "daily@1764493200", "daily@1764579600"),
+            desk.forge(SEND, "#prod"),
+            desk.forge(SEND, "C0PROD", "C0AUDIT"),
+            desk.forge("workers.jobs.install_sender", "C0PROD"),
             desk.forge("os.system", touch, serializer=DefaultSerializer),
             desk.forge(FUNCTION, "op-real1", serializer=DefaultSerializer),
         ]
@@ -75,10 +78,11 @@ def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
         assert not desk.trace.exists()
         assert desk.client.keys("ran:*") == [f"ran:{good.id}".encode()]
         assert worker.running
-    assert f"only {FUNCTION} and {LOOK} and {INCIDENT} and {DIGEST} are allowed" in desk.log()
+    assert f"only {FUNCTION} and {LOOK} and {INCIDENT} and {DIGEST} and {SEND} are allowed" in desk.log()
     assert "not one operation id" in desk.log()
     assert "not one cluster's name" in desk.log()
     assert "not one slot of a digest" in desk.log()
+    assert "not one channel's id" in desk.log()
 
 
 def test_callbacks_and_webhooks_of_a_job_are_ignored(desk: Desk) -> None:
