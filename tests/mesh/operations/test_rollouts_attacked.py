@@ -272,3 +272,47 @@ def test_steps_that_the_weights_cannot_show_are_refused_at_the_start() -> None:
     assert refused.state is State.REFUSED
     assert "25 %" in refused.outcome
     assert trip.bench.weights() == [9, 1]
+
+
+def at_its_last_step(*, looks: int = 2) -> Voyage:
+    """A rollout that bakes its last step."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 5m")
+    trip.look(3)
+    trip.say("skip api")
+    trip.look(looks)
+    assert (trip.phase, trip.bench.weights()) == (Phase.BAKING, [50, 50])
+    return trip
+
+
+def test_the_last_bake_is_not_skipped_over_a_failed_gate() -> None:
+    """A look has found it and could not act, for another worker held the lock: no step follows that would be judged."""
+    trip = at_its_last_step()
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    with trip.bench.locks.hold(str(trip.operation.target), wait_s=0):
+        for _ in range(6):
+            trip.bench.time.at += 5
+            look("demo", trip.bench.stage)
+    assert run(trip.bench.ask("skip api").id, trip.bench.stage).state is State.REFUSED
+    trip.until(Phase.TURNED_BACK)
+
+
+def test_the_last_bake_is_not_skipped_over_somebody_elses_weights() -> None:
+    """Nobody is told that the canary has its share while somebody has just taken it away."""
+    trip = at_its_last_step()
+    trip.bench.cluster.client.put(_with(trip.bench, 100, 0))
+    assert run(trip.bench.ask("skip api").id, trip.bench.stage).state is State.REFUSED
+    trip.until(Phase.HELD)
+
+
+@pytest.mark.parametrize("steps", ["25", "25,confirm,50"])
+def test_whose_bake_was_skipped_is_not_said_to_be_healthy(steps: str) -> None:
+    """Nothing is known of it: that is why somebody skipped."""
+    trip = voyage()
+    trip.start(f"canary api v2 {steps} every 5m")
+    trip.bench.metrics.readings["v2"] = healthy(requests=0.0)
+    trip.look(2)
+    trip.say("skip api")
+    assert trip.phase in (Phase.COMPLETED, Phase.CONFIRMING)
+    told = [event.text for event in trip.operation.story if event.step in (Step.COMPLETED, Step.CONFIRMING)]
+    assert told[0].startswith("v2 has 25 %, and the rest of its bake was skipped")
