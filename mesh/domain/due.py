@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mesh.domain.burning import INCIDENT
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.rollouts import Happening, Rollout, after
 
@@ -18,9 +19,12 @@ def due(
 
     `rows` are empty where no look was lately. `seen_at` is when the canary was last seen to answer anything.
     """
+    failed = [row for row in rows if row.verdict is Verdict.FAIL]
+    # Where arms are Services, the canary may be the one that has the name of the whole service.
+    blamed = [row for row in failed if row.arm == canary and row.name != INCIDENT]
     candidates = (
-        (Happening.WORSE, _reasons(row for row in rows if row.verdict is Verdict.FAIL and row.arm == canary)),
-        (Happening.INCIDENT, _reasons(row for row in rows if row.verdict is Verdict.FAIL and row.arm != canary)),
+        (Happening.WORSE, _reasons(blamed)),
+        (Happening.INCIDENT, _reasons(row for row in failed if row not in blamed)),
         (Happening.LATE, "nobody decided in time" if now >= rollout.deadline else ""),
         (Happening.CLEARED, "the gates pass again" if _is_clear(rollout, rows, now) else ""),
         (Happening.RIPE, "the gates pass" if overall(rows) is Verdict.PASS and now >= rollout.ripe_at else ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from mesh.domain.catalog import Service
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.gates import Limits
+from mesh.domain.measures import Burn
 from mesh.domain.operations import State, Step
 from mesh.domain.policy import Policy
 from mesh.domain.rollouts import Happening, Phase
@@ -316,3 +318,20 @@ def test_whose_bake_was_skipped_is_not_said_to_be_healthy(steps: str) -> None:
     assert trip.phase in (Phase.COMPLETED, Phase.CONFIRMING)
     told = [event.text for event in trip.operation.story if event.step in (Step.COMPLETED, Step.CONFIRMING)]
     assert told[0].startswith("v2 has 25 %, and the rest of its bake was skipped")
+
+
+def test_an_incident_is_not_blamed_on_a_canary_that_has_the_name_of_the_service() -> None:
+    """Arms are Services here: after one release to `api-v1`, the next goes back to the one called `api`."""
+    bench = acceptance.bench()
+    bench = Bench(json.loads(json.dumps(bench.objects).replace("api-v2", "api")))
+    bench.services = (Service("api", stable="api-v1", canary="api", limits=Limits(warm_up_s=0.0)),)
+    bench.metrics.readings = {"api-v1": healthy(), "api": healthy()}
+    bench.weights = lambda name="": acceptance.weights(bench)  # type: ignore[method-assign]
+    trip = Voyage(bench)
+    trip.start("canary api 25,50 every 30s")
+    acceptance.speak(bench, generation(trip))
+    trip.until(Phase.BAKING)
+    bench.metrics.burn = Burn(0.5, 0.5, 0.5, 0.5, failed_h1=5000.0, failed_h6=5000.0)
+    trip.until(Phase.HELD)
+    assert trip.operation.rollout
+    assert (trip.operation.rollout.cause, bench.weights()) == (Happening.INCIDENT, [75, 25])
