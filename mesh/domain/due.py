@@ -50,8 +50,7 @@ def _is_clear(rollout: Rollout, rows: tuple[GateResult, ...], now: float) -> boo
 
 def _blind(rollout: Rollout, rows: tuple[GateResult, ...], seen_at: float, now: float) -> str:
     """Say why nobody can decide, once that has lasted longer than the rollout is patient; else an empty string."""
-    patience = rollout.strategy.patience_s
-    unseen, undecided = now - max(seen_at, rollout.moved_at), now - rollout.ripe_at
-    if max(unseen, undecided) < patience:
+    unseen = now - max(seen_at, rollout.entered_at)
+    if unseen < rollout.strategy.patience_s and now < rollout.asks_at:
         return ""
     return _reasons(row for row in rows if row.verdict is Verdict.UNKNOWN) or "the gates were not looked at"

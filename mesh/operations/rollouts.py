@@ -160,9 +160,11 @@ def is_due(operation: Operation, watch: Watch, *, now: float) -> bool:
 
 
 def _due(operation: Operation, watch: Watch | None, *, now: float) -> tuple[Happening, str] | None:
-    rollout, seen = the_rollout(operation), fresh(operation, watch, now=now)
-    rows, seen_at = (seen.rows, seen.seen_at) if seen else ((), 0.0)
-    return due(rollout, rows, canary=the_plan(operation).canary, seen_at=seen_at, now=now)
+    seen = fresh(operation, watch, now=now)
+    # That nobody looked for a moment is no silence of the canary.
+    seen_at = watch.seen_at if watch else 0.0
+    rows = seen.rows if seen else ()
+    return due(the_rollout(operation), rows, canary=the_plan(operation).canary, seen_at=seen_at, now=now)
 
 
 def step(stage: Stage, record: Record, happening: Happening, why: str, *, by: str = "", **changes: Any) -> bool:

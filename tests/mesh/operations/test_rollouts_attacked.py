@@ -335,3 +335,30 @@ def test_an_incident_is_not_blamed_on_a_canary_that_has_the_name_of_the_service(
     trip.until(Phase.HELD)
     assert trip.operation.rollout
     assert (trip.operation.rollout.cause, bench.weights()) == (Happening.INCIDENT, [75, 25])
+
+
+def test_a_long_pause_does_not_use_up_the_patience_of_gates() -> None:
+    """They passed all the while; one look that nobody could decide holds nothing right after somebody resumed."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 30s")
+    trip.look(2)
+    trip.say("pause api")
+    trip.look(200)
+    passing = trip.bench.metrics.readings["v2"]
+    trip.bench.metrics.readings["v2"] = "Prometheus did not answer in 3 s"
+    trip.look()
+    trip.say("resume api")
+    trip.look()
+    assert trip.phase is Phase.BAKING
+    trip.bench.metrics.readings["v2"] = passing
+    trip.until(Phase.COMPLETED)
+
+
+def test_half_a_minute_without_looks_is_no_long_silence() -> None:
+    """Redis was away for 40 s, and a card is drawn before the first look: the patience is ten minutes."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 30m")
+    trip.look(140)
+    trip.bench.time.at += 40
+    trip.work()
+    assert trip.phase is Phase.BAKING
