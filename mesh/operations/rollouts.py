@@ -151,7 +151,8 @@ def advance_or_hold(stage: Stage, record: Record, *, watch: Watch | None, suspec
 def fresh(operation: Operation, watch: Watch | None, *, now: float) -> Watch | None:
     """Return what a look found, unless that is about another step or too old to decide anything."""
     current = watch is not None and watch.since == the_rollout(operation).moved_at
-    return watch if watch and current and now - watch.looked_at < STALE_S else None
+    # A look of the future was had before somebody set the clock back: nobody knows how old it is.
+    return watch if watch and current and abs(now - watch.looked_at) < STALE_S else None
 
 
 def is_due(operation: Operation, watch: Watch, *, now: float) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from mesh.domain.catalog import Service
 from mesh.domain.errors import Refused, Unavailable
-from mesh.domain.gates import Limits
+from mesh.domain.gates import CustomGate, Limits
 from mesh.domain.measures import Burn
 from mesh.domain.operations import State, Step
 from mesh.domain.policy import Policy
@@ -362,3 +362,40 @@ def test_half_a_minute_without_looks_is_no_long_silence() -> None:
     trip.bench.time.at += 40
     trip.work()
     assert trip.phase is Phase.BAKING
+
+
+def test_a_clock_that_is_set_back_an_hour_blinds_nobody() -> None:
+    """A canary that goes bad then is turned back within seconds, not when it is as late as it was."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 30m")
+    trip.look(3)
+    trip.bench.time.at -= 3600
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    for _ in range(6):
+        trip.bench.time.at += 5
+        look("demo", trip.bench.stage)
+    assert trip.phase is Phase.TURNING_BACK
+
+
+def test_nobody_confirms_on_verdicts_of_the_future() -> None:
+    """They are from before the clock was set back, and nobody has looked since."""
+    trip = voyage()
+    trip.start("canary api v2 25,confirm,50 every 30s")
+    trip.until(Phase.CONFIRMING)
+    trip.look()
+    trip.bench.time.at -= 3600
+    assert run(trip.bench.ask("confirm api").id, trip.bench.stage).state is State.REFUSED
+    assert trip.phase is Phase.CONFIRMING
+
+
+def test_nothing_counts_while_a_step_warms_up() -> None:
+    """Conditions of one's own neither; and nobody says that no traffic came where it was not counted."""
+    trip = voyage(custom=(CustomGate("restarts", "x", most=1.0),), warm_up_s=30.0)
+    trip.bench.metrics.values = {"restarts": 0.0}
+    trip.start("canary api v2 25,50 every 5m")
+    trip.bench.metrics.values = {"restarts": 2.0}
+    trip.look(5)
+    rows = trip.bench.watches.load([trip.id])[trip.id].rows
+    assert trip.phase is Phase.BAKING
+    assert {row.why for row in rows if row.arm == "v2"} == {"nothing counts yet: the weights were written a moment ago"}
+    trip.until(Phase.TURNED_BACK)
