@@ -96,6 +96,7 @@ WELL = said("vector", [row("7")])
         (200, said("vector", [{"metric": {}}]), "a sample that is not a number"),
         (200, said("vector", [row("ten")]), "a sample that is not a number"),
         (200, said("vector", [], warnings=["store x is away"]), "answered only in part: store x is away"),
+        (200, said("vector", [row("7")], isPartial=True), "answered only in part: some of its storage is away"),
     ],
 )
 def test_every_trouble_has_its_words(status: int, text: str, problem: str) -> None:
