@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from mesh.domain.burning import INCIDENT
 from mesh.domain.gates import GateResult, Verdict, overall
-from mesh.domain.rollouts import Happening, Rollout, after
+from mesh.domain.rollouts import Happening, Phase, Rollout, after
 
 CLEAR_AFTER_S = 30.0
 """How long what it was held for must be over, at least: the shorter of this and a bake, in seconds."""
@@ -50,7 +50,9 @@ def _is_clear(rollout: Rollout, rows: tuple[GateResult, ...], now: float) -> boo
 
 def _blind(rollout: Rollout, rows: tuple[GateResult, ...], seen_at: float, now: float) -> str:
     """Say why nobody can decide, once that has lasted longer than the rollout is patient; else an empty string."""
-    unseen = now - max(seen_at, rollout.entered_at)
-    if unseen < rollout.strategy.patience_s and now < rollout.asks_at:
+    unseen = now - max(seen_at, rollout.entered_at) >= rollout.strategy.patience_s
+    # Who waits for a person has been decided once: a moment of doubt later on is no long one.
+    undecided = rollout.phase is Phase.BAKING and now >= rollout.asks_at
+    if not (unseen or undecided):
         return ""
     return _reasons(row for row in rows if row.verdict is Verdict.UNKNOWN) or "the gates were not looked at"

@@ -320,6 +320,7 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
         Happening.CONFIRM: Phase.MOVING,
         Happening.LATE: _otherwise,
         Happening.WORSE: _on_failure,
+        Happening.BLIND: Phase.HELD,
         Happening.INCIDENT: Phase.HELD,
         Happening.DRIFTED: Phase.HELD,
         Happening.PAUSE: Phase.PAUSED,

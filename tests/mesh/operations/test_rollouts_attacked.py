@@ -73,7 +73,7 @@ def test_nobody_confirms_on_verdicts_of_long_ago() -> None:
     trip.start("canary api v2 25,confirm,50 every 30s")
     trip.until(Phase.CONFIRMING)
     trip.look()
-    trip.bench.time.at += 1800
+    trip.bench.time.at += 300
     assert trip.say("confirm api").state is State.REFUSED
     assert (trip.phase, trip.bench.weights()) == (Phase.CONFIRMING, [75, 25])
 
@@ -399,3 +399,19 @@ def test_nothing_counts_while_a_step_warms_up() -> None:
     assert trip.phase is Phase.BAKING
     assert {row.why for row in rows if row.arm == "v2"} == {"nothing counts yet: the weights were written a moment ago"}
     trip.until(Phase.TURNED_BACK)
+
+
+def test_what_nobody_could_confirm_is_not_turned_back() -> None:
+    """Prometheus is dead for longer than people have: who presses is refused, so that nobody confirmed says nothing."""
+    trip = voyage()
+    trip.start("canary api v2 25,confirm,50 every 30s")
+    trip.until(Phase.CONFIRMING)
+    passing = dict(trip.bench.metrics.readings)
+    for name in passing:
+        trip.bench.metrics.readings[name] = "Prometheus did not answer in 3 s"
+    trip.look()
+    assert trip.say("confirm api").state is State.REFUSED
+    trip.look(800)
+    assert (trip.phase, trip.bench.weights()) == (Phase.HELD, [75, 25])
+    trip.bench.metrics.readings.update(passing)
+    trip.until(Phase.CONFIRMING)
