@@ -64,6 +64,8 @@ class Prometheus:
         """
         result = self._result(question, timeout_s)
         scalar = bool(result) and not isinstance(result[0], dict)
+        if question.points == 1 and not scalar and any("values" in item for item in result):
+            raise Trouble("the query returned samples over time where one number was expected", everywhere=True)
         try:
             return [({}, float(result[1]))] if scalar else [_row(item) for item in result]
         except (KeyError, TypeError, IndexError, ValueError) as error:
