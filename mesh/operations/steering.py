@@ -48,6 +48,12 @@ def steer(stage: Stage, record: Record) -> None:
         rows = _rows(stage, parent)
         if after(rollout, happening) is Phase.COMPLETED:
             _check_end(stage, parent, rows)
+        if happening is Happening.RESUME and rollout.cause is Happening.WORSE and overall(rows) is Verdict.FAIL:
+            # Its weights stand, so nothing would be written or judged, and what was proven would be forgotten.
+            raise Refused(
+                f"The gates still blame the canary: {rollout.why}.",
+                hint="Resume once they do not any more; who has mended it is faster with abort and a new canary.",
+            )
         if happening is Happening.CONFIRM and overall(rows) is not Verdict.PASS:
             raise Held(
                 "The gates do not pass now, so it is not confirmed.",

@@ -415,3 +415,19 @@ def test_what_nobody_could_confirm_is_not_turned_back() -> None:
     assert (trip.phase, trip.bench.weights()) == (Phase.HELD, [75, 25])
     trip.bench.metrics.readings.update(passing)
     trip.until(Phase.CONFIRMING)
+
+
+def test_a_canary_that_is_still_blamed_is_not_resumed() -> None:
+    """Its weights stand already, so its bake would begin anew with all evidence forgotten; once it is well, it does."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 30s on-failure hold")
+    trip.bench.metrics.readings["v2"] = healthy(success=90.0)
+    trip.until(Phase.HELD)
+    trip.look(2)
+    said = trip.bench.ask("resume api")
+    assert run(said.id, trip.bench.stage).state is State.REFUSED
+    trip.bench.metrics.readings["v2"] = healthy()
+    trip.look(140)
+    assert trip.phase is Phase.HELD
+    trip.say("resume api")
+    trip.until(Phase.COMPLETED)
