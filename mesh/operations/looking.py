@@ -11,7 +11,7 @@ from mesh.domain.burning import judge_burn
 from mesh.domain.commands import Target
 from mesh.domain.counts import Counts
 from mesh.domain.errors import Conflict
-from mesh.domain.gates import CustomGate, GateResult, Limits, Verdict
+from mesh.domain.gates import CustomGate, GateResult, Limits, Verdict, overall
 from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
@@ -158,12 +158,14 @@ class _Look:
         rows = tuple(
             replace(row, query=row.query or measured.query(row.name, row.arm), at=row.at or now) for row in rows
         )
+        rows += self._custom(operation, former.rows, limits, measured.problem or early)
         watch = Watch(
             since=rollout.moved_at,
             trial=trial,
-            rows=(*rows, *self._custom(operation, former.rows, limits, measured.problem or early)),
+            rows=rows,
             looked_at=now,
             seen_at=now if canary.requests > 0 else former.seen_at,
+            passing_since=(former.passing_since or now) if overall(rows) is Verdict.PASS else 0.0,
             among=len(self._operations),
         )
         point = Point.of(self._until, plan.canary_share, canary=canary, stable=stable)

@@ -12,7 +12,7 @@ from typing import Any
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
-from mesh.domain.due import due
+from mesh.domain.due import Sight, due
 from mesh.domain.errors import MeshbotError, NotFound, Refused
 from mesh.domain.gates import span
 from mesh.domain.operations import Operation, State, Step
@@ -163,9 +163,8 @@ def is_due(operation: Operation, watch: Watch, *, now: float) -> bool:
 def _due(operation: Operation, watch: Watch | None, *, now: float) -> tuple[Happening, str] | None:
     seen = fresh(operation, watch, now=now)
     # That nobody looked for a moment is no silence of the canary.
-    seen_at = watch.seen_at if watch else 0.0
-    rows = seen.rows if seen else ()
-    return due(the_rollout(operation), rows, canary=the_plan(operation).canary, seen_at=seen_at, now=now)
+    sight = Sight(seen.rows if seen else (), watch.seen_at if watch else 0.0, watch.passing_since if watch else 0.0)
+    return due(the_rollout(operation), sight, canary=the_plan(operation).canary, now=now)
 
 
 def step(stage: Stage, record: Record, happening: Happening, why: str, *, by: str = "", **changes: Any) -> bool:

@@ -431,3 +431,17 @@ def test_a_canary_that_is_still_blamed_is_not_resumed() -> None:
     assert trip.phase is Phase.HELD
     trip.say("resume api")
     trip.until(Phase.COMPLETED)
+
+
+def test_one_good_look_is_not_the_end_of_an_incident() -> None:
+    """Every gate must pass for half a minute: else each flicker would call people anew."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 5m")
+    trip.look(5)
+    trip.bench.metrics.burn = Burn(0.5, 0.5, 0.5, 0.5, failed_h1=5000.0, failed_h6=5000.0)
+    trip.look(10)
+    assert trip.phase is Phase.HELD
+    trip.bench.metrics.burn = Burn(0.0, 0.0, 0.0, 0.0)
+    trip.look(6)
+    assert trip.phase is Phase.HELD
+    trip.until(Phase.BAKING, looks=1)
