@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -445,3 +446,19 @@ def test_one_good_look_is_not_the_end_of_an_incident() -> None:
     trip.look(6)
     assert trip.phase is Phase.HELD
     trip.until(Phase.BAKING, looks=1)
+
+
+@pytest.mark.parametrize(("stable", "canary"), [("v2", "v1"), ("v2", "v3"), ("v1", "v3")])
+@pytest.mark.parametrize("share", [25, 100])
+def test_traffic_goes_back_whatever_the_configuration_calls_stable_by_then(
+    stable: str, canary: str, share: int
+) -> None:
+    """Somebody has written down the roles of the next release while this one still bakes."""
+    trip = voyage(first_max=100.0)
+    trip.start(f"canary api v2 {share} every 30m")
+    assert trip.bench.weights() == [100 - share, share]
+    (service,) = trip.bench.services
+    trip.bench.services = (replace(service, stable=stable, canary=canary),)
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    trip.until(Phase.TURNED_BACK)
+    assert trip.bench.weights() == [100, 0]
