@@ -77,6 +77,9 @@ def _owned(route: Route, owner: Owner) -> Refused:
 def _promote(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
     command = operation.command
     found = promoted_roles(route, service, command)
+    if command.rollout and command.promised:
+        # Whom it is compared with and where it goes back to was settled when the rollout began.
+        found = replace(found, stable=command.promised)
     arm = route.find(found.canary, command.service)
     return found, promoted(route, arm, command.share or 0.0, stable=found.stable)
 

@@ -462,3 +462,20 @@ def test_traffic_goes_back_whatever_the_configuration_calls_stable_by_then(
     trip.bench.metrics.readings["v2"] = healthy(success=50.0)
     trip.until(Phase.TURNED_BACK)
     assert trip.bench.weights() == [100, 0]
+
+
+def test_a_rollout_keeps_its_stable_arm_whatever_the_configuration_says_by_then() -> None:
+    """A third arm is called stable in the middle of the way: steps, comparison and the way back stay those of v1."""
+    route, rest = virtual_service(80, 10), surroundings()
+    route["spec"]["http"][0]["route"].append({"destination": {"host": HOST, "subset": "v3"}, "weight": 10})
+    rest[0]["spec"]["subsets"].append({"name": "v3", "labels": {"version": "v3"}})
+    service = Service("api", stable="v1", canary="v2", limits=Limits(warm_up_s=0.0))
+    trip = Voyage(Bench(objects=[route, *rest], services=(service,)))
+    trip.bench.metrics.readings = {arm: healthy() for arm in ("v1", "v2", "v3")}
+    trip.start("canary api v2 25,50 every 30s")
+    trip.bench.services = (replace(service, stable="v3"),)
+    while trip.bench.weights() != [45, 50, 5] or trip.phase is not Phase.BAKING:
+        trip.look()
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    trip.until(Phase.TURNED_BACK)
+    assert trip.bench.weights() == [100, 0, 0]
