@@ -210,14 +210,19 @@ def _held(operation: Operation, rollout: Rollout) -> Markup:
 def _ways(operation: Operation, rollout: Rollout) -> str:
     """Say what people can do now: only what the machine takes."""
     said = {
-        Happening.RESUME: "Resume goes on"
-        if rollout.phase is Phase.PAUSED
-        else f"Resume writes {percent(rollout.current.share)} again and bakes it anew",
+        Happening.RESUME: _resuming(rollout),
         Happening.SKIP: "Skip takes the next step unproven",
         Happening.ABORT: f"Abort sends all traffic to {stable_of(operation)}",
     }
     ways = [what for happening, what in said.items() if after(rollout, happening)]
     return f"{', '.join(ways)}." if ways else ""
+
+
+def _resuming(rollout: Rollout) -> str:
+    if rollout.phase is Phase.PAUSED:
+        return "Resume goes on"
+    when = " (once no gate fails)" if rollout.cause is Happening.WORSE else ""
+    return f"Resume{when} writes {percent(rollout.current.share)} again and bakes it anew"
 
 
 def _expiring(rollout: Rollout) -> Markup:
