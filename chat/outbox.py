@@ -228,15 +228,18 @@ class SlackCards:
             log.warning("the story of %s was not told: %s", operation.id, word(trouble))
 
     def _answer_instead(self, operation: Operation, drawn: Message) -> None:
-        """Where the bot cannot post, the asking person at least gets the same card: at first, and at the end."""
+        """Where the bot cannot post, the asking person at least gets the same card: at first, and at the end.
+
+        Of a rollout also when it asks for people, or stops on its way, as long as Slack takes such answers.
+        """
         if operation.split and not went_astray(operation):
             # They were told the end; that all is well besides is worth no second card.
             return
-        first = operation.id not in self._drawn
-        if not operation.origin.response_url or not (first or operation.done):
+        first, loud = operation.id not in self._drawn, any(told.loud for told in tell(operation))
+        if not operation.origin.response_url or not (first or loud or operation.done):
             log.warning("the card of %s has no place: the app cannot post in its channel", operation.id)
             return
-        answer = message(Markup(drawn.text), [*drawn.blocks[:49], _invitation()])
+        answer = message(Markup(drawn.text), [*drawn.blocks[:49], _invitation(operation)])
         try:
             respond(operation.origin.response_url, answer, api_url=self._client.base_url)
         except TROUBLE as trouble:
@@ -315,7 +318,10 @@ def _retry_after(error: SlackApiError) -> float | None:
         return 1.0
 
 
-def _invitation() -> Block:
+def _invitation(operation: Operation) -> Block:
     """Say why only the asking person sees the card, and how to change that."""
-    why = esc("Only you see this, because I cannot post in this channel. Type")
+    why = esc("Only you see this, because I cannot post in this channel.")
+    if operation.rollout and operation.rollout.active:
+        why = join(" ", [why, esc("In half an hour I cannot even tell you any more what becomes of this canary.")])
+    why = join(" ", [why, esc("Type")])
     return context([join(" ", [why, code("/invite"), esc("and pick me; then everybody sees the next card here.")])])

@@ -11,6 +11,7 @@ from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.rollouts import MOST_HEARD, Happening, Phase, Rollout, after
 from mesh.operations.choosing import again_with
+from mesh.operations.moves import drift
 from mesh.operations.recording import Record
 from mesh.operations.rollouts import fresh, step
 from mesh.operations.stage import Stage
@@ -45,6 +46,14 @@ def steer(stage: Stage, record: Record) -> None:
                 return
             raise _unfit(operation, parent)
         rows = _rows(stage, parent)
+        if after(rollout, happening) is Phase.COMPLETED:
+            _check_end(stage, parent, rows)
+        if happening is Happening.RESUME and rollout.cause is Happening.WORSE and overall(rows) is Verdict.FAIL:
+            # Its weights stand, so nothing would be written or judged, and what was proven would be forgotten.
+            raise Refused(
+                f"The gates still blame the canary: {rollout.why}.",
+                hint="Resume once they do not any more; who has mended it is faster with abort and a new canary.",
+            )
         if happening is Happening.CONFIRM and overall(rows) is not Verdict.PASS:
             raise Held(
                 "The gates do not pass now, so it is not confirmed.",
@@ -57,6 +66,17 @@ def steer(stage: Stage, record: Record) -> None:
         parent = heard.operation
         stage.operations.later(parent.id, seconds=0)
     record.end(State.SUCCEEDED, Step.STEERED, f"{parent.id}: {where(parent)}", plan=parent.plan)
+
+
+def _check_end(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) -> None:
+    """Raise Refused where the last bake cannot be skipped: no step follows that would be judged, or find drift."""
+    if overall(rows) is Verdict.FAIL:
+        raise Refused(
+            "The gates fail now, so the last bake is not skipped.",
+            hint=f"See /mesh status {parent.target.service}; what failed is acted on by itself.",
+        )
+    if why := drift(stage, parent):
+        raise Refused(f"It is not complete: {why}.", hint="Nothing was changed. Look at it, then resume or abort.")
 
 
 def _rows(stage: Stage, parent: Operation) -> tuple[GateResult, ...]:

@@ -15,6 +15,7 @@ from mesh.domain.operations import Card, Operation, Origin
 from mesh.ports import Cards
 from playground.serving import free_port
 from tests.chat.conftest import Slack
+from tests.chat.rolling import ROLLOUTS
 from tests.chat.samples import SAMPLES
 
 CHECKING, PROMOTED, FORCED = SAMPLES["checking"], SAMPLES["promoted"], SAMPLES["forced"]
@@ -108,6 +109,18 @@ def test_a_channel_without_the_bot(slack: Slack, channel: str) -> None:
     assert len(seen) == 2
     assert "/invite" in seen[0]
     assert slack.driver.messages("C0RAND", as_="U0ANA") == []
+
+
+def test_a_rollout_in_a_channel_without_the_bot(slack: Slack) -> None:
+    """Who began it hears that it is held, and at once that nobody will be told later, unless the bot is invited."""
+    cards = SlackCards(slack.client)
+    origin = Origin("slash", "C0RAND", response_url=slack.response_url("U0JIN", "C0RAND"))
+    for name in ("canary_baking", "canary_baking", "canary_held_worse"):
+        told = 0 if name == "canary_baking" else len(ROLLOUTS["canary_baking"].story)
+        cards.show(replace(ROLLOUTS[name], origin=origin, card=None, told=told, chart=""))
+    seen = [slack.driver.render_text(m) for m in slack.driver.messages("C0RAND", as_="U0JIN")]
+    assert ["Held" in text for text in seen] == [False, True]
+    assert all("In half an hour I cannot even tell you any more" in text for text in seen)
 
 
 @pytest.mark.parametrize(
