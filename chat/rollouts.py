@@ -159,12 +159,13 @@ def _moving(operation: Operation, rollout: Rollout) -> Markup:
 def _baking(operation: Operation, rollout: Rollout) -> Markup:
     """Say until when it bakes; or, once that is over by what was measured last, how long it may stay undecided."""
     measured_at = max((gate.at for gate in operation.gates), default=0.0)
-    asks_at = rollout.ripe_at + rollout.strategy.patience_s
     if measured_at >= rollout.ripe_at > 0:
         over = join(
             " ", [esc("The bake is over since"), date(rollout.ripe_at) + esc(", but the gates do not pass yet.")]
         )
-        return join(" ", [over, esc("If they do not by"), date(asks_at) + esc(", it is held and people are asked.")])
+        return join(
+            " ", [over, esc("If they do not by"), date(rollout.asks_at) + esc(", it is held and people are asked.")]
+        )
     stays = f"{canary_of(operation)} must stay healthy at {percent(rollout.current.share)} for"
     bake = join(" ", [esc(f"{stays} {span(rollout.current.bake_s)}, until"), date(rollout.ripe_at)])
     return join(" ", [bake + esc(f"; then {_next(rollout)}."), esc(_worse(operation, rollout))])
@@ -210,14 +211,19 @@ def _held(operation: Operation, rollout: Rollout) -> Markup:
 def _ways(operation: Operation, rollout: Rollout) -> str:
     """Say what people can do now: only what the machine takes."""
     said = {
-        Happening.RESUME: "Resume goes on"
-        if rollout.phase is Phase.PAUSED
-        else f"Resume writes {percent(rollout.current.share)} again and bakes it anew",
+        Happening.RESUME: _resuming(rollout),
         Happening.SKIP: "Skip takes the next step unproven",
         Happening.ABORT: f"Abort sends all traffic to {stable_of(operation)}",
     }
     ways = [what for happening, what in said.items() if after(rollout, happening)]
     return f"{', '.join(ways)}." if ways else ""
+
+
+def _resuming(rollout: Rollout) -> str:
+    if rollout.phase is Phase.PAUSED:
+        return "Resume goes on"
+    when = " (once no gate fails)" if rollout.cause is Happening.WORSE else ""
+    return f"Resume{when} writes {percent(rollout.current.share)} again and bakes it anew"
 
 
 def _expiring(rollout: Rollout) -> Markup:

@@ -232,6 +232,8 @@ class Watch:
     """When that was: Unix time in seconds."""
     seen_at: float = 0.0
     """When the canary was last seen to answer anything."""
+    passing_since: float = 0.0
+    """Since when every gate has passed at every look; 0 while one does not."""
 
 
 class Watches(Protocol):

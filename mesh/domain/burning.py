@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.measures import Burn
 
+INCIDENT = "incident"
+"""Name of its row."""
 _FEWEST = 10.0
 """Failed requests that make an incident: where there is hardly any traffic, one client that fails is no incident."""
 
@@ -53,7 +55,7 @@ def _row(alert: _Alert, burn: Burn, budget: float, service: str) -> GateResult:
     verdict = Verdict.UNKNOWN if burn.problem else Verdict.FAIL if above else Verdict.PASS
     value = None if long is None or burn.problem else 100.0 * long
     why = burn.problem or (_why(alert, service, long or 0.0, short or 0.0) if above else "")
-    return GateResult("incident", service, verdict, value, 100.0 * limit, "%", 0, alert.seconds, why=why, at_most=True)
+    return GateResult(INCIDENT, service, verdict, value, 100.0 * limit, "%", 0, alert.seconds, why=why, at_most=True)
 
 
 def _why(alert: _Alert, service: str, long: float, short: float) -> str:

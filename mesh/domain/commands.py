@@ -103,7 +103,8 @@ class Command:
     promised: str = ""
     """For a button: what its card spoke of: the arm to roll back to, or the rollout to steer; else empty.
 
-    A rollout is `op-…/1`: its id, and the index of the step that the card showed.
+    For a step of a rollout: the arm that was stable when it began. A rollout is `op-…/1`: its id, and the index of the
+    step that the card showed.
     """
     operation: str = ""
     """For `undo`: the operation to undo; empty means the last change. For a vote: the operation it is about.

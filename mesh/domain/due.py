@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+from mesh.domain.burning import INCIDENT
 from mesh.domain.gates import GateResult, Verdict, overall
-from mesh.domain.rollouts import Happening, Rollout, after
+from mesh.domain.rollouts import Happening, Phase, Rollout, after
 
 CLEAR_AFTER_S = 30.0
 """How long what it was held for must be over, at least: the shorter of this and a bake, in seconds."""
 
 
-def due(
-    rollout: Rollout, rows: tuple[GateResult, ...], *, canary: str, seen_at: float, now: float
-) -> tuple[Happening, str] | None:
-    """Return what is due by the latest verdicts and the time, with the reason in words; None when nothing is.
+@dataclass(frozen=True)
+class Sight:
+    """What looks have found out about a canary by now."""
 
-    `rows` are empty where no look was lately. `seen_at` is when the canary was last seen to answer anything.
-    """
+    rows: tuple[GateResult, ...] = ()
+    """The latest verdicts; empty where no look was lately."""
+    seen_at: float = 0.0
+    """When it was last seen to answer anything: Unix time in seconds."""
+    passing_since: float = 0.0
+    """Since when every gate has passed at every look."""
+
+
+def due(rollout: Rollout, sight: Sight, *, canary: str, now: float) -> tuple[Happening, str] | None:
+    """Return what is due by the latest verdicts and the time, with the reason in words; None when nothing is."""
+    rows = sight.rows
+    failed = [row for row in rows if row.verdict is Verdict.FAIL]
+    # Where arms are Services, the canary may be the one that has the name of the whole service.
+    blamed = [row for row in failed if row.arm == canary and row.name != INCIDENT]
     candidates = (
-        (Happening.WORSE, _reasons(row for row in rows if row.verdict is Verdict.FAIL and row.arm == canary)),
-        (Happening.INCIDENT, _reasons(row for row in rows if row.verdict is Verdict.FAIL and row.arm != canary)),
+        (Happening.WORSE, _reasons(blamed)),
+        (Happening.INCIDENT, _reasons(row for row in failed if row not in blamed)),
         (Happening.LATE, "nobody decided in time" if now >= rollout.deadline else ""),
-        (Happening.CLEARED, "the gates pass again" if _is_clear(rollout, rows, now) else ""),
+        (Happening.CLEARED, "the gates pass again" if _is_clear(rollout, sight, now) else ""),
         (Happening.RIPE, "the gates pass" if overall(rows) is Verdict.PASS and now >= rollout.ripe_at else ""),
-        (Happening.BLIND, _blind(rollout, rows, seen_at, now)),
+        (Happening.BLIND, _blind(rollout, sight, now)),
     )
     return next((pair for pair in candidates if pair[1] and after(rollout, pair[0])), None)
 
@@ -39,15 +52,16 @@ def _reasons(rows: Iterable[GateResult]) -> str:
     )
 
 
-def _is_clear(rollout: Rollout, rows: tuple[GateResult, ...], now: float) -> bool:
-    held_s = min(CLEAR_AFTER_S, rollout.current.bake_s)
-    return overall(rows) is Verdict.PASS and now >= rollout.entered_at + held_s
+def _is_clear(rollout: Rollout, sight: Sight, now: float) -> bool:
+    clear_s = min(CLEAR_AFTER_S, rollout.current.bake_s)
+    return overall(sight.rows) is Verdict.PASS and now >= max(rollout.entered_at, sight.passing_since) + clear_s
 
 
-def _blind(rollout: Rollout, rows: tuple[GateResult, ...], seen_at: float, now: float) -> str:
+def _blind(rollout: Rollout, sight: Sight, now: float) -> str:
     """Say why nobody can decide, once that has lasted longer than the rollout is patient; else an empty string."""
-    patience = rollout.strategy.patience_s
-    unseen, undecided = now - max(seen_at, rollout.moved_at), now - rollout.ripe_at
-    if max(unseen, undecided) < patience:
+    unseen = now - max(sight.seen_at, rollout.entered_at) >= rollout.strategy.patience_s
+    # Who waits for a person has been decided once: a moment of doubt later on is no long one.
+    undecided = rollout.phase is Phase.BAKING and now >= rollout.asks_at
+    if not (unseen or undecided):
         return ""
-    return _reasons(row for row in rows if row.verdict is Verdict.UNKNOWN) or "the gates were not looked at"
+    return _reasons(row for row in sight.rows if row.verdict is Verdict.UNKNOWN) or "the gates were not looked at"

@@ -172,6 +172,14 @@ class Rollout:
         return self.moved_at + self.current.bake_s
 
     @property
+    def asks_at(self) -> float:
+        """When people are asked, should the gates be undecided still: Unix time in seconds.
+
+        A pause, however long, leaves them as much time as the end of a bake.
+        """
+        return max(self.ripe_at, self.entered_at) + self.strategy.patience_s
+
+    @property
     def deadline(self) -> float:
         """When somebody must have decided: Unix time in seconds; infinity where nobody is waited for."""
         if self.phase is Phase.CONFIRMING and self.upcoming:
@@ -325,6 +333,7 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
         Happening.CONFIRM: Phase.MOVING,
         Happening.LATE: _otherwise,
         Happening.WORSE: _on_failure,
+        Happening.BLIND: Phase.HELD,
         Happening.INCIDENT: Phase.HELD,
         Happening.DRIFTED: Phase.HELD,
         Happening.PAUSE: Phase.PAUSED,

@@ -186,8 +186,16 @@ def _limited(case: Case, limit: Limit, clue: Clue) -> _Judged:
     if proven or (case.once and missed and not case.few):
         excuse = _excuse(case, limit, clue)
         return (Verdict.UNKNOWN, excuse, None) if excuse else (Verdict.FAIL, _beyond(case, limit), None)
+    return _unproven(case, limit, clue, missed=missed)
+
+
+def _unproven(case: Case, limit: Limit, clue: Clue, *, missed: bool) -> _Judged:
+    """Judge a limit that nobody has proven to be missed."""
     if case.few:
         return Verdict.UNKNOWN, case.few, case.eta_s(case.limits.requests_min - case.canary.total.requests)
+    name = case.canary.name
+    if limit.kind.among(case.canary.total) < case.limits.requests_min:
+        return Verdict.UNKNOWN, f"too little is known of the latency of {name}", None
     if missed:
         return _undecided(case, limit, clue)
     if strength(clue.limited) >= NEAR and not case.once:
@@ -200,14 +208,14 @@ def _compared(case: Case, kind: Kind, evidence: float, shares: tuple[float | Non
         return Verdict.FAIL, _oftener(case, kind, shares[0] or 0.0, shares[1] or 0.0), None
     if case.few:
         return Verdict.UNKNOWN, case.few, case.eta_s(case.limits.requests_min - case.canary.total.requests)
-    if unclear := _incomparable(case, shares):
+    if unclear := _incomparable(case, kind):
         return Verdict.UNKNOWN, *unclear
     if evidence >= NEAR and not case.once:
         return Verdict.UNKNOWN, f"not proven yet: {_oftener(case, kind, shares[0] or 0.0, shares[1] or 0.0)}", None
     return Verdict.PASS, "", None
 
 
-def _incomparable(case: Case, shares: tuple[float | None, float | None]) -> tuple[str, float | None] | None:
+def _incomparable(case: Case, kind: Kind) -> tuple[str, float | None] | None:
     """Return why there is nothing to compare with, and in how many seconds there may be; None where there is."""
     canary, stable = case.canary, case.stable
     if stable.recent.requests <= 0:
@@ -216,9 +224,10 @@ def _incomparable(case: Case, shares: tuple[float | None, float | None]) -> tupl
     if missing > 0:
         eta_s = case.eta_s(missing, stable)
         return needed(missing, eta_s, f" of {stable.name}"), eta_s
-    if None in shares:
-        return f"too little is known of the latency of {canary.name if shares[0] is None else stable.name}", None
-    return None
+    # Of requests themselves there are enough by now: what is missing are those whose latency is known.
+    least = max(case.limits.requests_min, 1)
+    unknown = next((one.name for one in (canary, stable) if kind.among(one.total) < least), "")
+    return (f"too little is known of the latency of {unknown}", None) if unknown else None
 
 
 def _excuse(case: Case, limit: Limit, clue: Clue) -> str:

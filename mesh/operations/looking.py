@@ -11,7 +11,7 @@ from mesh.domain.burning import judge_burn
 from mesh.domain.commands import Target
 from mesh.domain.counts import Counts
 from mesh.domain.errors import Conflict
-from mesh.domain.gates import CustomGate, GateResult, Limits, Verdict
+from mesh.domain.gates import CustomGate, GateResult, Limits, Verdict, overall
 from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
@@ -71,9 +71,11 @@ def look(cluster: str, stage: Stage) -> Looked:
 def _judged(cluster: str, stage: Stage, watched: Sequence[Operation]) -> list[_Judged]:
     """Return the rollouts with their new watches; none where another look was had since."""
     before, until = stage.watches.looked_until(cluster), stage.time.now() - _lag(cluster, stage)
-    if not watched or until - before < SHORTEST_S:
+    since = until - before
+    if not watched or -LONGEST_S <= since < SHORTEST_S:
         return []
-    seconds = until - before if until - before <= LONGEST_S else stage.catalog.look_s
+    # Far ahead of us was a clock that has been set back since: waiting until it is that late again would blind us.
+    seconds = since if 0 < since <= LONGEST_S else stage.catalog.look_s
     found = _Look(stage, cluster, watched, until=until, seconds=seconds).judged()
     watches = {one.operation.id: one.watch for one in found}
     try:
@@ -149,11 +151,11 @@ class _Look:
         former = self._watches.get(operation.id, Watch())
         if former.since != rollout.moved_at:
             former = Watch(since=rollout.moved_at)
-        trial = former.trial
-        if self._until - self._seconds >= rollout.moved_at + limits.warm_up_s and not measured.problem:
+        trial, early = former.trial, self._too_early(rollout.moved_at, limits)
+        if not (early or measured.problem):
             trial = observe(trial, Tick(self._seconds, stable, canary), limits)
         rows = (
-            *_rows(trial, _pair(plan, limits), blindness(measured, plan.canary, limits), limits),
+            *_rows(trial, _pair(plan, limits), blindness(measured, plan.canary, limits) or early, limits),
             *judge_burn(burn, slo=limits.slo, service=operation.target.service),
             *self._incidents.get(operation.target, ()),
         )
@@ -161,24 +163,33 @@ class _Look:
         rows = tuple(
             replace(row, query=row.query or measured.query(row.name, row.arm), at=row.at or now) for row in rows
         )
+        rows += self._custom(operation, former.rows, limits, measured.problem or early)
         watch = Watch(
             since=rollout.moved_at,
             trial=trial,
-            rows=(*rows, *self._custom(operation, former.rows, limits, measured.problem)),
+            rows=rows,
             looked_at=now,
             seen_at=now if canary.requests > 0 else former.seen_at,
+            passing_since=(former.passing_since or now) if overall(rows) is Verdict.PASS else 0.0,
             among=len(self._operations),
         )
         point = Point.of(self._until, plan.canary_share, canary=canary, stable=stable)
         return _Judged(operation, watch, point, suspect=seen is not None and seen != plan.weights)
+
+    def _too_early(self, moved_at: float, limits: Limits) -> str:
+        """Say that nothing counts yet, so soon after the weights were written; empty once it does."""
+        set_back = moved_at > self._stage.time.now() + LONGEST_S
+        if set_back or self._until - self._seconds >= moved_at + limits.warm_up_s:
+            return ""
+        return "nothing counts yet: the weights were written a moment ago"
 
     def _custom(
         self, operation: Operation, former: Iterable[GateResult], limits: Limits, problem: str
     ) -> tuple[GateResult, ...]:
         """Return the rows of administrators' conditions: those of the last look until they are old.
 
-        They are asked one by one, so a sick server is not asked (`problem` says why), and a slow one only for as long
-        as a look may take: nobody else's rollout waits for them.
+        They are asked one by one, so a sick server is not asked, nor any while nothing counts (`problem` says why), and
+        a slow one only for as long as a look may take: nobody else's rollout waits for them.
         """
         if not limits.custom:
             return ()

@@ -22,9 +22,9 @@ from mesh.operations.telling import the_plan, the_rollout
 def start_move(stage: Stage, parent: Operation) -> None:
     """Write down the operation that writes the weights, under the id on record; a second call finds the first."""
     rollout, plan, now = the_rollout(parent), the_plan(parent), stage.time.now()
-    command = promotion(parent.command, plan.canary, rollout.current.share)
+    command = replace(promotion(parent.command, plan.canary, rollout.current.share), promised=plan.stable)
     if rollout.phase is Phase.TURNING_BACK:
-        command = replace(command, verb=Verb.ROLLBACK, version="", share=None, promised=plan.stable)
+        command = replace(command, verb=Verb.ROLLBACK, version="", share=None)
     child = Operation(
         id=rollout.move,
         command=replace(command, rollout=parent.id),

@@ -39,7 +39,8 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
     service = catalog.service(operation.target)
     route = choose(cluster, operation.target, service, operation.command)
     check_free(route, operation, catalog)
-    check_configured(route, service)
+    if not (operation.command.rollout and operation.command.goes_back):
+        check_configured(route, service)
     if operation.command.verb is Verb.ADOPT:
         return _adopt(route, service, operation), route
     found, wanted = _WANTED[operation.command.verb](route, service, operation)
@@ -76,6 +77,9 @@ def _owned(route: Route, owner: Owner) -> Refused:
 def _promote(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
     command = operation.command
     found = promoted_roles(route, service, command)
+    if command.rollout and command.promised:
+        # Whom it is compared with and where it goes back to was settled when the rollout began.
+        found = replace(found, stable=command.promised)
     arm = route.find(found.canary, command.service)
     return found, promoted(route, arm, command.share or 0.0, stable=found.stable)
 
@@ -106,8 +110,8 @@ def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Rol
     former = operation.plan
     same = former is not None and (former.uid, former.rule) == (route.uid, route.rule)
     found = Roles(former.stable, former.canary) if former and same else roles(route, service)
-    if operation.command.rollout and not found.stable:
-        # The rollout said at its beginning where it goes back to, whatever somebody else made of the weights since.
+    if operation.command.rollout and found.stable != operation.command.promised:
+        # The rollout said at its beginning where it goes back to, whatever weights and configuration have become since.
         found = Roles(operation.command.promised, stamped(route).canary)
     if not found.stable:
         # Not `promote`: that would make the arm they flee to the canary, and the next rollback would go back.

@@ -12,7 +12,7 @@ from typing import Any
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
-from mesh.domain.due import due
+from mesh.domain.due import Sight, due
 from mesh.domain.errors import MeshbotError, NotFound, Refused
 from mesh.domain.gates import Verdict, span
 from mesh.domain.limits import rise_of_steps
@@ -167,7 +167,8 @@ def advance_or_hold(stage: Stage, record: Record, *, watch: Watch | None, suspec
 def fresh(operation: Operation, watch: Watch | None, *, now: float) -> Watch | None:
     """Return what a look found, unless that is about another step or too old to decide anything."""
     current = watch is not None and watch.since == the_rollout(operation).moved_at
-    return watch if watch and current and now - watch.looked_at < STALE_S else None
+    # A look of the future was had before somebody set the clock back: nobody knows how old it is.
+    return watch if watch and current and abs(now - watch.looked_at) < STALE_S else None
 
 
 def is_due(operation: Operation, watch: Watch, *, now: float) -> bool:
@@ -176,9 +177,10 @@ def is_due(operation: Operation, watch: Watch, *, now: float) -> bool:
 
 
 def _due(operation: Operation, watch: Watch | None, *, now: float) -> tuple[Happening, str] | None:
-    rollout, seen = the_rollout(operation), fresh(operation, watch, now=now)
-    rows, seen_at = (seen.rows, seen.seen_at) if seen else ((), 0.0)
-    return due(rollout, rows, canary=the_plan(operation).canary, seen_at=seen_at, now=now)
+    seen = fresh(operation, watch, now=now)
+    # That nobody looked for a moment is no silence of the canary.
+    sight = Sight(seen.rows if seen else (), watch.seen_at if watch else 0.0, watch.passing_since if watch else 0.0)
+    return due(the_rollout(operation), sight, canary=the_plan(operation).canary, now=now)
 
 
 def step(stage: Stage, record: Record, happening: Happening, why: str, *, by: str = "", **changes: Any) -> bool:

@@ -12,6 +12,7 @@ from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Decision
 from mesh.domain.rollouts import MOST_HEARD, Happening, Phase, Rollout, after
 from mesh.operations.choosing import again_with
+from mesh.operations.moves import drift
 from mesh.operations.raising import check_rise, next_rise
 from mesh.operations.recording import Record
 from mesh.operations.rollouts import fresh, step
@@ -50,6 +51,14 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         if after(rollout, happening) is Phase.MOVING:
             check_rise(stage, operation, decision, next_rise(parent, happening))
         rows = _rows(stage, parent)
+        if after(rollout, happening) is Phase.COMPLETED:
+            _check_end(stage, parent, rows)
+        if happening is Happening.RESUME and rollout.cause is Happening.WORSE and overall(rows) is Verdict.FAIL:
+            # Its weights stand, so nothing would be written or judged, and what was proven would be forgotten.
+            raise Refused(
+                f"The gates still blame the canary: {rollout.why}.",
+                hint="Resume once they do not any more; who has mended it is faster with abort and a new canary.",
+            )
         if happening is Happening.CONFIRM and overall(rows) is not Verdict.PASS:
             raise Held(
                 "The gates do not pass now, so it is not confirmed.",
@@ -62,6 +71,17 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         parent = heard.operation
         stage.operations.later(parent.id, seconds=0)
     record.end(State.SUCCEEDED, Step.STEERED, f"{parent.id}: {where(parent)}", plan=parent.plan)
+
+
+def _check_end(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) -> None:
+    """Raise Refused where the last bake cannot be skipped: no step follows that would be judged, or find drift."""
+    if overall(rows) is Verdict.FAIL:
+        raise Refused(
+            "The gates fail now, so the last bake is not skipped.",
+            hint=f"See /mesh status {parent.target.service}; what failed is acted on by itself.",
+        )
+    if why := drift(stage, parent):
+        raise Refused(f"It is not complete: {why}.", hint="Nothing was changed. Look at it, then resume or abort.")
 
 
 def _rows(stage: Stage, parent: Operation) -> tuple[GateResult, ...]:

@@ -22,13 +22,20 @@ def in_words(operation: Operation, rollout: Rollout, happening: Happening) -> st
     said = {
         Phase.MOVING: step_in_words(rollout, plan.canary),
         Phase.BAKING: _baking(rollout, plan.canary, happening),
-        Phase.CONFIRMING: f"{plan.canary} is healthy at {share}; somebody must confirm {_next(rollout)}",
-        Phase.COMPLETED: f"{plan.canary} has {share} and is healthy",
+        Phase.CONFIRMING: f"{_proven(plan.canary, share, happening)}; somebody must confirm {_next(rollout)}",
+        Phase.COMPLETED: _proven(plan.canary, share, happening),
         Phase.TURNING_BACK: f"all traffic goes back to {plan.stable}: {rollout.why}",
         Phase.TURNED_BACK: f"all traffic is back on {plan.stable}: {rollout.why}",
         Phase.ABORTED: f"all traffic is back on {plan.stable}: {rollout.why}",
     }
     return said.get(rollout.phase) or rollout.why or str(happening)
+
+
+def _proven(canary: str, share: str, happening: Happening) -> str:
+    """Say that it is healthy only where the gates said so."""
+    if happening is Happening.SKIP:
+        return f"{canary} has {share}, and the rest of its bake was skipped"
+    return f"{canary} has {share} and is healthy"
 
 
 def _baking(rollout: Rollout, canary: str, happening: Happening) -> str:

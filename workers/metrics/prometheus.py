@@ -64,6 +64,8 @@ class Prometheus:
         """
         result = self._result(question, timeout_s)
         scalar = bool(result) and not isinstance(result[0], dict)
+        if question.points == 1 and not scalar and any("values" in item for item in result):
+            raise Trouble("the query returned samples over time where one number was expected", everywhere=True)
         try:
             return [({}, float(result[1]))] if scalar else [_row(item) for item in result]
         except (KeyError, TypeError, IndexError, ValueError) as error:
@@ -175,7 +177,11 @@ class _Wire:
             raise refusal(self._name, status, str(body.get("error", "it gave no reason")))
         data = body.get("data")
         # Remarks on the query itself come as warnings too, since version 2.48.
-        if missing := [str(said) for said in body.get("warnings") or () if not str(said).startswith("PromQL ")]:
+        missing = [str(said) for said in body.get("warnings") or () if not str(said).startswith("PromQL ")]
+        if body.get("isPartial"):
+            # So does a cluster of VictoriaMetrics say it.
+            missing.append("some of its storage is away")
+        if missing:
             raise Trouble(f"Prometheus answered only in part: {'; '.join(missing)}")
         if not isinstance(data, dict) or not isinstance(data.get("result"), list) or data.get("resultType") == "string":
             raise Trouble("Prometheus answered in another shape than numbers")

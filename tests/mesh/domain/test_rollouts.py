@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.domain.due import due
+from mesh.domain.due import Sight, due
 from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.rollouts import ACTIVE, MOST_TRIES, TRANSITIONS, Happening, Move, Phase, Rollout, after, enter
 from mesh.domain.strategies import OnFailure, Otherwise, RolloutStep, Strategy
@@ -40,7 +40,7 @@ def row(verdict: Verdict = Verdict.PASS, *, arm: str = "v2", name: str = "succes
 
 def what(one: Rollout, *rows: GateResult, now: float = 1030.0, seen_at: float | None = None) -> Happening | None:
     """What is due."""
-    found = due(one, rows, canary="v2", seen_at=now if seen_at is None else seen_at, now=now)
+    found = due(one, Sight(rows, now if seen_at is None else seen_at), canary="v2", now=now)
     return found[0] if found else None
 
 
@@ -173,7 +173,7 @@ def test_a_canary_that_nobody_sees_is_asked_about_before_a_long_bake_is_over() -
     assert what(one, silent, now=1100.0, seen_at=0.0) is None
     assert what(one, silent, now=1121.0, seen_at=0.0) is Happening.BLIND
     assert what(one, silent, now=1121.0, seen_at=1100.0) is None
-    found = due(one, (silent,), canary="v2", seen_at=0.0, now=1121.0)
+    found = due(one, Sight((silent,)), canary="v2", now=1121.0)
     assert found
     assert "did not answer" in found[1]
 
@@ -214,5 +214,5 @@ def test_one_reason_of_many_gates_is_said_once() -> None:
     """A canary that no traffic reaches is held for that, and not five times for it."""
     why = "no traffic reached v2"
     rows = tuple(GateResult(name, "v2", Verdict.UNKNOWN, None, 1.0, "%", 0, 60, why) for name in ("success", "p99"))
-    happening, said = due(rollout(), rows, canary="v2", seen_at=0.0, now=1e6) or (None, "")
+    happening, said = due(rollout(), Sight(rows), canary="v2", now=1e6) or (None, "")
     assert (happening, said) == (Happening.BLIND, "success, p99 of v2: no traffic reached v2")

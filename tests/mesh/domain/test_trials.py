@@ -422,3 +422,19 @@ def test_whatever_is_counted_is_judged(ticks: list[tuple[float, float, float, fl
         if trial.canary.total.requests < LIMITS.requests_min:
             assert all(row.verdict is not Verdict.PASS for row in found)
         assert all(row.why or row.verdict is Verdict.PASS for row in found)
+
+
+@pytest.mark.parametrize(
+    ("canary", "stable"), [(QUICK, ()), ((), QUICK), ((), ())], ids=["stable's unknown", "canary's unknown", "neither"]
+)
+def test_a_handful_of_known_latencies_passes_nothing(canary: tuple[float, ...], stable: tuple[float, ...]) -> None:
+    """Thousands of requests, of which three were timed: proxies were changed, or tell little."""
+
+    def arm(shares: tuple[float, ...]) -> Counts:
+        return counts(1000) if shares else Counts(1000, 0, buckets=timed(3))
+
+    limits = replace(LIMITS, slow_ms=250.0)
+    found = rows(after([tick(arm(canary), arm(stable)) for _ in range(3)], limits=limits), limits=limits)
+    assert found["success"].verdict is found["errors"].verdict is Verdict.PASS
+    assert found["p99"].verdict is (Verdict.PASS if canary else Verdict.UNKNOWN)
+    assert found["slow"].verdict is Verdict.UNKNOWN

@@ -461,6 +461,7 @@ def test_a_bug_in_judging_one_rollout_blinds_no_other(monkeypatch: pytest.Monkey
     """One rollout that cannot be judged is left out of the look, and is asked about once that lasts too long."""
     trip = voyage()
     trip.start()
+    trip.look()
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError

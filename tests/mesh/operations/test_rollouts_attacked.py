@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mesh.domain.catalog import Service
 from mesh.domain.errors import Refused, Unavailable
-from mesh.domain.gates import Limits
+from mesh.domain.gates import CustomGate, Limits
+from mesh.domain.measures import Burn
 from mesh.domain.operations import State, Step
 from mesh.domain.policy import Policy
 from mesh.domain.rollouts import Happening, Phase
@@ -71,7 +74,7 @@ def test_nobody_confirms_on_verdicts_of_long_ago() -> None:
     trip.start("canary api v2 25,confirm,50 every 30s")
     trip.until(Phase.CONFIRMING)
     trip.look()
-    trip.bench.time.at += 1800
+    trip.bench.time.at += 300
     assert trip.say("confirm api").state is State.REFUSED
     assert (trip.phase, trip.bench.weights()) == (Phase.CONFIRMING, [75, 25])
 
@@ -272,3 +275,207 @@ def test_steps_that_the_weights_cannot_show_are_refused_at_the_start() -> None:
     assert refused.state is State.REFUSED
     assert "25 %" in refused.outcome
     assert trip.bench.weights() == [9, 1]
+
+
+def at_its_last_step(*, looks: int = 2) -> Voyage:
+    """A rollout that bakes its last step."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 5m")
+    trip.look(3)
+    trip.say("skip api")
+    trip.look(looks)
+    assert (trip.phase, trip.bench.weights()) == (Phase.BAKING, [50, 50])
+    return trip
+
+
+def test_the_last_bake_is_not_skipped_over_a_failed_gate() -> None:
+    """A look has found it and could not act, for another worker held the lock: no step follows that would be judged."""
+    trip = at_its_last_step()
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    with trip.bench.locks.hold(str(trip.operation.target), wait_s=0):
+        for _ in range(6):
+            trip.bench.time.at += 5
+            look("demo", trip.bench.stage)
+    assert run(trip.bench.ask("skip api").id, trip.bench.stage).state is State.REFUSED
+    trip.until(Phase.TURNED_BACK)
+
+
+def test_the_last_bake_is_not_skipped_over_somebody_elses_weights() -> None:
+    """Nobody is told that the canary has its share while somebody has just taken it away."""
+    trip = at_its_last_step()
+    trip.bench.cluster.client.put(_with(trip.bench, 100, 0))
+    assert run(trip.bench.ask("skip api").id, trip.bench.stage).state is State.REFUSED
+    trip.until(Phase.HELD)
+
+
+@pytest.mark.parametrize("steps", ["25", "25,confirm,50"])
+def test_whose_bake_was_skipped_is_not_said_to_be_healthy(steps: str) -> None:
+    """Nothing is known of it: that is why somebody skipped."""
+    trip = voyage()
+    trip.start(f"canary api v2 {steps} every 5m")
+    trip.bench.metrics.readings["v2"] = healthy(requests=0.0)
+    trip.look(2)
+    trip.say("skip api")
+    assert trip.phase in (Phase.COMPLETED, Phase.CONFIRMING)
+    told = [event.text for event in trip.operation.story if event.step in (Step.COMPLETED, Step.CONFIRMING)]
+    assert told[0].startswith("v2 has 25 %, and the rest of its bake was skipped")
+
+
+def test_an_incident_is_not_blamed_on_a_canary_that_has_the_name_of_the_service() -> None:
+    """Arms are Services here: after one release to `api-v1`, the next goes back to the one called `api`."""
+    bench = acceptance.bench()
+    bench = Bench(json.loads(json.dumps(bench.objects).replace("api-v2", "api")))
+    bench.services = (Service("api", stable="api-v1", canary="api", limits=Limits(warm_up_s=0.0)),)
+    bench.metrics.readings = {"api-v1": healthy(), "api": healthy()}
+    bench.weights = lambda name="": acceptance.weights(bench)  # type: ignore[method-assign]
+    trip = Voyage(bench)
+    trip.start("canary api 25,50 every 30s")
+    acceptance.speak(bench, generation(trip))
+    trip.until(Phase.BAKING)
+    bench.metrics.burn = Burn(0.5, 0.5, 0.5, 0.5, failed_h1=5000.0, failed_h6=5000.0)
+    trip.until(Phase.HELD)
+    assert trip.operation.rollout
+    assert (trip.operation.rollout.cause, bench.weights()) == (Happening.INCIDENT, [75, 25])
+
+
+def test_a_long_pause_does_not_use_up_the_patience_of_gates() -> None:
+    """They passed all the while; one look that nobody could decide holds nothing right after somebody resumed."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 30s")
+    trip.look(2)
+    trip.say("pause api")
+    trip.look(200)
+    passing = trip.bench.metrics.readings["v2"]
+    trip.bench.metrics.readings["v2"] = "Prometheus did not answer in 3 s"
+    trip.look()
+    trip.say("resume api")
+    trip.look()
+    assert trip.phase is Phase.BAKING
+    trip.bench.metrics.readings["v2"] = passing
+    trip.until(Phase.COMPLETED)
+
+
+def test_half_a_minute_without_looks_is_no_long_silence() -> None:
+    """Redis was away for 40 s, and a card is drawn before the first look: the patience is ten minutes."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 30m")
+    trip.look(140)
+    trip.bench.time.at += 40
+    trip.work()
+    assert trip.phase is Phase.BAKING
+
+
+def test_a_clock_that_is_set_back_an_hour_blinds_nobody() -> None:
+    """A canary that goes bad then is turned back within seconds, not when it is as late as it was."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 30m")
+    trip.look(3)
+    trip.bench.time.at -= 3600
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    for _ in range(6):
+        trip.bench.time.at += 5
+        look("demo", trip.bench.stage)
+    assert trip.phase is Phase.TURNING_BACK
+
+
+def test_nobody_confirms_on_verdicts_of_the_future() -> None:
+    """They are from before the clock was set back, and nobody has looked since."""
+    trip = voyage()
+    trip.start("canary api v2 25,confirm,50 every 30s")
+    trip.until(Phase.CONFIRMING)
+    trip.look()
+    trip.bench.time.at -= 3600
+    assert run(trip.bench.ask("confirm api").id, trip.bench.stage).state is State.REFUSED
+    assert trip.phase is Phase.CONFIRMING
+
+
+def test_nothing_counts_while_a_step_warms_up() -> None:
+    """Conditions of one's own neither; and nobody says that no traffic came where it was not counted."""
+    trip = voyage(custom=(CustomGate("restarts", "x", most=1.0),), warm_up_s=30.0)
+    trip.bench.metrics.values = {"restarts": 0.0}
+    trip.start("canary api v2 25,50 every 5m")
+    trip.bench.metrics.values = {"restarts": 2.0}
+    trip.look(5)
+    rows = trip.bench.watches.load([trip.id])[trip.id].rows
+    assert trip.phase is Phase.BAKING
+    assert {row.why for row in rows if row.arm == "v2"} == {"nothing counts yet: the weights were written a moment ago"}
+    trip.until(Phase.TURNED_BACK)
+
+
+def test_what_nobody_could_confirm_is_not_turned_back() -> None:
+    """Prometheus is dead for longer than people have: who presses is refused, so that nobody confirmed says nothing."""
+    trip = voyage()
+    trip.start("canary api v2 25,confirm,50 every 30s")
+    trip.until(Phase.CONFIRMING)
+    passing = dict(trip.bench.metrics.readings)
+    for name in passing:
+        trip.bench.metrics.readings[name] = "Prometheus did not answer in 3 s"
+    trip.look()
+    assert trip.say("confirm api").state is State.REFUSED
+    trip.look(800)
+    assert (trip.phase, trip.bench.weights()) == (Phase.HELD, [75, 25])
+    trip.bench.metrics.readings.update(passing)
+    trip.until(Phase.CONFIRMING)
+
+
+def test_a_canary_that_is_still_blamed_is_not_resumed() -> None:
+    """Its weights stand already, so its bake would begin anew with all evidence forgotten; once it is well, it does."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 30s on-failure hold")
+    trip.bench.metrics.readings["v2"] = healthy(success=90.0)
+    trip.until(Phase.HELD)
+    trip.look(2)
+    said = trip.bench.ask("resume api")
+    assert run(said.id, trip.bench.stage).state is State.REFUSED
+    trip.bench.metrics.readings["v2"] = healthy()
+    trip.look(140)
+    assert trip.phase is Phase.HELD
+    trip.say("resume api")
+    trip.until(Phase.COMPLETED)
+
+
+def test_one_good_look_is_not_the_end_of_an_incident() -> None:
+    """Every gate must pass for half a minute: else each flicker would call people anew."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 5m")
+    trip.look(5)
+    trip.bench.metrics.burn = Burn(0.5, 0.5, 0.5, 0.5, failed_h1=5000.0, failed_h6=5000.0)
+    trip.look(10)
+    assert trip.phase is Phase.HELD
+    trip.bench.metrics.burn = Burn(0.0, 0.0, 0.0, 0.0)
+    trip.look(6)
+    assert trip.phase is Phase.HELD
+    trip.until(Phase.BAKING, looks=1)
+
+
+@pytest.mark.parametrize(("stable", "canary"), [("v2", "v1"), ("v2", "v3"), ("v1", "v3")])
+@pytest.mark.parametrize("share", [25, 100])
+def test_traffic_goes_back_whatever_the_configuration_calls_stable_by_then(
+    stable: str, canary: str, share: int
+) -> None:
+    """Somebody has written down the roles of the next release while this one still bakes."""
+    trip = voyage(first_max=100.0)
+    trip.start(f"canary api v2 {share} every 30m")
+    assert trip.bench.weights() == [100 - share, share]
+    (service,) = trip.bench.services
+    trip.bench.services = (replace(service, stable=stable, canary=canary),)
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    trip.until(Phase.TURNED_BACK)
+    assert trip.bench.weights() == [100, 0]
+
+
+def test_a_rollout_keeps_its_stable_arm_whatever_the_configuration_says_by_then() -> None:
+    """A third arm is called stable in the middle of the way: steps, comparison and the way back stay those of v1."""
+    route, rest = virtual_service(80, 10), surroundings()
+    route["spec"]["http"][0]["route"].append({"destination": {"host": HOST, "subset": "v3"}, "weight": 10})
+    rest[0]["spec"]["subsets"].append({"name": "v3", "labels": {"version": "v3"}})
+    service = Service("api", stable="v1", canary="v2", limits=Limits(warm_up_s=0.0))
+    trip = Voyage(Bench(objects=[route, *rest], services=(service,)))
+    trip.bench.metrics.readings = {arm: healthy() for arm in ("v1", "v2", "v3")}
+    trip.start("canary api v2 25,50 every 30s")
+    trip.bench.services = (replace(service, stable="v3"),)
+    while trip.bench.weights() != [45, 50, 5] or trip.phase is not Phase.BAKING:
+        trip.look()
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    trip.until(Phase.TURNED_BACK)
+    assert trip.bench.weights() == [100, 0, 0]

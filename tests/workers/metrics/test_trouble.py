@@ -96,6 +96,7 @@ WELL = said("vector", [row("7")])
         (200, said("vector", [{"metric": {}}]), "a sample that is not a number"),
         (200, said("vector", [row("ten")]), "a sample that is not a number"),
         (200, said("vector", [], warnings=["store x is away"]), "answered only in part: store x is away"),
+        (200, said("vector", [row("7")], isPartial=True), "answered only in part: some of its storage is away"),
     ],
 )
 def test_every_trouble_has_its_words(status: int, text: str, problem: str) -> None:
@@ -104,6 +105,17 @@ def test_every_trouble_has_its_words(status: int, text: str, problem: str) -> No
         found = read(url)
     assert problem in found.problem
     assert found.counts == {}
+
+
+def test_samples_over_time_are_no_number_to_judge() -> None:
+    """A condition whose query forgets its `rate` gets a range: the sum of its samples is not what was asked for."""
+    over_time = {"metric": {}, "values": [[0, "1"], [15, "2"], [30, "3"]]}
+    with prometheus_that_says(lambda: (200, said("matrix", [over_time]))) as url:
+        metrics = PrometheusMetrics(catalog(url))
+        with contextlib.closing(metrics):
+            found = metrics.ask(CustomGate("queue", "queued[1m]", most=10.0), ARM, TARGET, window_s=60)
+    assert (found.verdict, found.value) == (Verdict.UNKNOWN, None)
+    assert "samples over time" in found.why
 
 
 def test_a_remark_on_the_query_is_no_partial_answer() -> None:
