@@ -21,6 +21,7 @@ from chat.escape import Markup, code, esc, join
 from chat.response_url import respond
 from chat.trouble import TROUBLE, word
 from chat.uploads import is_not_ready
+from mesh.domain.operations import Card
 
 EVENT = "meshbot_message"
 """The type of the metadata that goes with every message: everybody in the workspace can read it, so it says no more."""
@@ -90,14 +91,17 @@ class SlackCalls:
         self._blind_until: dict[str, float] = {}
         """By channel: scopes differ for public and private ones."""
 
-    def post(self, channel: str, drawn: Message, *, client: str, thread: str = "", loud: bool = False) -> str:
-        """Post a message and return its timestamp; `client` goes with it and finds it again. Raises Trouble."""
+    def post(self, channel: str, drawn: Message, *, client: str, thread: str = "", loud: bool = False) -> Card:
+        """Post a message and return where it is; `client` goes with it and finds it again. Raises Trouble.
+
+        To a person (`channel` is a user id) it goes into our direct messages, which Slack names.
+        """
         where: dict[str, Any] = {"channel": channel, "thread_ts": thread or None, **_NO_PREVIEWS}
         if thread and loud:
             where["reply_broadcast"] = True
         where["metadata"] = {"event_type": EVENT, "event_payload": {"key": client}}
         posted = self._send(self._client.chat_postMessage, drawn, where)
-        return str(posted["ts"])
+        return Card(str(posted.get("channel") or channel), str(posted["ts"]))
 
     def edit(self, channel: str, ts: str, drawn: Message) -> None:
         """Edit a message in place; its metadata stays. Raises Trouble."""

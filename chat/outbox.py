@@ -17,6 +17,7 @@ from chat.escape import bold, esc
 from chat.letters import body_of
 from chat.phrases import went_astray
 from chat.pictures import Draw, Picture, Pictures
+from chat.places import card_key, channel_of, mirror_key
 from chat.response_url import respond
 from chat.story import Told, closing_story, is_followed, tell
 from chat.trouble import TROUBLE, word
@@ -164,23 +165,8 @@ class SlackCards:
         self._outbox.put(entry)
 
 
-def card_key(operation: Operation) -> str:
-    """Return the key of an operation's card."""
-    return f"card {operation.id}"
-
-
-def mirror_key(operation: Operation) -> str:
-    """Return the key of the card where approval is asked for."""
-    return f"mirror {operation.id}"
-
-
 def _told_key(operation: Operation, told: Told) -> str:
     return f"told {operation.id} {told.count}"
-
-
-def channel_of(operation: Operation) -> str:
-    """Return the channel in which an operation is shown; empty for none."""
-    return operation.card.channel if operation.card else operation.origin.channel
 
 
 def _card(operation: Operation, channel: str) -> Letter:
@@ -194,7 +180,7 @@ def _card(operation: Operation, channel: str) -> Letter:
         must=operation.done and not _goes_without_saying(operation),
         version=operation.revision,
         answer_to=operation.origin.response_url,
-        ts=operation.card.ts if operation.card else "",
+        ts=operation.card.ts if operation.card and operation.card.channel == channel else "",
     )
 
 

@@ -82,6 +82,9 @@ class Row:
     """The drawing that people see; 0 for none."""
     ts: str = ""
     """Timestamp of the message; empty until it is known."""
+    posted_in: str = ""
+    """The channel that Slack posted it in, where that has another name: a letter to a person is in our direct messages.
+    """
     client: str = ""
     """A random id that goes with the message, by which it is found again."""
     attempts: int = 0
@@ -102,7 +105,12 @@ class Row:
     @property
     def place(self) -> Card | None:
         """Where the message is; None until that is known."""
-        return Card(self.letter.channel, self.ts) if self.ts else None
+        return Card(self.channel, self.ts) if self.ts else None
+
+    @property
+    def channel(self) -> str:
+        """Where it is edited, as far as that is known."""
+        return self.posted_in or self.letter.channel
 
     @property
     def settled(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from chat.outbox import card_key
+from chat.places import card_key
 from mesh.domain.letters import Fate, Urgency
 from mesh.domain.operations import Card, Operation, Origin
 from mesh.domain.rollouts import Phase
