@@ -6,6 +6,7 @@ Rules: docs.slack.dev /apis/web-api/rate-limits and the pages of chat.postMessag
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import monotonic
@@ -138,6 +139,11 @@ class SlackCalls:
         except TROUBLE as error:
             raise NotDone(word(error)) from error
 
+    def write_to(self, person: str, drawn: Message) -> None:
+        """Show the message to one person in our direct messages; raises Trouble."""
+        note = message(Markup(drawn.text), [*without_pictures(drawn).blocks[:49], _invitation()])
+        self.post(person, note, client=secrets.token_hex(8))
+
     def _pages(self, channel: str, oldest: float, thread: str) -> Iterator[dict[str, Any]]:
         ask: dict[str, Any] = {"channel": channel, "oldest": f"{oldest:.6f}", "limit": PAGE}
         cursor = ""
@@ -225,5 +231,5 @@ def _unanswered(error: Exception) -> Trouble:
 
 def _invitation() -> Block:
     """Say why only the asking person sees the card, and how to change that."""
-    why = esc("Only you see this, because I cannot post in this channel. Type")
-    return context([join(" ", [why, code("/invite"), esc("and pick me; then everybody sees the next card here.")])])
+    why = esc("Only you see this, because I cannot post in the channel. What comes later I send to you directly. Type")
+    return context([join(" ", [why, code("/invite"), esc("there and pick me; then everybody sees the next card.")])])

@@ -180,6 +180,8 @@ def _card(operation: Operation, channel: str) -> Letter:
         must=operation.done and not _goes_without_saying(operation),
         version=operation.revision,
         answer_to=operation.origin.response_url,
+        asker=operation.actor.user,
+        calls=1 + sum(told.loud for told in tell(replace(operation, told=0))),
         ts=operation.card.ts if operation.card and operation.card.channel == channel else "",
     )
 

@@ -64,6 +64,10 @@ class Letter:
     """Of what is drawn: an older drawing never takes the place of a newer one."""
     answer_to: str = field(default="", repr=False)
     """Address of an answer for one person, where the channel cannot be posted in; a bearer secret, never logged."""
+    asker: str = ""
+    """Whom it is for, by Slack's user id: they are written to where neither channel nor answers work any more."""
+    calls: int = 1
+    """How many things there are by now that this person must hear, also where the channel cannot be posted in."""
     ts: str = ""
     """Timestamp of the message where it was posted before there were letters."""
 
@@ -96,7 +100,7 @@ class Row:
     not_before: float = 0.0
     """When it may be tried again: Unix time in seconds."""
     answered: int = 0
-    """How often one person was answered instead."""
+    """How many of the letter's `calls` one person was told instead."""
     again: bool = False
     """True when it may be a repetition: nobody could tell whether it was posted before."""
     why: str = ""
