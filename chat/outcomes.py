@@ -86,7 +86,7 @@ class Outcomes:
     def unsure(self, row: Row, now: float) -> None:
         """Where we may not look: what must reach people is said again, a few times at most; the rest is left."""
         unknown = replace(row, fate=Fate.UNKNOWN, again=True, why="nobody knows whether Slack showed it")
-        if row.letter.must and row.failures < MOST_REPETITIONS:
+        if row.letter.must and row.letter.repeats and row.failures < MOST_REPETITIONS:
             pause = pause_s(row) if row.again else 0.0
             again = replace(row, fate=Fate.WAITING, again=True, failures=row.failures + 1, not_before=now + pause)
             self._lanes.settle(again, waits=True)

@@ -60,6 +60,8 @@ class Letter:
     """True for a line that may share a message with others of its channel when many wait."""
     must: bool = True
     """True for what must reach people: said again where nobody can tell whether it was said."""
+    repeats: bool = True
+    """False for what is better missed than said twice."""
     version: int = 0
     """Of what is drawn: an older drawing never takes the place of a newer one."""
     answer_to: str = field(default="", repr=False)
