@@ -120,6 +120,11 @@ class SlackCards:
         if not operation.done:
             return
         answer, origin = vote_answer(operation), operation.origin
+        if not origin.response_url and origin.channel.startswith(("D", "U", "W")):
+            # Between the two of us there are no messages for one person alone, and a person's id names such a channel.
+            key, body = f"voted {operation.id}", body_of(answer)
+            self._outbox.put(Letter(key, origin.channel, body, Urgency.CALL, thread=origin.thread, once=True))
+            return
         try:
             if origin.response_url:
                 respond(origin.response_url, answer, api_url=self._client.base_url)
@@ -160,9 +165,18 @@ class SlackCards:
         key = f"chart {operation.id} {made.file_id}" if made and alone else _told_key(operation, told)
         urgency = Urgency.CALL if told.loud else Urgency.STORY
         entry = _entry(operation, key, body_of(drawn), urgency, loud=told.loud)
-        if told.to_voters and operation.approval and operation.approval.channel:
+        if told.to_voters and operation.approval and operation.approval.channel and self._has_mirror(operation):
             entry = replace(entry, channel=operation.approval.channel, under=mirror_key(operation), thread="")
         self._outbox.put(entry)
+
+    def _has_mirror(self, operation: Operation) -> bool:
+        """Tell whether those who may vote see the card where they are asked: else they are called where it stands."""
+        mirror = self._outbox.find(mirror_key(operation))
+        if mirror is None:
+            return False
+        # What was refused before and drawn anew waits for another try, which will hardly go better.
+        refused = mirror.fate is Fate.WAITING and mirror.attempts and not mirror.ts
+        return not refused and mirror.fate is not Fate.LOST
 
 
 def _told_key(operation: Operation, told: Told) -> str:

@@ -87,6 +87,14 @@ def test_who_may_vote_is_called_where_approval_is_asked_for(slack: Slack, office
     assert "Expired" in slack.driver.render_text(slack.driver.replies("C0PROD", first.card.ts)[-1])
 
 
+def test_who_may_vote_is_called_where_the_card_stands(slack: Slack, office: PostOffice) -> None:
+    """The bot is no member where approval is asked for: then the reminder is told below the first place."""
+    first = office.show(asking(channel="C0RAND"))
+    assert first.card
+    office.show(replace(first, story=(*first.story, Event(Step.REMINDED, AT + 300, "0 of 2 approvals"))))
+    assert "Still waits" in slack.driver.render_text(slack.driver.replies("C0PROD", first.card.ts)[-1])
+
+
 def test_threat_4_a_place_counts_before_the_operation_knows_it(slack: Slack, office: PostOffice) -> None:
     """Once Slack said where the card is, that message alone can be pressed; until then its channel counts."""
     office.cards.show(asking())
@@ -115,3 +123,13 @@ def test_a_vote_has_no_card_and_its_voter_is_answered_alone(slack: Slack, office
     mine = slack.driver.messages("C0PROD", "U0ANA")
     assert ["Counted. Agreed to it." in slack.driver.render_text(one) for one in mine] == [True, True]
     assert slack.driver.messages("C0PROD", "U0LEE") == []
+
+
+@pytest.mark.parametrize("channel", ["U0JIN", "D0JIN"])
+def test_who_votes_at_home_is_answered_there(slack: Slack, office: PostOffice, channel: str) -> None:
+    """In our direct messages, or from the App Home, which has no channel: once, however often it is told."""
+    vote = operation("approve op-k3v9x2m4ta", Step.CHECKING, Step.VOTED, outcome="Agreed to it")
+    for _ in range(2):
+        office.show(replace(vote, state=State.SUCCEEDED, origin=Origin("home", channel)))
+    [mine] = slack.driver.messages("D0JIN", "U0JIN")
+    assert "Counted. Agreed to it." in slack.driver.render_text(mine)
