@@ -17,6 +17,7 @@ from chat.buttons import ROLLBACK, UNDO
 from chat.choices import CHOICES
 from chat.digests import list_answer
 from chat.incidents import FREEZE, ROLL_BACK, STATUS, incidents_answer
+from chat.places import is_on_card
 from chat.steering import STEER
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
@@ -240,8 +241,8 @@ def _vote(desk: Desk, request: Request) -> Message:
     """Vote on the operation of the card, as if it had been typed; pressed anywhere but on that card it is no vote."""
     with nothing_started():
         waiting = desk.operations.get(_claimed(request))
-    places = [card for card in (waiting.card, waiting.mirror) if card]
-    if places and (request.origin.channel, request.message) not in [(card.channel, card.ts) for card in places]:
+        on_card = is_on_card(waiting, desk.outbox, request.origin.channel, request.message)
+    if not on_card:
         raise Refused("This button is not on the card of that change.", hint=f"See /mesh approvals for {waiting.id}.")
     return _start(desk, Command(verb=VOTES[request.button], operation=waiting.id), request)
 

@@ -42,6 +42,7 @@ from store.freezes import RedisFreezes
 from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.operations import RedisOperations
+from store.outbox import RedisOutbox
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -85,6 +86,7 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
         freezes=RedisFreezes(redis, time_),
         buckets=RedisBuckets(redis),
         almanac=CronAlmanac(),
+        outbox=RedisOutbox(redis, time_),
     )
     passport, replies, chores, screens = Passport(client), Replies(client), Chores(), Screens(asking)
     ear = Ear(desk, passport, Door(directory, operations, time_), catalog=configuration.current)

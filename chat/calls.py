@@ -6,6 +6,7 @@ Rules: docs.slack.dev /apis/web-api/rate-limits and the pages of chat.postMessag
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import monotonic
@@ -21,6 +22,7 @@ from chat.escape import Markup, code, esc, join
 from chat.response_url import respond
 from chat.trouble import TROUBLE, word
 from chat.uploads import is_not_ready
+from mesh.domain.operations import Card
 
 EVENT = "meshbot_message"
 """The type of the metadata that goes with every message: everybody in the workspace can read it, so it says no more."""
@@ -90,14 +92,17 @@ class SlackCalls:
         self._blind_until: dict[str, float] = {}
         """By channel: scopes differ for public and private ones."""
 
-    def post(self, channel: str, drawn: Message, *, client: str, thread: str = "", loud: bool = False) -> str:
-        """Post a message and return its timestamp; `client` goes with it and finds it again. Raises Trouble."""
+    def post(self, channel: str, drawn: Message, *, client: str, thread: str = "", loud: bool = False) -> Card:
+        """Post a message and return where it is; `client` goes with it and finds it again. Raises Trouble.
+
+        To a person (`channel` is a user id) it goes into our direct messages, which Slack names.
+        """
         where: dict[str, Any] = {"channel": channel, "thread_ts": thread or None, **_NO_PREVIEWS}
         if thread and loud:
             where["reply_broadcast"] = True
         where["metadata"] = {"event_type": EVENT, "event_payload": {"key": client}}
         posted = self._send(self._client.chat_postMessage, drawn, where)
-        return str(posted["ts"])
+        return Card(str(posted.get("channel") or channel), str(posted["ts"]))
 
     def edit(self, channel: str, ts: str, drawn: Message) -> None:
         """Edit a message in place; its metadata stays. Raises Trouble."""
@@ -133,6 +138,11 @@ class SlackCalls:
             respond(address, answer, api_url=self._client.base_url)
         except TROUBLE as error:
             raise NotDone(word(error)) from error
+
+    def write_to(self, person: str, drawn: Message) -> None:
+        """Show the message to one person in our direct messages; raises Trouble."""
+        note = message(Markup(drawn.text), [*without_pictures(drawn).blocks[:49], _invitation()])
+        self.post(person, note, client=secrets.token_hex(8))
 
     def _pages(self, channel: str, oldest: float, thread: str) -> Iterator[dict[str, Any]]:
         ask: dict[str, Any] = {"channel": channel, "oldest": f"{oldest:.6f}", "limit": PAGE}
@@ -221,5 +231,5 @@ def _unanswered(error: Exception) -> Trouble:
 
 def _invitation() -> Block:
     """Say why only the asking person sees the card, and how to change that."""
-    why = esc("Only you see this, because I cannot post in this channel. Type")
-    return context([join(" ", [why, code("/invite"), esc("and pick me; then everybody sees the next card here.")])])
+    why = esc("Only you see this, because I cannot post in the channel. What comes later I send to you directly. Type")
+    return context([join(" ", [why, code("/invite"), esc("there and pick me; then everybody sees the next card.")])])

@@ -13,7 +13,7 @@ from chat.charts import alt_text
 from chat.digests import digest_message
 from chat.incidents import digest, incident_card, spoken_chart
 from chat.story import Told, is_followed, tell
-from mesh.domain.digests import Edition
+from mesh.domain.digests import Edition, Slot
 from mesh.domain.incidents import Incident, Scene
 from mesh.domain.operations import Card, Operation
 from mesh.domain.outsiders import Outsider
@@ -85,38 +85,21 @@ class RecordedIncidentCards:
 
     def __init__(self) -> None:
         self.cards: dict[str, list[Message]] = {}
-        """Every different drawing of a card, oldest first, by its timestamp."""
-        self.owners: dict[str, str] = {}
-        """Whose card it is: incident id, by timestamp."""
+        """Every different drawing of a card, oldest first, by the incident's id."""
         self.pictures: list[str] = []
         """What each chart showed, in words, oldest first."""
-        self.blind = False
-        """Set where nobody may look for a card."""
 
-    def post(self, incident: Incident, scene: Scene) -> Incident:
-        """Draw a first card, which gives it a place."""
-        drawn = incident_card(incident, scene)
-        ts = f"{len(self.cards) + 1}.000000"
-        self.cards[ts], self.owners[ts] = [drawn], incident.id
-        return replace(incident, card=Card(incident.channel, ts), drawn=digest(incident, drawn))
-
-    def find(self, incident: Incident) -> Incident:
-        """Return the incident with the card that it has, where it has one."""
-        found = [ts for ts, owner in self.owners.items() if owner == incident.id and not self.blind]
-        return replace(incident, card=Card(incident.channel, found[0])) if found else incident
-
-    def edit(self, incident: Incident, scene: Scene) -> Incident:
-        """Draw the card anew where it would look different."""
-        drawn = incident_card(incident, scene)
-        seal = digest(incident, drawn)
-        if incident.card is None or incident.drawn == seal:
-            return incident
-        self.cards[incident.card.ts].append(drawn)
-        return replace(incident, drawn=seal)
+    def show(self, incident: Incident, scene: Scene) -> Incident:
+        """Draw the card where it would look different; a first drawing gives it a place."""
+        drawn, kept = incident_card(incident, scene), self.cards.setdefault(incident.id, [])
+        if not kept or kept[-1] != drawn:
+            kept.append(drawn)
+        place = incident.card or Card(incident.channel, f"{list(self.cards).index(incident.id) + 1}.000000")
+        return replace(incident, card=place, drawn=digest(incident, drawn))
 
     def picture(self, incident: Incident, scene: Scene) -> Incident:
         """Keep what the chart shows, in words."""
-        if incident.card is None or not incident.points:
+        if incident.id not in self.cards or not incident.points:
             return incident
         self.pictures.append(spoken_chart(incident, scene))
         return replace(incident, chart=f"F{len(self.pictures):09d}")
@@ -171,18 +154,22 @@ class RecordedBoard:
     """Implements `mesh.digest_ports.Noticeboard`: draws as the real one does, and keeps every message."""
 
     def __init__(self) -> None:
-        self.posted: list[tuple[str, Message]] = []
-        """Channel and message, oldest first."""
+        self.slots: dict[Slot, tuple[str, Message]] = {}
+        """Channel and message of each slot, oldest first."""
         self.trouble: Exception | None = None
         """Raised instead of posting while set."""
+
+    @property
+    def posted(self) -> list[tuple[str, Message]]:
+        """Channel and message, oldest first."""
+        return list(self.slots.values())
 
     def picture(self, week: Week) -> str:
         """Pretend that a picture was uploaded."""
         return "F000000001" if week.total else ""
 
-    def post(self, channel: str, edition: Edition, *, picture: str) -> str:
-        """Keep the message; return a timestamp."""
+    def post(self, slot: Slot, channel: str, edition: Edition, *, picture: str) -> None:
+        """Keep the message, once for each slot."""
         if self.trouble is not None:
             raise self.trouble
-        self.posted.append((channel, digest_message(edition, picture=picture)))
-        return f"{len(self.posted)}.000000"
+        self.slots.setdefault(slot, (channel, digest_message(edition, picture=picture)))

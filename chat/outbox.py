@@ -17,6 +17,7 @@ from chat.escape import bold, esc
 from chat.letters import body_of
 from chat.phrases import went_astray
 from chat.pictures import Draw, Picture, Pictures
+from chat.places import card_key, channel_of, mirror_key
 from chat.response_url import respond
 from chat.story import Told, closing_story, is_followed, tell
 from chat.trouble import TROUBLE, word
@@ -119,6 +120,11 @@ class SlackCards:
         if not operation.done:
             return
         answer, origin = vote_answer(operation), operation.origin
+        if not origin.response_url and origin.channel.startswith(("D", "U", "W")):
+            # Between the two of us there are no messages for one person alone, and a person's id names such a channel.
+            key, body = f"voted {operation.id}", body_of(answer)
+            self._outbox.put(Letter(key, origin.channel, body, Urgency.CALL, thread=origin.thread, once=True))
+            return
         try:
             if origin.response_url:
                 respond(origin.response_url, answer, api_url=self._client.base_url)
@@ -159,28 +165,22 @@ class SlackCards:
         key = f"chart {operation.id} {made.file_id}" if made and alone else _told_key(operation, told)
         urgency = Urgency.CALL if told.loud else Urgency.STORY
         entry = _entry(operation, key, body_of(drawn), urgency, loud=told.loud)
-        if told.to_voters and operation.approval and operation.approval.channel:
+        if told.to_voters and operation.approval and operation.approval.channel and self._has_mirror(operation):
             entry = replace(entry, channel=operation.approval.channel, under=mirror_key(operation), thread="")
         self._outbox.put(entry)
 
-
-def card_key(operation: Operation) -> str:
-    """Return the key of an operation's card."""
-    return f"card {operation.id}"
-
-
-def mirror_key(operation: Operation) -> str:
-    """Return the key of the card where approval is asked for."""
-    return f"mirror {operation.id}"
+    def _has_mirror(self, operation: Operation) -> bool:
+        """Tell whether those who may vote see the card where they are asked: else they are called where it stands."""
+        mirror = self._outbox.find(mirror_key(operation))
+        if mirror is None:
+            return False
+        # What was refused before and drawn anew waits for another try, which will hardly go better.
+        refused = mirror.fate is Fate.WAITING and mirror.attempts and not mirror.ts
+        return not refused and mirror.fate is not Fate.LOST
 
 
 def _told_key(operation: Operation, told: Told) -> str:
     return f"told {operation.id} {told.count}"
-
-
-def channel_of(operation: Operation) -> str:
-    """Return the channel in which an operation is shown; empty for none."""
-    return operation.card.channel if operation.card else operation.origin.channel
 
 
 def _card(operation: Operation, channel: str) -> Letter:
@@ -194,7 +194,9 @@ def _card(operation: Operation, channel: str) -> Letter:
         must=operation.done and not _goes_without_saying(operation),
         version=operation.revision,
         answer_to=operation.origin.response_url,
-        ts=operation.card.ts if operation.card else "",
+        asker=operation.actor.user,
+        calls=1 + sum(told.loud for told in tell(replace(operation, told=0))),
+        ts=operation.card.ts if operation.card and operation.card.channel == channel else "",
     )
 
 

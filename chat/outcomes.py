@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from chat.blocks import Message
-from chat.calls import NoEdit, NoEntry, NotDone, NoThread, NotReady, Perhaps, SlackCalls, Slow, Trouble
+from chat.calls import NoEdit, NoEntry, NoThread, NotReady, Perhaps, SlackCalls, Slow, Trouble
 from chat.paces import AGAIN_MOST_S, AGAIN_S, looked_over, pace_of, pause_s
-from mesh.domain.letters import Fate, Row
+from mesh.domain.letters import Fate, Letter, Row
 from mesh.ports import Lanes, Pace
 
 LOOK_UP_AFTER_S, LATEST_S = 2.0, 8.0
@@ -86,7 +86,7 @@ class Outcomes:
     def unsure(self, row: Row, now: float) -> None:
         """Where we may not look: what must reach people is said again, a few times at most; the rest is left."""
         unknown = replace(row, fate=Fate.UNKNOWN, again=True, why="nobody knows whether Slack showed it")
-        if row.letter.must and row.failures < MOST_REPETITIONS:
+        if row.letter.must and row.letter.repeats and row.failures < MOST_REPETITIONS:
             pause = pause_s(row) if row.again else 0.0
             again = replace(row, fate=Fate.WAITING, again=True, failures=row.failures + 1, not_before=now + pause)
             self._lanes.settle(again, waits=True)
@@ -96,16 +96,29 @@ class Outcomes:
             self._lost(unknown)
 
     def _answer_instead(self, row: Row, drawn: Message, why: str) -> None:
-        """Where we cannot post, the asking person at least gets the same message: at first, and at the end."""
-        letter, answered = row.letter, row.answered
-        if letter.answer_to and (letter.must or not answered):
+        """Where we cannot post, the asking person at least gets it: at first, when they are called, and at the end."""
+        letter = row.letter
+        if not letter.must and row.answered >= letter.calls:
+            self.lose(row, why)
+            return
+        told = self._answered(letter, drawn)
+        self.lose(replace(row, answered=letter.calls) if told else row, why, told=told)
+
+    def _answered(self, letter: Letter, drawn: Message) -> bool:
+        """Answer the person; where Slack takes no more answers (five, within half an hour), write to them directly."""
+        ways: list[Callable[[], object]] = []
+        if letter.answer_to:
+            ways.append(lambda: self._calls.answer(letter.answer_to, drawn))
+        if letter.asker:
+            ways.append(lambda: self._calls.write_to(letter.asker, drawn))
+        for way in ways:
             try:
-                self._calls.answer(letter.answer_to, drawn)
-                answered += 1
-            except NotDone as trouble:
-                # Used up or too old: there is no other way to this person, now or later.
+                way()
+            except Trouble as trouble:
                 log.warning("%s has no place and its answer failed: %s", letter.key, trouble)
-        self.lose(replace(row, answered=answered), why, told=answered > row.answered)
+            else:
+                return True
+        return False
 
     def lose(self, row: Row, why: str, *, told: bool = False) -> None:
         """Give the row up; with `told` whom it was for knows what it says, or need not."""

@@ -33,6 +33,7 @@ from chat.paces import (
 )  # fmt: skip
 from mesh.domain.errors import Conflict, LostLease
 from mesh.domain.letters import Fate, Row
+from mesh.domain.operations import Card
 from mesh.ports import Lanes, Lease, Locks, Pace, Time
 
 TURN_S = 3.0
@@ -166,7 +167,7 @@ class Sender:
                 self._outcomes.not_posted(one, trouble, drawn, turn.now)
         return True
 
-    def _call_post(self, row: Row, drawn: Message, thread: str) -> str:
+    def _call_post(self, row: Row, drawn: Message, thread: str) -> Card:
         letter, drawn = row.letter, as_sent(row, drawn)
         return self._calls.post(letter.channel, drawn, client=row.client, thread=thread, loud=letter.loud)
 
@@ -182,9 +183,10 @@ class Sender:
         free = Pace("with another", 0.0)
         return [begun, *(self._lanes.begin(one, turn.lease, free, now=turn.now)[0] for one in rows[1:])]
 
-    def _posted(self, rows: list[Row], ts: str, turn: _Turn) -> None:
+    def _posted(self, rows: list[Row], place: Card, turn: _Turn) -> None:
         for row in rows:
-            self._lanes.settle(went_well(replace(row, fate=Fate.POSTED, ts=ts)))
+            posted_in = "" if place.channel == row.letter.channel else place.channel
+            self._lanes.settle(went_well(replace(row, fate=Fate.POSTED, ts=place.ts, posted_in=posted_in)))
         turn.now = self._time.now()
 
     def _thread(self, row: Row, turn: _Turn) -> str | _NoThreadAtAll | None:
@@ -216,7 +218,7 @@ class Sender:
             self._spent(row, pace, at, turn)
             return False
         try:
-            self._calls.edit(row.letter.channel, row.ts, as_sent(row, drawn))
+            self._calls.edit(row.channel, row.ts, as_sent(row, drawn))
         except Trouble as trouble:
             self._outcomes.not_edited(begun, trouble, drawn, turn.now)
         else:
@@ -239,7 +241,7 @@ class Sender:
             self._spent(row, LOOK_UP, at, turn)
             return False
         try:
-            ts = self._calls.look_up(row.letter.channel, client=row.client, since=row.since, thread=thread)
+            ts = self._calls.look_up(row.channel, client=row.client, since=row.since, thread=thread)
         except Slow as trouble:
             self._outcomes.slow(row, LOOK_UP, trouble, turn.now)
         except (Blind, NoEntry, NoThread):

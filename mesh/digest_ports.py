@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mesh.domain.digests import Digest, Edition, Listing, Slot, SlotState, nothing
-from mesh.domain.errors import MeshbotError
 from mesh.domain.weeks import Deed, Week
-
-
-class OutcomeUnknown(MeshbotError):
-    """Nobody knows whether a message was posted, so it must not be posted again."""
 
 
 class Almanac(Protocol):
@@ -29,20 +24,17 @@ class Almanac(Protocol):
 
 
 class Slots(Protocol):
-    """Which slot has come how far: the durable memory that keeps a digest from being posted twice."""
+    """Which slot has come how far: the durable memory that keeps one from being gathered for ever."""
 
     def claim(self, slot: Slot) -> str:
         """Take a slot that nobody works on, for a while; return what to prove that with, else an empty string.
 
-        Claims of older slots of the same digest fail for good. A slot that was left in `POSTING` for longer than that
-        becomes `UNKNOWN`: whoever finds that out, once, gets OutcomeUnknown. Raises Unavailable.
+        Who dies with it has it taken over then. Of an older slot than one that was claimed before nothing comes any
+        more. Raises Unavailable.
         """
 
-    def announce(self, slot: Slot, claim: str) -> bool:
-        """Write down that it is about to be posted; False when the claim is lost: then it must not be."""
-
     def close(self, slot: Slot, claim: str, state: SlotState, *, note: str = "") -> bool:
-        """Write down what became of it, with the message's timestamp or the reason; False when the claim is lost.
+        """Write down what became of it, with the reason; False when the claim is lost.
 
         `OPEN` gives it back, to be tried again.
         """
@@ -59,7 +51,7 @@ class Deeds(Protocol):
 
 
 class Noticeboard(Protocol):
-    """Where digests are posted: the one place to change when messages get a durable outbox."""
+    """Where digests are posted."""
 
     def picture(self, week: Week) -> str:
         """Draw the week and upload it where nobody sees it yet; return its id, empty where there is none. Never raises.
@@ -67,11 +59,10 @@ class Noticeboard(Protocol):
         Nothing is drawn of a week without changes.
         """
 
-    def post(self, channel: str, edition: Edition, *, picture: str) -> str:
-        """Post it once; return the message's timestamp.
+    def post(self, slot: Slot, channel: str, edition: Edition, *, picture: str) -> None:
+        """Let it be posted, once for each slot, whoever does this and how often; it is on record when this returns.
 
-        Raises Unavailable when it was certainly not posted and may be tried again, Refused when it never will be, and
-        OutcomeUnknown.
+        Raises Unavailable when it may not be: post it again.
         """
 
 

@@ -288,21 +288,13 @@ class Incidents(Protocol):
 
 
 class IncidentCards(Protocol):
-    """Telling a channel of an incident."""
+    """Telling a channel of an incident, by the outbox as `Cards` do."""
 
-    def post(self, incident: Incident, scene: Scene) -> Incident:
-        """Post the incident's first card; returns it with the card's place. Raises Unavailable when nobody took it."""
+    def show(self, incident: Incident, scene: Scene) -> Incident:
+        """Let the card be posted, or edited where it would look different.
 
-    def find(self, incident: Incident) -> Incident:
-        """Look for a card that was posted without an answer; returns the incident with its place where there is one.
-
-        Raises Unavailable when that cannot be looked for now; returns it as it is where nobody may look.
-        """
-
-    def edit(self, incident: Incident, scene: Scene) -> Incident:
-        """Draw the card anew where it would look different; returns the incident with the drawing's digest.
-
-        Where Slack lets nobody edit it any more, a new one is posted. Raises Unavailable.
+        Returns the incident with the drawing's digest, and with the card's place, once it has one. Raises Unavailable
+        when that may not have been written down: show it again, there is one card all the same.
         """
 
     def picture(self, incident: Incident, scene: Scene) -> Incident:

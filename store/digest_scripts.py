@@ -11,10 +11,6 @@ local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 if stored[1] == 'claimed' and stored[2] == ARGV[1] then return {'yours'} end
 local state = stored[1] or 'open'
 local left = stored[3] and tonumber(stored[3]) <= now
-if state == 'posting' and left then
-  redis.call('HSET', KEYS[1], 'state', 'unknown')
-  return {'abandoned'}
-end
 if not (state == 'open' or (state == 'claimed' and left)) then return {'left', state} end
 local newest = redis.call('GET', KEYS[2])
 if newest and tonumber(newest) > tonumber(ARGV[2]) then
@@ -34,7 +30,7 @@ local stored = redis.call('HMGET', KEYS[1], 'state', 'claim')
 if stored[2] ~= ARGV[1] then return {'lost'} end
 -- The same call again, after its first answer was lost.
 if stored[1] == ARGV[2] then return {'moved'} end
-if stored[1] ~= 'claimed' and stored[1] ~= 'posting' then return {'lost'} end
+if stored[1] ~= 'claimed' then return {'lost'} end
 redis.call('HSET', KEYS[1], 'state', ARGV[2], 'note', ARGV[3])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 return {'moved'}

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import redis
 
-from mesh.digest_ports import Almanac, OutcomeUnknown, Slots
+from mesh.digest_ports import Almanac, Slots
 from mesh.domain.digests import LATE_S, Digest, Slot, SlotState
 from mesh.domain.errors import Unavailable
 from store import digest_scripts, keys
@@ -46,13 +46,7 @@ class RedisSlots:
         names = [keys.slot(slot), keys.newest_slot(slot.digest)]
         with translated("Redis did not answer, so a digest was not begun."):
             answer = self._claim(keys=names, args=[claim, slot.at, self._lease_s, KEPT_S])
-        if answer[0] == b"abandoned":
-            raise abandoned(slot)
         return claim if answer[0] == b"yours" else ""
-
-    def announce(self, slot: Slot, claim: str) -> bool:
-        """Write down that it is about to be posted; False when the claim is lost."""
-        return self.close(slot, claim, SlotState.POSTING)
 
     def close(self, slot: Slot, claim: str, state: SlotState, *, note: str = "") -> bool:
         """Write down what became of it; False when the claim is lost."""
@@ -65,14 +59,6 @@ class RedisSlots:
         with translated():
             stored: Any = self._redis.hget(keys.slot(slot), "state")
         return SlotState(stored.decode()) if stored else SlotState.OPEN
-
-
-def abandoned(slot: Slot) -> OutcomeUnknown:
-    """Return what to say of a slot whose worker ended between announcing and closing it."""
-    return OutcomeUnknown(
-        f"The worker that posted digest {slot.digest} ended before it could say whether that succeeded.",
-        hint="Look into the channel.",
-    )
 
 
 class EnqueueSlot(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mesh.domain.deeds import deed_of
 from mesh.domain.digests import Slot, SlotState
 from mesh.domain.weeks import Deed
-from store.digests import LEASE_S, abandoned
+from store.digests import LEASE_S
 from store.memory import MemoryOperations
 
 
@@ -40,9 +40,6 @@ class MemorySlots:
         with self._lock:
             kept, now = self._kept.setdefault(slot, _Kept()), stopwatch.monotonic()
             left = kept.until <= now
-            if kept.state is SlotState.POSTING and left:
-                kept.state = SlotState.UNKNOWN
-                raise abandoned(slot)
             if not (kept.state is SlotState.OPEN or (kept.state is SlotState.CLAIMED and left)):
                 return ""
             if self._newest.get(slot.digest, slot.at) > slot.at:
@@ -51,10 +48,6 @@ class MemorySlots:
             self._newest[slot.digest] = slot.at
             self._kept[slot] = _Kept(SlotState.CLAIMED, f"claim-{next(self._numbers)}", now + self._lease_s)
             return self._kept[slot].claim
-
-    def announce(self, slot: Slot, claim: str) -> bool:
-        """Write down that it is about to be posted; False when the claim is lost."""
-        return self.close(slot, claim, SlotState.POSTING)
 
     def close(self, slot: Slot, claim: str, state: SlotState, *, note: str = "") -> bool:
         """Write down what became of it; False when the claim is lost."""

@@ -66,7 +66,7 @@ class RedisOutbox:
             answer: Any = self._put(keys=names, args=[*what, *where])
         if answer[0] == b"written":
             self._hurry(letter.channel, now)
-        return Card(letter.channel, answer[1].decode()) if answer[1] else None
+        return Card(answer[2].decode() or letter.channel, answer[1].decode()) if answer[1] else None
 
     def find(self, key: str) -> Row | None:
         """Return how far a message came; Unavailable when Redis does not answer."""
@@ -159,7 +159,7 @@ class RedisOutbox:
             log.warning("a lane was not enqueued (%s); the clock will do it", error.message)
 
 
-_SETTLED = ("ts", "sent", "client", "failures", "not_before", "answered", "again", "why")
+_SETTLED = ("ts", "posted_in", "sent", "client", "failures", "not_before", "answered", "again", "why")
 
 
 def _digest(letter: Letter) -> str:
@@ -184,6 +184,7 @@ def _row(fields: Mapping[bytes, bytes]) -> Row:
         sending=int(found.get("sending", 0)),
         sent=int(found.get("sent", 0)),
         ts=found.get("ts", ""),
+        posted_in=found.get("posted_in", ""),
         client=found.get("client", ""),
         attempts=int(found.get("attempts", 0)),
         failures=int(found.get("failures", 0)),

@@ -6,13 +6,13 @@ PUT = """
 -- KEYS: row, lane, lanes, counts, waiting entries of its thread
 -- ARGV: 1 key, 2 letter, 3 digest, 4 version, 5 once, 6 must, 7 urgency, 8 channel, 9 now, 10 known timestamp,
 --       11 is an entry of a thread, 12 prefix of rows
-local stored = redis.call('HMGET', KEYS[1], 'fate', 'digest', 'version', 'ts')
-local fate, ts = stored[1], stored[4] or ARGV[10]
+local stored = redis.call('HMGET', KEYS[1], 'fate', 'digest', 'version', 'ts', 'posted_in')
+local fate, ts, where = stored[1], stored[4] or ARGV[10], stored[5] or ''
 if fate then
-  if ARGV[5] == '1' then return {'known', ts} end
-  if tonumber(ARGV[4]) < tonumber(stored[3]) then return {'stale', ts} end
+  if ARGV[5] == '1' then return {'known', ts, where} end
+  if tonumber(ARGV[4]) < tonumber(stored[3]) then return {'stale', ts, where} end
   local wanted = fate == 'unknown' and ARGV[6] == '1'
-  if ARGV[3] == stored[2] and not wanted then return {'same', ts} end
+  if ARGV[3] == stored[2] and not wanted then return {'same', ts, where} end
   if fate == 'lost' or wanted then fate = 'waiting' end
 elseif ts ~= '' then
   fate = 'posted'
@@ -23,7 +23,7 @@ redis.call('HSET', KEYS[1], 'letter', ARGV[2], 'digest', ARGV[3], 'version', ARG
 redis.call('HSETNX', KEYS[1], 'attempts', 0)
 redis.call('HINCRBY', KEYS[1], 'drawing', 1)
 -- What may have been posted and is not worth a second message waits for a drawing that is.
-if fate == 'unknown' then return {'unknown', ts} end
+if fate == 'unknown' then return {'unknown', ts, where} end
 redis.call('PERSIST', KEYS[1])
 local order = tonumber(ARGV[7]) * 1000000000000 + redis.call('HINCRBY', KEYS[4], ARGV[8], 1)
 redis.call('HSET', KEYS[1], 'order', string.format('%.0f', order))
@@ -43,7 +43,7 @@ if ARGV[11] == '1' then
   redis.call('RPUSH', KEYS[5], ARGV[1])
   redis.call('EXPIRE', KEYS[5], 691200)
 end
-return {'written', ts}
+return {'written', ts, where}
 """
 
 BEGIN = """

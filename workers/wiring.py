@@ -91,8 +91,8 @@ class Workshop:
             directory=directory,
             time=time_,
             incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
-            incident_cards=SlackIncidentCards(slack, draw=draw),
-            newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SlackNoticeboard(slack, week_chart)),
+            incident_cards=SlackIncidentCards(outbox, slack, draw=draw),
+            newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SlackNoticeboard(outbox, slack, week_chart)),
         )
 
 

@@ -79,28 +79,23 @@ class Slot:
 
 
 class SlotState(StrEnum):
-    """How far a slot has come. Only the first three may still become a message."""
+    """How far a slot has come. Only the first two may still become a message."""
 
     OPEN = "open"
     """Nobody works on it."""
     CLAIMED = "claimed"
-    """A worker gathers it. One that dies here has posted nothing, so the next one starts over."""
-    POSTING = "posting"
-    """A worker is about to post it. One that dies here may have posted it."""
+    """A worker gathers it. One that dies here is followed by the next, who starts over."""
     POSTED = "posted"
+    """It is in the outbox, which sends it once."""
     SKIPPED = "skipped"
     """There was nothing to say, and the digest is quiet then."""
-    UNKNOWN = "unknown"
-    """Perhaps it was posted: Slack did not answer, or the worker died. It is never posted again."""
-    REFUSED = "refused"
-    """Slack does not take it, e.g. because the bot is not in the channel."""
     MISSED = "missed"
     """Too old when a worker came to it, or a newer one of the same digest was begun."""
 
     @property
     def over(self) -> bool:
         """True when nothing more will happen."""
-        return self not in (SlotState.OPEN, SlotState.CLAIMED, SlotState.POSTING)
+        return self not in (SlotState.OPEN, SlotState.CLAIMED)
 
 
 class Kind(StrEnum):

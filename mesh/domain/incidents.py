@@ -94,8 +94,6 @@ class Incident:
     former: str = ""
     """Id of the incident of the same service before it; empty for the first."""
     card: Card | None = None
-    posting_at: float = 0.0
-    """When its card was about to be posted: set before, so that a post without an answer is looked for first."""
     drawn: str = ""
     """Digest of what its card shows; empty before the first drawing."""
     stable: str = ""
@@ -121,7 +119,7 @@ class Incident:
 
     @property
     def settled(self) -> bool:
-        """True when nothing more is to be shown: it is over, and its card says so."""
+        """True when nothing more is to be drawn: it is over, and the newest drawing says so."""
         return not self.open and (not self.opened_at or not self.channel or self.drawn.startswith(ENDED))
 
 

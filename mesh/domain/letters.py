@@ -60,10 +60,16 @@ class Letter:
     """True for a line that may share a message with others of its channel when many wait."""
     must: bool = True
     """True for what must reach people: said again where nobody can tell whether it was said."""
+    repeats: bool = True
+    """False for what is better missed than said twice."""
     version: int = 0
     """Of what is drawn: an older drawing never takes the place of a newer one."""
     answer_to: str = field(default="", repr=False)
     """Address of an answer for one person, where the channel cannot be posted in; a bearer secret, never logged."""
+    asker: str = ""
+    """Whom it is for, by Slack's user id: they are written to where neither channel nor answers work any more."""
+    calls: int = 1
+    """How many things there are by now that this person must hear, also where the channel cannot be posted in."""
     ts: str = ""
     """Timestamp of the message where it was posted before there were letters."""
 
@@ -82,6 +88,9 @@ class Row:
     """The drawing that people see; 0 for none."""
     ts: str = ""
     """Timestamp of the message; empty until it is known."""
+    posted_in: str = ""
+    """The channel that Slack posted it in, where that has another name: a letter to a person is in our direct messages.
+    """
     client: str = ""
     """A random id that goes with the message, by which it is found again."""
     attempts: int = 0
@@ -93,7 +102,7 @@ class Row:
     not_before: float = 0.0
     """When it may be tried again: Unix time in seconds."""
     answered: int = 0
-    """How often one person was answered instead."""
+    """How many of the letter's `calls` one person was told instead."""
     again: bool = False
     """True when it may be a repetition: nobody could tell whether it was posted before."""
     why: str = ""
@@ -102,7 +111,12 @@ class Row:
     @property
     def place(self) -> Card | None:
         """Where the message is; None until that is known."""
-        return Card(self.letter.channel, self.ts) if self.ts else None
+        return Card(self.channel, self.ts) if self.ts else None
+
+    @property
+    def channel(self) -> str:
+        """Where it is edited, as far as that is known."""
+        return self.posted_in or self.letter.channel
 
     @property
     def settled(self) -> bool:

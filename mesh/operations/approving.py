@@ -35,8 +35,8 @@ SLOWEST_SLACK_S = 30.0
 """Longer than posting a card twice, and its story, can take."""
 UNTOLD_AGAIN_S = 5.0
 """When to try again to tell what Slack did not take."""
-UNSHOWN_AGAIN_S = 30.0
-"""When to try again to show it where approval is asked for, should that not have been possible."""
+UNSHOWN_AGAIN_S, UNSHOWN_AGAIN_MOST_S = 2.0, 60.0
+"""When to look again where its cards are, as long as one has no place on record; later and later."""
 LOCK_WAIT_S = 0.5
 
 
@@ -127,8 +127,8 @@ def _pause_s(operation: Operation, now: float) -> float:
     pauses = [approval.due_at() - now]
     if operation.told < len(operation.story):
         pauses.append(UNTOLD_AGAIN_S)
-    if approval.channel and operation.mirror is None:
-        pauses.append(UNSHOWN_AGAIN_S)
+    if operation.card is None or (approval.channel and operation.mirror is None):
+        pauses.append(min(max(UNSHOWN_AGAIN_S, (now - approval.asked_at) / 2), UNSHOWN_AGAIN_MOST_S))
     return max(0.0, min(pauses))
 
 

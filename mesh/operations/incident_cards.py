@@ -1,12 +1,11 @@
-"""Showing an incident: one card, posted once and drawn anew for as long as it is open, by whoever comes next.
+"""Showing an incident: one card, drawn anew for as long as it is open, by whoever comes next.
 
-What is about to be done is on record first. A worker may die between any two lines: the next one looks for a card that
-may have been posted, draws what is there, and goes on.
+Each drawing is a letter under the incident's key. A worker may die between any two lines: the next one draws what is
+there under the same key, and goes on.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -24,16 +23,13 @@ from mesh.operations.incidents import facts_of
 from mesh.operations.reading import route_status
 from mesh.operations.stage import Stage
 
-SLOWEST_SLACK_S = 30.0
-"""Longer than posting or editing a card can take."""
+SLOWEST_S = 30.0
+"""Longer than drawing a card can take; then somebody else looks."""
 REDRAWN_S = 30.0
 """How often the card of an open incident is drawn anew, in seconds; rarer where there are many. Slack hears of it where
 it looks different."""
 EACH_S = 2.0
 """Seconds between two cards of all: Slack takes about 50 edits a minute, and rollouts have cards, too."""
-UNTOLD_AGAIN_S = 5.0
-"""When to try again to show what Slack did not take, in seconds; later and later, up to the next number."""
-UNTOLD_AGAIN_MOST_S = 300.0
 SLOT_S = 300.0
 """What one point of the chart covers, in seconds."""
 SHORTEST_S = 30.0
@@ -47,31 +43,23 @@ RECENT = 5
 KEEP_TRIES = 10
 """How often what was shown is written beside what others write of the same incident."""
 
-log = logging.getLogger(__name__)
-
 
 def show(incident_id: str, stage: Stage) -> Incident:
     """End what nobody repeats, and let the card say how things stand; safe to call any number of times, from anywhere.
 
-    What Slack does not take now is tried again, by the clock. Raises NotFound, and Unavailable where the store is away.
+    Raises NotFound, and Unavailable where the store is away: then the clock lets somebody look again.
     """
     with stage.locks.hold(f"incident {incident_id}", wait_s=0) as lease:
         if lease is None:
             return stage.incidents.get(incident_id)
-        # A slow Slack must not bring in a second worker.
-        stage.incidents.later(incident_id, seconds=SLOWEST_SLACK_S)
+        # Slow metrics must not bring in a second worker.
+        stage.incidents.later(incident_id, seconds=SLOWEST_S)
         incident = _expired(stage, stage.incidents.get(incident_id))
         if incident.settled or not incident.channel:
             # Without a channel there is nothing to show, but somebody has to see it end.
             stage.incidents.later(incident_id, seconds=REDRAWN_S)
             return incident
-        try:
-            shown = _shown(stage, incident)
-        except Unavailable as error:
-            log.warning("the card of %s could not be shown yet: %s", incident_id, error.message)
-            since = stage.time.now() - (incident.ended_at or incident.opened_at)
-            stage.incidents.later(incident_id, seconds=min(max(UNTOLD_AGAIN_S, since / 2), UNTOLD_AGAIN_MOST_S))
-            return stage.incidents.get(incident_id)
+        shown = _shown(stage, incident)
         if shown.revision != incident.revision or shown.open:
             stage.incidents.later(incident_id, seconds=_pace(stage) if shown.open else 0)
         return shown
@@ -98,14 +86,15 @@ def _expired(stage: Stage, incident: Incident) -> Incident:
 
 def _shown(stage: Stage, incident: Incident) -> Incident:
     scene, route, found = _scene(stage, incident)
-    if incident.card is None:
-        incident = _posted(stage, incident, scene)
+    if not incident.drawn:
+        # At once: the first card must not wait for what is drawn on it.
+        incident = _keep(stage, stage.incident_cards.show(incident, scene), "card", "drawn")
     if incident.open and route is not None:
         incident = replace(incident, stable=found.stable, points=_points(stage, incident, route, found))
     if _picture_is_due(stage, incident):
         # On record as tried whatever became of it: a Slack that takes no pictures is not asked every time.
         incident = stage.incident_cards.picture(replace(incident, charted_at=stage.time.now()), scene)
-    drawn = stage.incident_cards.edit(incident, scene)
+    drawn = stage.incident_cards.show(incident, scene)
     return _keep(stage, drawn, "card", "drawn", "stable", "points", "chart", "charted_at")
 
 
@@ -114,16 +103,6 @@ def _picture_is_due(stage: Stage, incident: Incident) -> bool:
     if not any(point.canary.requests or point.stable.requests for point in incident.points):
         return False
     return stage.time.now() - incident.charted_at >= PICTURE_S or not incident.open
-
-
-def _posted(stage: Stage, incident: Incident, scene: Scene) -> Incident:
-    """Post the first card: at once, for it must not wait for what is drawn on it; and never a second one."""
-    if incident.posting_at:
-        incident = stage.incident_cards.find(incident)
-    if incident.card is None:
-        incident = _keep(stage, replace(incident, posting_at=stage.time.now()), "posting_at")
-        incident = stage.incident_cards.post(incident, scene)
-    return _keep(stage, incident, "card", "drawn")
 
 
 def _keep(stage: Stage, incident: Incident, *names: str) -> Incident:

@@ -21,7 +21,7 @@ from mesh.operations.authorising import authorise
 from mesh.operations.freezing import refuse_frozen, scope_of
 from mesh.operations.naming import new_id
 from mesh.operations.voting import check_vote, look_up, person_of
-from mesh.ports import Bucket, Buckets, Directory, Freezes, Incidents, Operations, Receipt, Time
+from mesh.ports import Bucket, Buckets, Directory, Freezes, Incidents, Operations, Outbox, Receipt, Time
 
 PATIENCE_S = 120.0
 """A change still queued after this long expires: nobody wants their promotion to happen out of the blue later."""
@@ -42,6 +42,8 @@ class Desk:
     buckets: Buckets
     almanac: Almanac | None = None
     """Says when digests come next; None where nobody asks."""
+    outbox: Outbox | None = None
+    """Knows which messages are an operation's card before the operation does; None where only the latter counts."""
 
 
 @dataclass(frozen=True)

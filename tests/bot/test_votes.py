@@ -12,17 +12,18 @@ from tests.bot.bench import Bench
 from tests.bot.senders import Mail, button, event, slash
 
 ANA = {"id": "U0ANA", "team_id": "T0MESH"}
+CARD = Card("C0PROD", "1.1")
 MIRROR = Card("C0APPROVE", "2.2")
 
 
-def asking(bench: Bench) -> Operation:
+def asking(bench: Bench, card: Card | None = CARD) -> Operation:
     """Receive a change, and bring it to where it waits for one of the SREs; its card is message 1.1 in C0PROD."""
     bench.send(slash("promote api 50", user_id="U0JIN"))
     operation = bench.started[0]
     running = bench.operations.commit(operation.move(State.RUNNING, Event(Step.CHECKING, 1.0)))
     now = bench.desk.time.now()
     approval = Approval("hash", "uid", 50.0, (Demand("one", 1, ("S0SRE",)),), now, now + 900)
-    places: dict[str, object] = {"approval": approval, "card": Card("C0PROD", "1.1"), "mirror": MIRROR}
+    places: dict[str, object] = {"approval": approval, "card": card, "mirror": MIRROR}
     return bench.operations.commit(running.move(State.WAITING, Event(Step.ASKED, now), **places))
 
 
@@ -86,6 +87,16 @@ def test_threat_4_a_press_anywhere_but_on_the_card_is_no_vote(channel: str, ts: 
     bench.send(button("meshbot.approve", operation.id, user=ANA, container=container))
     assert votes(bench) == []
     assert "not on the card" in bench.told[0]
+
+
+def test_threat_4_a_card_whose_message_is_not_known_yet_is_in_its_channel() -> None:
+    """The press may come before the place is on record; from anywhere else it is no vote all the same."""
+    bench = Bench()
+    operation = asking(bench, card=None)
+    for channel in ("C0OTHER", "C0PROD"):
+        container = {"type": "message", "message_ts": "9.9", "channel_id": channel}
+        bench.send(button("meshbot.approve", operation.id, user=ANA, container=container))
+    assert [vote.origin.channel for vote in votes(bench)] == ["C0PROD"]
 
 
 def test_the_second_place_of_a_card_counts_as_well() -> None:

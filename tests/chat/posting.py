@@ -9,8 +9,9 @@ from typing import Any
 from chat.calls import SlackCalls
 from chat.drawing import chart
 from chat.letters import Posts
-from chat.outbox import SlackCards, card_key
+from chat.outbox import SlackCards
 from chat.pictures import Draw
+from chat.places import card_key, mirror_key
 from chat.sender import Sender
 from mesh.domain.letters import Row
 from mesh.domain.operations import Operation
@@ -88,5 +89,6 @@ class PostOffice:
 
     def placed(self, operation: Operation) -> Operation:
         """Return the operation with the place that its card has by now."""
-        row = self.outbox.find(card_key(operation))
-        return replace(operation, card=row.place) if row and row.place else operation
+        card, mirror = (self.outbox.find(key) for key in (card_key(operation), mirror_key(operation)))
+        operation = replace(operation, mirror=mirror.place) if mirror and mirror.place else operation
+        return replace(operation, card=card.place) if card and card.place else operation

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from chat.outbox import card_key
+from chat.places import card_key
 from mesh.domain.letters import Fate, Urgency
 from mesh.domain.operations import Card, Operation, Origin
 from mesh.domain.rollouts import Phase
@@ -15,6 +15,7 @@ from mesh.ports import Cards
 from tests.chat.conftest import Slack
 from tests.chat.plotted import BAKING
 from tests.chat.posting import PostOffice
+from tests.chat.rolling import ROLLOUTS
 from tests.chat.samples import SAMPLES
 
 CHECKING, PROMOTED, FORCED = SAMPLES["checking"], SAMPLES["promoted"], SAMPLES["forced"]
@@ -113,6 +114,22 @@ def test_a_channel_without_the_bot(slack: Slack, office: PostOffice, channel: st
     assert office.lost == []
 
 
+def test_a_rollout_in_a_channel_without_the_bot(slack: Slack, office: PostOffice) -> None:
+    """Who began it hears that it is held, once; and is written to directly when Slack takes no more answers."""
+    origin = Origin("slash", "C0RAND", response_url=slack.response_url("U0JIN", "C0RAND"))
+    for name in ("canary_baking", "canary_baking", "canary_held_worse", "canary_held_worse"):
+        office.show(replace(ROLLOUTS[name], origin=origin, card=None, chart=""))
+    seen = [slack.driver.render_text(m) for m in slack.driver.messages("C0RAND", as_="U0JIN")]
+    assert ["Held" in text for text in seen] == [False, True]
+    assert all("What comes later I send to you directly" in text for text in seen)
+    assert slack.driver.messages("D0JIN", as_="U0JIN") == []
+    slack.driver.advance(31 * 60)
+    office.show(replace(ROLLOUTS["canary_completed"], origin=origin, card=None, chart=""))
+    [mine] = slack.driver.messages("D0JIN", as_="U0JIN")
+    assert "/invite" in slack.driver.render_text(mine)
+    assert office.lost == []
+
+
 def test_a_channel_that_lets_the_bot_in_later(slack: Slack, office: PostOffice) -> None:
     """A card that had no place gets one with its next drawing, when the channel can be posted in by then."""
     slack.driver.trouble("error", method="chat.postMessage", error="not_in_channel")
@@ -133,11 +150,19 @@ def test_an_archived_channel(slack: Slack, office: PostOffice) -> None:
 
 def test_what_reaches_nobody_is_said(slack: Slack, office: PostOffice) -> None:
     """An end that nobody can be told is lost with its reason, and whoever keeps the audit log hears of it."""
-    office.show(replace(PROMOTED, origin=Origin("slash", "C0RAND")))
+    office.show(replace(PROMOTED, origin=Origin("slash", "C0RAND"), actor=replace(PROMOTED.actor, user="U0GONE")))
     assert [(row.letter.key, row.why) for row in office.lost] == [(card_key(PROMOTED), "not_in_channel")]
     row = office.outbox.find(card_key(PROMOTED))
     assert row
     assert row.fate is Fate.LOST
+
+
+def test_without_an_answer_address_whoever_asked_is_written_to(slack: Slack, office: PostOffice) -> None:
+    """At first and at the end, where the channel cannot be posted in; what lies between is not worth a message."""
+    for operation in (CHECKING, SAMPLES["verifying"], PROMOTED):
+        office.show(replace(operation, origin=Origin("mention", "C0RAND")))
+    mine = [slack.driver.render_text(one) for one in slack.driver.messages("D0JIN", as_="U0JIN")]
+    assert ["Checking" in mine[0], "Verified" in mine[1], len(mine)] == [True, True, 2]
 
 
 def test_refused_blocks_leave_the_sentence(slack: Slack, office: PostOffice) -> None:

@@ -14,9 +14,9 @@ from chat.blocks import MOST_JSON, message, section, size
 from chat.calls import EVENT, SlackCalls
 from chat.escape import esc
 from chat.letters import REPEATED, Where
-from chat.outbox import card_key
 from chat.outcomes import MOST_REPETITIONS
 from chat.paces import POST_BURST
+from chat.places import card_key
 from chat.sender import Sender
 from mesh.domain.letters import Fate, Urgency
 from mesh.domain.operations import Operation

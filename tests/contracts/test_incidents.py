@@ -77,7 +77,6 @@ def test_an_incident_comes_back_as_it_was(memory: Memory) -> None:
         past=(OVER,),
         former="",
         card=Card("C0INC", "1.1"),
-        posting_at=3.0,
         drawn="d",
         stable="v1",
         points=(point,),

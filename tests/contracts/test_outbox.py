@@ -156,6 +156,18 @@ def test_a_message_from_before(kept: Kept) -> None:
     assert kept.waiting() == ["card"]
 
 
+def test_a_message_to_a_person(kept: Kept) -> None:
+    """It is where Slack put it, which has another name, for as long as it is edited; and waits in its lane as ever."""
+    letter = kept.put("card", channel="U1")
+    with kept.locks.hold("lane U1", wait_s=0) as lease:
+        assert lease
+        begun, _ = kept.outbox.begin(kept.row("card"), lease, FREE, now=kept.time.at)
+        kept.outbox.settle(replace(begun, fate=Fate.POSTED, ts="1.5", posted_in="D1", sent=1))
+    assert kept.outbox.put(replace(letter, body="later")) == Card("D1", "1.5")
+    assert (kept.row("card").place, kept.row("card").channel) == (Card("D1", "1.5"), "D1")
+    assert [row.letter.key for row in kept.outbox.look("U1", 9).rows] == ["card"]
+
+
 def test_a_drawing_that_comes_while_it_is_sent(kept: Kept) -> None:
     """What is drawn during the call is no part of it: it waits again, as urgent as it is itself."""
     kept.put("card")

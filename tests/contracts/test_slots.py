@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mesh.digest_ports import OutcomeUnknown, Slots
+from mesh.digest_ports import Slots
 from mesh.domain.digests import Slot, SlotState
 from playground.servers import RedisServer
 from store.connection import patient
@@ -33,17 +33,14 @@ def two(request: pytest.FixtureRequest) -> Iterator[tuple[Slots, Slots]]:
 
 
 def test_a_slot_goes_its_way(two: tuple[Slots, Slots]) -> None:
-    """Open, claimed, posting, posted; everybody sees it, and nobody else gets it on the way or after."""
+    """Open, claimed, posted; everybody sees it, and nobody else gets it on the way or after."""
     mine, others = two
     assert others.state(SLOT) is SlotState.OPEN
     claim = mine.claim(SLOT)
     assert claim
     assert others.claim(SLOT) == ""
     assert others.state(SLOT) is SlotState.CLAIMED
-    assert mine.announce(SLOT, claim)
-    assert others.claim(SLOT) == ""
-    assert others.state(SLOT) is SlotState.POSTING
-    assert mine.close(SLOT, claim, SlotState.POSTED, note="1.0")
+    assert mine.close(SLOT, claim, SlotState.POSTED)
     time.sleep(LEASE_S)
     assert others.claim(SLOT) == mine.claim(SLOT) == ""
     assert others.state(SLOT) is SlotState.POSTED
@@ -56,42 +53,24 @@ def test_many_claim_and_one_gets_it(two: tuple[Slots, Slots]) -> None:
     assert len([claim for claim in claims if claim]) == 1
 
 
-def test_killed_before_the_announcement_it_is_started_over(two: tuple[Slots, Slots]) -> None:
-    """Nothing was posted, so after the lease the next worker gets it; the first one, should it live, may not post."""
+def test_killed_on_its_way_it_is_started_over(two: tuple[Slots, Slots]) -> None:
+    """After the lease the next worker gets it; the first one, should it live, has no word in it any more."""
     mine, others = two
     first = mine.claim(SLOT)
     assert others.claim(SLOT) == ""
     time.sleep(LEASE_S * 1.2)
     second = others.claim(SLOT)
     assert second not in ("", first)
-    assert not mine.announce(SLOT, first)
     assert not mine.close(SLOT, first, SlotState.POSTED)
-    assert others.announce(SLOT, second)
-
-
-def test_killed_after_the_announcement_it_is_never_posted_again(two: tuple[Slots, Slots]) -> None:
-    """Perhaps it was posted, so after the lease it is unknown for good, also for the one that announced it."""
-    mine, others = two
-    claim = mine.claim(SLOT)
-    assert mine.announce(SLOT, claim)
-    time.sleep(LEASE_S * 1.2)
-    with pytest.raises(OutcomeUnknown, match="digest daily"):
-        others.claim(SLOT)
-    assert others.state(SLOT) is SlotState.UNKNOWN
-    assert not mine.close(SLOT, claim, SlotState.OPEN)
-    assert others.claim(SLOT) == ""
+    assert others.close(SLOT, second, SlotState.POSTED)
 
 
 def test_given_back_it_is_claimed_anew(two: tuple[Slots, Slots]) -> None:
-    """After a failure that posted nothing for certain, before the announcement or after it."""
+    """After a failure the next one need not wait for the end of the lease."""
     mine, others = two
     claim = mine.claim(SLOT)
     assert mine.close(SLOT, claim, SlotState.OPEN)
-    again = others.claim(SLOT)
-    assert again
-    assert others.announce(SLOT, again)
-    assert others.close(SLOT, again, SlotState.OPEN, note="ratelimited")
-    assert mine.claim(SLOT)
+    assert others.claim(SLOT)
 
 
 def test_an_older_slot_is_not_begun_after_a_newer_one(two: tuple[Slots, Slots]) -> None:
@@ -107,11 +86,9 @@ def test_the_same_word_twice_changes_nothing(two: tuple[Slots, Slots]) -> None:
     """A client that repeats a call whose answer was lost is answered as the first time."""
     mine, _ = two
     claim = mine.claim(SLOT)
-    assert mine.announce(SLOT, claim)
-    assert mine.announce(SLOT, claim)
     assert mine.close(SLOT, claim, SlotState.POSTED)
     assert mine.close(SLOT, claim, SlotState.POSTED)
-    assert not mine.announce(SLOT, claim)
+    assert not mine.close(SLOT, claim, SlotState.OPEN)
 
 
 @pytest.mark.redis
@@ -120,7 +97,6 @@ def test_a_claim_outlives_a_restart_of_redis(own_redis: RedisServer) -> None:
     client = patient(own_redis.url)
     slots = RedisSlots(client)
     claim = slots.claim(SLOT)
-    slots.announce(SLOT, claim)
     assert slots.close(SLOT, claim, SlotState.POSTED)
     own_redis.stop()
     own_redis.start()

@@ -87,14 +87,14 @@ def test_a_slot_is_handed_out_when_it_comes(clock: Make, client: redis.Redis) ->
 
 
 def test_it_is_handed_out_again_until_it_is_over(clock: Make, client: redis.Redis) -> None:
-    """A worker that dies or that Slack turned away is followed by another, ever more rarely."""
+    """A worker that dies is followed by another, ever more rarely."""
     due, handed = clock()
     due.begin(NINE - 1)
     for second in range(601):
         due.begin(NINE + second)
     again = [attempt * AGAIN_S for _, attempt in handed]
     assert again == [0, 15, 45, 105, 225, 465]
-    finish(client, handed[0][0], SlotState.REFUSED)
+    finish(client, handed[0][0], SlotState.MISSED)
     for second in range(601, 4000):
         due.begin(NINE + second)
     assert len(handed) == 6

@@ -114,8 +114,9 @@ def test_several_workers_and_kills(sorting: Sorting) -> None:
 
 
 def test_what_reaches_nobody_is_in_the_audit_log(sorting: Sorting) -> None:
-    """The end of an operation in a channel that cannot be posted in is on record as lost, with the reason."""
-    lost = replace(SAMPLES["promoted"], origin=Origin("slash", "C0NOWHERE"))
+    """An end whose channel cannot be posted in, and whose asker is gone, is on record as lost, with the reason."""
+    promoted = SAMPLES["promoted"]
+    lost = replace(promoted, origin=Origin("slash", "C0NOWHERE"), actor=replace(promoted.actor, user="U0GONE"))
     with sorting.process("post", "worker", "--queue", "post"):
         SlackCards(sorting.outbox, sorting.slack.client).show(lost)
         log = RedisAuditLog(sorting.client)

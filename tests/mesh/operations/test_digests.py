@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from chat.memory import RecordedBoard
-from mesh.digest_ports import Newsroom, OutcomeUnknown
+from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog, Service
 from mesh.domain.counts import Counts
 from mesh.domain.digests import LATE_S, Digest, Edition, Item, Kind, Part, Scope, Slot, SlotState
-from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.errors import Unavailable
 from mesh.domain.gates import Limits
 from mesh.domain.operations import State
 from mesh.domain.weeks import Changes
@@ -286,33 +286,18 @@ def test_quiet_digests_are_silent_when_there_is_nothing() -> None:
     assert "Nothing to report" in press.board.posted[0][1].text
 
 
-@pytest.mark.parametrize(
-    ("trouble", "state"),
-    [
-        (Refused("not_in_channel"), SlotState.REFUSED),
-        (OutcomeUnknown("no answer"), SlotState.UNKNOWN),
-        (RuntimeError("a bug"), SlotState.UNKNOWN),
-    ],
-)
-def test_what_may_be_posted_or_never_will_is_over(trouble: Exception, state: SlotState) -> None:
-    """It is told in the audit log and not tried again."""
+@pytest.mark.parametrize("trouble", [Unavailable("Redis did not answer."), RuntimeError("a bug")])
+def test_what_may_not_be_on_record_is_tried_again(trouble: Exception) -> None:
+    """The slot is given back; the next job posts it."""
     press = Press()
     slot, press.board.trouble = press.due(), trouble
-    assert publish(slot, press.stage) is state
-    press.board.trouble = None
-    assert publish(slot, press.stage) is state
-    assert press.board.posted == []
-    assert press.audited() == [f"digest {state}"]
-
-
-def test_what_is_certain_not_to_be_posted_is_tried_again() -> None:
-    """Slack was busy; the next job posts it."""
-    press = Press()
-    slot, press.board.trouble = press.due(), Unavailable("ratelimited")
-    assert publish(slot, press.stage) is SlotState.OPEN
+    with pytest.raises(type(trouble)):
+        publish(slot, press.stage)
+    assert press.slots.state(slot) is SlotState.OPEN
     press.board.trouble = None
     assert publish(slot, press.stage) is SlotState.POSTED
     assert len(press.board.posted) == 1
+    assert press.audited() == ["digest posted"]
 
 
 class Killed(BaseException):
@@ -332,27 +317,27 @@ def test_a_worker_killed_while_it_gathers_leaves_it_to_the_next(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("arrived", [True, False])
-def test_a_worker_killed_while_it_posts_is_the_last(arrived: bool) -> None:
-    """Nobody knows whether it was posted, so it is not posted again, and people can read that."""
+def test_a_worker_killed_while_it_posts_is_followed_by_the_next(arrived: bool) -> None:
+    """Whether or not it is on record by then: there is one message."""
     press = Press()
     slot, post = press.due(), press.board.post
 
-    def killed(channel: str, edition: Edition, *, picture: str) -> str:
+    def killed(slot: Slot, channel: str, edition: Edition, *, picture: str) -> None:
         if arrived:
-            post(channel, edition, picture=picture)
+            post(slot, channel, edition, picture=picture)
         raise Killed
 
     press.board.post = killed  # type: ignore[method-assign]
     with pytest.raises(Killed):
         publish(slot, press.stage)
     press.board.post = post  # type: ignore[method-assign]
-    assert [publish(slot, press.stage) for _ in range(3)] == [SlotState.UNKNOWN] * 3
-    assert len(press.board.posted) == arrived
-    assert press.audited() == ["digest unknown"]
+    assert [publish(slot, press.stage) for _ in range(3)] == [SlotState.POSTED] * 3
+    assert len(press.board.posted) == 1
+    assert press.audited() == ["digest posted"]
 
 
 def test_a_redis_that_forgets_the_end_does_not_make_it_twice() -> None:
-    """It was posted and that could not be written down: then nobody knows, and nobody posts it again."""
+    """It was posted and that could not be written down: who comes next says the same again, which changes nothing."""
     press = Press()
     slot, close = press.due(), press.slots.close
 
@@ -365,7 +350,7 @@ def test_a_redis_that_forgets_the_end_does_not_make_it_twice() -> None:
     with pytest.raises(Unavailable):
         publish(slot, press.stage)
     press.slots.close = close  # type: ignore[method-assign]
-    assert publish(slot, press.stage) is SlotState.UNKNOWN
+    assert publish(slot, press.stage) is SlotState.POSTED
     assert len(press.board.posted) == 1
 
 

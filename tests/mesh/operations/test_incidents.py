@@ -183,8 +183,8 @@ def test_what_nobody_repeats_ends_on_record_and_on_the_card() -> None:
 # --- interruptions ---------------------------------------------------------------------------------------------------
 
 
-MORTAL = 10
-"""Steps of a first drawing: three writes, a post and an edit, each with a before and an after."""
+MORTAL = 8
+"""Steps of a first drawing: two drawings, each written into the outbox and onto record, with a before and an after."""
 
 
 class Died(BaseException):
@@ -211,7 +211,7 @@ def _dies(bench: AlarmBench, line: int) -> bool:
             raise Died
 
     cards, kept = bench.incident_cards, bench.incidents
-    originals = [(cards, "post"), (cards, "edit"), (kept, "commit")]
+    originals = [(cards, "show"), (kept, "commit")]
     for part, name in originals:
         setattr(part, name, mortal(getattr(part, name)))
     try:
@@ -226,7 +226,7 @@ def _dies(bench: AlarmBench, line: int) -> bool:
 
 @pytest.mark.parametrize("line", range(1, 14))
 def test_killed_between_any_two_lines_there_is_one_card(line: int) -> None:
-    """Before and after each write and each call to Slack: the next worker neither loses the card nor posts another."""
+    """Before and after each write: the next worker neither loses the card nor has another one posted."""
     bench = AlarmBench()
     alarm(bench)
     assert _dies(bench, line) or line > MORTAL
@@ -239,18 +239,19 @@ def test_killed_between_any_two_lines_there_is_one_card(line: int) -> None:
     assert "over" in drawings[-1].text
 
 
-def test_slack_away_leaves_it_to_the_clock() -> None:
+def test_a_store_that_is_away_leaves_it_to_the_clock() -> None:
     """Nothing is lost: it stays due, and the next try shows it."""
     bench = AlarmBench()
     alarm(bench)
 
     def away(incident: Incident, scene: object) -> Incident:
-        raise Unavailable("Slack did not take the card: ratelimited.")
+        raise Unavailable("Redis did not answer.")
 
-    bench.incident_cards.post = away  # type: ignore[method-assign]  # a broken Slack
-    assert shown(bench).card is None
+    bench.incident_cards.show = away  # type: ignore[method-assign]  # a broken outbox
+    with pytest.raises(Unavailable):
+        shown(bench)
     assert bench.incidents.due
-    del bench.incident_cards.post  # mended
+    del bench.incident_cards.show  # mended
     assert shown(bench).card is not None
 
 
@@ -258,15 +259,15 @@ def test_a_message_heard_while_the_card_is_drawn_is_not_lost() -> None:
     """What the bot writes beside the worker stays, and is drawn next."""
     bench = AlarmBench()
     alarm(bench)
-    plain = bench.incident_cards.post
+    plain = bench.incident_cards.show
 
     def meanwhile(incident: Incident, scene: object) -> Incident:
         over(bench)
         return plain(incident, scene)  # type: ignore[arg-type]  # handed through
 
-    bench.incident_cards.post = meanwhile  # type: ignore[method-assign]  # a message at the worst moment
+    bench.incident_cards.show = meanwhile  # type: ignore[method-assign]  # a message at the worst moment
     shown(bench)
-    del bench.incident_cards.post  # the plain one again
+    del bench.incident_cards.show  # the plain one again
     assert shown(bench).settled
     assert len(bench.incident_cards.cards) == 1
 
