@@ -29,6 +29,7 @@ from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.stage import Stage
 from mesh.operations.telling import in_words, step_in_words, the_plan, the_rollout, where
 from mesh.operations.undoing import may_be_written
+from mesh.operations.words import decides_in_time
 from mesh.ports import Cluster, Lease, Operations, Watch
 
 log = logging.getLogger(__name__)
@@ -111,6 +112,8 @@ def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool 
     if found and after(rollout, found[0]) is Phase.COMPLETED and (why := drift(stage, record.operation)):
         # Nobody is told that the canary has everything on the word of a look: a route that is gone looks like none.
         return step(stage, record, Happening.DRIFTED, why)
+    if found and found[0] is Happening.LATE and decides_in_time(stage, record.operation):
+        return False
     return found is not None and step(stage, record, *found, gates=watch.rows if watch else ())
 
 

@@ -479,3 +479,81 @@ def test_a_rollout_keeps_its_stable_arm_whatever_the_configuration_says_by_then(
     trip.bench.metrics.readings["v2"] = healthy(success=50.0)
     trip.until(Phase.TURNED_BACK)
     assert trip.bench.weights() == [100, 0, 0]
+
+
+def at_its_deadline(text: str = "canary api v2 25,confirm,50 every 30s") -> Voyage:
+    """A voyage that waits for somebody, two seconds before nobody is waited for any more."""
+    trip = voyage()
+    trip.start(text)
+    trip.until(Phase.CONFIRMING)
+    assert trip.operation.rollout
+    trip.bench.time.at = trip.operation.rollout.deadline - 7
+    trip.look()
+    return trip
+
+
+@pytest.mark.parametrize(
+    ("verb", "phase", "weights"),
+    [
+        ("confirm", Phase.BAKING, [50, 50]),
+        ("pause", Phase.PAUSED, [75, 25]),
+        ("abort", Phase.ABORTED, [100, 0]),
+    ],
+)
+def test_a_word_said_in_time_counts_though_it_is_heard_late(verb: str, phase: Phase, weights: list[int]) -> None:
+    """It was received before the deadline; that its worker came after the next look is not the person's doing."""
+    trip = at_its_deadline()
+    said = trip.bench.ask(f"{verb} api")
+    trip.bench.time.at += 5
+    look("demo", trip.bench.stage)
+    assert trip.phase is Phase.CONFIRMING
+    trip.work()
+    trip.until(phase, looks=2)
+    assert trip.bench.operations.get(said.id).state is State.SUCCEEDED
+    assert trip.bench.weights() == weights
+
+
+def test_the_clock_waits_for_a_word_said_in_time_as_well() -> None:
+    """No look comes; the rollout's own job finds the word waiting."""
+    trip = at_its_deadline()
+    trip.bench.ask("confirm api")
+    trip.bench.time.at += 5
+    run(trip.id, trip.bench.stage)
+    assert trip.phase is Phase.CONFIRMING
+
+
+def test_who_resumes_in_time_keeps_a_paused_canary_from_expiring() -> None:
+    """The deadline of a pause is one as well."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 30s")
+    trip.say("pause api")
+    assert trip.operation.rollout
+    trip.bench.time.at = trip.operation.rollout.deadline - 2
+    trip.bench.ask("resume api")
+    trip.bench.time.at += 5
+    look("demo", trip.bench.stage)
+    trip.work()
+    assert trip.phase is Phase.BAKING
+
+
+@pytest.mark.parametrize("verb", ["confirm", "skip", "pause"])
+def test_a_word_said_after_the_deadline_or_in_vain_holds_up_nothing(verb: str) -> None:
+    """What comes too late, what cannot be done, and what nobody works on: then nobody decided in time."""
+    trip = at_its_deadline()
+    trip.bench.time.at += 0 if verb == "skip" else 3
+    trip.bench.ask(f"{verb} api")
+    trip.bench.time.at += 5
+    look("demo", trip.bench.stage)
+    trip.work()
+    trip.until(Phase.TURNED_BACK, looks=2)
+    assert "nobody decided in time" in trip.operation.outcome
+
+
+def test_a_word_that_no_worker_comes_for_is_not_waited_for_for_ever() -> None:
+    """It expires after two minutes, and then nobody decided."""
+    trip = at_its_deadline()
+    trip.bench.ask("confirm api")
+    for _ in range(26):
+        trip.bench.time.at += 5
+        look("demo", trip.bench.stage)
+    assert trip.phase is Phase.TURNING_BACK
