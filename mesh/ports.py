@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from mesh.domain.ascents import Ascent
 from mesh.domain.audit import AuditEntry
 from mesh.domain.commands import Target
 from mesh.domain.gates import CustomGate, GateResult
@@ -170,6 +171,8 @@ class Watch:
     """When the canary was last seen to answer anything."""
     passing_since: float = 0.0
     """Since when every gate has passed at every look; 0 while one does not."""
+    ascent: Ascent = Ascent()
+    """How far its evidence is on the way to a proof."""
 
 
 class Watches(Protocol):

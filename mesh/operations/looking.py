@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mesh.domain.ascents import climbed
 from mesh.domain.burning import judge_burn
 from mesh.domain.commands import Target
 from mesh.domain.counts import Counts
@@ -29,10 +30,9 @@ LONGEST_S = 60.0
 """After a longer pause nobody counts what was in it: it begins anew with one ordinary look."""
 SHORTEST_S = 0.1
 """A look so soon after the last one would count nothing; looks in a hurry come each quarter of a second."""
-SLOW = 0.5
-"""Where finding out takes a larger part of a look's interval, none is asked for out of turn: it would only wait."""
-NEAR = 0.025
-"""Part of the evidence needed from which on it is looked again soon."""
+SLOW = 0.1
+"""Where finding out takes a larger part of a look's interval, none is asked for out of turn: with a thousand rollouts
+one of them is near a proof at any time, and looks would follow each other without a pause."""
 CUSTOM_S = 15.0
 """How often what administrators wrote in PromQL is asked, for each rollout, in seconds."""
 
@@ -58,7 +58,10 @@ def look(cluster: str, stage: Stage) -> Looked:
     judged = _judged(cluster, stage, [one for one in active if the_rollout(one).watched])
     now = stage.time.now()
     # Before anything is done about the others: several that turn back at once must not keep one waiting that is near.
-    if any(_is_near(one.watch) for one in judged) and now - began < SLOW * stage.catalog.look_s:
+    if (
+        any(one.watch.ascent.hurries(one.watch.looked_at) for one in judged)
+        and now - began < SLOW * stage.catalog.look_s
+    ):
         stage.watches.hurry(cluster)
     moving = [one for one in active if the_rollout(one).phase in MOVES]
     due = [one for one in judged if one.suspect or is_due(one.operation, one.watch, now=now)]
@@ -82,17 +85,6 @@ def _judged(cluster: str, stage: Stage, watched: Sequence[Operation]) -> list[_J
     except Conflict:
         return []
     return found
-
-
-def _is_near(watch: Watch) -> bool:
-    """Tell whether a gate is on its way to a proof: then the next look should not be waited for.
-
-    No single block of counts proves anything, so that one client's clump does not; a collapse is proven by the second.
-    """
-    return any(
-        row.verdict is not Verdict.FAIL and row.threshold and (row.evidence or 0.0) >= NEAR * row.threshold
-        for row in watch.rows
-    )
 
 
 def _lag(cluster: str, stage: Stage) -> float:
@@ -167,6 +159,7 @@ class _Look:
             seen_at=now if canary.requests > 0 else former.seen_at,
             passing_since=(former.passing_since or now) if overall(rows) is Verdict.PASS else 0.0,
             among=len(self._operations),
+            ascent=climbed(former.ascent, rows, now=now),
         )
         point = Point.of(self._until, plan.canary_share, canary=canary, stable=stable)
         return _Judged(operation, watch, point, suspect=seen is not None and seen != plan.weights)
