@@ -22,7 +22,7 @@ from mesh.domain.routes import Arm, Route
 from mesh.domain.shares import promoted
 from mesh.domain.strategies import RolloutStep, Strategy, strategy_of
 from mesh.operations.choosing import again_with
-from mesh.operations.moves import drift, promotion, start_move
+from mesh.operations.moves import drift, landed, promotion, start_move
 from mesh.operations.naming import new_id
 from mesh.operations.planning import make_plan
 from mesh.operations.recording import LeftToTheNext, Record, incident
@@ -114,7 +114,13 @@ def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool 
         return step(stage, record, Happening.DRIFTED, why)
     if found and found[0] is Happening.LATE and decides_in_time(stage, record.operation):
         return False
-    return found is not None and step(stage, record, *found, gates=watch.rows if watch else ())
+    if found is None:
+        return False
+    plan = record.operation.plan
+    if rollout.phase is Phase.MOVING and after(rollout, found[0]) is Phase.HELD:
+        # Who is told that the weights stay must not find others a moment later, written by meshbot.
+        plan = landed(stage, record) or plan
+    return step(stage, record, *found, gates=watch.rows if watch else (), plan=plan)
 
 
 def advance_alone(stage: Stage, operation: Operation, *, watch: Watch | None, suspect: bool = False) -> bool:

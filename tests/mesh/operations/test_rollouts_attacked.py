@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mesh.domain.catalog import Service
-from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.errors import Conflict, Refused, Unavailable
 from mesh.domain.gates import CustomGate, Limits
 from mesh.domain.measures import Burn
 from mesh.domain.operations import State, Step
 from mesh.domain.policy import Policy
 from mesh.domain.rollouts import Happening, Phase
+from mesh.domain.trials import Pair, judge_blind
 from mesh.operations import rollouts
 from mesh.operations.looking import look
 from mesh.operations.running import run
@@ -557,3 +561,128 @@ def test_a_word_that_no_worker_comes_for_is_not_waited_for_for_ever() -> None:
         trip.bench.time.at += 5
         look("demo", trip.bench.stage)
     assert trip.phase is Phase.TURNING_BACK
+
+
+def watched(trip: Voyage, evidence: Iterable[float], *, each_s: float) -> int:
+    """Return how often a look out of turn was asked for, with this evidence look by look."""
+    trip.start("canary api v2 25,50 every 23h")
+    trip.look(2)
+    rows, before = judge_blind(Pair("v2", "v1"), Limits(), "", window_s=60), len(trip.bench.watches.hurried)
+    for value in evidence:
+        shown = tuple(replace(row, evidence=value, threshold=400.0) for row in rows)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("mesh.operations.looking.judge_trial", lambda *_, shown=shown: shown)
+            trip.bench.time.at += each_s
+            look("demo", trip.bench.stage)
+    return len(trip.bench.watches.hurried) - before
+
+
+def test_evidence_that_only_stays_high_hurries_nobody_for_long() -> None:
+    """For an hour it is a tenth of a proof: its cluster is in a hurry for a quarter of a minute."""
+    assert watched(voyage(), itertools.repeat(40.0, 4 * 3600), each_s=0.25) == 60
+
+
+def test_evidence_that_goes_up_and_down_hurries_a_fifth_of_the_time_at_most() -> None:
+    """Each time it becomes near anew it may be a breach; but not each second minute."""
+    for period in (2, 20, 200, 400):
+        up_and_down = (12.0 if at % period < period / 2 else 8.0 for at in range(4 * 3600))
+        assert watched(voyage(), up_and_down, each_s=0.25) <= 4 * 3600 / 5
+
+
+def test_evidence_that_rises_is_looked_at_soon_until_it_is_proven() -> None:
+    """Ten per cent more each second: nobody waits for a look's time on the whole way from 10 to 400."""
+    climbing = [10 * 1.1 ** (at / 4) for at in range(150)]
+    assert watched(voyage(), climbing, each_s=0.25) == len(climbing)
+
+
+def test_slow_looks_are_not_asked_for_out_of_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a thousand rollouts one is always near, and looks of a second would follow each other without a pause."""
+    trip = voyage()
+    measure = trip.bench.metrics.measure
+
+    def slowly(*args: Any, **how: Any) -> Any:
+        trip.bench.time.at += 0.6
+        return measure(*args, **how)
+
+    monkeypatch.setattr(trip.bench.metrics, "measure", slowly)
+    assert watched(trip, itertools.repeat(40.0, 20), each_s=5.0) == 0
+
+
+def hung(trip: Voyage) -> Callable[[], None]:
+    """Let the next step's patch hang in the API server, which does not answer meanwhile; returns what lets it land."""
+    cluster, sent = trip.bench.cluster, []
+    real, reread = cluster.patch, cluster.reread
+
+    def hang(plan: Any, target: Any) -> None:
+        sent.append((plan, target))
+        cluster.reread = _away  # type: ignore[method-assign, assignment]
+        raise Unavailable("the API server did not answer in time")
+
+    cluster.patch = hang  # type: ignore[method-assign, assignment]
+    while not sent:
+        trip.look()
+    cluster.patch, cluster.reread = real, reread  # type: ignore[method-assign]
+
+    def land() -> None:
+        with contextlib.suppress(Conflict):
+            real(*sent[0])
+        trip.note()
+
+    return land
+
+
+def test_a_step_that_still_hangs_is_shut_out_before_the_canary_is_held() -> None:
+    """A canary that is blamed keeps the weights that people were told; the hung patch lands afterwards, in vain."""
+    trip = voyage()
+    trip.start("canary api v2 25,50,100 every 30s on-failure hold")
+    land = hung(trip)
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    for _ in range(8):
+        trip.bench.time.at += 1
+        look("demo", trip.bench.stage)
+    assert trip.phase is Phase.HELD
+    land()
+    trip.look(3)
+    assert trip.bench.weights() == [75, 25]
+    assert trip.operation.rollout
+    assert trip.operation.rollout.cause is Happening.WORSE
+
+
+def test_a_step_that_landed_unheard_is_no_drift_when_the_canary_is_held() -> None:
+    """Its patch was written and nobody heard it: held with the higher weights, and people are told of those."""
+    trip = voyage()
+    trip.start("canary api v2 25,50,100 every 30s on-failure hold")
+    hung(trip)()
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    for _ in range(8):
+        trip.bench.time.at += 1
+        look("demo", trip.bench.stage)
+    assert trip.phase is Phase.HELD
+    trip.look(3)
+    assert (trip.operation.rollout and trip.operation.rollout.cause, trip.bench.weights()) == (
+        Happening.WORSE,
+        [50, 50],
+    )
+    assert "v2 at 50 %" in trip.bench.do("status api").statuses[0].rollout
+
+
+def test_while_nobody_can_tell_whether_a_step_landed_it_is_not_called_held() -> None:
+    """The API server is away: that it is blamed is acted on as soon as it is known what the canary has."""
+    trip = voyage()
+    trip.start("canary api v2 25,50,100 every 30s on-failure hold")
+    land = hung(trip)
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    reread, trip.bench.cluster.reread = trip.bench.cluster.reread, _away  # type: ignore[method-assign, assignment]
+    for _ in range(8):
+        trip.bench.time.at += 1
+        look("demo", trip.bench.stage)
+    assert trip.phase is Phase.MOVING
+    trip.bench.cluster.reread = reread  # type: ignore[method-assign]
+    trip.look(2)
+    land()
+    trip.look(3)
+    assert (trip.phase, trip.bench.weights()) == (Phase.HELD, [75, 25])
+
+
+def _away(*_: object) -> None:
+    raise Unavailable("the API server did not answer in time")
