@@ -1,7 +1,7 @@
 """Evidence on its way to a proof: while it climbs, the next look should not be waited for. Pure.
 
-Evidence that only stays high, or goes up and down for hours, would keep a whole cluster busy for one canary: it is given
-some seconds, and more for as long as it rises.
+Evidence that only stays high, or goes up and down for hours, would keep a whole cluster busy for one canary: it is
+given some seconds, and more for as long as it rises.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mesh.domain.gates import GateResult, Verdict
 NEAR = 0.025
 """Part of the evidence needed from which on it is near a proof."""
 RISE = 1.5
-"""How many times higher than ever since it became near it must be to count as risen: from near to a proof is ten such."""
+"""How many times higher than ever since it became near it must be to count as risen: ten such lead to a proof."""
 HURRY_S = 15.0
 """How long after a rise nobody waits for the next look's time, in seconds."""
 CALM_S = 60.0
@@ -43,8 +43,8 @@ def climbed(ascent: Ascent, rows: Iterable[GateResult], *, now: float) -> Ascent
 
     No single block of counts proves anything, so that one client's clump does not; a collapse is proven by the second.
     """
-    open_ones = (row for row in rows if row.verdict is not Verdict.FAIL and row.threshold)
-    part = max(((row.evidence or 0.0) / row.threshold for row in open_ones), default=0.0)
+    undecided = (row for row in rows if row.verdict is not Verdict.FAIL)
+    part = max(((row.evidence or 0.0) / row.threshold for row in undecided if row.threshold), default=0.0)
     if part < NEAR:
         return ascent if 0 <= now - ascent.near_at < CALM_S else Ascent()
     if part >= RISE * ascent.part:

@@ -109,16 +109,19 @@ def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool 
     if suspect and after(rollout, Happening.DRIFTED) and (why := drift(stage, record.operation)):
         return step(stage, record, Happening.DRIFTED, why)
     found = _due(record.operation, watch, now=stage.time.now())
-    if found and after(rollout, found[0]) is Phase.COMPLETED and (why := drift(stage, record.operation)):
-        # Nobody is told that the canary has everything on the word of a look: a route that is gone looks like none.
-        return step(stage, record, Happening.DRIFTED, why)
     if found and found[0] is Happening.LATE and decides_in_time(stage, record.operation):
         return False
-    if found is None:
-        return False
-    plan = record.operation.plan
-    if rollout.phase is Phase.MOVING and after(rollout, found[0]) is Phase.HELD:
-        # Who is told that the weights stay must not find others a moment later, written by meshbot.
+    return found is not None and _take(stage, record, found, watch)
+
+
+def _take(stage: Stage, record: Record, found: tuple[Happening, str], watch: Watch | None) -> bool:
+    """Take the transition that is due; nobody is told of weights that are others, or would be a moment later."""
+    rollout, plan = the_rollout(record.operation), record.operation.plan
+    follows = after(rollout, found[0])
+    if follows is Phase.COMPLETED and (why := drift(stage, record.operation)):
+        # That the canary has everything is not for a look to say: a route that is gone looks like none.
+        return step(stage, record, Happening.DRIFTED, why)
+    if follows is Phase.HELD and rollout.phase is Phase.MOVING:
         plan = landed(stage, record) or plan
     return step(stage, record, *found, gates=watch.rows if watch else (), plan=plan)
 

@@ -26,7 +26,8 @@ def decides_in_time(stage: Stage, operation: Operation) -> Operation | None:
     rollout, now = the_rollout(operation), stage.time.now()
     for said in stage.operations.beside(operation):
         happening = SAID.get(said.command.verb)
-        waits = happening is not None and not said.done and now <= said.deadline
-        if waits and said.created_at < rollout.deadline and said.id not in rollout.heard and after(rollout, happening):
+        if happening is None or said.done or now > said.deadline or said.id in rollout.heard:
+            continue
+        if said.created_at < rollout.deadline and after(rollout, happening):
             return said
     return None

@@ -18,7 +18,7 @@ from mesh.domain.measures import Burn
 from mesh.domain.operations import State, Step
 from mesh.domain.policy import Policy
 from mesh.domain.rollouts import Happening, Phase
-from mesh.domain.trials import Pair, judge_blind
+from mesh.domain.trials import Pair, Trial, judge_blind
 from mesh.operations import rollouts
 from mesh.operations.looking import look
 from mesh.operations.running import run
@@ -26,7 +26,7 @@ from tests.builders import healthy
 from tests.mesh.operations import test_acceptance as acceptance
 from tests.mesh.operations.bench import HOST, Bench, endpoints, surroundings, virtual_service
 from tests.mesh.operations.test_rollouts import _with, voyage
-from tests.mesh.operations.voyage import Voyage
+from tests.mesh.operations.voyage import LOOK_S, Voyage
 
 
 def gateway_voyage() -> Voyage:
@@ -686,3 +686,31 @@ def test_while_nobody_can_tell_whether_a_step_landed_it_is_not_called_held() -> 
 
 def _away(*_: object) -> None:
     raise Unavailable("the API server did not answer in time")
+
+
+def test_nothing_counts_twice_when_another_server_answers() -> None:
+    """Two servers scrape at different moments: what the second has from there on may overlap with what the first had.
+
+    So the trial stands still for a minute, the longest time between two scrapes, and then goes on where it was.
+    """
+    trip = voyage()
+    trip.bench.metrics.source = "http://one"
+    trip.start("canary api v2 25,50 every 23h")
+    trip.look(4)
+
+    def trial() -> Trial:
+        return trip.bench.watches.load([trip.id])[trip.id].trial
+
+    before = trial()
+    assert before.seconds > 0
+    trip.bench.metrics.source = "http://two"
+    trip.look(12)
+    assert trial() == before
+    rows = trip.bench.watches.load([trip.id])[trip.id].rows
+    assert {row.why for row in rows if row.arm == "v2"} == {
+        "nothing counts for a minute: another metrics server answers now"
+    }
+    trip.look()
+    assert trial().seconds == before.seconds + LOOK_S
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    trip.until(Phase.TURNED_BACK)
