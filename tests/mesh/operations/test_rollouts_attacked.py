@@ -714,3 +714,49 @@ def test_nothing_counts_twice_when_another_server_answers() -> None:
     assert trial().seconds == before.seconds + LOOK_S
     trip.bench.metrics.readings["v2"] = healthy(success=50.0)
     trip.until(Phase.TURNED_BACK)
+
+
+def shared(*, rules: int) -> tuple[Voyage, Voyage]:
+    """Two services of one VirtualService, each with a rollout of its own rule, on one bench."""
+    route = virtual_service()
+    api = {"name": "api", "match": [{"authority": {"exact": "api"}}], **route["spec"]["http"][0]}
+    web = json.loads(json.dumps(api).replace("api", "web"))
+    route["spec"] = {"hosts": [HOST, HOST.replace("api", "web", 1)], "http": [api, web][:rules]}
+    other = json.loads(json.dumps(surroundings()).replace("api", "web"))
+    limits = Limits(warm_up_s=0.0)
+    services = tuple(Service(name, route=name, stable="v1", canary="v2", limits=limits) for name in ("api", "web"))
+    bench = Bench(objects=[route, *surroundings(), *other], services=services)
+    trips = Voyage(bench), Voyage(bench)
+    for trip, name in zip(trips, ("api", "web"), strict=True):
+        trip.note = lambda: None  # type: ignore[method-assign]
+        trip.start(f"canary {name} v2 25,50,100 every 30s")
+    return trips
+
+
+def test_two_services_with_a_rule_each_in_one_object_go_up_side_by_side() -> None:
+    """Each step is a patch of the same object: neither is lost, taken for drift, or written into the other's rule."""
+    api, web = shared(rules=2)
+    seen: set[tuple[int, int]] = set()
+    for _ in range(60):
+        seen.add(both(api))
+        assert Phase.HELD not in (api.phase, web.phase)
+        api.look()
+    assert (api.phase, web.phase, both(api)) == (Phase.COMPLETED, Phase.COMPLETED, (100, 100))
+    assert {share for pair in seen for share in pair} <= {10, 25, 50, 100}
+
+
+def test_the_canary_of_one_rule_goes_back_and_the_others_stays() -> None:
+    """Only the rule of the service that is aborted is written."""
+    api, web = shared(rules=2)
+    api.look(3)
+    api.say("abort web")
+    web.until(Phase.ABORTED)
+    assert both(api)[1] == 0
+    api.until(Phase.COMPLETED)
+    assert both(api) == (100, 0)
+
+
+def both(trip: Voyage) -> tuple[int, int]:
+    """What v2 of each rule has."""
+    first, second = trip.bench.route_object()["spec"]["http"]
+    return first["route"][1]["weight"], second["route"][1]["weight"]
