@@ -31,7 +31,7 @@ LONGEST_S = 60.0
 """After a longer pause nobody counts what was in it: it begins anew with one ordinary look."""
 SHORTEST_S = 0.1
 """A look so soon after the last one would count nothing; looks in a hurry come each quarter of a second."""
-SLOW = 0.1
+SLOW = 0.25
 """Where finding out takes a larger part of a look's interval, none is asked for out of turn: with a thousand rollouts
 one of them is near a proof at any time, and looks would follow each other without a pause."""
 SETTLE_S = 60.0

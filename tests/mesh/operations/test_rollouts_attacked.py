@@ -601,7 +601,7 @@ def test_slow_looks_are_not_asked_for_out_of_turn(monkeypatch: pytest.MonkeyPatc
     measure = trip.bench.metrics.measure
 
     def slowly(*args: Any, **how: Any) -> Any:
-        trip.bench.time.at += 0.6
+        trip.bench.time.at += 1.4
         return measure(*args, **how)
 
     monkeypatch.setattr(trip.bench.metrics, "measure", slowly)
