@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from mesh.domain.ascents import Ascent
 from mesh.domain.audit import AuditEntry
 from mesh.domain.commands import Target
 from mesh.domain.freezes import Freeze
@@ -204,8 +205,12 @@ class Cluster(Protocol):
 class Metrics(Protocol):
     """Measured truth. Never raises: what went wrong is said in what comes back."""
 
-    def measure(self, cluster: str, subjects: Sequence[Subject], *, until: float, seconds: float) -> list[Measured]:
+    def measure(
+        self, cluster: str, subjects: Sequence[Subject], *, until: float, seconds: float, source: str = ""
+    ) -> list[Measured]:
         """Count what every arm of `subjects` answered in the `seconds` before `until` (Unix time; 0 for now).
+
+        One server answers for all subjects: the one called `source`, while it is well and knows of them.
 
         The number of queries depends on the meshes in the cluster and on nothing else.
         """
@@ -234,6 +239,12 @@ class Watch:
     """When the canary was last seen to answer anything."""
     passing_since: float = 0.0
     """Since when every gate has passed at every look; 0 while one does not."""
+    ascent: Ascent = field(default_factory=Ascent)
+    """How far its evidence is on the way to a proof."""
+    source: str = ""
+    """Which of several equal metrics servers the last look believed."""
+    counts_from: float = 0.0
+    """Until then nothing is counted, for another server has counted it: Unix time in seconds."""
 
 
 class Watches(Protocol):

@@ -10,11 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @contextmanager
 def answering(reply: Callable[[BaseHTTPRequestHandler], object]) -> Iterator[str]:
-    """Let `reply` write the answer to each request, whose body has been read; yields the base URL without a slash."""
+    """Let `reply` write the answer to each request, whose `body` has been read; yields the base URL without a slash."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             reply(self)
 
         do_GET = do_POST  # noqa: N815 (the base class's naming)

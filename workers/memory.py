@@ -130,6 +130,8 @@ class MemoryMetrics:
         self.readings = dict(readings or {})
         self.problems: dict[str, str] = {}
         """By the arm's name, why nothing can ever be told of it."""
+        self.source = ""
+        """Which server answers."""
         self.burn = Burn(0.0, 0.0, 0.0, 0.0)
         """How fast every service fails."""
         self.values: dict[str, float | str] = {}
@@ -142,6 +144,7 @@ class MemoryMetrics:
         *,
         until: float,  # noqa: ARG002
         seconds: float,  # noqa: ARG002
+        source: str = "",  # noqa: ARG002
     ) -> list[Measured]:
         """Return what was told of the arms of each subject."""
         return [self._of([arm.name for arm in subject.arms]) for subject in subjects]
@@ -166,6 +169,6 @@ class MemoryMetrics:
         said = {name: self.readings[name] for name in names if name in self.readings and name not in problems}
         problem = next((why for why in said.values() if isinstance(why, str)), "")
         if problem:
-            return Measured(problems=problems, problem=problem)
+            return Measured(problems=problems, problem=problem, source=self.source)
         counts = {name: counted for name, counted in said.items() if isinstance(counted, Counts)}
-        return Measured(counts, problems, age_s=1.0 if counts else None)
+        return Measured(counts, problems, age_s=1.0 if counts else None, source=self.source)

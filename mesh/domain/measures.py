@@ -40,6 +40,9 @@ class Measured:
     queries: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """By arm, what a person can ask the server to see the same: the share of successes, and the p99."""
 
+    source: str = ""
+    """Which of several equal servers counted; empty where there is no telling."""
+
     def query(self, gate: str, arm: str) -> str:
         """Return what shows a gate of an arm; empty where nothing does."""
         success, p99 = self.queries.get(arm, ("", ""))

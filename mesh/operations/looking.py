@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mesh.domain.ascents import climbed
 from mesh.domain.burning import judge_burn
 from mesh.domain.commands import Target
 from mesh.domain.counts import Counts
@@ -30,10 +32,12 @@ LONGEST_S = 60.0
 """After a longer pause nobody counts what was in it: it begins anew with one ordinary look."""
 SHORTEST_S = 0.1
 """A look so soon after the last one would count nothing; looks in a hurry come each quarter of a second."""
-SLOW = 0.5
-"""Where finding out takes a larger part of a look's interval, none is asked for out of turn: it would only wait."""
-NEAR = 0.025
-"""Part of the evidence needed from which on it is looked again soon."""
+SLOW = 0.25
+"""Where finding out takes a larger part of a look's interval, none is asked for out of turn: with a thousand rollouts
+one of them is near a proof at any time, and looks would follow each other without a pause."""
+SETTLE_S = 60.0
+"""Longest time between two scrapes, in seconds. Two servers scrape at different moments, so what one of them counts
+up to a moment, and the other from there on, has a gap or an overlap as long as that."""
 CUSTOM_S = 15.0
 """How often what administrators wrote in PromQL is asked, for each rollout, in seconds."""
 
@@ -59,7 +63,10 @@ def look(cluster: str, stage: Stage) -> Looked:
     judged = _judged(cluster, stage, [one for one in active if the_rollout(one).watched])
     now = stage.time.now()
     # Before anything is done about the others: several that turn back at once must not keep one waiting that is near.
-    if any(_is_near(one.watch) for one in judged) and now - began < SLOW * stage.catalog.look_s:
+    if (
+        any(one.watch.ascent.hurries(one.watch.looked_at) for one in judged)
+        and now - began < SLOW * stage.catalog.look_s
+    ):
         stage.watches.hurry(cluster)
     moving = [one for one in active if the_rollout(one).phase in MOVES]
     due = [one for one in judged if one.suspect or is_due(one.operation, one.watch, now=now)]
@@ -83,17 +90,6 @@ def _judged(cluster: str, stage: Stage, watched: Sequence[Operation]) -> list[_J
     except Conflict:
         return []
     return found
-
-
-def _is_near(watch: Watch) -> bool:
-    """Tell whether a gate is on its way to a proof: then the next look should not be waited for.
-
-    No single block of counts proves anything, so that one client's clump does not; a collapse is proven by the second.
-    """
-    return any(
-        row.verdict is not Verdict.FAIL and row.threshold and (row.evidence or 0.0) >= NEAR * row.threshold
-        for row in watch.rows
-    )
 
 
 def _lag(cluster: str, stage: Stage) -> float:
@@ -122,11 +118,12 @@ class _Look:
         self._until = until
         self._seconds = seconds
         subjects = [_subject(one) for one in operations]
-        self._measured = stage.metrics.measure(cluster, subjects, until=until, seconds=seconds)
+        self._watches = stage.watches.load([one.id for one in operations])
+        source = _believed(self._watches.values())
+        self._measured = stage.metrics.measure(cluster, subjects, until=until, seconds=seconds, source=source)
         self._burns = stage.metrics.burns(cluster, subjects)
         plans = [(one.plan, one.target) for one in operations if one.plan]
         self._glances = stage.cluster.glance(plans)
-        self._watches = stage.watches.load([one.id for one in operations])
         # Last, and once for all of them.
         guard = Guard(stage.catalog, stage.incidents, stage.time)
         self._incidents = guard.judge_all([one.target for one in operations])
@@ -151,7 +148,8 @@ class _Look:
         former = self._watches.get(operation.id, Watch())
         if former.since != rollout.moved_at:
             former = Watch(since=rollout.moved_at)
-        trial, early = former.trial, self._too_early(rollout.moved_at, limits)
+        source, counts_from = self._source(former, measured)
+        trial, early = former.trial, self._too_early(rollout.moved_at, limits) or self._counted_twice(counts_from)
         if not (early or measured.problem):
             trial = observe(trial, Tick(self._seconds, stable, canary), limits)
         rows = (
@@ -172,6 +170,9 @@ class _Look:
             seen_at=now if canary.requests > 0 else former.seen_at,
             passing_since=(former.passing_since or now) if overall(rows) is Verdict.PASS else 0.0,
             among=len(self._operations),
+            ascent=climbed(former.ascent, rows, now=now),
+            source=source,
+            counts_from=counts_from,
         )
         point = Point.of(self._until, plan.canary_share, canary=canary, stable=stable)
         return _Judged(operation, watch, point, suspect=seen is not None and seen != plan.weights)
@@ -182,6 +183,20 @@ class _Look:
         if set_back or self._until - self._seconds >= moved_at + limits.warm_up_s:
             return ""
         return "nothing counts yet: the weights were written a moment ago"
+
+    def _source(self, former: Watch, measured: Measured) -> tuple[str, float]:
+        """Return which server is believed, and from when on what it counted was not counted by another."""
+        changed = former.source and measured.source and measured.source != former.source
+        counts_from = self._until - self._seconds + SETTLE_S if changed else former.counts_from
+        return measured.source or former.source, counts_from
+
+    def _counted_twice(self, counts_from: float) -> str:
+        """Say that another server may have counted these requests; empty where none has."""
+        begin = self._until - self._seconds
+        # A moment further ahead is from before somebody set the clock back.
+        if begin < counts_from <= begin + SETTLE_S:
+            return "nothing counts for a minute: another metrics server answers now"
+        return ""
 
     def _custom(
         self, operation: Operation, former: Iterable[GateResult], limits: Limits, problem: str
@@ -207,6 +222,12 @@ class _Look:
             why = problem or "the metrics server was too slow to be asked this as well"
             return judge_blind_custom(gate, arm, why, window_s=window_s, at=now)
         return self._stage.metrics.ask(gate, arm, target, window_s=window_s)
+
+
+def _believed(watches: Iterable[Watch]) -> str:
+    """Return the server that most looks believed, so that workers who come in turn ask the same."""
+    sources = Counter(watch.source for watch in watches if watch.source)
+    return sources.most_common(1)[0][0] if sources else ""
 
 
 def _subject(operation: Operation) -> Subject:

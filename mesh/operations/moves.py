@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mesh.domain.commands import Command, Verb
-from mesh.domain.errors import Refused
+from mesh.domain.errors import NotFound, Refused
 from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.incidents import ALERTS
 from mesh.domain.operations import Event, Operation, Step
@@ -15,8 +15,11 @@ from mesh.domain.routes import Route
 from mesh.operations import facts
 from mesh.operations.incidents import Guard
 from mesh.operations.judging import judge_endpoints, judge_plan
+from mesh.operations.patching import Patching
+from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_plan, the_rollout
+from mesh.operations.undoing import may_be_written
 
 
 def start_move(stage: Stage, parent: Operation) -> None:
@@ -94,6 +97,19 @@ def judge_step(parent: Operation, plan: Plan, route: Route, stage: Stage) -> tup
     rows = tuple(row for row in found if not said or row.verdict is Verdict.FAIL)
     load_max = catalog.service(target).limits.load_max
     return (*rows, *judge_endpoints(plan, route, target, cluster=stage.cluster, load_max=load_max))
+
+
+def landed(stage: Stage, record: Record) -> Plan | None:
+    """Shut out the patch of a step that is just being written; return its plan where it is found to be written.
+
+    Raises TryLater while nobody can tell, Unavailable where somebody else changed the object since.
+    """
+    try:
+        child = Record(stage, stage.operations.get(the_rollout(record.operation).move), record.lease)
+    except NotFound:
+        return None
+    written = may_be_written(child.operation) or Patching(stage, child).was_applied()
+    return child.operation.plan if written else None
 
 
 def drift(stage: Stage, operation: Operation) -> str:

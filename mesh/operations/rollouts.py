@@ -25,7 +25,7 @@ from mesh.domain.shares import promoted
 from mesh.domain.strategies import RolloutStep, Strategy, strategy_of
 from mesh.operations import approving
 from mesh.operations.choosing import again_with
-from mesh.operations.moves import drift, promotion, start_move
+from mesh.operations.moves import drift, landed, promotion, start_move
 from mesh.operations.naming import new_id
 from mesh.operations.planning import make_plan
 from mesh.operations.raising import barred, check_rise
@@ -33,6 +33,7 @@ from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.stage import Stage
 from mesh.operations.telling import in_words, step_in_words, the_plan, the_rollout, where
 from mesh.operations.undoing import may_be_written
+from mesh.operations.words import decides_in_time
 from mesh.ports import Cluster, Lease, Operations, Watch
 
 log = logging.getLogger(__name__)
@@ -124,10 +125,21 @@ def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool 
         return rollout.phase is not Phase.HELD and step(stage, record, Happening.BARRED, why)
     if found and found[0] is Happening.CLEARED and rollout.cause is Happening.BARRED:
         found = (Happening.CLEARED, "nothing bars it any more, and the gates pass")
-    if found and after(rollout, found[0]) is Phase.COMPLETED and (why := drift(stage, record.operation)):
-        # Nobody is told that the canary has everything on the word of a look: a route that is gone looks like none.
+    if found and found[0] is Happening.LATE and decides_in_time(stage, record.operation):
+        return False
+    return found is not None and _take(stage, record, found, watch)
+
+
+def _take(stage: Stage, record: Record, found: tuple[Happening, str], watch: Watch | None) -> bool:
+    """Take the transition that is due; nobody is told of weights that are others, or would be a moment later."""
+    rollout, plan = the_rollout(record.operation), record.operation.plan
+    follows = after(rollout, found[0])
+    if follows is Phase.COMPLETED and (why := drift(stage, record.operation)):
+        # That the canary has everything is not for a look to say: a route that is gone looks like none.
         return step(stage, record, Happening.DRIFTED, why)
-    return found is not None and step(stage, record, *found, gates=watch.rows if watch else ())
+    if follows is Phase.HELD and rollout.phase is Phase.MOVING:
+        plan = landed(stage, record) or plan
+    return step(stage, record, *found, gates=watch.rows if watch else (), plan=plan)
 
 
 def advance_alone(stage: Stage, operation: Operation, *, watch: Watch | None, suspect: bool = False) -> bool:

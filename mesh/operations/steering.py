@@ -18,14 +18,8 @@ from mesh.operations.recording import Record
 from mesh.operations.rollouts import fresh, step
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_rollout, where
+from mesh.operations.words import SAID
 
-SAID: dict[Verb, Happening] = {
-    Verb.PAUSE: Happening.PAUSE,
-    Verb.RESUME: Happening.RESUME,
-    Verb.SKIP: Happening.SKIP,
-    Verb.CONFIRM: Happening.CONFIRM,
-    Verb.ABORT: Happening.ABORT,
-}
 _GIVES_MORE = frozenset({Verb.SKIP, Verb.CONFIRM})
 AGAIN_S = 0.5
 """When to say it again to a rollout whose weights are just being written, in seconds."""

@@ -19,11 +19,24 @@ from workers.metrics.blame import Ledger
 from workers.metrics.dialect import Dialect, deafness
 from workers.metrics.istio import ISTIO
 from workers.metrics.linkerd import LINKERD
-from workers.metrics.prometheus import Question
+from workers.metrics.prometheus import Question, Row
 from workers.metrics.promql import Places
-from workers.metrics.reading import Answers, Blame, Place, Whole, believed, burn, heard, measured, place_of, speaker_of
+from workers.metrics.reading import (
+    Answers,
+    Blame,
+    Place,
+    Whole,
+    believed,
+    burn,
+    heard,
+    measured,
+    place_of,
+    speaker_of,
+    told,
+)
 from workers.metrics.servers import Servers
 from workers.metrics.trouble import Trouble
+from workers.metrics.twins import Knowledge, answered
 
 DIALECTS: Mapping[str, Dialect] = {"istio": ISTIO, "linkerd": LINKERD}
 BURN_WINDOWS = ("5m", "30m", "1h", "6h")
@@ -92,15 +105,18 @@ class PrometheusMetrics:
         for servers in self._servers.values():
             servers.close()
 
-    def measure(self, cluster: str, subjects: Sequence[Subject], *, until: float, seconds: float) -> list[Measured]:
+    def measure(
+        self, cluster: str, subjects: Sequence[Subject], *, until: float, seconds: float, source: str = ""
+    ) -> list[Measured]:
         """Count what every arm answered in the `seconds` before `until` (0: now, as far as samples can be known).
 
-        Three queries for each mesh there is, asked at once.
+        Three queries for each mesh there is, asked at once of one server: of `source`, where that is given and well.
+        Where it knows nothing of some arm its twins are asked two more each, and who is believed instead all three.
         """
         try:
             servers = self._of(cluster)
             window = _Window.ending(until or self._clock() - servers.lag_s, seconds)
-            return self._measure(servers, subjects, window)
+            return self._measure(servers, subjects, window, source)
         except (Trouble, MeshbotError) as error:
             return [Measured(problem=_words(error)) for _ in subjects]
 
@@ -122,7 +138,7 @@ class PrometheusMetrics:
         try:
             query = literals(gate, arm, target, window_s=window_s)
             servers = self._of(target.cluster)
-            (rows,) = servers.ask([Question(query, now - servers.lag_s)])
+            (rows,) = servers.ask([Question(query, now - servers.lag_s)]).rows
         except (Trouble, MeshbotError) as error:
             return replace(unknown(gate, arm, _words(error), window_s=window_s), query=query, at=now)
         return replace(judged(gate, arm, rows, window_s=window_s), query=query, at=now)
@@ -133,7 +149,7 @@ class PrometheusMetrics:
             raise Trouble(f"no metrics server is configured for cluster {name}")
         return self._servers[name]
 
-    def _measure(self, servers: Servers, subjects: Sequence[Subject], window: _Window) -> list[Measured]:
+    def _measure(self, servers: Servers, subjects: Sequence[Subject], window: _Window, source: str) -> list[Measured]:
         groups = self._by_mesh([subject.target for subject in subjects])
         places = {dialect: _places([subjects[at] for at in found], dialect) for dialect, found in groups.items()}
         asked = {
@@ -141,16 +157,29 @@ class PrometheusMetrics:
             for dialect, where in places.items()
             if where.services
         }
-        rows = iter(servers.ask([one for questions in asked.values() for one in questions]))
+        members_of = {dialect: [subjects[at] for at in found] for dialect, found in groups.items()}
+        reply = answered(servers, asked, self._knowledge(members_of, window), first=source)
+        rows = iter(reply.rows)
         found: dict[int, Measured] = {}
         for dialect, members in groups.items():
             counts, buckets, newest = (heard(next(rows) if dialect in asked else (), dialect) for _ in range(3))
             answers = Answers(counts, buckets, newest, window.until)
             for at in members:
-                found[at] = self._one(subjects[at], answers, dialect, window)
+                found[at] = replace(self._one(subjects[at], answers, dialect, window), source=reply.source)
             if window.pieces == 1:
                 self._believed[servers, dialect] = believed((subjects[at] for at in members), answers, dialect)
         return [found[at] for at in range(len(subjects))]
+
+    def _knowledge(self, subjects: Mapping[Dialect, Sequence[Subject]], window: _Window) -> Knowledge:
+        """Return how to find out of how many arms, of all, answers tell."""
+
+        def known(dialect: Dialect, counts: Sequence[Row], newest: Sequence[Row]) -> tuple[int, int]:
+            answers = Answers(heard(counts, dialect), {}, heard(newest, dialect), window.until)
+            ages = [(one, self._catalog.service(one.target).limits.max_age_s) for one in subjects[dialect]]
+            arms = sum(not deafness(arm, dialect) for one in subjects[dialect] for arm in one.arms)
+            return sum(told(one, answers, max_age_s=age) for one, age in ages), arms
+
+        return known
 
     def _speakers(self, servers: Servers, dialect: Dialect, places: Places, window: _Window) -> Sequence[str]:
         """Return whose histograms to ask for: all, but for a look whose places were all looked at before.
@@ -179,7 +208,7 @@ class PrometheusMetrics:
         for dialect, members in groups.items():
             places = Places.of(place for one in members for place in names[one])
             asked += [Question(dialect.burned(places, window), at) for window in BURN_WINDOWS]
-        rows = iter(servers.ask(asked))
+        rows = iter(servers.ask(asked).rows)
         found: dict[Whole, Burn] = {}
         for dialect, members in groups.items():
             windows = [heard(next(rows), dialect) for _ in BURN_WINDOWS]

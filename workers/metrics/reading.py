@@ -74,6 +74,16 @@ def measured(subject: Subject, answers: Answers, dialect: Dialect, put_down: Bla
     return Measured(_timed(counts, timed), problems, age_s=min(ages, default=None))
 
 
+def told(subject: Subject, answers: Answers, *, max_age_s: float) -> int:
+    """Return of how many arms of a subject anything is known, by samples that are not old."""
+    found = 0
+    for arm in subject.arms:
+        place = place_of(arm, subject)
+        fresh = any(answers.until - at <= max_age_s for _, at in answers.newest.get(place, ()))
+        found += fresh and any(_is_of(arm, voice) for voice, _ in answers.counts.get(place, ()))
+    return found
+
+
 def speaker_of(subject: Subject, answers: Answers, dialect: Dialect) -> str:
     """Return who speaks for a subject; the best there could be where nobody does."""
     newest = [said for arm in subject.arms for said in answers.newest.get(place_of(arm, subject), ())]

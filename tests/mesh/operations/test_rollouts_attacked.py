@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mesh.domain.catalog import Service
-from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.errors import Conflict, Refused, Unavailable
 from mesh.domain.gates import CustomGate, Limits
 from mesh.domain.measures import Burn
 from mesh.domain.operations import State, Step
 from mesh.domain.policy import Policy
 from mesh.domain.rollouts import Happening, Phase
+from mesh.domain.trials import Pair, Trial, judge_blind
 from mesh.operations import rollouts
 from mesh.operations.looking import look
 from mesh.operations.running import run
@@ -22,7 +26,7 @@ from tests.builders import healthy
 from tests.mesh.operations import test_acceptance as acceptance
 from tests.mesh.operations.bench import HOST, Bench, endpoints, surroundings, virtual_service
 from tests.mesh.operations.test_rollouts import _with, voyage
-from tests.mesh.operations.voyage import Voyage
+from tests.mesh.operations.voyage import LOOK_S, Voyage
 
 
 def gateway_voyage() -> Voyage:
@@ -479,3 +483,280 @@ def test_a_rollout_keeps_its_stable_arm_whatever_the_configuration_says_by_then(
     trip.bench.metrics.readings["v2"] = healthy(success=50.0)
     trip.until(Phase.TURNED_BACK)
     assert trip.bench.weights() == [100, 0, 0]
+
+
+def at_its_deadline(text: str = "canary api v2 25,confirm,50 every 30s") -> Voyage:
+    """A voyage that waits for somebody, two seconds before nobody is waited for any more."""
+    trip = voyage()
+    trip.start(text)
+    trip.until(Phase.CONFIRMING)
+    assert trip.operation.rollout
+    trip.bench.time.at = trip.operation.rollout.deadline - 7
+    trip.look()
+    return trip
+
+
+@pytest.mark.parametrize(
+    ("verb", "phase", "weights"),
+    [
+        ("confirm", Phase.BAKING, [50, 50]),
+        ("pause", Phase.PAUSED, [75, 25]),
+        ("abort", Phase.ABORTED, [100, 0]),
+    ],
+)
+def test_a_word_said_in_time_counts_though_it_is_heard_late(verb: str, phase: Phase, weights: list[int]) -> None:
+    """It was received before the deadline; that its worker came after the next look is not the person's doing."""
+    trip = at_its_deadline()
+    said = trip.bench.ask(f"{verb} api")
+    trip.bench.time.at += 5
+    look("demo", trip.bench.stage)
+    assert trip.phase is Phase.CONFIRMING
+    trip.work()
+    trip.until(phase, looks=2)
+    assert trip.bench.operations.get(said.id).state is State.SUCCEEDED
+    assert trip.bench.weights() == weights
+
+
+def test_the_clock_waits_for_a_word_said_in_time_as_well() -> None:
+    """No look comes; the rollout's own job finds the word waiting."""
+    trip = at_its_deadline()
+    trip.bench.ask("confirm api")
+    trip.bench.time.at += 5
+    run(trip.id, trip.bench.stage)
+    assert trip.phase is Phase.CONFIRMING
+
+
+def test_who_resumes_in_time_keeps_a_paused_canary_from_expiring() -> None:
+    """The deadline of a pause is one as well."""
+    trip = voyage()
+    trip.start("canary api v2 25,50 every 30s")
+    trip.say("pause api")
+    assert trip.operation.rollout
+    trip.bench.time.at = trip.operation.rollout.deadline - 2
+    trip.bench.ask("resume api")
+    trip.bench.time.at += 5
+    look("demo", trip.bench.stage)
+    trip.work()
+    assert trip.phase is Phase.BAKING
+
+
+@pytest.mark.parametrize("verb", ["confirm", "skip", "pause"])
+def test_a_word_said_after_the_deadline_or_in_vain_holds_up_nothing(verb: str) -> None:
+    """What comes too late, what cannot be done, and what nobody works on: then nobody decided in time."""
+    trip = at_its_deadline()
+    trip.bench.time.at += 0 if verb == "skip" else 3
+    trip.bench.ask(f"{verb} api")
+    trip.bench.time.at += 5
+    look("demo", trip.bench.stage)
+    trip.work()
+    trip.until(Phase.TURNED_BACK, looks=2)
+    assert "nobody decided in time" in trip.operation.outcome
+
+
+def test_a_word_that_no_worker_comes_for_is_not_waited_for_for_ever() -> None:
+    """It expires after two minutes, and then nobody decided."""
+    trip = at_its_deadline()
+    trip.bench.ask("confirm api")
+    for _ in range(26):
+        trip.bench.time.at += 5
+        look("demo", trip.bench.stage)
+    assert trip.phase is Phase.TURNING_BACK
+
+
+def watched(trip: Voyage, evidence: Iterable[float], *, each_s: float) -> int:
+    """Return how often a look out of turn was asked for, with this evidence look by look."""
+    trip.start("canary api v2 25,50 every 23h")
+    trip.look(2)
+    rows, before = judge_blind(Pair("v2", "v1"), Limits(), "", window_s=60), len(trip.bench.watches.hurried)
+    for value in evidence:
+        shown = tuple(replace(row, evidence=value, threshold=400.0) for row in rows)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("mesh.operations.looking.judge_trial", lambda *_, shown=shown: shown)
+            trip.bench.time.at += each_s
+            look("demo", trip.bench.stage)
+    return len(trip.bench.watches.hurried) - before
+
+
+def test_evidence_that_only_stays_high_hurries_nobody_for_long() -> None:
+    """For an hour it is a tenth of a proof: its cluster is in a hurry for a quarter of a minute."""
+    assert watched(voyage(), itertools.repeat(40.0, 4 * 3600), each_s=0.25) == 60
+
+
+def test_evidence_that_goes_up_and_down_hurries_a_fifth_of_the_time_at_most() -> None:
+    """Each time it becomes near anew it may be a breach; but not each second minute."""
+    for period in (2, 20, 200, 400):
+        up_and_down = (12.0 if at % period < period / 2 else 8.0 for at in range(4 * 3600))
+        assert watched(voyage(), up_and_down, each_s=0.25) <= 4 * 3600 / 5
+
+
+def test_evidence_that_rises_is_looked_at_soon_until_it_is_proven() -> None:
+    """Ten per cent more each second: nobody waits for a look's time on the whole way from 10 to 400."""
+    climbing = [10 * 1.1 ** (at / 4) for at in range(150)]
+    assert watched(voyage(), climbing, each_s=0.25) == len(climbing)
+
+
+def test_slow_looks_are_not_asked_for_out_of_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a thousand rollouts one is always near, and looks of a second would follow each other without a pause."""
+    trip = voyage()
+    measure = trip.bench.metrics.measure
+
+    def slowly(*args: Any, **how: Any) -> Any:
+        trip.bench.time.at += 1.4
+        return measure(*args, **how)
+
+    monkeypatch.setattr(trip.bench.metrics, "measure", slowly)
+    assert watched(trip, itertools.repeat(40.0, 20), each_s=5.0) == 0
+
+
+def hung(trip: Voyage) -> Callable[[], None]:
+    """Let the next step's patch hang in the API server, which does not answer meanwhile; returns what lets it land."""
+    cluster, sent = trip.bench.cluster, []
+    real, reread = cluster.patch, cluster.reread
+
+    def hang(plan: Any, target: Any) -> None:
+        sent.append((plan, target))
+        cluster.reread = _away  # type: ignore[method-assign, assignment]
+        raise Unavailable("the API server did not answer in time")
+
+    cluster.patch = hang  # type: ignore[method-assign, assignment]
+    while not sent:
+        trip.look()
+    cluster.patch, cluster.reread = real, reread  # type: ignore[method-assign]
+
+    def land() -> None:
+        with contextlib.suppress(Conflict):
+            real(*sent[0])
+        trip.note()
+
+    return land
+
+
+def test_a_step_that_still_hangs_is_shut_out_before_the_canary_is_held() -> None:
+    """A canary that is blamed keeps the weights that people were told; the hung patch lands afterwards, in vain."""
+    trip = voyage()
+    trip.start("canary api v2 25,50,100 every 30s on-failure hold")
+    land = hung(trip)
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    for _ in range(8):
+        trip.bench.time.at += 1
+        look("demo", trip.bench.stage)
+    assert trip.phase is Phase.HELD
+    land()
+    trip.look(3)
+    assert trip.bench.weights() == [75, 25]
+    assert trip.operation.rollout
+    assert trip.operation.rollout.cause is Happening.WORSE
+
+
+def test_a_step_that_landed_unheard_is_no_drift_when_the_canary_is_held() -> None:
+    """Its patch was written and nobody heard it: held with the higher weights, and people are told of those."""
+    trip = voyage()
+    trip.start("canary api v2 25,50,100 every 30s on-failure hold")
+    hung(trip)()
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    for _ in range(8):
+        trip.bench.time.at += 1
+        look("demo", trip.bench.stage)
+    assert trip.phase is Phase.HELD
+    trip.look(3)
+    assert (trip.operation.rollout and trip.operation.rollout.cause, trip.bench.weights()) == (
+        Happening.WORSE,
+        [50, 50],
+    )
+    assert "v2 at 50 %" in trip.bench.do("status api").statuses[0].rollout
+
+
+def test_while_nobody_can_tell_whether_a_step_landed_it_is_not_called_held() -> None:
+    """The API server is away: that it is blamed is acted on as soon as it is known what the canary has."""
+    trip = voyage()
+    trip.start("canary api v2 25,50,100 every 30s on-failure hold")
+    land = hung(trip)
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    reread, trip.bench.cluster.reread = trip.bench.cluster.reread, _away  # type: ignore[method-assign, assignment]
+    for _ in range(8):
+        trip.bench.time.at += 1
+        look("demo", trip.bench.stage)
+    assert trip.phase is Phase.MOVING
+    trip.bench.cluster.reread = reread  # type: ignore[method-assign]
+    trip.look(2)
+    land()
+    trip.look(3)
+    assert (trip.phase, trip.bench.weights()) == (Phase.HELD, [75, 25])
+
+
+def _away(*_: object) -> None:
+    raise Unavailable("the API server did not answer in time")
+
+
+def test_nothing_counts_twice_when_another_server_answers() -> None:
+    """Two servers scrape at different moments: what the second has from there on may overlap with what the first had.
+
+    So the trial stands still for a minute, the longest time between two scrapes, and then goes on where it was.
+    """
+    trip = voyage()
+    trip.bench.metrics.source = "http://one"
+    trip.start("canary api v2 25,50 every 23h")
+    trip.look(4)
+
+    def trial() -> Trial:
+        return trip.bench.watches.load([trip.id])[trip.id].trial
+
+    before = trial()
+    assert before.seconds > 0
+    trip.bench.metrics.source = "http://two"
+    trip.look(12)
+    assert trial() == before
+    rows = trip.bench.watches.load([trip.id])[trip.id].rows
+    assert {row.why for row in rows if row.arm == "v2"} == {
+        "nothing counts for a minute: another metrics server answers now"
+    }
+    trip.look()
+    assert trial().seconds == before.seconds + LOOK_S
+    trip.bench.metrics.readings["v2"] = healthy(success=50.0)
+    trip.until(Phase.TURNED_BACK)
+
+
+def shared(*, rules: int) -> tuple[Voyage, Voyage]:
+    """Two services of one VirtualService, each with a rollout of its own rule, on one bench."""
+    route = virtual_service()
+    api = {"name": "api", "match": [{"authority": {"exact": "api"}}], **route["spec"]["http"][0]}
+    web = json.loads(json.dumps(api).replace("api", "web"))
+    route["spec"] = {"hosts": [HOST, HOST.replace("api", "web", 1)], "http": [api, web][:rules]}
+    other = json.loads(json.dumps(surroundings()).replace("api", "web"))
+    limits = Limits(warm_up_s=0.0)
+    services = tuple(Service(name, route=name, stable="v1", canary="v2", limits=limits) for name in ("api", "web"))
+    bench = Bench(objects=[route, *surroundings(), *other], services=services)
+    trips = Voyage(bench), Voyage(bench)
+    for trip, name in zip(trips, ("api", "web"), strict=True):
+        trip.note = lambda: None  # type: ignore[method-assign]
+        trip.start(f"canary {name} v2 25,50,100 every 30s")
+    return trips
+
+
+def test_two_services_with_a_rule_each_in_one_object_go_up_side_by_side() -> None:
+    """Each step is a patch of the same object: neither is lost, taken for drift, or written into the other's rule."""
+    api, web = shared(rules=2)
+    seen: set[tuple[int, int]] = set()
+    for _ in range(60):
+        seen.add(both(api))
+        assert Phase.HELD not in (api.phase, web.phase)
+        api.look()
+    assert (api.phase, web.phase, both(api)) == (Phase.COMPLETED, Phase.COMPLETED, (100, 100))
+    assert {share for pair in seen for share in pair} <= {10, 25, 50, 100}
+
+
+def test_the_canary_of_one_rule_goes_back_and_the_others_stays() -> None:
+    """Only the rule of the service that is aborted is written."""
+    api, web = shared(rules=2)
+    api.look(3)
+    api.say("abort web")
+    web.until(Phase.ABORTED)
+    assert both(api)[1] == 0
+    api.until(Phase.COMPLETED)
+    assert both(api) == (100, 0)
+
+
+def both(trip: Voyage) -> tuple[int, int]:
+    """What v2 of each rule has."""
+    first, second = trip.bench.route_object()["spec"]["http"]
+    return first["route"][1]["weight"], second["route"][1]["weight"]

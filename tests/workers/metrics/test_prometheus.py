@@ -64,7 +64,7 @@ def read(metrics: PrometheusMetrics, remembered: Remembered) -> Reader:
 
 def without_queries(found: Measured) -> Measured:
     """Leave out what is for people."""
-    return replace(found, queries={}, age_s=None)
+    return replace(found, queries={}, age_s=None, source="")
 
 
 def shares_of(found: Measured) -> Mapping[str, float | None]:

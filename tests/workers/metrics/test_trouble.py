@@ -340,3 +340,75 @@ def test_the_number_of_queries_is_fixed(count: int, mesh: str) -> None:
                 metrics.burns("demo", subjects)
     assert len(asked) == 7
     assert all("?" not in path for path in asked), "queries are long, so they are sent in the body"
+
+
+class Twin:
+    """A server whose samples have an age; it notes what it is asked."""
+
+    def __init__(self, *, age_s: float | None = 1.0, counts: str = "7") -> None:
+        self.age_s = age_s
+        self.counts = counts
+        self.asked: list[str] = []
+
+    def reply(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer one question; without an age nothing is known."""
+        query = str(vars(request)["body"])
+        self.asked.append(query)
+        value = str(1000 - (self.age_s or 0)) if "timestamp" in query else self.counts
+        send(request, said("vector", [] if self.age_s is None else [row(value)]).encode())
+
+
+@pytest.mark.parametrize("age_s", [None, 200.0], ids=["empty", "old"])
+@pytest.mark.parametrize("count", [1, 50])
+def test_a_server_that_knows_nothing_hides_no_twin(age_s: float | None, count: int) -> None:
+    """It was started anew, or scrapes nothing: its twin answers for the whole look, and is asked first from then on.
+
+    The number of queries is fixed: what the first and its twin have, and then the three of the twin.
+    """
+    one, two = Twin(age_s=age_s, counts="1"), Twin()
+    subjects = [Subject(TARGET, (ARM,), (100.0,)) for _ in range(count)]
+    with answering(one.reply) as first, answering(two.reply) as second:
+        metrics = PrometheusMetrics(catalog(first, second))
+        with contextlib.closing(metrics):
+            found = metrics.measure("demo", subjects, until=1000, seconds=5)
+            assert (len(one.asked), len(two.asked)) == (3, 5)
+            metrics.measure("demo", subjects, until=1000, seconds=5)
+            assert (len(one.asked), len(two.asked)) == (3, 8)
+    assert [(each.source, each.counts["v2"].requests) for each in found] == [(second, 7.0)] * count
+
+
+def test_a_service_that_neither_knows_changes_no_server() -> None:
+    """A canary without traffic costs two queries more, and the first server goes on to answer."""
+    one, two = Twin(age_s=None), Twin(age_s=None)
+    with answering(one.reply) as first, answering(two.reply) as second:
+        found = read(first, second)
+    assert (found.source, len(one.asked), len(two.asked)) == (first, 3, 2)
+
+
+def test_one_look_is_never_answered_by_two_servers() -> None:
+    """The first one fails in the middle: all three answers are the second one's."""
+    one, two = Twin(counts="1"), Twin()
+
+    def failing(request: BaseHTTPRequestHandler) -> None:
+        if len(one.asked) == 1:
+            send(request, b"", status=502)
+            return
+        one.reply(request)
+
+    with answering(failing) as first, answering(two.reply) as second:
+        found = read(first, second)
+    assert (found.source, found.counts["v2"].requests, len(two.asked)) == (second, 7.0, 3)
+
+
+def test_who_answered_the_last_look_is_asked_first() -> None:
+    """Also by another worker, whose own last answer came from the other one: workers look in turn."""
+    one, two = Twin(), Twin()
+    with answering(one.reply) as first, answering(two.reply) as second:
+        metrics = PrometheusMetrics(catalog(first, second))
+        with contextlib.closing(metrics):
+            subject = Subject(TARGET, (ARM,), (100.0,))
+            sources = [
+                metrics.measure("demo", [subject], until=1000, seconds=5, source=source)[0].source
+                for source in (second, first, second, "http://gone")
+            ]
+    assert sources == [second, first, second, second]
