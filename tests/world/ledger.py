@@ -1,10 +1,11 @@
-"""What is on record after a storm, held against what people, Slack and the cluster saw. Each check returns complaints."""
+"""What is on record after a storm, held against what people, Slack and the cluster saw; each check complains."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import redis
@@ -18,7 +19,8 @@ from mesh.domain.operations import Operation, State
 from store import keys
 from store.auditlog import RedisAuditLog
 from store.connection import patient
-from tests.world.district import District
+from tests.world.district import District, Written
+from tests.world.town import Town
 
 PROMISES = ("Queued as", "already under way", "already done")
 NOTHING = ("nothing was started", "nothing was done")
@@ -57,29 +59,23 @@ class Ledger:
         return [f"{check.__name__}: {one}" for check in checks for one in check()]
 
     def commands(self) -> Iterator[str]:
-        """Each delivery is one operation or none, as its sender was told; each operation came of one, and took each step once."""
+        """Each delivery is one operation or none, as people were told; each operation came of one, and steps once."""
         answers: dict[str, list[str]] = defaultdict(list)
         for delivery in self.town.world.slack.deliveries():
             if name := _named(delivery):
                 answers[name].append(str(delivery["response_body"] or ""))
         found = {name: self._operation_of(name) for name in answers}
-        for name, heard in answers.items():
-            one = found[name]
-            if one is None and any(promise in text for text in heard for promise in PROMISES):
-                yield f"{name} was accepted and is not there: {heard}"
-            if one and any(f"Queued as `{one}`" not in text for text in heard if "Queued as" in text):
-                yield f"{name} became {one}, but people were told {heard}"
-            if one and all(any(word in text for word in NOTHING) for text in heard):
-                yield f"{name} became {one}, and nobody was told: {heard}"
+        yield from (f"{name} is {found[name]}: {lie}" for name in answers if (lie := _lie(found[name], answers[name])))
         typed = {key for key, one in self.operations.items() if not one.command.rollout}
         yield from (f"{one} came of no delivery" for one in typed - set(found.values()))
         yield from (f"{key} is {one.state}, not settled" for key, one in self.operations.items() if not one.settled)
         steps = Counter((entry.get("operation"), entry["step"]) for entry in self.entries)
-        yield from (f"{one} was {step} {times} times" for (one, step), times in steps.items() if one and step in ONCE and times > 1)
-        yield from (f"{one} has no first entry" for one in self.operations if steps[one, "queued"] != 1)
+        repeated = [what for what, times in steps.items() if what[0] and what[1] in ONCE and times > 1]
+        yield from (f"{what} is there more than once" for what in repeated)
+        yield from (f"{one} has no first entry" for one in self.operations if not steps[one, "queued"])
 
     def effects(self) -> Iterator[str]:
-        """Each generation of a route is the change of one operation on record, in its order, and the other way round."""
+        """Each generation of a route is one operation on record, in its order, and the other way round."""
         after = {entry["operation"]: entry["after"] for entry in self.entries if entry["step"] == "patching"}
         recorded: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for entry in self.entries:
@@ -88,15 +84,15 @@ class Ledger:
                 recorded[one.target.service].append((one.id, after[one.id]["v2"]))
         for service in {one.target.service for one in self.operations.values()}:
             written = self.town.log.of(service)
-            pairs = list(zip(written, written[1:], strict=False))
+            pairs = list(pairwise(written))
             changes = [(now.operation, now.canary) for was, now in pairs if now.generation != was.generation]
             yield from (f"{service} skipped to {now}" for was, now in pairs if now.generation - was.generation > 1)
-            yield from (f"{now} changed nothing" for was, now in pairs if now.generation > was.generation and now.canary == was.canary)
+            yield from (f"{was} came twice" for was, now in pairs if _is_repeated(was, now))
             if changes != recorded[service]:
                 yield f"{service} was written {changes}, on record is {recorded[service]}"
 
     def approvals(self) -> Iterator[str]:
-        """No person counts twice or for their own wish, no more than are needed are counted, and each vote is one entry."""
+        """Nobody counts twice, or for their own wish; no more are counted than are needed; each vote is one entry."""
         counted = {vote.operation for one in self.operations.values() if one.approval for vote in one.approval.votes}
         for key, one in self.operations.items():
             if one.command.verb is Verb.APPROVE and (one.state is State.SUCCEEDED) != (key in counted):
@@ -126,7 +122,7 @@ class Ledger:
             yield f"{len(shown)} digests are there; on record are {slots}"
 
     def messages(self) -> Iterator[str]:
-        """Each row is a message that says what the row says; each message is a row, or a marked repetition follows it."""
+        """Each row is a message that says the same; each message is a row, or else a marked repetition follows it."""
         seen = {(one["channel"], one["ts"]): one for one in self.told}
         for key, row in self.rows.items():
             message = seen.get((row.letter.channel, row.ts))
@@ -140,7 +136,8 @@ class Ledger:
         if len(astray) > len(marked):
             yield f"{len(astray)} messages that no row knows, {len(marked)} marked: {[one['text'] for one in astray]}"
         for key, one in self.operations.items():
-            if one.origin.channel and not one.command.votes and not one.command.rollout and f"card {key}" not in self.rows:
+            shown = one.origin.channel and not one.command.votes and not one.command.rollout
+            if shown and f"card {key}" not in self.rows:
                 yield f"{key} has no card"
 
     def chain(self) -> Iterator[str]:
@@ -168,11 +165,25 @@ def _named(delivery: dict[str, Any]) -> str:
     return event.dedupe if event else ""
 
 
+def _lie(one: str | None, heard: list[str]) -> str:
+    """Return what people were told otherwise than it is; empty where that was the truth, or nothing."""
+    text = "\n".join(heard)
+    if one is None:
+        return text if any(promise in text for promise in PROMISES) else ""
+    others = text.count("Queued as") - text.count(f"Queued as `{one}`")
+    return text if others or all(any(word in each for word in NOTHING) for each in heard) else ""
+
+
+def _is_repeated(was: Written, now: Written) -> bool:
+    return now.generation > was.generation and now.canary == was.canary
+
+
 def _is_digest(message: dict[str, Any]) -> bool:
-    return message["text"].startswith("Digest minutely.")
+    return str(message["text"]).startswith("Digest minutely.")
 
 
-def quiet(town: District) -> bool:
+def quiet(town: Town) -> bool:
     """Tell whether no operation is open and no message waits."""
     with redis.Redis.from_url(town.world.redis.url) as store:
-        return not store.exists(keys.OPEN, keys.LANES)
+        left: Any = store.exists(keys.OPEN, keys.LANES)
+    return not left

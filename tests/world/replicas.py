@@ -85,7 +85,7 @@ class Door:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+            def log_message(self, format: str, *args: object) -> None:
                 del format, args
 
         return _Handler

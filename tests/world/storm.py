@@ -166,7 +166,7 @@ def rage(town: District, acts: int, *, seed: int) -> None:
 
         def one(number: int) -> None:
             dice = random.Random(seed * 1000 + number)
-            time.sleep(dice.uniform(0.1, 0.9))
+            time.sleep(dice.uniform(0.1, 1.5))
             Crowd(town, dice, hands).act()
 
         for _ in crowd.map(one, range(acts)):
