@@ -17,8 +17,8 @@ from playground.serving import free_port
 from tests.world.town import descendants, kill, until
 from workers.runner import QUEUES
 
-PAUSE_S = (1.5, 4.0)
-"""Between two kills: longer than a start takes, or nobody would ever do anything on a busy machine."""
+PAUSE_S = (0.5, 3.0)
+"""Between two kills: on average about what a start takes on two cores, or nobody would ever do anything."""
 WORKERS = ("worker", "worker2", "worker3")
 CLOCKS = ("clock", "clock2")
 

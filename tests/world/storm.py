@@ -115,7 +115,7 @@ class Crowd:
         if self.dice.random() < 0.2:
             return self.say(f"approve {one.id}")
         action = "meshbot.deny" if self.dice.random() < 0.2 else "meshbot.approve"
-        people = self.dice.choices(PEOPLE, k=self.dice.randint(1, 5))
+        people = self.dice.choices(PEOPLE, k=self.dice.randint(2, 6))
         return self._press(self._card_of(one), action, people)
 
     def press(self) -> None:
@@ -157,7 +157,8 @@ class Crowd:
             self.town.world.slack.trouble(kind, delivery="*")
 
     def _house(self) -> str:
-        return self.dice.choice(HOUSES).name
+        # Seldom what waits for votes: any newer change voids it.
+        return self.dice.choice((*FREE, *FREE, *FREE, *HOUSES)).name
 
 
 def rage(town: District, acts: int, *, seed: int) -> None:
@@ -184,10 +185,10 @@ _SLACK_FAILS: tuple[dict[str, Any], ...] = (
     {"kind": "status", "method": "chat.update", "status": 503},
 )
 _ACTS: dict[str, tuple[int, Callable[[Crowd], None]]] = {
-    "promote": (32, Crowd.promote),
-    "vote": (22, Crowd.vote),
-    "press": (12, Crowd.press),
-    "go back": (12, Crowd.go_back),
+    "promote": (30, Crowd.promote),
+    "vote": (28, Crowd.vote),
+    "press": (10, Crowd.press),
+    "go back": (10, Crowd.go_back),
     "steer": (9, Crowd.steer),
     "freeze": (6, Crowd.freeze),
     "read": (7, Crowd.read),

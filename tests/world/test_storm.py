@@ -20,7 +20,7 @@ from tests.world.replicas import Replicas, several
 from tests.world.storm import HOUSES, configure, rage
 from tests.world.town import until
 
-ACTS = int(os.environ.get("MESHBOT_STORM", "40"))
+ACTS = int(os.environ.get("MESHBOT_STORM", "60"))
 """What people do; double clicks and repeated deliveries come on top."""
 SETTLED_S = 90.0 + 1.5 * ACTS
 """Slack takes a message a second in a channel and 48 edits a minute in all."""
