@@ -11,6 +11,7 @@ from typing import Any
 import redis
 
 from bot.requests import from_button, from_event, from_slash
+from chat.cards import card
 from chat.letters import REPEATED, message_of
 from mesh.domain.audit import verify
 from mesh.domain.commands import Verb
@@ -137,8 +138,9 @@ class Ledger:
             yield f"{len(astray)} messages that no row knows, {len(marked)} marked: {[one['text'] for one in astray]}"
         for key, one in self.operations.items():
             shown = one.origin.channel and not one.command.votes and not one.command.rollout
-            if shown and f"card {key}" not in self.rows:
-                yield f"{key} has no card"
+            drawn = self.rows.get(f"card {key}") if shown else None
+            if shown and (drawn is None or message_of(drawn.letter).text != card(one).text):
+                yield f"{key} is not shown as it ended, {card(one).text!r}: {drawn}"
 
     def chain(self) -> Iterator[str]:
         """The audit log is whole."""

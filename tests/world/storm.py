@@ -90,8 +90,8 @@ class Crowd:
         self.say(f"{self.dice.choice(('rollback', 'undo'))} {self._house()}")
 
     def freeze(self) -> None:
-        """Freeze a service for a minute, or lift that."""
-        house = self._house()
+        """Freeze a service that nobody votes about for a minute, or lift that."""
+        house = self.dice.choice((*FREE, *CANARIES)).name
         self.say(self.dice.choice((f'freeze {house} for 1m --reason "storm"', f"unfreeze {house}")))
 
     def steer(self) -> None:
@@ -107,10 +107,14 @@ class Crowd:
     # --- pressing ----------------------------------------------------------------------------------------------------
 
     def vote(self) -> None:
-        """Several people press Approve or Deny on what waits, at once, some of them twice; some type it."""
+        """Several people press Approve or Deny on what waits, at once, some of them twice; some type it.
+
+        Where nothing waits, ask for something that will.
+        """
         waiting = self.town.operations.waiting()
         if not waiting:
-            return self.promote()
+            share = self.dice.randrange(25, 100, 5)
+            return self.say(f'promote {self.dice.choice((*SOLO, *PAIR)).name} {share} --force --reason "the storm"')
         one = self.dice.choice(waiting)
         if self.dice.random() < 0.2:
             return self.say(f"approve {one.id}")
@@ -140,10 +144,10 @@ class Crowd:
         self._at_once([lambda who=who: slack.click(who, message, action) for who in people])  # type: ignore[misc]  # bound now
 
     def _card_of(self, operation: Operation) -> Card | None:
-        key = self.dice.choice(("card", "mirror"))
-        row = self.town.outbox.find(f"{key} {operation.id}")
-        place = row.place if row else None
-        return place if place and not place.channel.startswith("D") else None
+        """One of the places in which everybody can press; None while there is none."""
+        rows = (self.town.outbox.find(f"{key} {operation.id}") for key in self.dice.sample(("card", "mirror"), 2))
+        places = [row.place for row in rows if row and not row.letter.channel.startswith("D")]
+        return next((place for place in places if place), None)
 
     def _at_once(self, deeds: list[Callable[[], None]]) -> None:
         for done in [self.hands.submit(deed) for deed in deeds]:
