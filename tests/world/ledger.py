@@ -70,6 +70,9 @@ class Ledger:
         typed = {key for key, one in self.operations.items() if not one.command.rollout}
         yield from (f"{one} came of no delivery" for one in typed - set(found.values()))
         yield from (f"{key} is {one.state}, not settled" for key, one in self.operations.items() if not one.settled)
+        # Cluster and metrics never fail here; only a rollout can, by being turned back or taken over.
+        failed = [key for key, one in self.operations.items() if one.state is State.FAILED and one.rollout is None]
+        yield from (f"{key} failed: {self.operations[key].outcome}" for key in failed)
         steps = Counter((entry.get("operation"), entry["step"]) for entry in self.entries)
         repeated = [what for what, times in steps.items() if what[0] and what[1] in ONCE and times > 1]
         yield from (f"{what} is there more than once" for what in repeated)

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 import yaml
 
 from mesh.domain.operations import Card, Operation
 from playground.parts import World
+from playground.slack.delivery import encode
 from tests.world.district import District, House
-from tests.world.town import ANA, JIN, LEE, PROD
+from tests.world.town import ANA, JIN, LEE, PROD, post, signed
 
 PEOPLE = (JIN, ANA, LEE)
 IMS = {JIN: "D0JIN", ANA: "D0ANA", LEE: "D0LEE"}
@@ -31,7 +33,7 @@ HOUSES = (*FREE, *SOLO, *PAIR, *CANARIES)
 ABOVE = 20.0
 TWICE = 0.25
 """Share of what is sent that Slack delivers twice, or whose answer it never gets."""
-TROUBLE = 0.03
+TROUBLE = 0.08
 """Share of moments at which Slack itself takes a message without an answer, or refuses one."""
 APPROVALS = {
     "solo": {"services": ["solo*"], "need": 1, "users": list(PEOPLE), "above": ABOVE, "channel": INCIDENTS},
@@ -103,6 +105,16 @@ class Crowd:
     def read(self) -> None:
         """Status, or a digest."""
         self.say(self.dice.choice((f"status {self._house()}", "digest now", f"plan promote {self._house()} 30")))
+
+    def repeat(self) -> None:
+        """Deliver something of long ago once more, as Slack does when it never heard an answer."""
+        old = self.town.world.slack.deliveries()
+        if not old:
+            return
+        again = self.dice.choice(old)
+        kind, body = encode(again["kind"], again["payload"])
+        with suppress(OSError, HTTPException):
+            post(self.town.world.bot_url, body, {**signed(body), "Content-Type": kind})
 
     # --- pressing ----------------------------------------------------------------------------------------------------
 
@@ -196,5 +208,6 @@ _ACTS: dict[str, tuple[int, Callable[[Crowd], None]]] = {
     "steer": (9, Crowd.steer),
     "freeze": (6, Crowd.freeze),
     "read": (7, Crowd.read),
+    "repeat": (10, Crowd.repeat),
 }
-"""What people do, and how often of a hundred times."""
+"""What people and Slack do, and how often beside each other."""
