@@ -81,6 +81,10 @@ class World:
     """None for the stand-in, loaded with `objects`."""
     prometheus_port: int = 0
     """0 takes a free one; a configuration that names its metrics server has to know it beforehand."""
+    bot_port: int = 0
+    """0 takes a free one."""
+    door: str = ""
+    """Where Slack delivers instead, e.g. what stands before several bots; empty for the bot itself."""
     tell: Callable[[str], None] = _nobody
     redis: RedisServer = field(init=False)
     prometheus: PrometheusServer | None = field(init=False, default=None)
@@ -89,7 +93,7 @@ class World:
     traffic_url: str = field(init=False, default="")
     slack_url: str = field(init=False, default="")
     bot_url: str = field(init=False, default="")
-    """Where Slack delivers: the bot's `/slack/events`."""
+    """Where Slack delivers: the bot's `/slack/events`, unless there is a `door`."""
     slack: SlackDriver = field(init=False)
     _stack: ExitStack = field(init=False, default_factory=ExitStack)
 
@@ -173,8 +177,8 @@ class World:
     def _start(self) -> None:
         _insist_free(self.page_port)
         self.directory.mkdir(parents=True, exist_ok=True)
-        traffic_port, bot_port = free_port(), free_port()
-        self.bot_url = f"http://127.0.0.1:{bot_port}/slack/events"
+        traffic_port, bot_port = free_port(), self.bot_port or free_port()
+        self.bot_url = self.door or f"http://127.0.0.1:{bot_port}/slack/events"
         self.redis = self._stack.enter_context(RedisServer(self.directory / "redis"))
         self.tell(f"redis         {self.redis.url}")
         self._start_prometheus(traffic_port)
