@@ -394,7 +394,7 @@ def test_a_glance_does_not_know_what_is_not_there(make: Make) -> None:
 
 
 def surveyed(cluster: Cluster, *, also: Sequence[Target] = ()) -> list[Surveyed]:
-    """Return what a survey finds in the namespace of these tests: a real cluster holds what other tests made as well."""
+    """Return what a survey finds in the namespace of these tests: a real cluster holds what others made as well."""
     return [one for one in cluster.survey("demo", also=also) if one.target.namespace == TARGET.namespace]
 
 
