@@ -87,7 +87,7 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
         almanac=CronAlmanac(),
     )
     passport, replies, chores, screens = Passport(client), Replies(client), Chores(), Screens(asking)
-    ear = Ear(desk, passport, Door(directory, operations, time_), catalog=configuration.current)
+    ear = Ear(desk, passport, Door(directory, operations, time_, desk.buckets), catalog=configuration.current)
     surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
     app = make_app(client, passport)
     listen(app, Listeners(ear, replies, surface))

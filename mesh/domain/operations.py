@@ -74,6 +74,8 @@ class Step(StrEnum):
     EXPIRED = "expired"
     DENIED = "denied"
     """Turned away by policy before there was an operation."""
+    FLOODED = "flooded"
+    """Turned away because too much was asked for; noted once for each person and minute."""
     ASKED = "approval asked"
     """It waits for people to agree."""
     VOTED = "voted"

@@ -20,6 +20,7 @@ from mesh.operations import facts
 from mesh.operations.authorising import authorise
 from mesh.operations.freezing import refuse_frozen, scope_of
 from mesh.operations.naming import new_id
+from mesh.operations.noting import note
 from mesh.operations.voting import check_vote, look_up, person_of
 from mesh.ports import Bucket, Buckets, Directory, Freezes, Incidents, Operations, Receipt, Time
 
@@ -64,11 +65,13 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
         raise ValueError(f"{command.verb} makes no operation")
     with nothing_started():
         command, target = completed(desk, command, origin)
-        _not_flooded(desk, command, actor)
+        with _floods_on_record(desk, command, actor, origin, target):
+            _not_flooded(desk, command, actor)
     groups = _authorised(desk, command, actor, origin, target)
     with nothing_started():
         _may_rise(desk, command, actor, origin, target)
-        _not_crowded(desk, command, origin, target)
+        with _floods_on_record(desk, command, actor, origin, target):
+            _not_crowded(desk, command, origin, target)
     operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(groups)))
     intent = f"{actor.user} {target} {format_command(command)}"
     return desk.operations.receive(
@@ -211,6 +214,17 @@ def _surely_raises(desk: Desk, command: Command, target: Target) -> bool:
     return last is None or last.plan is None or last.plan.canary_share < command.share
 
 
+@contextmanager
+def _floods_on_record(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Iterator[None]:
+    """Note a flood that is stopped inside: one entry for each person and minute, or it would flood the log instead."""
+    try:
+        yield
+    except Flooded as error:
+        event = Event(Step.FLOODED, desk.time.now(), error.message.removesuffix("."))
+        note(desk.operations, desk.buckets, facts.of_denial(actor, origin, command, target, event))
+        raise
+
+
 def _not_flooded(desk: Desk, command: Command, actor: Actor) -> None:
     """Raise Flooded where one person asks for too much: before their rights are asked, which costs others something."""
     if not command.changes_traffic:
@@ -263,7 +277,9 @@ def _checked_vote(desk: Desk, command: Command, actor: Actor, origin: Origin, ta
         voter = check_vote(command, actor, voted_on, sources=(desk.catalog, desk.directory), now=now)
     except Denied as error:
         event = Event(Step.DENIED, now, error.message.removesuffix("."))
-        desk.operations.audit(facts.of_denial(actor, origin, command, target, event))
+        denial = facts.of_denial(actor, origin, command, target, event)
+        # Nothing else counts votes that do not count.
+        note(desk.operations, desk.buckets, denial, most=desk.catalog.flood.user_per_minute)
         raise
     return voter.groups
 

@@ -132,7 +132,7 @@ class Bench:
         passport = Passport(client)
         passport.identity = self.identity
         app = make_app(client, passport)
-        door = Door(self.directory, self.operations, Wall())
+        door = Door(self.directory, self.operations, Wall(), self.desk.buckets)
         ear, self.boards = Ear(self.desk, passport, door), Boards(running=self.operations)
         homes = Homes(self.screens, self.chores, gap_s=0)
         surface = Surface(ear, self.directory, self.boards, self.screens, homes, self.chores)
