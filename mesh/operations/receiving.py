@@ -15,9 +15,9 @@ from mesh.domain.digests import Digest
 from mesh.domain.errors import Barred, Denied, Flooded, NotFound, Unavailable
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Event, Operation, Origin, State, Step
-from mesh.domain.policy import Actor
+from mesh.domain.policy import Actor, Decision
 from mesh.operations import facts
-from mesh.operations.authorising import authorise
+from mesh.operations.authorising import Grant, authorise
 from mesh.operations.freezing import refuse_frozen, scope_of
 from mesh.operations.naming import new_id
 from mesh.operations.noting import note
@@ -67,15 +67,18 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
         command, target = completed(desk, command, origin)
         with _floods_on_record(desk, command, actor, origin, target):
             _not_flooded(desk, command, actor)
-    groups = _authorised(desk, command, actor, origin, target)
+    grant = _authorised(desk, command, actor, origin, target)
     with nothing_started():
         _may_rise(desk, command, actor, origin, target)
         with _floods_on_record(desk, command, actor, origin, target):
             _not_crowded(desk, command, origin, target)
-    operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(groups)))
+    operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(grant.groups)))
     intent = f"{actor.user} {target} {format_command(command)}"
     return desk.operations.receive(
-        operation, dedupe=dedupe, intent=intent, facts=facts.of_event(operation, operation.story[0])
+        operation,
+        dedupe=dedupe,
+        intent=intent,
+        facts=facts.of_event(operation, operation.story[0], allowed_by=grant.decision.rule),
     )
 
 
@@ -175,14 +178,15 @@ def _last_change(desk: Desk, command: Command, origin: Origin) -> Operation | No
     raise NotFound("There is no change from this channel to undo.", hint="Name the service: /mesh undo api")
 
 
-def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> frozenset[str]:
-    """Return the usergroups that counted; raise Denied, with an audit entry."""
+def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Grant:
+    """Return the decision and the usergroups that counted; raise Denied, with an audit entry."""
     if command.votes:
-        return _checked_vote(desk, command, actor, origin, target)
+        groups = _checked_vote(desk, command, actor, origin, target)
+        return Grant(Decision(True, "approval", "the approval names who may vote"), groups)
     grant = authorise(desk.catalog, desk.directory, command, actor, target, channel=origin.channel)
     verdict = grant.decision
     if verdict.allowed:
-        return grant.groups
+        return grant
     event = Event(Step.DENIED, desk.time.now(), verdict.why)
     desk.operations.audit(facts.of_denial(actor, origin, command, target, event))
     raise Denied(
