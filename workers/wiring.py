@@ -29,9 +29,10 @@ from mesh.operations.stage import Stage
 from mesh.ports import Operations
 from settings.cron import CronAlmanac
 from settings.environment import Environment, read_environment
-from settings.reloading import CatalogFile
+from settings.reloading import CatalogFile, Standing
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
+from store.configured import RedisConfigured
 from store.connection import patient, quick
 from store.deeds import RedisDeeds
 from store.digests import DueDigests, RedisSlots
@@ -54,6 +55,8 @@ from workers.supervisor import supervise
 
 log = logging.getLogger(__name__)
 
+TELL_AGAIN_S = 5.0
+"""When the audit log is told again what it did not take."""
 WARM_S = 0.5
 """How long the first job waits at most for clusters to say what they serve; one that is away delays no other."""
 
@@ -234,6 +237,40 @@ class _ConfiguredDigests:
         self.digests.begin(now)
 
 
+@dataclass
+class _ConfigurationOnRecord:
+    """Puts each change of the configuration into the audit log, once however many clocks there are.
+
+    A log that takes nothing must not keep the clock from its work: it is tried again a little later.
+    """
+
+    told: RedisConfigured
+    configuration: CatalogFile
+    _seen: Standing | None = None
+    _again_at: float = 0.0
+
+    def begin(self, now: float) -> None:
+        """Note what is in force, or wrong, where that is not what was noted last."""
+        standing = self.configuration.standing()
+        if standing is self._seen or now < self._again_at:
+            return
+        try:
+            self.told.tell(facts.of_configuration(_in_short(standing), standing.seal))
+        except Unavailable as error:
+            log.warning("the audit log does not know of the configuration yet: %s", error.message)
+            self._again_at = now + TELL_AGAIN_S
+        else:
+            self._seen = standing
+
+
+def _in_short(standing: Standing) -> str:
+    if standing.trouble:
+        kept = "the last good one stays" if standing.good else "nobody may change traffic"
+        return f"The configuration has mistakes, so {kept}: {standing.trouble.splitlines()[0]}"
+    roles = ", ".join(role.name for role in standing.catalog.policy.roles) or "none, so nobody may change traffic"
+    return f"A configuration is in force; its roles: {roles}"
+
+
 def run_clock(environment: Environment) -> None:
     """Run the clock until SIGTERM; the configuration says which clusters are looked at, and how often.
 
@@ -246,6 +283,8 @@ def run_clock(environment: Environment) -> None:
     pending = Pending(redis, enqueue=jobs.enqueue)
     digests = DueDigests(redis, (), CronAlmanac(), slots=RedisSlots(redis), enqueue=jobs.digest)
     lanes = LanesDue(RedisOutbox(redis, SystemTime(), enqueue=jobs.send))
-    others = (lanes, IncidentsDue(redis, enqueue=jobs.incident), _ConfiguredDigests(digests, configuration))
+    told = RedisConfigured(redis, RedisOperations(redis, SystemTime(), enqueue=jobs.enqueue))
+    noted = _ConfigurationOnRecord(told, configuration)
+    others = (lanes, IncidentsDue(redis, enqueue=jobs.incident), _ConfiguredDigests(digests, configuration), noted)
     locks, looking = RedisLocks(redis, ttl_s=LEAD_S), _ConfiguredLooks(looks, configuration)
     run_until_signal(Clock(pending, locks, SystemTime(), looks=looking, others=others))

@@ -88,6 +88,8 @@ class Step(StrEnum):
     OPENED = "gate opened"
     """Flagger may do what it asked about."""
     VOID = "void"
+    CONFIGURED = "configured"
+    """Another configuration is in force, or the file has mistakes now and is not."""
     LOST = "lost"
     """A message that must reach people reached nobody."""
     STEPPING = "stepping"
