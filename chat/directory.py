@@ -89,7 +89,7 @@ class SlackDirectory:
         if not channel.startswith(("C", "G")):
             return Place(shared=False, joined=bool(channel))
         found = self._remembered(f"channel {channel}", lambda: self._channel(channel))
-        return Place(shared=_is_shared(found), joined=bool(found.get("is_member")))
+        return Place(_is_shared(found), bool(found.get("is_member")), archived=bool(found.get("is_archived")))
 
     def person(self, actor: Actor) -> str:
         """Return the person's id in the organisation, or their own; raise Unavailable when Slack does not say."""

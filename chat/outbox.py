@@ -165,8 +165,13 @@ class SlackCards:
 
 
 def card_key(operation: Operation) -> str:
-    """Return the key of an operation's card."""
-    return f"card {operation.id}"
+    """Return the key of an operation's card.
+
+    In direct messages it is a message of its own: a card that leaves a channel, because others read there by now, must
+    not be taken for the one that stays behind.
+    """
+    alone = channel_of(operation) == operation.actor.user
+    return f"card {operation.id} alone" if alone else f"card {operation.id}"
 
 
 def mirror_key(operation: Operation) -> str:

@@ -401,7 +401,10 @@ class Cards(Protocol):
 
 
 class Directory(Protocol):
-    """Who people are and which usergroups hold them."""
+    """Who people are, which usergroups hold them, and what channels are."""
+
+    def place(self, channel: str) -> Place:
+        """Return what a channel is; one that the app does not see is not shared. Raises Unavailable."""
 
     def active(self, actor: Actor) -> bool:
         """Tell whether the actor is a full member of the home workspace: no guest, bot, stranger or leaver.
@@ -427,6 +430,12 @@ class Place:
     """People of another organisation read along."""
     joined: bool
     """The app can post there."""
+    archived: bool = False
+
+    @property
+    def ours(self) -> bool:
+        """True while a role may be bound to it: only people of our own are in it, and it is in use."""
+        return not (self.shared or self.archived)
 
 
 class People(Protocol):

@@ -7,8 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from chat.at_home import CardsAtHome
-from chat.calls import SlackCalls
+from chat.at_home import CallsAtHome, CardsAtHome, IncidentCardsAtHome, NoticeboardAtHome
 from chat.connection import web_client
 from chat.digest_drawing import week_chart
 from chat.directory import SlackDirectory
@@ -94,8 +93,12 @@ class Workshop:
             directory=directory,
             time=time_,
             incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
-            incident_cards=SlackIncidentCards(slack, draw=draw),
-            newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SlackNoticeboard(slack, week_chart)),
+            incident_cards=IncidentCardsAtHome(SlackIncidentCards(slack, draw=draw), directory),
+            newsroom=Newsroom(
+                RedisSlots(redis),
+                RedisDeeds(redis),
+                NoticeboardAtHome(SlackNoticeboard(slack, week_chart), directory),
+            ),
         )
 
 
@@ -158,7 +161,8 @@ def prepare_post(environment: Environment) -> Callable[[], None]:
     def run() -> None:
         redis, time_ = patient(environment.redis_url), SystemTime()
         outbox = RedisOutbox(redis, time_, enqueue=JobQueue(redis).send)
-        calls = SlackCalls(web_client(environment.slack_bot_token, environment.slack_api_url))
+        slack = web_client(environment.slack_bot_token, environment.slack_api_url)
+        calls = CallsAtHome(slack, SlackDirectory(slack))
         operations = RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue)
         install_sender(Sender(outbox, RedisLocks(redis), calls, time_, lost=audited(operations)))
 
