@@ -18,7 +18,7 @@ from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Unavailable
 from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor
-from mesh.ports import Place
+from mesh.ports import Changes, Place
 
 MOST_CACHED = 5000
 TURN_S = 0.3
@@ -48,11 +48,16 @@ class SlackDirectory:
     Asks users.info, usergroups.users.list, conversations.info, and auth.test for the home workspace.
     """
 
-    def __init__(self, client: WebClient, *, cache_s: float = 60.0) -> None:
-        """Ask Slack through `client`; an answer counts for `cache_s` seconds, 60 at most for rights."""
+    def __init__(self, client: WebClient, *, cache_s: float = 60.0, changes: Changes | None = None) -> None:
+        """Ask Slack through `client`; an answer counts for `cache_s` seconds, 60 at most for rights.
+
+        What `changes` says has changed is asked again at once.
+        """
         self._client = client
         self._cache_s = cache_s
-        self._cache: dict[str, tuple[float, Any]] = {}
+        self._changes = changes
+        self._cache: dict[str, tuple[float, str, Any]] = {}
+        """By question: when it was asked, the mark of that moment, and the answer."""
         self._asking = tuple(threading.Lock() for _ in range(64))
 
     def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
@@ -164,13 +169,23 @@ class SlackDirectory:
 
     def _young(self, key: str) -> tuple[Any] | None:
         kept = self._cache.get(key)
-        return (kept[1],) if kept is not None and time.monotonic() - kept[0] < self._cache_s else None
+        if kept is None or time.monotonic() - kept[0] >= self._cache_s or self._mark(key, kept[1]) != kept[1]:
+            return None
+        return (kept[2],)
+
+    def _mark(self, key: str, known: str) -> str:
+        """Return the mark of whom a question is about; the known one where nobody says: the time limit holds anyway."""
+        try:
+            return self._changes.mark(key) if self._changes is not None else known
+        except Unavailable:
+            return known
 
     def _ask_and_keep(self, key: str, ask: Callable[[], T]) -> T:
-        asked_at, fresh = time.monotonic(), ask()
+        # The mark first: what changes while Slack answers is then asked again.
+        asked_at, mark, fresh = time.monotonic(), self._mark(key, ""), ask()
         if len(self._cache) >= MOST_CACHED:
             self._cache.clear()
-        self._cache[key] = (asked_at, fresh)
+        self._cache[key] = (asked_at, mark, fresh)
         return fresh
 
 

@@ -451,6 +451,19 @@ class People(Protocol):
         """Return what a channel is; one that the app does not see is not shared. Raises Unavailable."""
 
 
+class Changes(Protocol):
+    """What Slack told of people and usergroups that are not what they were: then nobody's memory of them counts."""
+
+    def note(self, what: str) -> None:
+        """Let whatever any process remembers of it be forgotten; raise Unavailable."""
+
+    def mark(self, what: str) -> str:
+        """Return a word that is another one after each change, for as long as anybody remembers anything.
+
+        Raises Unavailable.
+        """
+
+
 class Time(Protocol):
     """The wall clock."""
 

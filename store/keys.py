@@ -151,3 +151,8 @@ def lane(channel: str) -> str:
 def thread(entry: Letter) -> str:
     """Return the key of the list of those entries of its thread that wait, the oldest first."""
     return f"meshbot:thread:{entry.under}"
+
+
+def changed(what: str) -> str:
+    """Return the key of the mark of a person or usergroup that changed lately, e.g. `user U012AB3CD`."""
+    return f"meshbot:changed:{what}"

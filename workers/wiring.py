@@ -31,6 +31,7 @@ from settings.environment import Environment, read_environment
 from settings.reloading import CatalogFile, Standing
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
+from store.changes import RedisChanges
 from store.configured import RedisConfigured
 from store.connection import patient, quick
 from store.deeds import RedisDeeds
@@ -76,7 +77,7 @@ class Workshop:
         redis = patient(environment.redis_url)
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
         jobs = JobQueue(redis)
-        directory = SlackDirectory(slack)
+        directory = SlackDirectory(slack, changes=RedisChanges(redis))
         outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
         written = SlackCards(outbox, slack, audit_channel=self.catalog.channels.audit, draw=chart)
         cards = CardsAtHome(written, directory)
