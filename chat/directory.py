@@ -110,6 +110,10 @@ class SlackDirectory:
         ours = {home.get("team_id"), home.get("enterprise_id")} - {None, ""}
         return bool(theirs & ours) and (not team or team in theirs)
 
+    def members(self, group: str) -> frozenset[str]:
+        """Return the users of a usergroup, none where Slack knows no such group; raise Unavailable."""
+        return self._members(group)
+
     def _members(self, group: str) -> frozenset[str]:
         return self._remembered(f"group {group}", lambda: self._group(group))
 
