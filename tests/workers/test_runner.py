@@ -41,7 +41,7 @@ def test_jobs_run_in_the_worker_itself(desk: Desk) -> None:
         assert job.return_value() == "refused"
 
 
-def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
+def test_threat_8_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
     """Jobs with another function, other arguments, a callback, or in pickle run nothing; the next good one runs."""
     touch = f"touch {desk.trace}"
     with desk.worker() as worker:
@@ -85,7 +85,7 @@ def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
     assert "not one channel's id" in desk.log()
 
 
-def test_callbacks_and_webhooks_of_a_job_are_ignored(desk: Desk) -> None:
+def test_threat_8_callbacks_and_webhooks_of_a_job_are_ignored(desk: Desk) -> None:
     """Code that a job names beside its function is not run either, whether the job succeeds or fails."""
     callback = f"{MODULE}.forged_callback"
     names: Any = {"success_callback_name": callback, "failure_callback_name": callback}

@@ -247,7 +247,7 @@ WORDS = st.sampled_from(
 
 
 @given(st.lists(WORDS, max_size=8))
-def test_what_is_understood_is_written_and_read_alike(words: list[str]) -> None:
+def test_threat_1_what_is_understood_is_written_and_read_alike(words: list[str]) -> None:
     """Whatever stands in whatever order: refused, or the same command again; what `can` asks about is a command."""
     try:
         first = parse(" ".join(words))
@@ -260,7 +260,7 @@ def test_what_is_understood_is_written_and_read_alike(words: list[str]) -> None:
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_parsed_or_refused(text: str) -> None:
+def test_threat_1_any_text_is_parsed_or_refused(text: str) -> None:
     """No text makes the parser fail in another way than by refusing."""
     try:
         parse(text)

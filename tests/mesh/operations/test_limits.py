@@ -156,7 +156,7 @@ def test_who_gives_a_canary_more_is_bound_by_their_own_limits() -> None:
 # --- the door ------------------------------------------------------------------------------------------------------
 
 
-def test_a_flood_is_answered_and_starts_nothing() -> None:
+def test_threat_22_a_flood_is_answered_and_starts_nothing() -> None:
     """One person's changes in a minute; others, readings, and the way back are not counted."""
     bench = Bench(policy=Policy((*POLICY.roles, Role("lee", users=(LEE.user,), verbs=("*",)))))
     bench.flood = Flood(user_per_minute=3)
