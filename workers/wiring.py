@@ -24,6 +24,7 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.letters import Row
 from mesh.operations import facts
+from mesh.operations.noting import note
 from mesh.operations.stage import Stage
 from mesh.ports import Operations
 from settings.cron import CronAlmanac
@@ -31,6 +32,7 @@ from settings.environment import Environment, read_environment
 from settings.reloading import CatalogFile, Standing
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
+from store.buckets import RedisBuckets
 from store.changes import RedisChanges
 from store.configured import RedisConfigured
 from store.connection import patient, quick
@@ -182,6 +184,20 @@ def audited(operations: Operations) -> Lost:
     return lost
 
 
+def accused(redis_url: str) -> Callable[[str], None]:
+    """Return what puts a refused job into the audit log, one a minute: whoever forges one can forge thousands."""
+    redis = patient(redis_url)
+    operations = RedisOperations(redis, SystemTime(), enqueue=JobQueue(redis).enqueue)
+
+    def told(problem: str) -> None:
+        try:
+            note(operations, RedisBuckets(redis), facts.of_forgery(problem))
+        except Unavailable as error:
+            log.warning("a refused job is not in the audit log: %s", error.message)
+
+    return told
+
+
 def _warm(workshop: Workshop) -> None:
     try:
         workshop.cluster.discover()
@@ -206,12 +222,13 @@ def run_worker(environment: Environment, queues: Sequence[str]) -> None:
 
 def _work(configuration: CatalogFile, queue: str) -> None:
     environment, wear = read_environment(), Wear()
+    told = accused(environment.redis_url)
     if QUEUES[queue] == POST:
-        work(environment.redis_url, queue, prepare_post(environment), wear)
+        work(environment.redis_url, queue, prepare_post(environment), wear, told=told)
         return
     workshop = make_workshop(environment, configuration.current())
     renew = Renewal(environment, configuration, wear)
-    work(environment.redis_url, queue, prepare(workshop, renew=renew), wear)
+    work(environment.redis_url, queue, prepare(workshop, renew=renew), wear, told=told)
 
 
 @dataclass(frozen=True)

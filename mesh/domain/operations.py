@@ -74,6 +74,8 @@ class Step(StrEnum):
     EXPIRED = "expired"
     DENIED = "denied"
     """Turned away by policy before there was an operation."""
+    FORGED = "forged"
+    """A job that we never made was in a queue, and was not run."""
     FLOODED = "flooded"
     """Turned away because too much was asked for; noted once for each person and minute."""
     ASKED = "approval asked"

@@ -52,6 +52,11 @@ def of_configuration(text: str, seal: str) -> dict[str, Any]:
     return {**facts, "text": text, "file": seal}
 
 
+def of_forgery(problem: str) -> dict[str, Any]:
+    """Return the facts of a job that we never made: what is wrong with it."""
+    return {"step": str(Step.FORGED), "operation": "", "actor": "", "target": "", "text": problem}
+
+
 def of_loss(row: Row) -> dict[str, Any]:
     """Return the facts of a message that reached nobody."""
     letter = row.letter

@@ -16,6 +16,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 from mesh.domain.operations import Operation
 from mesh.operations.stage import Stage
 from playground.servers import RedisServer
+from store.auditlog import RedisAuditLog
 from store.jobs import DIGEST, FUNCTION, INCIDENT, LOOK, SEND
 from tests.store.builders import an_operation
 from tests.workers.desk import MODULE, Desk, wait
@@ -83,6 +84,9 @@ def test_threat_8_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> 
     assert "not one cluster's name" in desk.log()
     assert "not one slot of a digest" in desk.log()
     assert "not one channel's id" in desk.log()
+    # One entry a minute, however many are forged.
+    [entry] = [one.facts for one in RedisAuditLog(desk.client).entries() if one.facts.get("step") == "forged"]
+    assert "it wants to call 'os.system'" in entry["text"]
 
 
 def test_threat_8_callbacks_and_webhooks_of_a_job_are_ignored(desk: Desk) -> None:
