@@ -24,6 +24,11 @@ MOST_CACHED = 5000
 TURN_S = 0.3
 """How long to wait for somebody else's answer to the same question; a person waits for the acknowledgement."""
 
+DEAF_S = 2.0
+"""How long it is not asked what changed, after that got no answer."""
+
+_CHANGING = ("user ", "group ")
+"""What changes are told of."""
 _UNKNOWN_PERSON = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
 _UNKNOWN_GROUP = frozenset({"no_such_subteam", "subteam_not_found"})
 _UNKNOWN_CHANNEL = frozenset({"channel_not_found"})
@@ -56,6 +61,7 @@ class SlackDirectory:
         self._client = client
         self._cache_s = cache_s
         self._changes = changes
+        self._deaf_until = 0.0
         self._cache: dict[str, tuple[float, str, Any]] = {}
         """By question: when it was asked, the mark of that moment, and the answer."""
         self._asking = tuple(threading.Lock() for _ in range(64))
@@ -179,9 +185,13 @@ class SlackDirectory:
 
     def _mark(self, key: str, known: str) -> str:
         """Return the mark of whom a question is about; the known one where nobody says: the time limit holds anyway."""
+        if self._changes is None or not key.startswith(_CHANGING) or time.monotonic() < self._deaf_until:
+            return known
         try:
-            return self._changes.mark(key) if self._changes is not None else known
+            return self._changes.mark(key)
         except Unavailable:
+            # A person waits: who does not answer now is not asked for each thing that is remembered.
+            self._deaf_until = time.monotonic() + DEAF_S
             return known
 
     def _ask_and_keep(self, key: str, ask: Callable[[], T]) -> T:
