@@ -76,6 +76,12 @@ class _Punctual:
         self.arrival.check()
         return found
 
+    def place(self, channel: str) -> Place:
+        """Return what the channel is; raise Late when the answer took too long."""
+        found = self.directory.place(channel)
+        self.arrival.check()
+        return found
+
 
 @dataclass(frozen=True)
 class _PunctualBuckets:

@@ -12,6 +12,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 
 from bot.arrival import Arrival
 from bot.hearing import BUTTONS, Ear, incident
+from bot.news import CHANGES, News
 from bot.replies import Replies
 from bot.requests import Payload, Request, from_button, from_event, from_slash
 from bot.surface import Surface
@@ -29,6 +30,7 @@ class Listeners:
     ear: Ear
     replies: Replies
     surface: Surface
+    news: News
 
     def slash(self, ack: Ack, body: Payload, context: BoltContext) -> None:
         """Answer a slash command in its acknowledgement; without words it opens the form."""
@@ -100,6 +102,10 @@ class Listeners:
         if event.get("channel_type") == "im" and not mine:
             self.mention(body, context)
 
+    def changed(self, body: Payload) -> None:
+        """Forget what was known of a person or a usergroup that Slack says has changed."""
+        self.news.hear(body["event"])
+
     def _answer(self, request: Request, context: BoltContext) -> None:
         self.replies.later(request, self.ear.hear(request, _arrival(context)).message)
         self.surface.touched(request)
@@ -118,6 +124,8 @@ def listen(app: App, listeners: Listeners) -> None:
     app.event("app_home_opened")(listeners.home)
     app.event("app_mention")(listeners.mention)
     app.event("message")(listeners.message)
+    for kind in CHANGES:
+        app.event(kind)(listeners.changed)
     app.error(_failed)
 
 

@@ -20,6 +20,7 @@ from bot.homes import Homes
 from bot.hooks import Hook, Hooks
 from bot.identity import Passport
 from bot.listeners import Listeners, listen
+from bot.news import News
 from bot.replies import Replies
 from bot.serving import Place, serve_http
 from bot.surface import Surface
@@ -37,6 +38,7 @@ from settings.environment import Environment
 from settings.reloading import CatalogFile, Standing
 from settings.time import SystemTime
 from store.buckets import RedisBuckets
+from store.changes import RedisChanges
 from store.connection import quick
 from store.freezes import RedisFreezes
 from store.incidents import RedisIncidents
@@ -75,7 +77,8 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     redis, time_ = quick(environment.redis_url), SystemTime()
     client = web_client(environment.slack_bot_token, environment.slack_api_url)
     asking = web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S)
-    jobs, directory = JobQueue(redis), SlackDirectory(asking)
+    jobs, changes = JobQueue(redis), RedisChanges(redis)
+    directory = SlackDirectory(asking, changes=changes)
     operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
     desk = Desk(
         catalog=configuration.current(),
@@ -89,10 +92,10 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
         outbox=RedisOutbox(redis, time_),
     )
     passport, replies, chores, screens = Passport(client), Replies(client), Chores(), Screens(asking)
-    ear = Ear(desk, passport, Door(directory, operations, time_), catalog=configuration.current)
+    ear = Ear(desk, passport, Door(directory, operations, time_, desk.buckets), catalog=configuration.current)
     surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
     app = make_app(client, passport)
-    listen(app, Listeners(ear, replies, surface))
+    listen(app, Listeners(ear, replies, surface, News(changes)))
     hooks = Hooks(environment.hook_tokens, _others(desk, configuration.current))
     return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks)
 

@@ -1,4 +1,8 @@
-"""Cards stay among ourselves: where people of another organisation read along by now, the person asking gets it."""
+"""What is told stays among ourselves, also where people of another organisation read along by now.
+
+The card of a change goes to the person asking. What is told to a channel of the configuration is not told, and that is
+on record: a channel is bound by its id, and only as long as it is ours.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,17 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from slack_sdk import WebClient
+
+from chat.blocks import Message
+from chat.calls import NoEntry, SlackCalls
 from chat.places import at_home, channel_of, is_private
 from mesh.domain.errors import Unavailable
-from mesh.domain.operations import Operation
+from mesh.domain.operations import Card, Operation
 from mesh.domain.points import Point
 from mesh.ports import Cards, People
+
+SHARED = "the channel is shared with another organisation"
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +55,7 @@ class CardsAtHome:
         self._inner.announce(operation, entry)
 
     def _is_shared(self, operation: Operation) -> bool:
-        channel = channel_of(operation)
-        try:
-            return bool(channel) and self._people.place(channel).shared
-        except Unavailable as error:
-            log.warning("not known whether the channel of %s is shared by now: %s", operation.id, error.message)
-            return False
+        return is_shared(self._people, channel_of(operation))
 
 
 def _has_moved(operation: Operation) -> bool:
@@ -64,3 +69,38 @@ def _has_moved(operation: Operation) -> bool:
 def _back(asked: Operation, shown: Operation) -> Operation:
     """Return what was shown at home as what was asked for where it was; the old card's place counts until then."""
     return replace(shown, origin=asked.origin, card=shown.card or asked.card)
+
+
+class CallsAtHome(SlackCalls):
+    """The sender's calls, to channels that are ours: another one has no entry, and what must be known is on record."""
+
+    def __init__(self, client: WebClient, people: People) -> None:
+        super().__init__(client)
+        self._people = people
+
+    def post(self, channel: str, drawn: Message, *, client: str, thread: str = "", loud: bool = False) -> Card:
+        """Post it; raises NoEntry where others would read it."""
+        self._enter(channel)
+        return super().post(channel, drawn, client=client, thread=thread, loud=loud)
+
+    def edit(self, channel: str, ts: str, drawn: Message) -> None:
+        """Edit it; raises NoEntry where others would read it."""
+        self._enter(channel)
+        super().edit(channel, ts, drawn)
+
+    def _enter(self, channel: str) -> None:
+        if is_shared(self._people, channel):
+            raise NoEntry(SHARED)
+
+
+def is_shared(people: People, channel: str) -> bool:
+    """Tell whether others read along in a channel by now.
+
+    Where Slack does not say, it is taken for what it was: ours when somebody asked there, or wrote it into the
+    configuration. A Slack that hesitates must not silence an incident.
+    """
+    try:
+        return bool(channel) and people.place(channel).shared
+    except Unavailable as error:
+        log.warning("not known whether a channel is shared by now: %s", error.message)
+        return False

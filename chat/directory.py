@@ -18,12 +18,17 @@ from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Unavailable
 from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor
-from mesh.ports import Place
+from mesh.ports import Changes, Place
 
 MOST_CACHED = 5000
 TURN_S = 0.3
 """How long to wait for somebody else's answer to the same question; a person waits for the acknowledgement."""
 
+DEAF_S = 2.0
+"""How long it is not asked what changed, after that got no answer."""
+
+_CHANGING = ("user ", "group ")
+"""What changes are told of."""
 _UNKNOWN_PERSON = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
 _UNKNOWN_GROUP = frozenset({"no_such_subteam", "subteam_not_found"})
 _UNKNOWN_CHANNEL = frozenset({"channel_not_found"})
@@ -48,11 +53,17 @@ class SlackDirectory:
     Asks users.info, usergroups.users.list, conversations.info, and auth.test for the home workspace.
     """
 
-    def __init__(self, client: WebClient, *, cache_s: float = 60.0) -> None:
-        """Ask Slack through `client`; an answer counts for `cache_s` seconds, 60 at most for rights."""
+    def __init__(self, client: WebClient, *, cache_s: float = 60.0, changes: Changes | None = None) -> None:
+        """Ask Slack through `client`; an answer counts for `cache_s` seconds, 60 at most for rights.
+
+        What `changes` says has changed is asked again at once.
+        """
         self._client = client
         self._cache_s = cache_s
-        self._cache: dict[str, tuple[float, Any]] = {}
+        self._changes = changes
+        self._deaf_until = 0.0
+        self._cache: dict[str, tuple[float, str, Any]] = {}
+        """By question: when it was asked, the mark of that moment, and the answer."""
         self._asking = tuple(threading.Lock() for _ in range(64))
 
     def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
@@ -89,7 +100,7 @@ class SlackDirectory:
         if not channel.startswith(("C", "G")):
             return Place(shared=False, joined=bool(channel))
         found = self._remembered(f"channel {channel}", lambda: self._channel(channel))
-        return Place(shared=_is_shared(found), joined=bool(found.get("is_member")))
+        return Place(_is_shared(found), bool(found.get("is_member")), archived=bool(found.get("is_archived")))
 
     def person(self, actor: Actor) -> str:
         """Return the person's id in the organisation, or their own; raise Unavailable when Slack does not say."""
@@ -104,6 +115,10 @@ class SlackDirectory:
         theirs = {person.get("team_id"), enterprise.get("enterprise_id"), *(enterprise.get("teams") or ())} - {None, ""}
         ours = {home.get("team_id"), home.get("enterprise_id")} - {None, ""}
         return bool(theirs & ours) and (not team or team in theirs)
+
+    def members(self, group: str) -> frozenset[str]:
+        """Return the users of a usergroup, none where Slack knows no such group; raise Unavailable."""
+        return self._members(group)
 
     def _members(self, group: str) -> frozenset[str]:
         return self._remembered(f"group {group}", lambda: self._group(group))
@@ -164,13 +179,27 @@ class SlackDirectory:
 
     def _young(self, key: str) -> tuple[Any] | None:
         kept = self._cache.get(key)
-        return (kept[1],) if kept is not None and time.monotonic() - kept[0] < self._cache_s else None
+        if kept is None or time.monotonic() - kept[0] >= self._cache_s or self._mark(key, kept[1]) != kept[1]:
+            return None
+        return (kept[2],)
+
+    def _mark(self, key: str, known: str) -> str:
+        """Return the mark of whom a question is about; the known one where nobody says: the time limit holds anyway."""
+        if self._changes is None or not key.startswith(_CHANGING) or time.monotonic() < self._deaf_until:
+            return known
+        try:
+            return self._changes.mark(key)
+        except Unavailable:
+            # A person waits: who does not answer now is not asked for each thing that is remembered.
+            self._deaf_until = time.monotonic() + DEAF_S
+            return known
 
     def _ask_and_keep(self, key: str, ask: Callable[[], T]) -> T:
-        asked_at, fresh = time.monotonic(), ask()
+        # The mark first: what changes while Slack answers is then asked again.
+        asked_at, mark, fresh = time.monotonic(), self._mark(key, ""), ask()
         if len(self._cache) >= MOST_CACHED:
             self._cache.clear()
-        self._cache[key] = (asked_at, fresh)
+        self._cache[key] = (asked_at, mark, fresh)
         return fresh
 
 

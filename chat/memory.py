@@ -126,6 +126,8 @@ class FixedDirectory:
         self._persons = persons or {}
         self._outsiders = {**dict.fromkeys(gone, Outsider.GONE), **(outsiders or {})}
         self._shared = shared
+        self.archived: set[str] = set()
+        """Channels that nobody uses any more."""
 
     def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
         """Return those of the named usergroups the actor is in."""
@@ -143,7 +145,7 @@ class FixedDirectory:
 
     def place(self, channel: str) -> Place:
         """Return what a channel is: the app is in all of them."""
-        return Place(shared=channel in self._shared, joined=bool(channel))
+        return Place(channel in self._shared, bool(channel), archived=channel in self.archived)
 
     def person(self, actor: Actor) -> str:
         """Return the id of the person."""

@@ -404,7 +404,10 @@ class Cards(Protocol):
 
 
 class Directory(Protocol):
-    """Who people are and which usergroups hold them."""
+    """Who people are, which usergroups hold them, and what channels are."""
+
+    def place(self, channel: str) -> Place:
+        """Return what a channel is; one that the app does not see is not shared. Raises Unavailable."""
 
     def active(self, actor: Actor) -> bool:
         """Tell whether the actor is a full member of the home workspace: no guest, bot, stranger or leaver.
@@ -430,6 +433,12 @@ class Place:
     """People of another organisation read along."""
     joined: bool
     """The app can post there."""
+    archived: bool = False
+
+    @property
+    def ours(self) -> bool:
+        """True while a role may be bound to it: only people of our own are in it, and it is in use."""
+        return not (self.shared or self.archived)
 
 
 class People(Protocol):
@@ -443,6 +452,19 @@ class People(Protocol):
 
     def place(self, channel: str) -> Place:
         """Return what a channel is; one that the app does not see is not shared. Raises Unavailable."""
+
+
+class Changes(Protocol):
+    """What Slack told of people and usergroups that are not what they were: then nobody's memory of them counts."""
+
+    def note(self, what: str) -> None:
+        """Let whatever any process remembers of it be forgotten; raise Unavailable."""
+
+    def mark(self, what: str) -> str:
+        """Return a word that is another one after each change, for as long as anybody remembers anything.
+
+        Raises Unavailable.
+        """
 
 
 class Time(Protocol):

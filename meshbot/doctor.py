@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import click
@@ -12,9 +11,12 @@ from redis import Redis, RedisError, ResponseError
 from slack_sdk.errors import SlackApiError
 
 from chat.connection import web_client
+from chat.directory import SlackDirectory
 from chat.trouble import TROUBLE, word
 from mesh.domain.catalog import Catalog, Cluster, MetricsServer
 from mesh.domain.errors import MeshbotError, Refused
+from meshbot.findings import Finding
+from meshbot.people import people
 from settings.environment import Environment, read_environment
 from settings.file import read_catalog
 from store.connection import quick
@@ -32,18 +34,6 @@ SCOPES = (
 """What the bot token needs (docs.slack.dev/reference/scopes)."""
 PICTURES = "files:write"
 """Without it everything works, but charts are drawn with characters."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the doctor's report."""
-
-    level: str
-    """`ok`, `warn` (it works, but) or `fail`."""
-    what: str
-    text: str
-    todo: str = ""
-    """What to do about it."""
 
 
 @click.command
@@ -73,7 +63,12 @@ def examine() -> Iterator[Finding]:
         yield from _incidents(environment, catalog)
     except Refused as error:
         yield Finding("fail", "config", error.message, error.hint)
-    yield from _slack(environment)
+    reached = False
+    for finding in _slack(environment):
+        reached = reached or (finding.what, finding.level) == ("slack", "ok")
+        yield finding
+    if reached:
+        yield from people(catalog, SlackDirectory(web_client(environment.slack_bot_token, environment.slack_api_url)))
     yield from _redis(environment)
     for cluster in catalog.clusters:
         yield _cluster(environment, cluster)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -33,6 +34,8 @@ class Standing:
     """What is wrong with the file as it is now, all mistakes; empty while the catalog is what the file says."""
     good: bool = True
     """False while no file was ever read: then nobody may change anything."""
+    seal: str = ""
+    """SHA-256 of the file as it is now, in hexadecimal; empty where there is none that can be read."""
 
 
 @dataclass
@@ -89,23 +92,30 @@ class CatalogFile:
         return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
 
     def _read(self, stamp: _Stamp) -> None:
+        seal = self._sealed()
         try:
             catalog = read_catalog(self.path, prometheus_url=self.prometheus_url)
         except Refused as error:
-            self._fail(error.message)
+            self._fail(error.message, seal)
         else:
             if self._standing.good and self._stamp is not None:
                 log.info("%s was read again and is in force.", self.path)
-            self._standing = Standing(catalog)
+            self._standing = Standing(catalog, seal=seal)
         if self._stamped() == stamp:
             # Changed while it was read, it is read again at the next look.
             self._stamp = stamp
 
-    def _fail(self, message: str) -> None:
+    def _sealed(self) -> str:
+        try:
+            return hashlib.sha256(Path(self.path).read_bytes()).hexdigest()
+        except OSError:
+            return ""
+
+    def _fail(self, message: str, seal: str) -> None:
         kept = "the last good one stays" if self._standing.good else "nobody may change traffic"
         for line in message.splitlines():
             log.error("configuration: %s (%s)", line, kept)
-        self._standing = Standing(self._standing.catalog, message, self._standing.good)
+        self._standing = Standing(self._standing.catalog, message, self._standing.good, seal)
 
 
 def _denying(path: str) -> Catalog:

@@ -28,6 +28,8 @@ INCIDENTS_DUE = "meshbot:incidents:due"
 """Sorted set of the ids of all incidents that are not settled, by the Unix time at which their card is due."""
 FREEZES = "meshbot:freezes"
 """Hash of the freezes that people made: id -> JSON; those that are over are forgotten after a while."""
+CONFIGURED = "meshbot:configured"
+"""What the audit log was last told of the configuration: the file's SHA-256 and what became of it."""
 WATCH = "meshbot:watch:"
 """JSON of what looks know of one rollout."""
 POINTS = "meshbot:points:"
@@ -149,3 +151,8 @@ def lane(channel: str) -> str:
 def thread(entry: Letter) -> str:
     """Return the key of the list of those entries of its thread that wait, the oldest first."""
     return f"meshbot:thread:{entry.under}"
+
+
+def changed(what: str) -> str:
+    """Return the key of the mark of a person or usergroup that changed lately, e.g. `user U012AB3CD`."""
+    return f"meshbot:changed:{what}"

@@ -261,6 +261,21 @@ class MemoryFreezes:
             raise self.broken
 
 
+class MemoryChanges:
+    """Marks in a dictionary."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, int] = {}
+
+    def note(self, what: str) -> None:
+        """Give it another mark."""
+        self._marks[what] = self._marks.get(what, 0) + 1
+
+    def mark(self, what: str) -> str:
+        """Return its mark, empty where nothing changed."""
+        return str(self._marks.get(what, ""))
+
+
 class MemoryBuckets:
     """Token buckets in a dictionary."""
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FrameType
+from typing import ClassVar
 
 import redis
 from redis.client import Pipeline
@@ -89,6 +90,9 @@ class OwnJob(Job):
     JSON keeps pickle out, but RQ still imports and calls any dotted name that a job's JSON holds.
     """
 
+    told: ClassVar[Callable[[str], None]] = staticmethod(lambda _problem: None)
+    """Is told why a job was refused; must never raise."""
+
     def restore(self, raw_data: Mapping[bytes, bytes]) -> None:
         """Read the job from its Redis hash, leaving out what we never write; unreadable ones count as gone."""
         known = {key: value for key, value in raw_data.items() if key.decode(errors="replace") in FIELDS}
@@ -105,6 +109,7 @@ class OwnJob(Job):
             # Forget what was read: RQ asks again for its log, and must not get it then either.
             self.data = self.data
             log.error("refused job %r: %s", self.id, problem)
+            OwnJob.told(problem)
             raise ForgedJob(problem)
 
 
@@ -240,15 +245,24 @@ class OwnWorker(SimpleWorker):
             raise StopRequested
 
 
-def work(redis_url: str, queue: str, prepare: Callable[[], None], wear: Wear | None = None) -> None:
+def work(
+    redis_url: str,
+    queue: str,
+    prepare: Callable[[], None],
+    wear: Wear | None = None,
+    *,
+    told: Callable[[str], None] | None = None,
+) -> None:
     """Work on one queue, a name in `QUEUES`, until SIGTERM or SIGINT; the running job is finished first.
 
     Returns as well when this process is worn: run it under `supervise`. `prepare` runs once, before the first job:
-    what jobs share is made there. An absent Redis is waited for.
+    what jobs share is made there. `told` hears why a job was refused. An absent Redis is waited for.
     """
     if queue not in QUEUES:
         raise ValueError(f"there is no queue {queue!r}; choose {' or '.join(QUEUES)}")
     wear = wear or Wear()
+    if told is not None:
+        OwnJob.told = staticmethod(told)
     _quieten()
     exit_on_signals()
     prepare()

@@ -7,8 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from chat.at_home import CardsAtHome
-from chat.calls import SlackCalls
+from chat.at_home import CallsAtHome, CardsAtHome
 from chat.connection import web_client
 from chat.digest_drawing import week_chart
 from chat.directory import SlackDirectory
@@ -25,13 +24,17 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.letters import Row
 from mesh.operations import facts
+from mesh.operations.noting import note
 from mesh.operations.stage import Stage
 from mesh.ports import Operations
 from settings.cron import CronAlmanac
 from settings.environment import Environment, read_environment
-from settings.reloading import CatalogFile
+from settings.reloading import CatalogFile, Standing
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
+from store.buckets import RedisBuckets
+from store.changes import RedisChanges
+from store.configured import RedisConfigured
 from store.connection import patient, quick
 from store.deeds import RedisDeeds
 from store.digests import DueDigests, RedisSlots
@@ -54,6 +57,8 @@ from workers.supervisor import supervise
 
 log = logging.getLogger(__name__)
 
+TELL_AGAIN_S = 5.0
+"""When the audit log is told again what it did not take."""
 WARM_S = 0.5
 """How long the first job waits at most for clusters to say what they serve; one that is away delays no other."""
 
@@ -74,7 +79,7 @@ class Workshop:
         redis = patient(environment.redis_url)
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
         jobs = JobQueue(redis)
-        directory = SlackDirectory(slack)
+        directory = SlackDirectory(slack, changes=RedisChanges(redis))
         outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
         written = SlackCards(outbox, slack, audit_channel=self.catalog.channels.audit, draw=chart)
         cards = CardsAtHome(written, directory)
@@ -155,7 +160,8 @@ def prepare_post(environment: Environment) -> Callable[[], None]:
     def run() -> None:
         redis, time_ = patient(environment.redis_url), SystemTime()
         outbox = RedisOutbox(redis, time_, enqueue=JobQueue(redis).send)
-        calls = SlackCalls(web_client(environment.slack_bot_token, environment.slack_api_url))
+        slack = web_client(environment.slack_bot_token, environment.slack_api_url)
+        calls = CallsAtHome(slack, SlackDirectory(slack))
         operations = RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue)
         install_sender(Sender(outbox, RedisLocks(redis), calls, time_, lost=audited(operations)))
 
@@ -172,6 +178,20 @@ def audited(operations: Operations) -> Lost:
             log.warning("%s reached nobody, perhaps not in the audit log: %s", row.letter.key, error.message)
 
     return lost
+
+
+def accused(redis_url: str) -> Callable[[str], None]:
+    """Return what puts a refused job into the audit log, one a minute: whoever forges one can forge thousands."""
+    redis = patient(redis_url)
+    operations = RedisOperations(redis, SystemTime(), enqueue=JobQueue(redis).enqueue)
+
+    def told(problem: str) -> None:
+        try:
+            note(operations, RedisBuckets(redis), facts.of_forgery(problem))
+        except Unavailable as error:
+            log.warning("a refused job is not in the audit log: %s", error.message)
+
+    return told
 
 
 def _warm(workshop: Workshop) -> None:
@@ -198,12 +218,13 @@ def run_worker(environment: Environment, queues: Sequence[str]) -> None:
 
 def _work(configuration: CatalogFile, queue: str) -> None:
     environment, wear = read_environment(), Wear()
+    told = accused(environment.redis_url)
     if QUEUES[queue] == POST:
-        work(environment.redis_url, queue, prepare_post(environment), wear)
+        work(environment.redis_url, queue, prepare_post(environment), wear, told=told)
         return
     workshop = make_workshop(environment, configuration.current())
     renew = Renewal(environment, configuration, wear)
-    work(environment.redis_url, queue, prepare(workshop, renew=renew), wear)
+    work(environment.redis_url, queue, prepare(workshop, renew=renew), wear, told=told)
 
 
 @dataclass(frozen=True)
@@ -234,6 +255,40 @@ class _ConfiguredDigests:
         self.digests.begin(now)
 
 
+@dataclass
+class _ConfigurationOnRecord:
+    """Puts each change of the configuration into the audit log, once however many clocks there are.
+
+    A log that takes nothing must not keep the clock from its work: it is tried again a little later.
+    """
+
+    told: RedisConfigured
+    configuration: CatalogFile
+    _seen: Standing | None = None
+    _again_at: float = 0.0
+
+    def begin(self, now: float) -> None:
+        """Note what is in force, or wrong, where that is not what was noted last."""
+        standing = self.configuration.standing()
+        if standing is self._seen or now < self._again_at:
+            return
+        try:
+            self.told.tell(facts.of_configuration(_in_short(standing), standing.seal))
+        except Unavailable as error:
+            log.warning("the audit log does not know of the configuration yet: %s", error.message)
+            self._again_at = now + TELL_AGAIN_S
+        else:
+            self._seen = standing
+
+
+def _in_short(standing: Standing) -> str:
+    if standing.trouble:
+        kept = "the last good one stays" if standing.good else "nobody may change traffic"
+        return f"The configuration has mistakes, so {kept}: {standing.trouble.splitlines()[0]}"
+    roles = ", ".join(role.name for role in standing.catalog.policy.roles) or "none, so nobody may change traffic"
+    return f"A configuration is in force; its roles: {roles}"
+
+
 def run_clock(environment: Environment) -> None:
     """Run the clock until SIGTERM; the configuration says which clusters are looked at, and how often.
 
@@ -246,6 +301,8 @@ def run_clock(environment: Environment) -> None:
     pending = Pending(redis, enqueue=jobs.enqueue)
     digests = DueDigests(redis, (), CronAlmanac(), slots=RedisSlots(redis), enqueue=jobs.digest)
     lanes = LanesDue(RedisOutbox(redis, SystemTime(), enqueue=jobs.send))
-    others = (lanes, IncidentsDue(redis, enqueue=jobs.incident), _ConfiguredDigests(digests, configuration))
+    told = RedisConfigured(redis, RedisOperations(redis, SystemTime(), enqueue=jobs.enqueue))
+    noted = _ConfigurationOnRecord(told, configuration)
+    others = (lanes, IncidentsDue(redis, enqueue=jobs.incident), _ConfiguredDigests(digests, configuration), noted)
     locks, looking = RedisLocks(redis, ttl_s=LEAD_S), _ConfiguredLooks(looks, configuration)
     run_until_signal(Clock(pending, locks, SystemTime(), looks=looking, others=others))

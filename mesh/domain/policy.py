@@ -120,6 +120,11 @@ def is_heard(role: Role, channel: str) -> bool:
     return not role.channels or channel in role.channels
 
 
+def is_bound(policy: Policy, channel: str) -> bool:
+    """Tell whether a role counts in this channel and not everywhere."""
+    return any(channel in role.channels for role in policy.roles)
+
+
 def named_groups(policy: Policy) -> frozenset[str]:
     """Return every usergroup id the policy names: the only ones worth asking Slack about."""
     return frozenset(group for role in policy.roles for group in role.usergroups)

@@ -9,7 +9,8 @@ from mesh.domain.operations import Event, Origin, Step
 from mesh.domain.outsiders import HINT, SHARED, SHARED_HINT, WHY, Outsider
 from mesh.domain.policy import Actor
 from mesh.operations import facts
-from mesh.ports import Operations, People, Time
+from mesh.operations.noting import note
+from mesh.ports import Buckets, Operations, People, Time
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Door:
     operations: Operations
     """For the audit log."""
     time: Time
+    buckets: Buckets
+    """Bound how many refusals of one person are noted."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,9 @@ def admit(door: Door, caller: Caller) -> None:
 
 
 def turn_away(door: Door, caller: Caller, refusal: Refused) -> None:
-    """Raise `refusal`, with an audit entry."""
+    """Raise `refusal`, with an audit entry: one for each person and minute."""
     event = Event(Step.DENIED, door.time.now(), refusal.message.removesuffix("."))
-    door.operations.audit(facts.of_turning_away(caller.actor, caller.origin, caller.asked, event))
+    note(door.operations, door.buckets, facts.of_turning_away(caller.actor, caller.origin, caller.asked, event))
     raise refusal
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Operation
-from mesh.domain.policy import Actor, Decision, decide, named_groups
+from mesh.domain.policy import Actor, Decision, Policy, decide, is_bound, named_groups
 from mesh.ports import Directory
 
 TRUSTED_S = 60.0
@@ -33,6 +33,32 @@ def authorise(  # noqa: PLR0913 (a right is about all of them)
     """
     if not command.changes_traffic:
         return Grant(decide(catalog.policy, actor, frozenset(), Verb.STATUS, target))
+    heard, suspended = _heard(catalog.policy, directory, channel)
+    grant = _granted(catalog, directory, command, (actor, target, heard))
+    if grant.decision.allowed or not suspended:
+        return grant
+    return replace(grant, decision=replace(grant.decision, why=f"{grant.decision.why}; {suspended}"))
+
+
+def _heard(policy: Policy, directory: Directory, channel: str) -> tuple[str, str]:
+    """Return the channel as roles may go by it, and why that is nothing: what it was bound for, it may be no longer.
+
+    Channels are known by their ids, so a name that is like another's means nothing.
+    """
+    if not is_bound(policy, channel):
+        return channel, ""
+    try:
+        place = directory.place(channel)
+    except Unavailable as error:
+        return "", f"no role counts for its channel, for {error.message.removesuffix('.')}"
+    if place.ours:
+        return channel, ""
+    why = "shared with another organisation" if place.shared else "archived"
+    return "", f"no role counts for its channel any more, which is {why}"
+
+
+def _granted(catalog: Catalog, directory: Directory, command: Command, asked: tuple[Actor, Target, str]) -> Grant:
+    actor, target, channel = asked
     grant = Grant(decide(catalog.policy, actor, frozenset(), command.verb, target, channel=channel))
     named = named_groups(catalog.policy)
     try:

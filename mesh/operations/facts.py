@@ -46,6 +46,17 @@ def of_turning_away(actor: Actor, origin: Origin, asked: str, event: Event) -> d
     return {**facts, **_who(actor, origin), "command": "", "target": "", "reason": "", "asked": asked[:MOST_ASKED]}
 
 
+def of_configuration(text: str, seal: str) -> dict[str, Any]:
+    """Return the facts of a configuration file that changed: what became of it, and the SHA-256 of the file."""
+    facts = {"step": str(Step.CONFIGURED), "operation": "", "actor": "", "target": ""}
+    return {**facts, "text": text, "file": seal}
+
+
+def of_forgery(problem: str) -> dict[str, Any]:
+    """Return the facts of a job that we never made: what is wrong with it."""
+    return {"step": str(Step.FORGED), "operation": "", "actor": "", "target": "", "text": problem}
+
+
 def of_loss(row: Row) -> dict[str, Any]:
     """Return the facts of a message that reached nobody."""
     letter = row.letter

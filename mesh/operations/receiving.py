@@ -15,11 +15,12 @@ from mesh.domain.digests import Digest
 from mesh.domain.errors import Barred, Denied, Flooded, NotFound, Unavailable
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Event, Operation, Origin, State, Step
-from mesh.domain.policy import Actor
+from mesh.domain.policy import Actor, Decision
 from mesh.operations import facts
-from mesh.operations.authorising import authorise
+from mesh.operations.authorising import Grant, authorise
 from mesh.operations.freezing import refuse_frozen, scope_of
 from mesh.operations.naming import new_id
+from mesh.operations.noting import note
 from mesh.operations.voting import check_vote, look_up, person_of
 from mesh.ports import Bucket, Buckets, Directory, Freezes, Incidents, Operations, Outbox, Receipt, Time
 
@@ -66,15 +67,20 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
         raise ValueError(f"{command.verb} makes no operation")
     with nothing_started():
         command, target = completed(desk, command, origin)
-        _not_flooded(desk, command, actor)
-    groups = _authorised(desk, command, actor, origin, target)
+        with _floods_on_record(desk, command, actor, origin, target):
+            _not_flooded(desk, command, actor)
+    grant = _authorised(desk, command, actor, origin, target)
     with nothing_started():
         _may_rise(desk, command, actor, origin, target)
-        _not_crowded(desk, command, origin, target)
-    operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(groups)))
+        with _floods_on_record(desk, command, actor, origin, target):
+            _not_crowded(desk, command, origin, target)
+    operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(grant.groups)))
     intent = f"{actor.user} {target} {format_command(command)}"
     return desk.operations.receive(
-        operation, dedupe=dedupe, intent=intent, facts=facts.of_event(operation, operation.story[0])
+        operation,
+        dedupe=dedupe,
+        intent=intent,
+        facts=facts.of_event(operation, operation.story[0], allowed_by=grant.decision.rule),
     )
 
 
@@ -174,14 +180,15 @@ def _last_change(desk: Desk, command: Command, origin: Origin) -> Operation | No
     raise NotFound("There is no change from this channel to undo.", hint="Name the service: /mesh undo api")
 
 
-def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> frozenset[str]:
-    """Return the usergroups that counted; raise Denied, with an audit entry."""
+def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Grant:
+    """Return the decision and the usergroups that counted; raise Denied, with an audit entry."""
     if command.votes:
-        return _checked_vote(desk, command, actor, origin, target)
+        groups = _checked_vote(desk, command, actor, origin, target)
+        return Grant(Decision(True, "approval", "the approval names who may vote"), groups)
     grant = authorise(desk.catalog, desk.directory, command, actor, target, channel=origin.channel)
     verdict = grant.decision
     if verdict.allowed:
-        return grant.groups
+        return grant
     event = Event(Step.DENIED, desk.time.now(), verdict.why)
     desk.operations.audit(facts.of_denial(actor, origin, command, target, event))
     raise Denied(
@@ -211,6 +218,17 @@ def _surely_raises(desk: Desk, command: Command, target: Target) -> bool:
         return False
     last = next((one for one in desk.operations.recent(target=target) if one.plan and one.plan.moves), None)
     return last is None or last.plan is None or last.plan.canary_share < command.share
+
+
+@contextmanager
+def _floods_on_record(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Iterator[None]:
+    """Note a flood that is stopped inside: one entry for each person and minute, or it would flood the log instead."""
+    try:
+        yield
+    except Flooded as error:
+        event = Event(Step.FLOODED, desk.time.now(), error.message.removesuffix("."))
+        note(desk.operations, desk.buckets, facts.of_denial(actor, origin, command, target, event))
+        raise
 
 
 def _not_flooded(desk: Desk, command: Command, actor: Actor) -> None:
@@ -265,7 +283,9 @@ def _checked_vote(desk: Desk, command: Command, actor: Actor, origin: Origin, ta
         voter = check_vote(command, actor, voted_on, sources=(desk.catalog, desk.directory), now=now)
     except Denied as error:
         event = Event(Step.DENIED, now, error.message.removesuffix("."))
-        desk.operations.audit(facts.of_denial(actor, origin, command, target, event))
+        denial = facts.of_denial(actor, origin, command, target, event)
+        # Nothing else counts votes that do not count.
+        note(desk.operations, desk.buckets, denial, most=desk.catalog.flood.user_per_minute)
         raise
     return voter.groups
 

@@ -16,6 +16,7 @@ from bot.homes import Homes
 from bot.hooks import Hooks
 from bot.identity import Identity, Passport
 from bot.listeners import Listeners, listen
+from bot.news import News
 from bot.replies import Replies
 from bot.requests import Request
 from bot.surface import Surface
@@ -34,7 +35,7 @@ from mesh.operations.admitting import Door
 from mesh.operations.overview import Boards
 from mesh.operations.receiving import Desk
 from settings.cron import CronAlmanac
-from store.memory import MemoryBuckets, MemoryFreezes, MemoryOperations
+from store.memory import MemoryBuckets, MemoryChanges, MemoryFreezes, MemoryOperations
 from store.memory_incidents import MemoryIncidents
 from tests.bot.senders import SECRET, TOKEN, Back, Mail, call
 
@@ -108,6 +109,7 @@ class Bench:
     identity: Identity = field(default_factory=Identity)
     secrets: tuple[str, ...] = (SECRET,)
     tokens: tuple[str, ...] = (TOKEN,)
+    changes: MemoryChanges = field(default_factory=MemoryChanges)
     catalog: Catalog = field(default_factory=lambda: Catalog(policy=Policy((SRE,))))
     digests: tuple[Digest, ...] = ()
     desk: Desk = field(init=False)
@@ -132,11 +134,11 @@ class Bench:
         passport = Passport(client)
         passport.identity = self.identity
         app = make_app(client, passport)
-        door = Door(self.directory, self.operations, Wall())
+        door = Door(self.directory, self.operations, Wall(), self.desk.buckets)
         ear, self.boards = Ear(self.desk, passport, door), Boards(running=self.operations)
         homes = Homes(self.screens, self.chores, gap_s=0)
         surface = Surface(ear, self.directory, self.boards, self.screens, homes, self.chores)
-        listen(app, Listeners(ear, self.notes, surface))
+        listen(app, Listeners(ear, self.notes, surface, News(self.changes)))
         self.hooks = Hooks(self.tokens, {"alertmanager": alertmanager(self.desk), **flagger(self.desk)})
         self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}), self.hooks)
 

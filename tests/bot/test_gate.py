@@ -55,3 +55,18 @@ def test_threat_14_a_probe_does_no_work() -> None:
     bench = Bench()
     back = bench.send(Mail(b"ssl_check=1&" + GOOD.body, {"content-type": FORM}))
     assert (back.status, back.text, bench.started) == (200, "", [])
+
+
+READINGS = ("help", "whoami", "history api", "freezes", "approvals", "can promote api 50", "status api")
+
+
+@pytest.mark.parametrize("text", READINGS)
+def test_threat_14_a_replay_of_a_reading_changes_nothing(text: str) -> None:
+    """It is answered again, to whoever sent it and as before; nothing is started, told or noted a second time."""
+    bench, mail = Bench(), slash(text)
+    first = bench.send(mail)
+    made, noted = len(bench.started), len(list(bench.operations.log.entries()))
+    again = bench.send(mail)
+    assert (again.status, len(bench.started), len(list(bench.operations.log.entries()))) == (200, made, noted)
+    assert again.text == first.text or made == 1
+    assert bench.told == []

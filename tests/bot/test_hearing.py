@@ -44,7 +44,9 @@ def test_reading_may_be_late(text: str) -> None:
 
 
 @pytest.mark.parametrize(("asked", "user"), [("groups", "U0LEE"), ("active", "U0JIN")])
-def test_a_slow_slack_does_not_start_something_late(asked: str, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threat_16_a_slow_slack_does_not_start_something_late(
+    asked: str, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When asking Slack who somebody is took too long, nothing is written after it, not even a denial."""
     bench = Bench()
     inner = getattr(bench.directory, asked)
@@ -61,7 +63,7 @@ def test_a_slow_slack_does_not_start_something_late(asked: str, user: str, monke
 
 
 @pytest.mark.parametrize("text", ["promote api 50", "rollback api", "freeze api --reason x"])
-def test_a_slow_redis_does_not_start_something_late(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threat_16_a_slow_redis_does_not_start_something_late(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """When what is asked of Redis before the write took too long, nothing is written after it."""
     bench = Bench()
     standing = bench.desk.buckets.take

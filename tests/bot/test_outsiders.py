@@ -247,3 +247,15 @@ def test_our_own_messages_are_no_requests() -> None:
         own = {"channel_type": "im", "channel": "D0JIN", "bot_id": "B0MESH", "user": "UMESHBOT"}
         bot.send(event("Queued as op-k3v9x2m4ta", "message", event=own))
         assert (bot.told, denials(bot)) == ([], [])
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_threat_22_outsiders_cannot_fill_the_log(who: str) -> None:
+    """Turned away fifty times, by every way in, somebody leaves one entry; another person has one of their own."""
+    bot = bench()
+    for _ in range(5):
+        for way in WAYS.values():
+            bot.send(way(who))
+    bot.send(WAYS["slash"]("U0GONE" if who != "U0GONE" else "U0MIA"))
+    assert [entry["actor"] for entry in denials(bot)] == [who, "U0GONE" if who != "U0GONE" else "U0MIA"]
+    assert bot.started == []

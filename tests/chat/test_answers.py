@@ -124,7 +124,7 @@ def test_late() -> None:
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
-def test_hostile_words(word: str) -> None:
+def test_threat_3_hostile_words_in_answers(word: str) -> None:
     """Whatever stands in any field, no answer makes it active."""
     wishes = hostile(word)
     answers = [

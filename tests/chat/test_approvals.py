@@ -84,7 +84,7 @@ def test_who_comes_too_late_is_told_by_whom_it_was_decided() -> None:
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
-def test_hostile_words(word: str) -> None:
+def test_threat_3_hostile_words_in_approvals(word: str) -> None:
     """Whatever stands in any field, everything is accepted by Slack and nothing becomes active."""
     for one in hostile_approvals(word):
         assert one.approval is not None

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chat.at_home import CardsAtHome
+import pytest
+
+from chat.at_home import CallsAtHome, CardsAtHome
+from chat.blocks import message
+from chat.calls import NoEntry
 from chat.directory import SlackDirectory
+from chat.escape import esc
 from chat.places import card_key, is_on_card
 from mesh.domain.operations import Card, Operation
 from tests.chat.conftest import Slack
@@ -108,3 +113,17 @@ def test_no_answer_leaves_a_card_where_it_was_asked_for(slack: Slack) -> None:
 def test_a_card_without_a_channel_is_no_question(slack: Slack) -> None:
     """What was asked for on the command line has none."""
     assert Home(slack).show(replace(PROMOTED, origin=replace(PROMOTED.origin, channel=""))).card is None
+
+
+def test_threat_12_a_shared_channel_hears_nothing_from_the_sender(slack: Slack) -> None:
+    """Neither a post nor an edit, whatever it was; where it is ours both are made."""
+    calls = CallsAtHome(slack.client, SlackDirectory(slack.client, cache_s=0))
+    words = message(esc("secretsvc"), [])
+    ts = calls.post("C0PROD", words, client="a").ts
+    calls.edit("C0PROD", ts, message(esc("secretsvc again"), []))
+    slack.driver.change_channel("C0PROD", ext_shared=True)
+    with pytest.raises(NoEntry, match="another organisation"):
+        calls.post("C0PROD", words, client="b")
+    with pytest.raises(NoEntry, match="another organisation"):
+        calls.edit("C0PROD", ts, words)
+    assert len(slack.driver.messages("C0PROD", as_="U0JIN")) == 1

@@ -66,7 +66,7 @@ def test_slack_accepts(name: str) -> None:
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
-def test_hostile_words(word: str) -> None:
+def test_threat_3_hostile_words_in_cards(word: str) -> None:
     """Whatever stands in any field, the card is accepted and nothing becomes active."""
     for wish in hostile(word):
         drawn = card(wish)

@@ -175,7 +175,7 @@ def test_long_choices_leave_room_for_the_card() -> None:
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
-def test_hostile_words(word: str) -> None:
+def test_threat_3_hostile_words_in_choices(word: str) -> None:
     """Whatever a choice holds, the answer is accepted and inert, and what is pressed is what was offered."""
     choices = (f"/mesh promote api 50 --reason '{word}'", f"/mesh status {word}", f"/mesh {word}", word)
     assert_accepted(error_answer(Refused("No.", choices=choices)))

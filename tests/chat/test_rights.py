@@ -89,7 +89,7 @@ def test_freezes_says_what_holds_and_what_comes() -> None:
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
-def test_hostile_words(word: str) -> None:
+def test_threat_3_hostile_words_in_rights(word: str) -> None:
     """Whatever stands in any field, no answer makes it active."""
     role = Role(word, verbs=(word,), services=(word,), namespaces=(word,), clusters=(word,), channels=(word,))
     held = (Right(role, (word,)),) * 40

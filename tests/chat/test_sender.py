@@ -82,7 +82,7 @@ def refusals(office: PostOffice, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 # --- pace ------------------------------------------------------------------------------------------------------------
 
 
-def test_two_hundred_commands_in_a_second(office: PostOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threat_22_two_hundred_commands_in_a_second(office: PostOffice, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their ends are all visible within the time that one message a second takes, without one refusal."""
     refused = refusals(office, monkeypatch)
     for number in range(200):
@@ -196,7 +196,7 @@ def test_a_post_is_said_once(office: PostOffice) -> None:
 # --- what nobody knows -----------------------------------------------------------------------------------------------
 
 
-def test_taken_and_not_answered(office: PostOffice) -> None:
+def test_threat_17_taken_and_not_answered(office: PostOffice) -> None:
     """A post that Slack took without an answer is found again by its id, and then edited: there is one card."""
     office.slack.driver.trouble("accept_then_drop", method="chat.postMessage")
     shown = office.show(CHECKING)

@@ -142,7 +142,7 @@ def test_hostile_rollouts(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
-def test_hostile_words(word: str) -> None:
+def test_threat_3_hostile_words_in_stories(word: str) -> None:
     """Whatever an event says, the story stays inert."""
     for wish in hostile(word):
         story = closing_story(wish)

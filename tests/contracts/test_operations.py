@@ -95,7 +95,7 @@ def test_twenty_deliveries_of_one_request_make_one_operation(memory: Memory) -> 
     assert len(memory.handed) == 1
 
 
-def test_the_same_wish_gives_the_operation_under_way(memory: Memory) -> None:
+def test_threat_16_the_same_wish_gives_the_operation_under_way(memory: Memory) -> None:
     """Another delivery of a wish whose operation is not done gives that operation back."""
     first = memory.receive(an_operation(), intent="U1 api 50").operation
     again = memory.receive(an_operation(), intent="U1 api 50")

@@ -38,8 +38,15 @@ SCOPES_OF_METHODS = {
     "users.info": "users:read",
 }
 """Every method that the code calls, with the scopes it needs (docs.slack.dev /reference/methods)."""
-SCOPES_OF_EVENTS = {"app_mention": "app_mentions:read", "message.im": "im:history", "app_home_opened": None}
-SUBSCRIPTIONS = {"app_mention": "app_mention", "message": "message.im", "app_home_opened": "app_home_opened"}
+SCOPES_OF_EVENTS = {
+    "app_mention": "app_mentions:read",
+    "message.im": "im:history",
+    "app_home_opened": None,
+    "user_change": "users:read",
+    "subteam_members_changed": "usergroups:read",
+    "subteam_updated": "usergroups:read",
+}
+SUBSCRIPTIONS = {"message": "message.im"} | {name: name for name in SCOPES_OF_EVENTS if name != "message.im"}
 """How the events that listeners hear are subscribed to: of messages, those in direct messages only."""
 
 _CALLS = re.compile(r"[cC]lient\.([a-z]+_[a-zA-Z_]+)\b|_(?:ask|call)\(\"([a-z]+\.[a-zA-Z.]+)\"")
@@ -76,7 +83,7 @@ class Registry:
 def heard() -> set[str]:
     """The events that listeners are registered for."""
     app = Registry()
-    listen(app, Listeners(None, None, None))  # type: ignore[arg-type]  # nothing is heard here
+    listen(app, Listeners(None, None, None, None))  # type: ignore[arg-type]  # nothing is heard here
     return app.events
 
 

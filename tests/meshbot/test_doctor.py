@@ -11,7 +11,8 @@ import yaml
 
 from mesh.domain.catalog import Catalog, Channels, Service
 from mesh.domain.letters import Letter
-from meshbot.doctor import PICTURES, SCOPES, Finding, _incidents, _messages, _scopes, _slack
+from meshbot.doctor import PICTURES, SCOPES, _incidents, _messages, _scopes, _slack
+from meshbot.findings import Finding
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.parts import OBJECTS
 from playground.processes import Child

@@ -47,7 +47,9 @@ def test_a_changed_file_is_in_force_at_the_next_look(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["broken", "gone", "not text"])
-def test_with_mistakes_the_last_good_one_stays(how: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_threat_18_with_mistakes_the_last_good_one_stays(
+    how: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Every mistake is told, once, and it is said which one is in force; mended, it is taken again."""
     path = tmp_path / "meshbot.yaml"
     write(path, GOOD)
@@ -73,7 +75,7 @@ def test_with_mistakes_the_last_good_one_stays(how: str, tmp_path: Path, caplog:
 
 
 @pytest.mark.parametrize("text", [None, BROKEN, "policy: ["])
-def test_a_file_that_was_never_good_denies_every_change(
+def test_threat_18_a_file_that_was_never_good_denies_every_change(
     text: str | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Missing or broken at the start, it is said loudly, to people too; once mended, it is in force."""

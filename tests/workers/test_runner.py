@@ -16,6 +16,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 from mesh.domain.operations import Operation
 from mesh.operations.stage import Stage
 from playground.servers import RedisServer
+from store.auditlog import RedisAuditLog
 from store.jobs import DIGEST, FUNCTION, INCIDENT, LOOK, SEND
 from tests.store.builders import an_operation
 from tests.workers.desk import MODULE, Desk, wait
@@ -41,7 +42,7 @@ def test_jobs_run_in_the_worker_itself(desk: Desk) -> None:
         assert job.return_value() == "refused"
 
 
-def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
+def test_threat_8_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
     """Jobs with another function, other arguments, a callback, or in pickle run nothing; the next good one runs."""
     touch = f"touch {desk.trace}"
     with desk.worker() as worker:
@@ -83,9 +84,12 @@ def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
     assert "not one cluster's name" in desk.log()
     assert "not one slot of a digest" in desk.log()
     assert "not one channel's id" in desk.log()
+    # One entry a minute, however many are forged.
+    [entry] = [one.facts for one in RedisAuditLog(desk.client).entries() if one.facts.get("step") == "forged"]
+    assert "it wants to call 'os.system'" in entry["text"]
 
 
-def test_callbacks_and_webhooks_of_a_job_are_ignored(desk: Desk) -> None:
+def test_threat_8_callbacks_and_webhooks_of_a_job_are_ignored(desk: Desk) -> None:
     """Code that a job names beside its function is not run either, whether the job succeeds or fails."""
     callback = f"{MODULE}.forged_callback"
     names: Any = {"success_callback_name": callback, "failure_callback_name": callback}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
@@ -247,7 +248,7 @@ WORDS = st.sampled_from(
 
 
 @given(st.lists(WORDS, max_size=8))
-def test_what_is_understood_is_written_and_read_alike(words: list[str]) -> None:
+def test_threat_1_what_is_understood_is_written_and_read_alike(words: list[str]) -> None:
     """Whatever stands in whatever order: refused, or the same command again; what `can` asks about is a command."""
     try:
         first = parse(" ".join(words))
@@ -260,7 +261,7 @@ def test_what_is_understood_is_written_and_read_alike(words: list[str]) -> None:
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_parsed_or_refused(text: str) -> None:
+def test_threat_1_any_text_is_parsed_or_refused(text: str) -> None:
     """No text makes the parser fail in another way than by refusing."""
     try:
         parse(text)
@@ -335,3 +336,34 @@ def test_a_vote_takes_no_options_of_changes(option: str) -> None:
     """The operation knows all that."""
     with pytest.raises(Refused):
         parse(f"approve op-k3v9x2m4ta {option}")
+
+
+@pytest.mark.parametrize("verb", ["promote {} 50", "rollback {}", "status {}", "freeze {} --reason x", "undo {}"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "api;rm",
+        "$(id)",
+        "`id`",
+        "api|cat",
+        "api&&id",
+        "../api",
+        "api\n--force",
+        "api\u2028--force",
+        "\u202eipa",
+        "\u0430pi",
+        "api\x00",
+        "{{api}}",
+        "%s",
+        "--env=prod",
+        "env=prod",
+    ],
+)
+def test_threat_1_no_word_reaches_further_than_its_place(word: str, verb: str) -> None:
+    """What a shell, a template or an alias would take for more is refused, or read as something harmless: a name."""
+    try:
+        read = parse(verb.format(word))
+    except Refused:
+        return
+    assert re.fullmatch(r"[a-z0-9.-]*", read.service)
+    assert (read.force, read.cluster, read.namespace, read.weights) == (False, "", "", ())

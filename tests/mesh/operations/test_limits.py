@@ -156,7 +156,7 @@ def test_who_gives_a_canary_more_is_bound_by_their_own_limits() -> None:
 # --- the door ------------------------------------------------------------------------------------------------------
 
 
-def test_a_flood_is_answered_and_starts_nothing() -> None:
+def test_threat_22_a_flood_is_answered_and_starts_nothing() -> None:
     """One person's changes in a minute; others, readings, and the way back are not counted."""
     bench = Bench(policy=Policy((*POLICY.roles, Role("lee", users=(LEE.user,), verbs=("*",)))))
     bench.flood = Flood(user_per_minute=3)
@@ -188,7 +188,7 @@ def test_who_has_no_right_cannot_fill_the_log_or_the_channel() -> None:
             bench.ask("promote api 50", LEE)
     with pytest.raises(Flooded):
         bench.ask("promote api 50", LEE)
-    assert [entry["step"] for entry in bench.audit()] == ["denied", "denied"]
+    assert [entry["step"] for entry in bench.audit()] == ["denied", "denied", "flooded"]
     bench.ask("promote api 50")
     with pytest.raises(Flooded, match="asked for here"):
         bench.ask("promote api 70")
@@ -202,3 +202,15 @@ def test_no_more_waits_for_one_service_than_is_sane() -> None:
     with pytest.raises(Flooded, match="2 changes of api are waiting or running"):
         bench.ask("promote api 40")
     assert bench.ask("rollback api").state is State.QUEUED
+
+
+def test_threat_22_a_flood_leaves_one_entry_a_minute() -> None:
+    """A flood that is stopped is on record, once for each person and minute, and does not flood the log instead."""
+    bench = Bench(flood=Flood(user_per_minute=1))
+    bench.ask("promote api 20")
+    for _ in range(50):
+        with pytest.raises(Flooded):
+            bench.ask("promote api 30")
+    flooded = [entry for entry in bench.audit() if entry["step"] == "flooded"]
+    assert [(entry["actor"], entry["target"]) for entry in flooded] == [("U0JIN", "demo/mesh-demo/api")]
+    assert "more than 1 changes" in flooded[0]["text"]

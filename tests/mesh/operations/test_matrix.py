@@ -51,7 +51,7 @@ def others(verb: Verb) -> Role:
 
 @pytest.mark.parametrize("verb", sorted(CHANGING))
 @pytest.mark.parametrize("role", [*NARROW, "every other verb's"])
-def test_what_no_role_allows_is_denied_at_the_door_and_in_the_worker(role: str, verb: Verb) -> None:
+def test_threat_7_what_no_role_allows_is_denied_at_the_door_and_in_the_worker(role: str, verb: Verb) -> None:
     """Nothing is written for it at the door but the denial, and a job that came past the door changes nothing."""
     found = others(verb) if role == "every other verb's" else NARROW[role]
     bench = Bench(policy=Policy((found,) if found else ()))
@@ -78,7 +78,7 @@ def test_a_right_that_went_between_request_and_run_is_gone(verb: Verb) -> None:
 
 
 @pytest.mark.parametrize("verb", sorted(CHANGING))
-def test_who_lost_a_usergroup_lost_its_rights_within_a_minute(verb: Verb) -> None:
+def test_threat_10_who_lost_a_usergroup_lost_its_rights_within_a_minute(verb: Verb) -> None:
     """What Slack said at the door counts for a minute; after that it is asked again."""
     team = replace(EVERYTHING, users=(), usergroups=("S0TEAM",))
     bench = Bench(policy=Policy((team,)), members={"S0TEAM": {LEE.user}})
