@@ -13,7 +13,7 @@ export class World {
   constructor({ onCommand }) {
     this.digest = el(
       "section",
-      { class: "service digest", "aria-label": "Digest" },
+      { class: "digest", "aria-label": "Digest" },
       el("header", {}, el("h3", {}, "Digest"), el("span", { class: "quiet" }, "comes by itself on working days at 9:00")),
       el("button", { type: "button", class: "press", title: `Types ${DIGEST} here`, onclick: () => onCommand(DIGEST) }, "Post the digest now"),
     );

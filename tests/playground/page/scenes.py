@@ -233,6 +233,7 @@ def world() -> Json:
     healthy = {"errors": 0.0, "latency_ms": 0}
     return {
         "prometheus": True,
+        "alerts": [],
         "services": [
             {
                 "namespace": "mesh-demo",
