@@ -32,7 +32,7 @@ async def index(request: web.Request) -> web.StreamResponse:
 
 
 async def state(request: web.Request) -> web.Response:
-    """Serve people, channels, commands and completions."""
+    """Serve people, channels, user groups, commands and completions."""
     back = request.app[BACKSTAGE]
     world = back.world
     commands = [
@@ -44,6 +44,7 @@ async def state(request: web.Request) -> web.Response:
             "bot": {"id": world.bot.user_id, "name": world.bot.name},
             "people": [_person(back, person) for person in world.people],
             "channels": [_channel(back, channel) for channel in world.channels if not channel.archived],
+            "usergroups": [{"id": group.id, "handle": group.handle} for group in world.usergroups],
             "commands": commands,
             "completions": list(back.completions),
         }

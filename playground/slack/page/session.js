@@ -60,6 +60,7 @@ export class Session {
       me: this.me,
       user: (id) => (id === this.state.bot.id ? this.state.bot.name : this.person(id)?.name),
       channel: (id) => this.channels.get(id)?.name,
+      group: (id) => this.state.usergroups?.find((group) => group.id === id)?.handle,
     };
   }
 

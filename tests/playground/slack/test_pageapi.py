@@ -65,6 +65,7 @@ def test_the_state_is_the_agreed_shape() -> None:
     assert {c["kind"] for c in channels.values()} == {"public", "private", "im"}
     assert channels["C0PROD"].keys() == {"id", "name", "kind", "topic", "members", "bot_is_member"}
     assert state["commands"][0].keys() == {"command", "description", "usage_hint"}
+    assert state["usergroups"][0] == {"id": "S0SRE", "handle": "sre"}
     assert state["completions"] == COMPLETIONS
 
 
