@@ -240,10 +240,26 @@ def _vote(desk: Desk, request: Request) -> Message:
     """Vote on the operation of the card, as if it had been typed; pressed anywhere but on that card it is no vote."""
     with nothing_started():
         waiting = desk.operations.get(_claimed(request))
-    places = [card for card in (waiting.card, waiting.mirror) if card]
-    if places and (request.origin.channel, request.message) not in [(card.channel, card.ts) for card in places]:
+    if not _is_on_card(waiting, request):
         raise Refused("This button is not on the card of that change.", hint=f"See /mesh approvals for {waiting.id}.")
     return _start(desk, Command(verb=VOTES[request.button], operation=waiting.id), request)
+
+
+def _is_on_card(waiting: Operation, request: Request) -> bool:
+    """Tell whether the press came from the card, in either of its places.
+
+    A place that the record does not know yet goes by its channel alone: people press as soon as they see the card, and
+    where it stands is written down with the next look at it.
+    """
+    places = [card for card in (waiting.card, waiting.mirror) if card]
+    if (request.origin.channel, request.message) in [(card.channel, card.ts) for card in places]:
+        return True
+    asked = waiting.approval.channel if waiting.approval else ""
+    unknown = [
+        channel for card, channel in ((waiting.card, waiting.origin.channel), (waiting.mirror, asked)) if not card
+    ]
+    known = [card.channel for card in places]
+    return not places or (request.origin.channel in unknown and request.origin.channel not in known)
 
 
 def _choose(desk: Desk, request: Request) -> Message:

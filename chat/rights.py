@@ -64,7 +64,9 @@ _AHEAD = esc("Asked again when it runs, with the gates, and the sizes of the cha
 
 def _waits(rule: Rule) -> Markup:
     people = f"{rule.need} {'person' if rule.need == 1 else 'people'}"
-    return join(" ", [esc(":raised_hand: It waits for"), bold(esc(people)), esc("to approve, by"), code(rule.name) + esc(".")])
+    return join(
+        " ", [esc(":raised_hand: It waits for"), bold(esc(people)), esc("to approve, by"), code(rule.name) + esc(".")]
+    )
 
 
 def _limits(right: Right) -> Markup:

@@ -1,7 +1,7 @@
 """Takes the pictures of the playground's page that the documents show.
 
-Run it after a change of the page or of a card: `.venv/bin/python tools/pictures.py`. It needs Prometheus, Chromium, and a
-font with emoji (Debian: fonts-noto-color-emoji); without one there are boxes in their place.
+Run it after a change of the page or of a card: `.venv/bin/python -m tools.pictures`. It needs Prometheus, Chromium, and
+a font with emoji (Debian: fonts-noto-color-emoji); without one there are boxes in their place.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from playground.browser import CHROMIUM, FLAGS
 from playground.parts import World
@@ -24,6 +24,10 @@ WARM_S = 15
 """Seconds of traffic until every gate can decide, the charts too."""
 SETTLED_S = 5
 """Seconds after which a command's card has come to rest."""
+SEEN_S = 75
+"""Seconds until trouble shows in the last hour of an incident's card, which counts whole half minutes."""
+PATIENCE_MS = 30_000
+"""Longest wait for what a card will say."""
 
 
 def main() -> None:
@@ -36,6 +40,7 @@ def main() -> None:
         desk = chromium.new_page(viewport={"width": 1360, "height": 1400}, color_scheme="light")
         desk.goto(f"{world.slack_url}/?as=U0JIN#C0PROD")
         say(desk, "/mesh status api", "/mesh promote api 50")
+        time.sleep(2 * SETTLED_S)
         whole_pages(chromium, world)
         approval(desk)
         incident(desk)
@@ -50,7 +55,7 @@ def whole_pages(chromium: Browser, world: World) -> None:
         for name, (width, height) in SIZES.items():
             page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             page.goto(world.slack_url)
-            time.sleep(3)
+            time.sleep(SETTLED_S)
             page.screenshot(path=PICTURES / f"page-{scheme}{name}.png")
             page.close()
 
@@ -61,8 +66,8 @@ def approval(page: Page) -> None:
     turn(page, "U0ANA", "C0INC")
     page.locator("#log").get_by_role("button", name="Approve").click()
     page.get_by_role("dialog").get_by_role("button", name="Approve").click()
-    time.sleep(SETTLED_S)
     turn(page, "U0LEE", "C0INC")
+    expect(newest(page, "Waiting for approval")).to_contain_text("1 of 2 approvals", timeout=PATIENCE_MS)
     take(page, newest(page, "Waiting for approval"), "approval")
 
 
@@ -70,7 +75,7 @@ def incident(page: Page) -> None:
     """Break v2 of api and raise its alert."""
     turn(page, "U0JIN", "C0INC")
     page.get_by_role("button", name="Break v2").first.click()
-    time.sleep(WARM_S)
+    time.sleep(SEEN_S)
     page.get_by_role("group", name="Alert of api").get_by_role("button").click()
     time.sleep(2 * SETTLED_S)
     take(page, newest(page, "HighErrorRate"), "incident")
@@ -94,6 +99,7 @@ def form(page: Page) -> None:
     page.get_by_label("Share, weights or steps").fill("20")
     page.get_by_role("button", name="Preview the plan").click()
     time.sleep(SETTLED_S)
+    page.locator(".modal-body").evaluate("body => body.scrollTo(0, 0)")
     page.get_by_role("dialog").screenshot(path=PICTURES / "form.png")
     page.keyboard.press("Escape")
 
@@ -103,7 +109,7 @@ def home(page: Page) -> None:
     turn(page, "U0LEE", "D0LEE")
     page.get_by_role("button", name="Home").click()
     time.sleep(SETTLED_S)
-    page.locator("#home-body").screenshot(path=PICTURES / "home.png")
+    page.locator("#home").screenshot(path=PICTURES / "home.png")
 
 
 def say(page: Page, *commands: str) -> None:

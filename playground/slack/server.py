@@ -26,7 +26,7 @@ from playground.slack.world import World
 LARGEST_BODY = 2 * 1024 * 1024
 
 
-def make_app(
+def make_app(  # noqa: PLR0913 - each part of the world beside Slack is one name
     world: World,
     *,
     request_url: str | None = None,

@@ -15,14 +15,14 @@ ANA = {"id": "U0ANA", "team_id": "T0MESH"}
 MIRROR = Card("C0APPROVE", "2.2")
 
 
-def asking(bench: Bench) -> Operation:
+def asking(bench: Bench, mirror: Card | None = MIRROR) -> Operation:
     """Receive a change, and bring it to where it waits for one of the SREs; its card is message 1.1 in C0PROD."""
     bench.send(slash("promote api 50", user_id="U0JIN"))
     operation = bench.started[0]
     running = bench.operations.commit(operation.move(State.RUNNING, Event(Step.CHECKING, 1.0)))
     now = bench.desk.time.now()
-    approval = Approval("hash", "uid", 50.0, (Demand("one", 1, ("S0SRE",)),), now, now + 900)
-    places: dict[str, object] = {"approval": approval, "card": Card("C0PROD", "1.1"), "mirror": MIRROR}
+    approval = Approval("hash", "uid", 50.0, (Demand("one", 1, ("S0SRE",)),), now, now + 900, channel=MIRROR.channel)
+    places: dict[str, object] = {"approval": approval, "card": Card("C0PROD", "1.1"), "mirror": mirror}
     return bench.operations.commit(running.move(State.WAITING, Event(Step.ASKED, now), **places))
 
 
@@ -95,6 +95,16 @@ def test_the_second_place_of_a_card_counts_as_well() -> None:
     container = {"type": "message", "message_ts": MIRROR.ts, "channel_id": MIRROR.channel}
     bench.send(button("meshbot.approve", operation.id, user=ANA, container=container))
     assert len(votes(bench)) == 1
+
+
+@pytest.mark.parametrize(("channel", "counts"), [(MIRROR.channel, 1), ("C0OTHER", 0), ("C0PROD", 0)])
+def test_a_press_on_a_place_that_is_not_on_record_yet(channel: str, counts: int) -> None:
+    """Who sees the second card may press it at once; elsewhere it is no vote, also beside the first card."""
+    bench = Bench()
+    operation = asking(bench, mirror=None)
+    container = {"type": "message", "message_ts": "7.7", "channel_id": channel}
+    bench.send(button("meshbot.approve", operation.id, user=ANA, container=container))
+    assert len(votes(bench)) == counts
 
 
 @pytest.mark.parametrize("value", ["", "op-unknown234", "'; DROP", "approve op-a", "x" * 2000])

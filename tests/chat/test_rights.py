@@ -101,7 +101,17 @@ def test_hostile_words(word: str) -> None:
     freeze = Freeze(word, Scope((word,), (word,), (word,)), 1.0, 2.0, word, word)
     answers = [
         whoami_answer(Whoami(Actor(word, word), frozenset({word}), held, word)),
-        can_answer(Can(parse("set api v1=1"), TARGET, Decision(True, word, word), held, (freeze,) * 40, Beyond(word), (Rule(word),) * 40)),
+        can_answer(
+            Can(
+                parse("set api v1=1"),
+                TARGET,
+                Decision(True, word, word),
+                held,
+                (freeze,) * 40,
+                Beyond(word),
+                (Rule(word),) * 40,
+            )
+        ),
         freezes_answer([freeze] * 40, [freeze] * 40),
     ]
     for answer in answers:

@@ -115,7 +115,7 @@ function inline(text, names) {
 }
 
 function token([whole, code, angled, name, bold, italic, struck], names) {
-  if (code !== undefined) return el("code", {}, angles(code, names, bars));
+  if (code !== undefined) return el("code", { class: /\s/.test(code) ? null : "whole" }, angles(code, names, bars));
   if (angled !== undefined) return angle(angled, names);
   if (name !== undefined) return emojiOr(whole);
   if (bold !== undefined) return el("strong", {}, inline(bold, names));

@@ -79,7 +79,7 @@ def test_the_traffic_simulator_is_passed_through(traffic: str) -> None:
 
 
 def test_an_alert_is_posted_as_alertmanager_does(traffic: str) -> None:
-    """With the token, the same start at its end, and an end; what fires is in the world. A bot that refuses is named."""
+    """With the token, the same start at its end, and an end; what fires is in the world; a refusal is passed on."""
     heard: list[tuple[str, dict[str, Any]]] = []
 
     async def hook(request: web.Request) -> web.Response:
