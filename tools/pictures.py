@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
@@ -19,7 +20,7 @@ from playground.parts import World
 
 PICTURES = Path(__file__).parents[1] / "docs/pictures"
 SIZES = {"": (1360, 1000), "-phone": (390, 844)}
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WARM_S = 15
 """Seconds of traffic until every gate can decide, the charts too."""
 SETTLED_S = 5
