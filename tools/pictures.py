@@ -108,6 +108,7 @@ def form(page: Page) -> None:
 def home(page: Page) -> None:
     """Look at the Home of somebody for whom an approval waits."""
     turn(page, "U0LEE", "D0LEE")
+    page.set_viewport_size({"width": 1360, "height": 620})
     page.get_by_role("button", name="Home").click()
     time.sleep(SETTLED_S)
     page.locator("#home").screenshot(path=PICTURES / "home.png")
