@@ -159,9 +159,10 @@ def _row(waiting: Waiting) -> Markup:
 
 
 def _asked(approval: Approval, demand: Demand, requester: str) -> Markup:
-    """Return who may vote by one rule, and whether that is still needed; whoever asked may not, and is not named."""
-    people = _people(demand.asked_groups, [user_id for user_id in demand.users if user_id != requester])
+    """Return who may vote by one rule, and whether that is still needed; whoever asked, or has voted, is not named."""
     missing = approval.missing(demand)
+    gone = {requester, *(vote.voter.user for vote in approval.votes if missing)}
+    people = _people(demand.asked_groups, [user_id for user_id in demand.users if user_id not in gone])
     need = f"{missing} more of" if missing else "has all of"
     return join(" ", [esc("•"), code(shorten(demand.rule, 60)) + esc(":"), esc(need), people])
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from chat.blocks import Block, Message, header, message, section
 from chat.escape import Markup, bold, code, esc, join, shorten, user
 from chat.freezes import freeze_line
+from mesh.domain.approvals import Rule
 from mesh.domain.grammar import format_command
 from mesh.domain.limits import limits_in_words
 from mesh.domain.policy import Role
@@ -43,9 +44,10 @@ def can_answer(can: Can) -> Message:
     barring = [freeze_line(one) for one in can.freezes[:5]]
     barring += [esc(f":warning: Now {shorten(can.beyond.why, 400)}.")] if can.beyond else []
     note = [_NOTE] if barring else []
+    waiting = [_waits(one) for one in can.rules[:5]] if decision.allowed else []
     text = join(" ", [esc(f"{word}."), esc(f"{shorten(decision.why, 400)}.")])
     ahead = [] if can.command.changes_traffic is False or not decision.allowed else [_AHEAD]
-    return message(text, [header("May I?"), *_sections([first, why, *roles, *barring, *note, *ahead])])
+    return message(text, [header("May I?"), *_sections([first, why, *roles, *barring, *note, *waiting, *ahead])])
 
 
 def _word(can: Can) -> str:
@@ -58,6 +60,13 @@ def _word(can: Can) -> str:
 
 _NOTE = esc("That bars only what gives a canary more; lowering it, undo and rollback go through.")
 _AHEAD = esc("Asked again when it runs, with the gates, and the sizes of the change.")
+
+
+def _waits(rule: Rule) -> Markup:
+    people = f"{rule.need} {'person' if rule.need == 1 else 'people'}"
+    return join(
+        " ", [esc(":raised_hand: It waits for"), bold(esc(people)), esc("to approve, by"), code(rule.name) + esc(".")]
+    )
 
 
 def _limits(right: Right) -> Markup:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mesh.domain.digests import Digest, Edition, Listing, Slot, SlotState, nothing
+from mesh.domain.digests import Digest, Edition, Slot, SlotState
 from mesh.domain.weeks import Deed, Week
 
 
@@ -73,5 +73,3 @@ class Newsroom:
     slots: Slots
     deeds: Deeds
     board: Noticeboard
-    waiting: Listing = nothing
-    """What waits for approval, to be connected by whoever keeps approvals."""

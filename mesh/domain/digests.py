@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -192,15 +192,6 @@ def narrowed(digest: Digest, *, cluster: str, namespace: str) -> Digest:
     if namespace:
         scope = replace(scope, namespaces=(namespace,))
     return replace(digest, scope=scope)
-
-
-Listing = Callable[[Scope], Sequence[Item]]
-"""How another part of meshbot says what it has for a digest: what waits for approval, what is frozen."""
-
-
-def nothing(_scope: Scope) -> Sequence[Item]:
-    """Have nothing to say."""
-    return ()
 
 
 def _matches(patterns: tuple[str, ...], name: str) -> bool:

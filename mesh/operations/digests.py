@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mesh.digest_ports import Newsroom
+from mesh.domain.approvals import Approval
 from mesh.domain.catalog import Catalog, Cluster
 from mesh.domain.commands import Target
 from mesh.domain.digests import Digest, Edition, Item, Kind, Part, grouped, narrowed, part
@@ -113,12 +114,17 @@ class _Gathering:
     def _parts(self) -> list[Part]:
         return [
             part(Kind.ROLLOUTS, map(_under_way, self._rollouts)),
-            part(Kind.WAITING, self._room.waiting(self._digest.scope)),
+            part(Kind.WAITING, self._waiting()),
             part(Kind.FREEZES, self._frozen()),
             part(Kind.DRIFT, self._drifts()),
             part(Kind.OFF_REST, self._unrest()),
             grouped(Kind.BLIND, self._blind()),
         ]
+
+    def _waiting(self) -> list[Item]:
+        """Return what people have not decided yet, the one whose time is over first, first."""
+        found = [one for one in self._stage.operations.waiting() if one.waits_until > self._at]
+        return [_undecided(one, one.approval) for one in found if one.approval and self._covers(one.target)]
 
     def _frozen(self) -> list[Item]:
         """Return the freezes that hold now for anything that the digest may speak of."""
@@ -227,6 +233,12 @@ def _under_way(operation: Operation) -> Item:
     stands = where(operation) if operation.plan else str(rollout.phase)
     text = stands + (f": {rollout.why}" if rollout.why else "")
     return Item(str(operation.target), text, operation.created_at, operation.actor.user, operation.id)
+
+
+def _undecided(operation: Operation, approval: Approval) -> Item:
+    split = f" {operation.plan.shares_before} -> {operation.plan.shares_after}" if operation.plan else ""
+    text = f"{operation.command.verb}{split}, {approval.in_words}"
+    return Item(str(operation.target), text, approval.asked_at, operation.actor.user, operation.id)
 
 
 def _stamp(route: Route) -> str:

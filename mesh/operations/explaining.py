@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mesh.domain.approvals import Rule, rules_for
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.freezes import Freeze, covering
 from mesh.domain.grammar import parse
@@ -57,6 +58,8 @@ class Can:
     """What freezes the target now: it lets nothing rise, whoever asks."""
     beyond: Beyond | None = None
     """Why none of the roles lets it give more now, as far as the words alone tell; None where one does."""
+    rules: tuple[Rule, ...] = ()
+    """The rules by which it waits for people, as far as the words alone tell."""
 
 
 def whoami(desk: Desk, actor: Actor) -> Whoami:
@@ -75,8 +78,10 @@ def can(desk: Desk, command: Command, actor: Actor, origin: Origin) -> Can:
     held = tuple(Right(role, sources(role, actor, grant.groups)) for role in grant.decision.roles)
     if not asked.changes_traffic or asked.freezes or asked.goes_back:
         return Can(asked, target, grant.decision, held)
-    barring = beyond(grant.decision.roles, _least_rise(desk, asked, target), desk.time.now()) if held else None
-    return Can(asked, target, grant.decision, held, covering(holding(desk), target), barring)
+    rise = _least_rise(desk, asked, target)
+    barring = beyond(grant.decision.roles, rise, desk.time.now()) if held else None
+    rules = rules_for(desk.catalog.approvals, asked.verb, target, rise.share)
+    return Can(asked, target, grant.decision, held, covering(holding(desk), target), barring, rules)
 
 
 def _least_rise(desk: Desk, command: Command, target: Target) -> Rise:

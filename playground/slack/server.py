@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from playground.slack import pageapi, responseurl, webapi, wings
+from playground.slack.alerting import Alerting
 from playground.slack.backstage import BACKSTAGE, Backstage
 from playground.slack.clock import Clock
 from playground.slack.delivery import Courier, Line
@@ -25,18 +26,20 @@ from playground.slack.world import World
 LARGEST_BODY = 2 * 1024 * 1024
 
 
-def make_app(
+def make_app(  # noqa: PLR0913 - each part of the world beside Slack is one name
     world: World,
     *,
     request_url: str | None = None,
     traffic_url: str | None = None,
     completions: Sequence[Json] = (),
     rules: Rules | None = None,
+    alerting: Alerting | None = None,
 ) -> web.Application:
     """Return the stand-in Slack for `world`.
 
     `request_url` takes slash commands, interactivity and events over HTTP while no websocket of Socket Mode is open;
-    `traffic_url` is the traffic simulator behind /page/world; `completions` are {"insert", "hint"} for the page.
+    `traffic_url` is the traffic simulator behind /page/world; `completions` are {"insert", "hint"} for the page;
+    `alerting` takes the alerts that the page raises.
     """
     rules = rules or Rules()
     clock, troubles = Clock(), Troubles()
@@ -55,6 +58,7 @@ def make_app(
         uploads=Uploads(rules, clock),
         completions=completions,
         traffic_url=traffic_url,
+        alerting=alerting,
     )
     app = web.Application(client_max_size=LARGEST_BODY)
     app[BACKSTAGE] = back
@@ -90,6 +94,7 @@ _PAGE_ROUTES: tuple[tuple[str, str, pageapi.Handler], ...] = (
     ("POST", "/page/home", wings.home),
     ("GET", "/page/world", pageapi.world),
     ("POST", "/page/world/break", pageapi.break_world),
+    ("POST", "/page/world/alert", pageapi.alert),
     ("GET", "/_playground/transcript", wings.transcript),
     ("GET", "/_playground/deliveries", wings.deliveries),
     ("GET", "/_playground/trouble", wings.show_trouble),

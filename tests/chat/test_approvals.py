@@ -14,7 +14,7 @@ from mesh.domain.commands import VOTING
 from mesh.domain.errors import TooLate
 from mesh.domain.operations import Event, State, Step
 from mesh.operations.receiving import Waiting
-from tests.chat.agreeing import APPROVALS, TWO, asked, hostile_approvals, waiting
+from tests.chat.agreeing import ANA, APPROVALS, LEADS, TWO, agreed_by, asked, hostile_approvals, waiting
 from tests.chat.checking import assert_accepted, assert_inert, buttons_of
 from tests.chat.samples import AT, operation
 from tests.chat.test_cards import HOSTILE
@@ -102,3 +102,11 @@ def test_whoever_asked_is_not_called_to_vote() -> None:
     one = waiting(asked(rule), Event(Step.REMINDED, AT + 300, "0 of 2 approvals"))
     assert "2 more of <@U0LEE>" in str(card(one).blocks)
     assert "<@U0JIN>" not in tell(one)[0].text.text
+
+
+def test_who_has_voted_is_not_called_again() -> None:
+    """The card names those who can still be the one; where nobody is missing, all of them."""
+    rule = replace(TWO, users=("U0ANA", "U0LEE"), groups=())
+    assert "1 more of <@U0LEE>" in str(card(waiting(agreed_by(asked(rule), ANA))).blocks)
+    both = waiting(agreed_by(asked(replace(rule, need=1), LEADS), ANA))
+    assert "has all of <@U0ANA>, <@U0LEE>" in str(card(both).blocks)

@@ -10,6 +10,7 @@ import pytest
 from chat.blocks import Message
 from chat.freezes import freezes_answer
 from chat.rights import can_answer, whoami_answer
+from mesh.domain.approvals import Rule
 from mesh.domain.commands import Target
 from mesh.domain.freezes import Freeze, Scope
 from mesh.domain.grammar import parse
@@ -66,6 +67,10 @@ def test_can_says_yes_no_or_not_now_and_by_which_rule() -> None:
     assert "Decided by daytime: role daytime allows it." in shown
     assert "at most 10 points a step" in shown
     assert "Asked again when it runs" in shown
+    waits = replace(allowed, rules=(Rule("half", need=2), Rule("owners")))
+    assert "It waits for 2 people to approve, by half." in read(can_answer(waits))
+    assert "It waits for 1 person to approve, by owners" in read(can_answer(waits))
+    assert "It waits" not in read(can_answer(replace(waits, decision=Decision(False, "default", "no role"))))
     frozen = read(can_answer(replace(allowed, freezes=(FREEZE,))))
     assert "Not now." in frozen
     assert "incident 4412" in frozen
@@ -96,7 +101,17 @@ def test_threat_3_hostile_words_in_rights(word: str) -> None:
     freeze = Freeze(word, Scope((word,), (word,), (word,)), 1.0, 2.0, word, word)
     answers = [
         whoami_answer(Whoami(Actor(word, word), frozenset({word}), held, word)),
-        can_answer(Can(parse("set api v1=1"), TARGET, Decision(True, word, word), held, (freeze,) * 40, Beyond(word))),
+        can_answer(
+            Can(
+                parse("set api v1=1"),
+                TARGET,
+                Decision(True, word, word),
+                held,
+                (freeze,) * 40,
+                Beyond(word),
+                (Rule(word),) * 40,
+            )
+        ),
         freezes_answer([freeze] * 40, [freeze] * 40),
     ]
     for answer in answers:

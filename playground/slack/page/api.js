@@ -62,6 +62,7 @@ export const api = {
   home: (as) => post("/page/home", { as }),
   world: () => get("/page/world"),
   breakArm: (body) => post("/page/world/break", body),
+  alert: (body) => post("/page/world/alert", body),
 };
 
 /**

@@ -119,7 +119,9 @@ function search(block, part, ctx, { id, described }) {
   const node = el("input", {
     id, class: "control search", role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": `${id}-list`,
     "aria-describedby": described, placeholder: part.placeholder?.text ?? "Type to search", autocomplete: "off", spellcheck: "false",
-    onfocus: () => { node.select(); ask(); },
+    // What is wrong stands where the list would open: it stays to be read until one types, clicks or presses an arrow.
+    onfocus: () => { node.select(); if (!node.closest(".wrong")) ask(); },
+    onclick: () => list.hidden && ask(),
     oninput: () => { ctx.fields.set(block, part, { selected_option: null }); ask(); },
     onkeydown: (event) => key(event),
     onblur: () => { close(); node.value = chosen()?.text.text ?? node.value; },

@@ -19,7 +19,7 @@ class App {
     this.session = new Session(state);
     this.fetching = 0;
     this.late = [];
-    this.world = new World();
+    this.world = new World({ onCommand: (text) => this.command(text) });
     this.modals = new Modals(this.session);
     this.home = new Home(this.session);
     this.thread = new Thread(this);
@@ -52,6 +52,16 @@ class App {
       await api.click({ ...press, ...extra });
     } catch (problem) {
       this.composer.say(`“${element.text?.text ?? "Choice"}” did not get through: ${problem.message}.`, true);
+    }
+  }
+
+  /** Type a command for the person who acts, from outside of the box. */
+  async command(text) {
+    if (this.panels.open.world) this.panels.leave("world");
+    try {
+      await this.send(text);
+    } catch (problem) {
+      this.composer.say(`“${text}” was not sent: ${problem.message}.`, true);
     }
   }
 
@@ -120,7 +130,8 @@ class App {
     byId("log").setAttribute("aria-label", `Messages in ${name}`);
     document.title = `${name} · meshbot playground`;
     this.home.head();
-    this.composer.turnTo(channel.id, channel.kind === "im" ? `Message ${name}` : `Message #${name}`);
+    const who = session.person(session.me)?.real_name ?? "";
+    this.composer.turnTo(channel.id, `Message ${channel.kind === "im" ? "" : "#"}${name}${who ? ` as ${who}` : ""}`);
   }
 
   /** Fetch the channel's messages; with `merge` the reader's place is kept. */
@@ -160,12 +171,10 @@ class App {
       if (event.user === this.session.me) (event.view.type === "home" ? this.home : this.modals).onEvent(event);
       return;
     }
+    if (type === "message") this.sidebar.tell(message);
     if (!this.session.sees(message)) return;
     if (!this.session.channels.has(message.channel)) this.refresh();
-    if (message.channel !== this.session.channelId) {
-      if (type === "message") this.sidebar.tell(message.channel);
-      return;
-    }
+    if (message.channel !== this.session.channelId) return;
     this.thread.onEvent(type, message);
     if (isReply(message)) this.countReplies(message);
     else if (type === "delete") this.log.remove(message.ts);

@@ -11,9 +11,10 @@ import pytest
 
 from chat.memory import RecordedBoard
 from mesh.digest_ports import Newsroom
+from mesh.domain.approvals import Rule
 from mesh.domain.catalog import Catalog, Service
 from mesh.domain.counts import Counts
-from mesh.domain.digests import LATE_S, Digest, Edition, Item, Kind, Part, Scope, Slot, SlotState
+from mesh.domain.digests import LATE_S, Digest, Edition, Kind, Part, Scope, Slot, SlotState
 from mesh.domain.errors import Unavailable
 from mesh.domain.gates import Limits
 from mesh.domain.operations import State
@@ -35,7 +36,6 @@ class Press(Bench):
     """A bench with a newsroom."""
 
     digests: tuple[Digest, ...] = (DAILY,)
-    said: tuple[Item, ...] = ()
 
     def __post_init__(self) -> None:
         """Wire the newsroom as well."""
@@ -50,7 +50,7 @@ class Press(Bench):
     @property
     def stage(self) -> Stage:
         """What a worker has, with a newsroom."""
-        room = Newsroom(self.slots, MemoryDeeds(self.operations), self.board, waiting=lambda _scope: self.said)
+        room = Newsroom(self.slots, MemoryDeeds(self.operations), self.board)
         return replace(super().stage, newsroom=room)
 
     def gather(self, digest: Digest = DAILY) -> Edition:
@@ -138,12 +138,19 @@ def test_a_rollout_under_way_is_told_once() -> None:
     assert Kind.OFF_REST not in kinds(found)
 
 
-def test_what_waits_is_asked_of_whoever_keeps_it() -> None:
-    """By a function that other parts of meshbot connect; it stands before what only is."""
-    press = Press(said=(Item("demo/mesh-demo/api", "promote to 50 %, 1 of 2 votes", since=5.0),))
+def test_what_waits_for_approval_is_told_until_its_time_is_over() -> None:
+    """With what is asked, how far it is, since when and by whom; before what only is; other channels' scopes aside."""
+    press = Press(approvals=(Rule("two", need=2, users=("U0ANA", "U0LEE"), expires_s=900.0),))
+    asked = press.do("promote api 50")
     found = press.gather()
     assert kinds(found) == [Kind.WAITING, Kind.OFF_REST]
-    assert the(Kind.WAITING, found).total == 1
+    (item,) = the(Kind.WAITING, found).items
+    assert item.text == "promote v1 90 % / v2 10 % -> v1 50 % / v2 50 %, 0 of 2 approvals"
+    assert (item.operation, item.since, item.by) == (asked.id, press.time.at, "U0JIN")
+    elsewhere = replace(DAILY, scope=Scope(services=("web",)))
+    assert Kind.WAITING not in kinds(press.gather(elsewhere))
+    press.time.at += 901
+    assert Kind.WAITING not in kinds(press.gather())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from mesh.domain.approvals import Rule
 from mesh.domain.errors import NotFound
 from mesh.domain.freezes import Freeze, Scope
 from mesh.domain.grammar import parse
@@ -67,6 +68,14 @@ def test_can_says_which_size_is_too_much(text: str, why: str) -> None:
     found = asked(bench, text).beyond
     assert (found is None) is (why == "")
     assert found is None or (why in found.why and found.opens is None)
+
+
+def test_can_says_for_whom_it_waits() -> None:
+    """The rules that want people for so large a share; what goes back asks nobody."""
+    bench = Bench(approvals=(Rule("half", need=2, users=("U0ANA",), above=20.0),))
+    assert [rule.name for rule in asked(bench, "promote api 50").rules] == ["half"]
+    for text in ("promote api 20", "rollback api", "status api"):
+        assert asked(bench, text).rules == ()
 
 
 def test_can_says_when_the_hours_begin() -> None:

@@ -94,6 +94,19 @@ def test_what_is_missing_or_wrong_is_said_beside_its_field(desk: Page, world: Li
     assert world.bench.started == []
 
 
+def test_what_is_wrong_is_not_covered(desk: Page) -> None:
+    """The field of the first error has the focus and does not open its list over the words; a click and typing do."""
+    form(desk)
+    desk.get_by_role("button", name="Run").click()
+    service = desk.get_by_role("combobox", name="Service")
+    expect(service).to_be_focused()
+    desk.wait_for_timeout(600)
+    options = desk.locator("#field-service-list [role=option]")
+    expect(options).to_have_count(0)
+    service.click()
+    expect(options.first).to_be_visible()
+
+
 def test_a_preview_appears_below_the_fields(desk: Page, world: Live) -> None:
     """Preview asks for the plan, shows it when it is there, and keeps what was typed; then Run runs it."""
     form(desk)
