@@ -436,16 +436,6 @@ def test_a_survey_follows_delegates_and_looks_in_gateways_namespaces(make: Make)
     assert {route.name for route in api.routes} == {"api-rules", "edge"}
 
 
-def test_a_survey_tells_what_it_cannot_read(make: Make) -> None:
-    """One faulty object is the trouble of its service alone."""
-    faulty = virtual_service(canary(v1="many"), name="cart-vs", hosts=["cart"])
-    cluster = make(virtual_service(canary()), faulty)
-    found = {one.target.service: one for one in surveyed(cluster)}
-    assert len(found["api"].routes) == 1
-    assert "'many'" in found["cart"].problem
-    assert found["cart"].routes == ()
-
-
 def test_a_survey_of_nothing_is_empty(make: Make) -> None:
     """No routes, no services; a service that is only asked about is not there."""
     assert surveyed(make(), also=[TARGET]) == []

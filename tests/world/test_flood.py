@@ -36,6 +36,9 @@ def test_a_flood_of_commands_is_answered_and_shown(tmp_path: Path) -> None:
     with make_world(tmp_path, mesh="istio") as world:
         town, slack = Town(world), world.slack
         town.reset("istio-traffic.yaml")
+        assert world.prometheus
+        # Else the rollback's split is measured over a time that nobody counted, and it stays open for a minute.
+        world.prometheus.wait_until_scraped("sidecars", 40, since_s=12)
         began = time.monotonic()
         with ThreadPoolExecutor(AT_ONCE) as hands:
             # Each for a route of its own words: the same wish again would be the same operation.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from playground.slack.driver import SlackDriver
-from tests.world.town import JIN, PROD, Town
+from tests.world.town import JIN, PROD, Town, until
 
 pytestmark = [pytest.mark.world, pytest.mark.timeout(180)]
 
@@ -51,7 +51,7 @@ def test_the_form_previews_and_moves_traffic(istio: Town) -> None:
     assert slack.submit_view(JIN, view["id"], values)["response_action"] == "update"
     modal(slack, holding="Queued as")
     slack.wait_for(lambda m: m["channel"] == PROD and "95 %" in slack.render_text(m) and "Verified" in m["text"])
-    assert [arm["weight"] for arm in _arms(istio)] == [95, 5]
+    until(lambda: [arm["weight"] for arm in _arms(istio)] == [95, 5], "the route was not changed")
 
 
 def test_the_home_and_an_outsider(istio: Town) -> None:

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from playground.parts import World
+from tests.world.town import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.world]
 
@@ -77,7 +78,8 @@ def test_two_people_agree(desk: Page, world: World) -> None:
     done = card(desk, "Promoted checkout: v2 at 50 %")
     expect(done).to_contain_text("2 of 2 approvals", timeout=LONG_MS)
     expect(done.get_by_role("button", name="Approve")).to_have_count(0)
-    assert world.weights()["checkout"] == {"v1": 50, "v2": 50}
+    # What the simulated sidecars go by follows the object within a moment.
+    until(lambda: world.weights()["checkout"] == {"v1": 50, "v2": 50}, "the traffic did not follow")
 
 
 def test_an_alert_holds_promotions_until_it_is_resolved(desk: Page) -> None:
