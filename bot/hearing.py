@@ -10,18 +10,30 @@ from dataclasses import dataclass, replace
 from bot.arrival import Arrival, Late
 from bot.identity import Passport
 from bot.requests import Request
-from chat import answers
+from chat import answers, freezes, rights
+from chat.approvals import VOTES, approvals_answer
 from chat.blocks import Message
 from chat.buttons import ROLLBACK, UNDO
 from chat.choices import CHOICES
+from chat.digests import list_answer
+from chat.incidents import FREEZE, ROLL_BACK, STATUS, incidents_answer
+from chat.places import is_on_card
 from chat.steering import STEER
-from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
+from mesh.domain.catalog import Catalog
+from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import MeshbotError, Refused
-from mesh.domain.grammar import is_operation, parse
+from mesh.domain.grammar import format_command, parse
+from mesh.domain.incidents import Incident
 from mesh.domain.operations import Operation
+from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor
-from mesh.operations.receiving import Desk, history, nothing_started, receive, whoami
-from mesh.ports import Directory
+from mesh.domain.terms import is_incident, is_operation
+from mesh.operations.admitting import Caller, Door, admit, turn_away
+from mesh.operations.explaining import can, whoami
+from mesh.operations.freezing import holding, upcoming
+from mesh.operations.incidents import open_incidents
+from mesh.operations.receiving import Desk, digests, history, nothing_started, receive, waiting_for
+from mesh.ports import Bucket, Buckets, Directory, People, Place
 
 OLDEST_S = 30.0
 """Slack sends an event again after one minute and after five when it got no answer (docs.slack.dev/apis/events-api):
@@ -58,28 +70,102 @@ class _Punctual:
         self.arrival.check()
         return found
 
+    def person(self, actor: Actor) -> str:
+        """Return the person's id; raise Late when the answer took too long."""
+        found = self.directory.person(actor)
+        self.arrival.check()
+        return found
+
+    def place(self, channel: str) -> Place:
+        """Return what the channel is; raise Late when the answer took too long."""
+        found = self.directory.place(channel)
+        self.arrival.check()
+        return found
+
+
+@dataclass(frozen=True)
+class _PunctualBuckets:
+    """Buckets that know what time it is: they are asked last before the write, after all that a slow Redis delays."""
+
+    buckets: Buckets
+    arrival: Arrival
+
+    def take(self, bucket: Bucket) -> float:
+        """Take a token; raise Late when everything before took too long."""
+        found = self.buckets.take(bucket)
+        self.arrival.check()
+        return found
+
+
+@dataclass(frozen=True)
+class _PunctualPeople:
+    """People who know what time it is, for the same reason."""
+
+    people: People
+    arrival: Arrival
+
+    def outsider(self, actor: Actor) -> Outsider | None:
+        """Return what the actor is; raise Late when the answer took too long."""
+        found = self.people.outsider(actor)
+        self.arrival.check()
+        return found
+
+    def place(self, channel: str) -> Place:
+        """Return what the channel is; raise Late when the answer took too long."""
+        found = self.people.place(channel)
+        self.arrival.check()
+        return found
+
 
 class Ear:
     """Hears requests and answers them; never raises, never waits for anything but Redis (and rarely Slack)."""
 
-    def __init__(self, desk: Desk, passport: Passport) -> None:
-        """Work at `desk`, as the bot that `passport` says."""
+    def __init__(
+        self, desk: Desk, passport: Passport, door: Door, *, catalog: Callable[[], Catalog] | None = None
+    ) -> None:
+        """Work at `desk`, behind `door`, as the bot that `passport` says; `catalog` is asked at each request."""
         self._desk = desk
+        self._catalog = catalog or (lambda: desk.catalog)
         self._passport = passport
+        self._door = door
+
+    @property
+    def desk(self) -> Desk:
+        """The desk, for what is not in a hurry, with one whole configuration, whatever becomes of the file."""
+        return replace(self._desk, catalog=self._catalog())
 
     def hear(self, request: Request, arrival: Arrival) -> Answer:
         """Answer one request. Whatever goes wrong becomes words; they say so when something may have been started."""
         try:
-            self._passport.identity.check(request)
-            arrival.check()
-            desk = replace(self._desk, directory=_Punctual(self._desk.directory, arrival))
-            return Answer(BUTTONS[request.button](desk, request) if request.button else _words(desk, request))
-        except Late:
-            return Answer(answers.late_answer(), late=True)
-        except MeshbotError as error:
-            return Answer(answers.error_answer(error))
+            desk = self.enter(request, arrival)
+            return Answer(BUTTONS[request.button](desk, request) if request.button else words(desk, request))
         except Exception as error:  # noqa: BLE001 (the last line: people must get an answer whatever happens)
-            return Answer(incident(error))
+            return in_words(error)
+
+    def enter(self, request: Request, arrival: Arrival) -> Desk:
+        """Let the request in, and return the desk that knows its time; raise Denied or Refused, on record, or Late."""
+        caller = _caller(request)
+        try:
+            self._passport.identity.check(request)
+        except Refused as error:
+            turn_away(self._door, caller, error)
+        arrival.check()
+        admit(replace(self._door, people=_PunctualPeople(self._door.people, arrival)), caller)
+        desk = self.desk
+        directory, buckets = _Punctual(desk.directory, arrival), _PunctualBuckets(desk.buckets, arrival)
+        return replace(desk, directory=directory, buckets=buckets)
+
+
+def in_words(error: Exception) -> Answer:
+    """Return what the person is told of an error, whatever it is."""
+    if isinstance(error, Late):
+        return Answer(answers.late_answer(), late=True)
+    return Answer(answers.error_answer(error) if isinstance(error, MeshbotError) else incident(error))
+
+
+def _caller(request: Request) -> Caller:
+    asked = request.text or " ".join(filter(None, (request.button, request.claim)))
+    return Caller(request.actor, request.origin, asked, request.machine, request.shared)
 
 
 def incident(error: Exception) -> Message:
@@ -90,11 +176,12 @@ def incident(error: Exception) -> Message:
     return answers.error_answer(MeshbotError(f"A bug in meshbot stopped your request (incident {number}).", hint=hint))
 
 
-def _words(desk: Desk, request: Request) -> Message:
+def words(desk: Desk, request: Request) -> Message:
+    """Do what the words of an admitted request say, and return what the person is told."""
     command = parse(request.text)
-    if command.verb in ANSWERED_BY_BOT:
+    if command.answered_by_bot:
         return _READING[command.verb](desk, command, request)
-    if command.changes_traffic:
+    if command.acts:
         _check_age(request, desk.time.now())
     return _start(desk, command, request)
 
@@ -156,9 +243,49 @@ def _steer(desk: Desk, request: Request) -> Message:
     return _start(desk, command, request)
 
 
+def _vote(desk: Desk, request: Request) -> Message:
+    """Vote on the operation of the card, as if it had been typed; pressed anywhere but on that card it is no vote."""
+    with nothing_started():
+        waiting = desk.operations.get(_claimed(request))
+        on_card = is_on_card(waiting, desk.outbox, request.origin.channel, request.message)
+    if not on_card:
+        raise Refused("This button is not on the card of that change.", hint=f"See /mesh approvals for {waiting.id}.")
+    return _start(desk, Command(verb=VOTES[request.button], operation=waiting.id), request)
+
+
 def _choose(desk: Desk, request: Request) -> Message:
     """Do what the button says as if the presser had typed it: same grammar, same rights, same answers."""
-    return _words(desk, replace(request, text=request.claim))
+    return words(desk, replace(request, text=request.claim))
+
+
+def _roll_back_incident(desk: Desk, request: Request) -> Message:
+    """Roll back the service of the incident: to the arm that its card named, or not at all."""
+    incident = _incident(desk, request)
+    return _start(desk, replace(_about(incident, Verb.ROLLBACK), promised=incident.stable), request)
+
+
+def _look_at_incident(desk: Desk, request: Request) -> Message:
+    return _start(desk, _about(_incident(desk, request), Verb.STATUS), request)
+
+
+def _freeze_incident(desk: Desk, request: Request) -> Message:
+    """Say the freeze as if the presser had typed it: same grammar, same rights."""
+    incident = _incident(desk, request)
+    _, service, where = format_command(_about(incident, Verb.STATUS)).split(" ", 2)
+    return words(desk, replace(request, text=f'freeze {service} for 1h {where} --reason "incident {incident.id}"'))
+
+
+def _about(incident: Incident, verb: Verb) -> Command:
+    where = incident.target
+    return Command(verb=verb, service=where.service, namespace=where.namespace, cluster=where.cluster)
+
+
+def _incident(desk: Desk, request: Request) -> Incident:
+    """Return the incident of the card: the id on the button is only a claim."""
+    if not is_incident(request.claim):
+        raise Refused("This button names no incident.", hint="Type the command instead: /mesh help.")
+    with nothing_started():
+        return desk.incidents.get(request.claim)
 
 
 def _claimed(request: Request) -> str:
@@ -171,14 +298,23 @@ def _claimed(request: Request) -> str:
 _READING: dict[Verb, Callable[[Desk, Command, Request], Message]] = {
     Verb.HELP: lambda _desk, command, _request: answers.help_answer(command.topic),
     Verb.HISTORY: lambda desk, command, _request: answers.history_answer(history(desk, command)),
-    Verb.WHOAMI: lambda desk, _command, request: answers.whoami_answer(whoami(desk, request.actor)),
+    Verb.INCIDENTS: lambda desk, command, _request: incidents_answer(open_incidents(desk, command)),
+    Verb.DIGEST: lambda desk, _command, request: list_answer(digests(desk), request.origin.channel),
+    Verb.WHOAMI: lambda desk, _command, request: rights.whoami_answer(whoami(desk, request.actor)),
+    Verb.CAN: lambda desk, command, request: rights.can_answer(can(desk, command, request.actor, request.origin)),
+    Verb.FREEZES: lambda desk, _command, _request: freezes.freezes_answer(holding(desk), upcoming(desk)),
+    Verb.APPROVALS: lambda desk, _command, request: approvals_answer(waiting_for(desk, request.actor)),
 }
-"""How each verb of ANSWERED_BY_BOT is answered."""
+"""How each command that is `answered_by_bot` is answered."""
 
 BUTTONS: dict[str, Callable[[Desk, Request], Message]] = {
     ROLLBACK: _roll_back,
     UNDO: _undo,
+    ROLL_BACK: _roll_back_incident,
+    FREEZE: _freeze_incident,
+    STATUS: _look_at_incident,
     **dict.fromkeys(STEER, _steer),
+    **dict.fromkeys(VOTES, _vote),
     **dict.fromkeys(CHOICES, _choose),
 }
 """What each of our buttons does."""

@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 from bot.requests import Request
 from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Denied, Refused
+from mesh.domain.outsiders import HINT, WHY, Outsider
 
 LONGEST_PAUSE_S = 60.0
 
@@ -37,11 +38,8 @@ class Identity:
         """
         if self.app and request.app and request.app != self.app:
             raise Refused("This request was sent to another Slack app.", hint="Its address and ours were mixed up.")
-        if self.team and request.shared and not self._is_home(request):
-            raise Denied(
-                "You belong to another Slack workspace, so meshbot does not work for you.",
-                hint="Ask somebody of this workspace.",
-            )
+        if self.team and request.shared is not False and not self._is_home(request):
+            raise Denied(WHY[Outsider.STRANGER], hint=HINT)
 
     def _is_home(self, request: Request) -> bool:
         # In an organisation, a team id may be the organisation's own (E…).

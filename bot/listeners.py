@@ -12,8 +12,12 @@ from slack_bolt.error import BoltUnhandledRequestError
 
 from bot.arrival import Arrival
 from bot.hearing import BUTTONS, Ear, incident
+from bot.news import CHANGES, News
 from bot.replies import Replies
 from bot.requests import Payload, Request, from_button, from_event, from_slash
+from bot.surface import Surface
+from chat.form import FORM, OPEN, PREVIEW, SERVICE
+from chat.home import REFRESH
 
 ANY = re.compile(".+")
 """Slash commands have no name of their own here: whichever the app's manifest sends to us is ours."""
@@ -25,12 +29,18 @@ class Listeners:
 
     ear: Ear
     replies: Replies
+    surface: Surface
+    news: News
 
     def slash(self, ack: Ack, body: Payload, context: BoltContext) -> None:
-        """Answer a slash command in its acknowledgement."""
+        """Answer a slash command in its acknowledgement; without words it opens the form."""
         request = from_slash(body)
-        answer = self.ear.hear(request, _arrival(context))
-        if answer.late:
+        heard = self.ear.hear if request.text.strip() else self.surface.open
+        answer = heard(request, _arrival(context))
+        self.surface.touched(request)
+        if answer is None:
+            ack()
+        elif answer.late:
             self.replies.later(request, answer.message)
             ack()
         else:
@@ -41,19 +51,64 @@ class Listeners:
         self._answer(from_button(body), context)
         ack()
 
+    def opener(self, ack: Ack, body: Payload, context: BoltContext) -> None:
+        """Open the form at the press of a button."""
+        request = from_button(body)
+        answer = self.surface.open(request, _arrival(context))
+        if answer is not None:
+            self.replies.later(request, answer.message)
+        ack()
+
+    def options(self, ack: Ack, body: Payload, context: BoltContext) -> None:
+        """Suggest services to whoever types into the select of the form."""
+        ack(options=self.surface.suggest(body, _arrival(context)))
+
+    def submit(self, ack: Ack, body: Payload, context: BoltContext) -> None:
+        """Do what the form says."""
+        ack(**self.surface.submit(body, _arrival(context)))
+
+    def preview(self, ack: Ack, body: Payload, context: BoltContext) -> None:
+        """Start the preview of the form; it appears in the form."""
+        self.surface.preview(body, _arrival(context))
+        ack()
+
+    def refresh(self, ack: Ack, body: Payload, context: BoltContext) -> None:
+        """Draw the App Home again."""
+        self.surface.look(from_button(body), _arrival(context))
+        ack()
+
+    def home(self, body: Payload, context: BoltContext) -> None:
+        """Draw the App Home when it is opened."""
+        self.surface.opened(body, _arrival(context))
+
     def mention(self, body: Payload, context: BoltContext) -> None:
         """Answer a mention. Bolt acknowledges events by itself when the listener has returned."""
         request = from_event(body)
-        if request is not None:
-            self._answer(request, context)
+        if request is None:
+            return
+        answer = self.ear.hear(request, _arrival(context))
+        if request.machine is None:
+            # Nobody reads an answer to a machine, and two that answer each other never end.
+            self.replies.later(request, answer.message)
+            self.surface.touched(request)
 
     def message(self, body: Payload, context: BoltContext) -> None:
-        """Answer what people write to us directly; in channels, a mention comes as an event of its own."""
-        if body["event"].get("channel_type") == "im":
+        """Answer what people write to us directly; in channels, a mention comes as an event of its own.
+
+        Bolt leaves out what we wrote ourselves, once it knows who that is.
+        """
+        event = body["event"]
+        mine = bool(event.get("bot_id")) and not context.bot_id
+        if event.get("channel_type") == "im" and not mine:
             self.mention(body, context)
+
+    def changed(self, body: Payload) -> None:
+        """Forget what was known of a person or a usergroup that Slack says has changed."""
+        self.news.hear(body["event"])
 
     def _answer(self, request: Request, context: BoltContext) -> None:
         self.replies.later(request, self.ear.hear(request, _arrival(context)).message)
+        self.surface.touched(request)
 
 
 def listen(app: App, listeners: Listeners) -> None:
@@ -61,8 +116,16 @@ def listen(app: App, listeners: Listeners) -> None:
     app.command(ANY)(listeners.slash)
     for button in BUTTONS:
         app.action(button)(listeners.button)
+    app.action(OPEN)(listeners.opener)
+    app.action(PREVIEW)(listeners.preview)
+    app.action(REFRESH)(listeners.refresh)
+    app.options(SERVICE)(listeners.options)
+    app.view(FORM)(listeners.submit)
+    app.event("app_home_opened")(listeners.home)
     app.event("app_mention")(listeners.mention)
     app.event("message")(listeners.message)
+    for kind in CHANGES:
+        app.event(kind)(listeners.changed)
     app.error(_failed)
 
 

@@ -1,4 +1,4 @@
-"""The HTTP side: one address for Slack, two for whoever watches over the process."""
+"""The HTTP side: one address for Slack, some for other systems, two for whoever watches over the process."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from slack_bolt import App, BoltRequest
 
 from bot.arrival import arrival
 from bot.gate import Gate, Letter, Turned
+from bot.hooks import HOOKS_PATH, Hooks, Reply
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -25,15 +26,16 @@ Health = Callable[[], tuple[bool, dict[str, Any]]]
 log = logging.getLogger(__name__)
 
 
-def web(app: App, gate: Gate, ready: Health) -> WSGIApplication:
-    """Return the WSGI application. Only POST /slack/events does anything."""
+def web(app: App, gate: Gate, ready: Health, hooks: Hooks) -> WSGIApplication:
+    """Return the WSGI application. Only POST to /slack/events and to a hook does anything."""
+    others = beside(ready, hooks)
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # Before anything else, so that this thread's next request does not inherit it.
         came = arrival()
         path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "GET")
         if path != SLACK_PATH:
-            return watched(path, ready, start_response)
+            return others(environ, start_response)
         if method != "POST":
             return _answer(start_response, 405, "POST only.", PLAIN)
         passed = gate.open(_letter(environ))
@@ -51,6 +53,18 @@ def web(app: App, gate: Gate, ready: Health) -> WSGIApplication:
     return serve
 
 
+def beside(ready: Health, hooks: Hooks) -> WSGIApplication:
+    """Return the WSGI application of everything but Slack: hooks and health. In Socket Mode there is no more."""
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path.startswith(HOOKS_PATH):
+            return _told(start_response, hooks.answer(path, environ))
+        return watched(path, ready, start_response)
+
+    return serve
+
+
 def watched(path: str, ready: Health, start_response: StartResponse) -> Iterable[bytes]:
     """Answer /healthz (the process lives) and /readyz (it can do its work)."""
     if path == "/healthz":
@@ -59,6 +73,10 @@ def watched(path: str, ready: Health, start_response: StartResponse) -> Iterable
         well, facts = ready()
         return _answer(start_response, 200 if well else 503, json.dumps(facts), "application/json")
     return _answer(start_response, 404, "There is nothing here.", PLAIN)
+
+
+def _told(start_response: StartResponse, reply: Reply) -> Iterable[bytes]:
+    return _answer(start_response, reply.status, json.dumps(reply.said), "application/json")
 
 
 def _letter(environ: WSGIEnvironment) -> Letter:
@@ -74,5 +92,7 @@ def _letter(environ: WSGIEnvironment) -> Letter:
 def _answer(start_response: StartResponse, status: int, text: str, content_type: str) -> Iterable[bytes]:
     body = text.encode()
     headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.append(("WWW-Authenticate", "Bearer"))
     start_response(f"{status} {HTTPStatus(status).phrase}", headers)
     return [body]

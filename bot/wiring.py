@@ -11,25 +11,45 @@ from redis import Redis, RedisError
 from slack_bolt import App
 from slack_sdk import WebClient
 
+from bot.alertmanager import alertmanager
+from bot.chores import Chores
+from bot.flagger import flagger
 from bot.gate import Gate
 from bot.hearing import Ear
+from bot.homes import Homes
+from bot.hooks import Hook, Hooks
 from bot.identity import Passport
 from bot.listeners import Listeners, listen
+from bot.news import News
 from bot.replies import Replies
-from bot.serving import Place, serve_http, serve_socket
-from bot.web import Health, web
+from bot.serving import Place, serve_http
+from bot.surface import Surface
+from bot.web import Health, beside, web
+from bot.websocket import serve_socket
 from chat.connection import web_client
 from chat.directory import SlackDirectory
+from chat.screens import Screens
 from mesh.domain.catalog import Catalog
+from mesh.operations.admitting import Door
+from mesh.operations.overview import Boards
 from mesh.operations.receiving import Desk
+from settings.cron import CronAlmanac
 from settings.environment import Environment
+from settings.reloading import CatalogFile, Standing
 from settings.time import SystemTime
+from store.buckets import RedisBuckets
+from store.changes import RedisChanges
 from store.connection import quick
+from store.freezes import RedisFreezes
+from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.operations import RedisOperations
+from store.outbox import RedisOutbox
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+log = logging.getLogger(__name__)
 
 ASKING_S = 1
 """How long Slack may take to say who is in a usergroup while a person waits for the acknowledgement."""
@@ -41,21 +61,48 @@ class Bot:
 
     app: App
     passport: Passport
-    replies: Replies
+    afterwards: tuple[Replies | Chores, ...]
+    """What is still to be done after acknowledgements; each can be closed, which waits for it."""
     ready: Health
+    hooks: Hooks
+
+    def finish(self) -> None:
+        """Do what was begun, then stop."""
+        for pool in self.afterwards:
+            pool.close()
 
 
-def make_bot(environment: Environment, catalog: Catalog) -> Bot:
+def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     """Build everything the bot needs; calls nobody, so it starts while Slack or Redis are away."""
     redis, time_ = quick(environment.redis_url), SystemTime()
     client = web_client(environment.slack_bot_token, environment.slack_api_url)
     asking = web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S)
-    operations = RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue)
-    desk = Desk(catalog, operations, SlackDirectory(asking), time_)
-    passport, replies = Passport(client), Replies(client)
+    jobs, changes = JobQueue(redis), RedisChanges(redis)
+    directory = SlackDirectory(asking, changes=changes)
+    operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
+    desk = Desk(
+        catalog=configuration.current(),
+        operations=operations,
+        directory=directory,
+        time=time_,
+        incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
+        freezes=RedisFreezes(redis, time_),
+        buckets=RedisBuckets(redis),
+        almanac=CronAlmanac(),
+        outbox=RedisOutbox(redis, time_),
+    )
+    passport, replies, chores, screens = Passport(client), Replies(client), Chores(), Screens(asking)
+    ear = Ear(desk, passport, Door(directory, operations, time_, desk.buckets), catalog=configuration.current)
+    surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
     app = make_app(client, passport)
-    listen(app, Listeners(Ear(desk, passport), replies))
-    return Bot(app, passport, replies, readiness(redis, catalog))
+    listen(app, Listeners(ear, replies, surface, News(changes)))
+    hooks = Hooks(environment.hook_tokens, _others(desk, configuration.current))
+    return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks)
+
+
+def _others(desk: Desk, catalog: Callable[[], Catalog]) -> dict[str, Hook]:
+    """Return what other systems post, by the hook's name; each is answered by the configuration of that moment."""
+    return {"alertmanager": alertmanager(desk, catalog=catalog), **flagger(desk, catalog=catalog)}
 
 
 def make_app(client: WebClient, passport: Passport) -> App:
@@ -76,43 +123,62 @@ def make_app(client: WebClient, passport: Passport) -> App:
     )
 
 
-def readiness(redis: Redis, catalog: Catalog) -> Health:
-    """Return the check behind /readyz: Redis answers. Whether there is a policy is told, not judged."""
-    policy = ", ".join(role.name for role in catalog.policy.roles) or "none: reading only"
+def readiness(redis: Redis, configuration: Callable[[], Standing], hooks: Hooks) -> Health:
+    """Return the check behind /readyz: Redis answers.
+
+    What is wrong with the policy or the configuration is told, not judged: a bot that denies every change still reads,
+    and one that goes on by the last good file still rolls back. Taking it out of service would help nobody.
+    """
 
     def ready() -> tuple[bool, dict[str, Any]]:
+        standing = configuration()
+        policy = ", ".join(role.name for role in standing.catalog.policy.roles) or "none: reading only"
+        kept = "the last good one is in force" if standing.good else "nobody may change traffic"
+        told = f"{kept}: {standing.trouble}" if standing.trouble else "ok"
         try:
             well = bool(redis.ping())
         except RedisError:
             well = False
-        return well, {"ready": well, "redis": "ok" if well else "does not answer", "policy": policy}
+        return well, {
+            "ready": well,
+            "redis": "ok" if well else "does not answer",
+            "policy": policy,
+            "hooks": hooks.counts(),
+            "configuration": told,
+        }
 
     return ready
 
 
-def run_http(environment: Environment, catalog: Catalog, place: Place) -> None:
+def configured(environment: Environment) -> CatalogFile:
+    """Return the configuration that the environment names; a broken one denies every change, and the bot comes up."""
+    return CatalogFile(environment.config_path, environment.prometheus_url)
+
+
+def run_http(environment: Environment, place: Place) -> None:
     """Serve signed requests on `place` until SIGTERM; raise Refused naming what the environment lacks."""
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_SIGNING_SECRET")
-    serve_http(http_builder(environment, catalog), place)
+    serve_http(http_builder(environment), place)
 
 
-def http_builder(environment: Environment, catalog: Catalog) -> Callable[[], WSGIApplication]:
-    """Return what each serving process calls after the fork."""
+def http_builder(environment: Environment) -> Callable[[], WSGIApplication]:
+    """Return what each serving process calls after the fork; each looks at the configuration for itself."""
 
     def build() -> WSGIApplication:
-        bot = make_bot(environment, catalog)
+        bot = make_bot(environment, configured(environment))
         bot.passport.learn_in_background()
-        return web(bot.app, Gate(environment.signing_secrets), bot.ready)
+        log.info("This process serves.")
+        return web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)
 
     return build
 
 
-def run_socket(environment: Environment, catalog: Catalog, place: Place) -> None:
+def run_socket(environment: Environment, place: Place) -> None:
     """Receive over Slack's websocket; raise Refused naming what the environment lacks."""
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_APP_TOKEN")
-    bot = make_bot(environment, catalog)
+    bot = make_bot(environment, configured(environment))
     bot.passport.learn_in_background()
-    serve_socket(bot.app, environment.slack_app_token, place, bot.ready)
-    bot.replies.close()
+    serve_socket(bot.app, environment.slack_app_token, place, bot.ready, lambda ready: beside(ready, bot.hooks))
+    bot.finish()

@@ -1,4 +1,4 @@
-"""What only the asking person sees, within the acknowledgement: help, history, rights, receipts and errors. Pure."""
+"""What only the asking person sees, within the acknowledgement: help, history, receipts and errors. Pure."""
 
 from __future__ import annotations
 
@@ -10,39 +10,49 @@ from chat.choices import offer
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, join, prose, shorten, user
 from chat.phrases import sign, was_forced, was_written
 from chat.tables import shares
-from mesh.domain.commands import CHANGING, STEERING, Verb
-from mesh.domain.errors import Denied, Held, MeshbotError, Refused, Unavailable
+from mesh.domain.commands import CHANGING, FREEZING, STEERING, VOTING, Verb
+from mesh.domain.errors import Barred, Denied, Flooded, Held, MeshbotError, Refused, TooLate, Unavailable
 from mesh.domain.operations import Operation
-from mesh.domain.policy import Role
 from mesh.domain.verbs import VERBS
-from mesh.operations.receiving import Whoami
 from mesh.ports import Receipt
 
 _OPTIONS = (
     ("--reason “why”", "kept with the change, shown on the card"),
     ("--dry-run", "show the plan and the gates, change nothing"),
     ("--force", "go ahead although a gate does not pass; needs --reason"),
+    ("--break-glass", "ask one second person of the break-glass group instead of whom the rules name; needs --reason"),
     ("--namespace name, -n", "another namespace than the configured one"),
     ("--cluster name, -c", "another cluster"),
     ("--strategy name", "for canary: one of the configuration"),
     ("--version name", "for canary and promote: a version that reads like something else, such as 2"),
     ("--route name, -r", "which of several routes, e.g. 'HTTPRoute/web' or 'VirtualService/api-vs/http[1]'"),
 )
-_MOST_ROLES = 20
-_STEERS = "Speaks to the canary that is under way."
+_KINDS = {
+    **dict.fromkeys(STEERING, "Speaks to the canary that is under way."),
+    **dict.fromkeys(FREEZING, "Moves no traffic."),
+    **dict.fromkeys(VOTING, "A vote: the rule that the change waits for says whose it counts."),
+}
 
 
 def help_answer(topic: str = "") -> Message:
     """Explain every verb, or the one named by `topic`; ValueError for what is no verb."""
     if topic:
         return _one_verb(Verb(topic))
-    reading = [known for known in VERBS if known not in CHANGING]
-    changing = [known for known in VERBS if known in CHANGING - STEERING]
+    reading = [known for known in VERBS if known not in CHANGING | VOTING]
+    changing = [known for known in VERBS if known in CHANGING - STEERING - FREEZING]
     steering = [known for known in VERBS if known in STEERING]
+    freezing = [known for known in VERBS if known in FREEZING]
     options = join("\n", [bold(esc("Options")), *(_pair(option, what) for option, what in _OPTIONS)])
-    footer = context([join(" ", [esc("More on one verb:"), code("/mesh help promote")])])
+    footer = context(
+        [
+            join(" ", [esc("More on one verb:"), code("/mesh help promote")]),
+            join(" ", [code("/mesh"), esc("alone opens a form.")]),
+        ]
+    )
     text = esc("What meshbot understands: " + ", ".join(VERBS) + ".")
-    groups = (("Reading", reading), ("Changing traffic", changing), ("To a canary that is under way", steering))
+    groups = [("Reading", reading), ("Changing traffic", changing), ("To a canary that is under way", steering)]
+    groups.append(("Freezing", freezing))
+    groups.append(("About a change that waits for approval", [known for known in VERBS if known in VOTING]))
     lists = [_verbs(title, verbs) for title, verbs in groups]
     return message(text, [header("What you can ask"), *lists, section(options), footer])
 
@@ -55,20 +65,6 @@ def history_answer(operations: Sequence[Operation]) -> Message:
     count = len(operations)
     text = esc(f"The latest {count} changes." if count > 1 else "The latest change.")
     return message(text, [header("Latest changes"), *(section(line) for line in lines)])
-
-
-def whoami_answer(whoami: Whoami) -> Message:
-    """Say who somebody is to meshbot, and what they may change."""
-    person = join(" ", [esc("You are"), user(whoami.actor.user), code(whoami.actor.user)])
-    groups = join(" ", [code(group) for group in sorted(whoami.groups)]) or esc("none that the policy names")
-    roles = [_role(role) for role in whoami.roles[:_MOST_ROLES]]
-    if not roles:
-        roles = [esc("You hold no role: you may read everything and change nothing. An administrator grants roles.")]
-    hidden = len(whoami.roles) - _MOST_ROLES
-    more = [esc(f"… and {hidden} more roles")] if hidden > 0 else []
-    lines = [person, join(" ", [esc("Usergroups:"), groups]), *roles, *more]
-    names = ", ".join(role.name for role in whoami.roles) or "none"
-    return message(join(" ", [esc("You are"), user(whoami.actor.user), esc(f"with roles: {names}.")]), _sections(lines))
 
 
 def accepted_answer(receipt: Receipt) -> Message:
@@ -86,12 +82,18 @@ def accepted_answer(receipt: Receipt) -> Message:
 def error_answer(error: MeshbotError) -> Message:
     """Say what is wrong, why, and what to do next; short. What would have been clear becomes buttons."""
     emoji, word = next((sign for kind, sign in _ERRORS if isinstance(error, kind)), (":x:", "Failed"))
-    first = join(" ", [esc(emoji), bold(esc(f"{word}.")), esc(shorten(error.message, 900))])
+    first = join(" ", [esc(emoji), bold(esc(f"{word}.")), esc(shorten(error.message, 900)), _decided_by(error)])
     offered = offer(error.choices)
     lines = [first, prose(shorten(error.hint, 600)), *offered.lines]
     text = join(" ", [esc(f"{word}."), esc(shorten(error.message, 900)), esc(shorten(error.hint, 600))])
     pressable = [actions(offered.buttons)] if offered.buttons else []
     return message(text, [section(join("\n", lines)), *pressable])
+
+
+def _decided_by(error: MeshbotError) -> Markup:
+    """Name those who decided before, to whoever came too late."""
+    by = [user(one) for one in error.by[:8]] if isinstance(error, TooLate) else []
+    return join(" ", [esc("Decided by"), join(", ", by) + esc(".")]) if by else Markup("")
 
 
 def late_answer() -> Message:
@@ -102,6 +104,8 @@ def late_answer() -> Message:
 _ERRORS: tuple[tuple[type[MeshbotError], tuple[str, str]], ...] = (
     (Denied, (":no_entry:", "Not allowed")),
     (Held, (":warning:", "Unknown")),
+    (Barred, (":snowflake:", "Not now")),
+    (Flooded, (":no_entry:", "Too much at once")),
     (Refused, (":no_entry:", "Refused")),
     (Unavailable, (":warning:", "Not available")),
 )
@@ -110,7 +114,7 @@ _ERRORS: tuple[tuple[type[MeshbotError], tuple[str, str]], ...] = (
 
 def _one_verb(verb: Verb) -> Message:
     found = VERBS[verb]
-    kind = "Only reads." if verb not in CHANGING else _STEERS if verb in STEERING else "Changes traffic."
+    kind = "Only reads." if verb not in CHANGING | VOTING else _KINDS.get(verb, "Changes traffic.")
     lines = [code(f"/mesh {found.usage}"), esc(f"{found.summary}. {kind}"), bold(esc("For example"))]
     lines += [code(f"/mesh {example}") for example in found.examples]
     text = join(" ", [code(f"/mesh {found.usage}") + esc(":"), esc(f"{found.summary}.")])
@@ -138,19 +142,6 @@ def _past(operation: Operation) -> Markup:
         weights = esc(f"{before} -> {after}" if operation.plan.moves else f"stays {before}")
     reason = code(shorten(operation.command.reason, 120))
     return join(" · ", [head, forced, weights, when, user(operation.actor.user), reason, code(operation.id)])
-
-
-def _role(role: Role) -> Markup:
-    verbs = "every change" if "*" in role.verbs else ", ".join(role.verbs) or "nothing"
-    where = [("services", role.services), ("namespaces", role.namespaces), ("clusters", role.clusters)]
-    limits = [f"{what} {', '.join(names)}" for what, names in where if names != ("*",)]
-    scope = "; ".join(limits) or "everywhere"
-    return join(" ", [esc("•"), bold(esc(shorten(role.name, 80))), esc(shorten(f"allows {verbs}: {scope}", 400))])
-
-
-def _sections(lines: Sequence[Markup]) -> list[Block]:
-    """Spread lines over sections so that none is cut."""
-    return [section(join("\n", lines[start : start + 6])) for start in range(0, len(lines), 6)]
 
 
 def _short(what: str, then: str) -> Message:

@@ -8,6 +8,7 @@ from chat.blocks import Message, message, section
 from chat.cards import change_in_short
 from chat.escape import Markup, bold, code, esc, join, shorten, user
 from chat.figures import percent
+from chat.freezes import place_in_words
 from chat.phases import canary_of, place, rollout_of, share_of
 from chat.phrases import is_unsure, sign, was_forced, was_written
 from chat.tables import shares
@@ -28,9 +29,10 @@ def _line(operation: Operation, entry: str) -> Markup:
     parts = [
         join(" ", [esc(found.emoji), bold(esc(found.word))]),
         join(" ", [user(operation.actor.user), esc(change_in_short(operation))]),
-        esc(f"{target.cluster} / {target.namespace}"),
+        esc(place_in_words(target)),
         esc(_from_to(operation)),
         forced,
+        esc(":rotating_light: ") + bold(esc("BREAK-GLASS")) if operation.command.break_glass else Markup(""),
         join(" ", [esc("reason"), code(shorten(operation.command.reason, 200))])
         if operation.command.reason
         else esc(""),
@@ -45,7 +47,7 @@ def _from_to(operation: Operation) -> str:
     plan = operation.plan
     if rollout := rollout_of(operation):
         return f"{canary_of(operation)} reached {percent(share_of(rollout))}, {place(rollout)}"
-    if operation.command.steers:
+    if operation.command.steers or operation.command.freezes:
         return ""
     if plan is None:
         return "no plan was made"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from chat.approvals import vote_buttons
 from chat.blocks import Button, Confirm
 from chat.choices import CALLED, Offer, command_button, is_typable, offer, short_routes
 from chat.confirming import NAMES, confirm_command
@@ -33,7 +34,7 @@ def buttons(operation: Operation) -> tuple[Button, ...]:
     if rollout and rollout.active:
         return tuple(steering_buttons(operation, rollout))
     if not operation.done:
-        return ()
+        return vote_buttons(operation)
     if rollout:
         # Choices on its record are those of a step: they were for a hold that is over.
         return tuple(_after_rollout(operation, rollout))

@@ -1,7 +1,7 @@
 """The card: the one Slack message of an operation, drawn wholly from its record each time. Pure.
 
 One glance answers: what happens to which service, is it safe, who did it, what can I press. The order never changes:
-verb and target, where, steps, weights, gates, chart, warnings, force, outcome, people and times, buttons.
+verb and target, where, steps, weights, gates, chart, warnings, force, approval, outcome, people and times, buttons.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from chat.approvals import approval_blocks
 from chat.blocks import Block, Message, Plain, actions, context, header, message, section
 from chat.buttons import buttons, offered
+from chat.digests import digest_blocks, digest_text
 from chat.escape import Markup, bold, code, date, esc, fence, join, prose, shorten, user
 from chat.figures import units_kept
 from chat.findings import astray_lines, route_findings, split_line
+from chat.freezes import place_in_words
 from chat.gates import gates_table
 from chat.phases import rollout_of
-from chat.phrases import is_change, is_plan, is_unsure, phrase, sign, title, was_forced, was_written
+from chat.phrases import is_change, is_plan, is_unsure, phrase, sign, title, was_denied, was_forced, was_written
 from chat.rollouts import as_sentence, bars, chart, people, progress
 from chat.tables import Moved, route_table, weights_table
 from mesh.domain.commands import Verb
@@ -48,6 +51,8 @@ _STEPS = {
     Step.STEPPED: "step taken",
     Step.CONFIRMING: "confirmation asked for",
     Step.STEERED: "passed on",
+    Step.BARRED: "refused for now",
+    Step.LIFTING: "lifting begun",
 }
 """Steps whose own name says too little."""
 _PLANNED_AGAIN = {
@@ -65,10 +70,13 @@ def sentence(operation: Operation) -> Markup:
     """Return the card as full sentences, for notifications and screen readers."""
     headline, word, target = title(operation), sign(operation).word, operation.target
     state = "" if headline.startswith(word) else f" {word}."
-    what = esc(f"{headline} in {target.cluster} / {target.namespace}.{state}")
-    forced = esc("FORCED.") if was_forced(operation) else Markup("")
+    what = esc(f"{headline} in {place_in_words(target)}.{state}")
+    loud = ["BREAK-GLASS."] * operation.command.break_glass + ["FORCED."] * was_forced(operation)
+    forced = esc(" ".join(loud))
     asked = join(" ", [esc("Asked by"), user(operation.actor.user)]) + esc(".")
     said = as_sentence(operation, operation.outcome) if rollout_of(operation) else operation.outcome
+    if operation.edition:
+        return join(" ", [digest_text(operation.edition), asked])
     return join(" ", [what, forced, esc(_stopped(said or _reason_why(operation))), asked])
 
 
@@ -82,14 +90,18 @@ def _blocks(operation: Operation) -> Iterator[Block]:
     yield header(title(operation))
     yield context([_where(operation)])
     yield from _what(operation)
+    if operation.edition:
+        yield from digest_blocks(operation.edition)
     for route in operation.statuses[:MOST_ROUTES]:
-        yield section(join("\n", [route_table(route, _named(route, operation)), route_findings(route)]))
+        table = route_table(route, _named(route, operation), counted=bool(operation.target.service))
+        yield section(join("\n", [table, route_findings(route)]))
     if operation.gates:
         yield section(gates_table(operation.gates, said=_reason_why(operation)))
     yield from chart(operation)
     if operation.plan and is_plan(operation) and operation.plan.patch:
         yield section(_patch(operation.plan))
     yield from _asides(operation)
+    yield from approval_blocks(operation)
     yield from _ending(operation)
     yield context(people(operation) or _asked(operation))
     if again := [esc(why) for step, why in _PLANNED_AGAIN.items() if operation.went(step)]:
@@ -117,7 +129,10 @@ def _where(operation: Operation) -> Markup:
     state = join(" ", [esc(found.emoji), bold(esc(found.word))])
     label = operation.plan.label if operation.plan else ""
     forced = esc(":rotating_light: ") + bold(esc("FORCED")) if was_forced(operation) else Markup("")
-    return join(" · ", [state, forced, esc(f"{target.cluster} / {target.namespace}"), esc(label)])
+    glass = esc(":rotating_light: ") + bold(esc("BREAK-GLASS")) if operation.command.break_glass else Markup("")
+    # A digest says itself what it is about.
+    place = "" if operation.command.verb is Verb.DIGEST else place_in_words(target)
+    return join(" · ", [state, forced, glass, esc(place), esc(label)])
 
 
 def _weights(operation: Operation, plan: Plan) -> Iterator[Block]:
@@ -153,7 +168,8 @@ def _moved(operation: Operation) -> Moved | None:
         return Moved.DONE
     if is_unsure(operation):
         return Moved.UNSURE
-    return Moved.NEVER if operation.state in (State.REFUSED, State.EXPIRED, State.FAILED) else Moved.NOT_YET
+    never = (State.REFUSED, State.EXPIRED, State.FAILED, State.VOID)
+    return Moved.NEVER if operation.state in never else Moved.NOT_YET
 
 
 def _caption(operation: Operation) -> Markup:
@@ -198,7 +214,7 @@ def _warnings(operation: Operation) -> list[str]:
     planned = operation.plan.warnings if operation.plan else ()
     several = len(operation.statuses) > 1
     read = [f"{r.label}: {text}" if several else text for r in operation.statuses for text in r.warnings]
-    hidden = len(operation.statuses) - MOST_ROUTES
+    hidden = len(operation.statuses) - MOST_ROUTES + operation.unshown
     more = [f"{hidden} more routes are not shown; ask for one service, like /mesh status api"] if hidden > 0 else []
     return list(dict.fromkeys([*more, *planned, *read]))
 
@@ -245,9 +261,9 @@ def _outcome(operation: Operation) -> Markup:
 
 def _is_said_above(operation: Operation) -> bool:
     """Tell whether a status table shows it, or the reasons below the gates are all that the outcome holds."""
-    if operation.command.verb is Verb.STATUS and operation.statuses:
+    if operation.edition or (operation.command.verb is Verb.STATUS and operation.statuses):
         return True
-    if rollout_of(operation):
+    if rollout_of(operation) or was_denied(operation):
         return True
     verdict = overall(operation.gates)
     if operation.state is not State.REFUSED or not operation.gates or verdict is Verdict.PASS:

@@ -103,6 +103,26 @@ def chart_of(operation: Operation, points: Sequence[Point]) -> Chart:
     )
 
 
+def chart_of_hour(service: str, outcome: str, arms: tuple[str, str], points: Sequence[Point]) -> Chart:
+    """Return the chart of a service that no rollout is about; `arms` are the names of canary and stable."""
+    shown = _with_gaps(sorted(points, key=lambda point: point.at))
+    start = shown[0].at if shown else 0.0
+    answered = [point for point in shown if point.canary.requests or point.stable.requests]
+    canary, stable = (clean(arm) or role for arm, role in zip(arms, ("canary", "stable"), strict=True))
+    return Chart(
+        service=clean(service),
+        outcome=outcome,
+        start=start,
+        seconds=tuple(point.at - start for point in shown),
+        canary=_line(canary, (point.canary for point in shown)),
+        stable=_line(stable, (point.stable for point in shown)),
+        shares=tuple((point.at - start, point.share) for point in answered),
+        success_min=None,
+        p99_max_ms=None,
+        marks=(),
+    )
+
+
 def alt_text(operation: Operation, points: Sequence[Point] = ()) -> str:
     """Return what the picture shows, in at most 1,000 characters, for whom does not see it."""
     shown = chart_of(operation, points)

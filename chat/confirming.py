@@ -25,8 +25,18 @@ NAMES: dict[Verb, str] = {
     Verb.STATUS: "Status",
     Verb.GATES: "Gates",
     Verb.HISTORY: "History",
+    Verb.INCIDENTS: "Incidents",
     Verb.HELP: "Help",
     Verb.WHOAMI: "Who am I",
+    Verb.CAN: "May I",
+    Verb.FREEZE: "Freeze",
+    Verb.UNFREEZE: "Unfreeze",
+    Verb.FREEZES: "Freezes",
+    Verb.DIGEST: "Digest",
+    Verb.APPROVE: "Approve",
+    Verb.DENY: "Deny",
+    Verb.APPROVALS: "Approvals",
+    Verb.FLAGGER: "Flagger",
 }
 """What a button for a verb is called."""
 
@@ -42,12 +52,14 @@ def confirm_command(command: Command, target: Target | None = None, *, known: st
     weights = shorten(clean(known), 110) or _UNKNOWN.get(command.verb, "")
     follows = " ".join(filter(None, (_CONSEQUENCES[command.verb](command, weights), _where(command, target))))
     pieces = [f"{follows.removesuffix(',')}.", _forced(command), "The card names you."]
-    what = f"the canary of {command.service}" if command.steers else command.service
+    what = f"the canary of {command.service}" if command.steers else command.service or _frozen(command)
     return Confirm(f"{name} {what}?", " ".join(filter(None, pieces)), name)
 
 
 def _where(command: Command, target: Target | None) -> str:
-    """Return the place, as far as it is typed or known."""
+    """Return the place, as far as it is typed or known; a freeze that has none of its own says what it is about."""
+    if command.freezes and not command.service:
+        return ""
     cluster = command.cluster or (target.cluster if target else "")
     namespace = command.namespace or (target.namespace if target else "")
     place = " / ".join(filter(None, (cluster, namespace)))
@@ -99,6 +111,13 @@ def _canary(command: Command, _known: str) -> str:
     return f"This gives {arm} more and more of {command.service}, {by}, watched all the time,"
 
 
+def _frozen(command: Command) -> str:
+    """Return what a freeze is about: a service, an id, or how wide it is."""
+    narrowed = [("namespace", command.namespace), ("cluster", command.cluster)]
+    wide = " of ".join(f"{what} {name}" for what, name in narrowed if name) or "everything"
+    return shorten(command.service or command.operation or wide, 80)
+
+
 def _steer(what: str) -> Callable[[Command, str], str]:
     return lambda command, _known: what.format(shorten(command.service, 60))
 
@@ -122,4 +141,6 @@ _CONSEQUENCES: dict[Verb, Callable[[Command, str], str]] = {
     Verb.SKIP: _steer("The canary of {} takes its next step without waiting,"),
     Verb.CONFIRM: _steer("The canary of {} takes the step that it asks about,"),
     Verb.ABORT: _steer("All traffic of {} goes back to stable, at once,"),
+    Verb.FREEZE: lambda command, _known: f"Nothing of {_frozen(command)} is given more traffic then,",
+    Verb.UNFREEZE: lambda command, _known: f"This lifts the freeze of {_frozen(command)}, for everybody,",
 }

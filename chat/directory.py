@@ -6,21 +6,41 @@ Whatever cannot be known is no: guests, bots, deleted people and people of other
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from slack_sdk import WebClient
 
 from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Unavailable
+from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor
+from mesh.ports import Changes, Place
 
 MOST_CACHED = 5000
+TURN_S = 0.3
+"""How long to wait for somebody else's answer to the same question; a person waits for the acknowledgement."""
 
+DEAF_S = 2.0
+"""How long it is not asked what changed, after that got no answer."""
+
+_CHANGING = ("user ", "group ")
+"""What changes are told of."""
 _UNKNOWN_PERSON = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
 _UNKNOWN_GROUP = frozenset({"no_such_subteam", "subteam_not_found"})
-_BARRED = ("deleted", "is_bot", "is_workflow_bot", "is_restricted", "is_ultra_restricted", "is_stranger")
+_UNKNOWN_CHANNEL = frozenset({"channel_not_found"})
+_OUTSIDERS = {
+    "deleted": Outsider.GONE,
+    "is_workflow_bot": Outsider.WORKFLOW,
+    "is_bot": Outsider.BOT,
+    "is_restricted": Outsider.GUEST,
+    "is_ultra_restricted": Outsider.GUEST,
+    "is_stranger": Outsider.STRANGER,
+}
+"""Flags of a user that bar them, the most telling first."""
 _SLACKBOT = "USLACKBOT"  # Slack says is_bot=false of it
 
 log = logging.getLogger(__name__)
@@ -28,13 +48,23 @@ T = TypeVar("T")
 
 
 class SlackDirectory:
-    """Implements `ports.Directory` with users.info, usergroups.users.list and auth.test (for the home workspace)."""
+    """Implements `ports.Directory` and `ports.People`.
 
-    def __init__(self, client: WebClient, *, cache_s: float = 60.0) -> None:
-        """Ask Slack through `client`; an answer counts for `cache_s` seconds, 60 at most for rights."""
+    Asks users.info, usergroups.users.list, conversations.info, and auth.test for the home workspace.
+    """
+
+    def __init__(self, client: WebClient, *, cache_s: float = 60.0, changes: Changes | None = None) -> None:
+        """Ask Slack through `client`; an answer counts for `cache_s` seconds, 60 at most for rights.
+
+        What `changes` says has changed is asked again at once.
+        """
         self._client = client
         self._cache_s = cache_s
-        self._cache: dict[str, tuple[float, Any]] = {}
+        self._changes = changes
+        self._deaf_until = 0.0
+        self._cache: dict[str, tuple[float, str, Any]] = {}
+        """By question: when it was asked, the mark of that moment, and the answer."""
+        self._asking = tuple(threading.Lock() for _ in range(64))
 
     def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
         """Return those of the `named` usergroups the actor is in; none for who may not act at all.
@@ -47,10 +77,36 @@ class SlackDirectory:
 
     def active(self, actor: Actor) -> bool:
         """Tell whether the actor is a full member of the home workspace; raise Unavailable when Slack does not say."""
+        return self.outsider(actor) is None
+
+    def outsider(self, actor: Actor) -> Outsider | None:
+        """Return what keeps the actor from being a full member of the home workspace; None for a member.
+
+        Raises Unavailable when Slack does not say.
+        """
         person = self._remembered(f"user {actor.user}", lambda: self._person(actor.user))
-        if person is None or actor.user == _SLACKBOT or any(person.get(flag) for flag in _BARRED):
-            return False
-        return self._is_home(person, actor.team)
+        if person is None:
+            return Outsider.STRANGER
+        barred = next((kind for flag, kind in _OUTSIDERS.items() if person.get(flag)), None)
+        if barred or actor.user == _SLACKBOT:
+            return barred or Outsider.BOT
+        return None if self._is_home(person, actor.team) else Outsider.STRANGER
+
+    def place(self, channel: str) -> Place:
+        """Return what a channel is; raise Unavailable when Slack does not say.
+
+        Not asked about direct messages (`D…`, or a person's id): who is in them is who asks.
+        """
+        if not channel.startswith(("C", "G")):
+            return Place(shared=False, joined=bool(channel))
+        found = self._remembered(f"channel {channel}", lambda: self._channel(channel))
+        return Place(_is_shared(found), bool(found.get("is_member")), archived=bool(found.get("is_archived")))
+
+    def person(self, actor: Actor) -> str:
+        """Return the person's id in the organisation, or their own; raise Unavailable when Slack does not say."""
+        person = self._remembered(f"user {actor.user}", lambda: self._person(actor.user)) or {}
+        enterprise = person.get("enterprise_user") or {}
+        return str(enterprise.get("id") or actor.user)
 
     def _is_home(self, person: dict[str, Any], team: str) -> bool:
         """Compare workspaces: the person's with ours, and with the one the request named (a team or an enterprise)."""
@@ -59,6 +115,10 @@ class SlackDirectory:
         theirs = {person.get("team_id"), enterprise.get("enterprise_id"), *(enterprise.get("teams") or ())} - {None, ""}
         ours = {home.get("team_id"), home.get("enterprise_id")} - {None, ""}
         return bool(theirs & ours) and (not team or team in theirs)
+
+    def members(self, group: str) -> frozenset[str]:
+        """Return the users of a usergroup, none where Slack knows no such group; raise Unavailable."""
+        return self._members(group)
 
     def _members(self, group: str) -> frozenset[str]:
         return self._remembered(f"group {group}", lambda: self._group(group))
@@ -69,6 +129,13 @@ class SlackDirectory:
         except _NotKnownError:
             return None
         return dict(person)
+
+    def _channel(self, channel: str) -> dict[str, Any]:
+        try:
+            return dict(self._ask("conversations.info", channel=channel)["channel"])
+        except _NotKnownError:
+            # The app is not in it, so it posts nothing there that anybody from outside could read.
+            return {}
 
     def _group(self, group: str) -> frozenset[str]:
         try:
@@ -82,7 +149,7 @@ class SlackDirectory:
         try:
             answer = self._client.api_call(method, params=arguments).data
         except TROUBLE as error:
-            if word(error) in _UNKNOWN_PERSON | _UNKNOWN_GROUP:
+            if word(error) in _UNKNOWN_PERSON | _UNKNOWN_GROUP | _UNKNOWN_CHANNEL:
                 raise _NotKnownError from error
             raise _unavailable(method, word(error)) from error
         if not isinstance(answer, dict):
@@ -91,25 +158,63 @@ class SlackDirectory:
 
     def _remembered(self, key: str, ask: Callable[[], T]) -> T:
         """Return the young answer, or ask. An error is not remembered."""
-        now = time.monotonic()
+        found = self._young(key)
+        if found is None:
+            with self._turn(key):
+                # Whoever asked meanwhile may have had the answer: a crowd in one channel is one question.
+                found = self._young(key) or (self._ask_and_keep(key, ask),)
+        answer: T = found[0]
+        return answer
+
+    @contextmanager
+    def _turn(self, key: str) -> Iterator[None]:
+        """Wait for whoever asks the same, but not for long: when Slack hangs, each asks for themselves."""
+        lock = self._asking[hash(key) % len(self._asking)]
+        mine = lock.acquire(timeout=TURN_S)
+        try:
+            yield
+        finally:
+            if mine:
+                lock.release()
+
+    def _young(self, key: str) -> tuple[Any] | None:
         kept = self._cache.get(key)
-        if kept is not None and now - kept[0] < self._cache_s:
-            found: T = kept[1]
-            return found
-        fresh = ask()
+        if kept is None or time.monotonic() - kept[0] >= self._cache_s or self._mark(key, kept[1]) != kept[1]:
+            return None
+        return (kept[2],)
+
+    def _mark(self, key: str, known: str) -> str:
+        """Return the mark of whom a question is about; the known one where nobody says: the time limit holds anyway."""
+        if self._changes is None or not key.startswith(_CHANGING) or time.monotonic() < self._deaf_until:
+            return known
+        try:
+            return self._changes.mark(key)
+        except Unavailable:
+            # A person waits: who does not answer now is not asked for each thing that is remembered.
+            self._deaf_until = time.monotonic() + DEAF_S
+            return known
+
+    def _ask_and_keep(self, key: str, ask: Callable[[], T]) -> T:
+        # The mark first: what changes while Slack answers is then asked again.
+        asked_at, mark, fresh = time.monotonic(), self._mark(key, ""), ask()
         if len(self._cache) >= MOST_CACHED:
             self._cache.clear()
-        self._cache[key] = (now, fresh)
+        self._cache[key] = (asked_at, mark, fresh)
         return fresh
 
 
 class _NotKnownError(Exception):
-    """Slack answered that there is no such person or group."""
+    """Slack answered that there is no such person, group or channel."""
+
+
+def _is_shared(channel: dict[str, Any]) -> bool:
+    """Tell whether others read along, or are invited to: `is_shared` would also be true within one organisation."""
+    return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
 
 
 def _unavailable(method: str, why: str) -> Unavailable:
     hints = {
-        "missing_scope": "An administrator must add the scopes users:read and usergroups:read to the app.",
+        "missing_scope": "An administrator must give the app the scopes of manifests/slack-app.yaml.",
         "plan_upgrade_required": "This Slack plan has no usergroups; name user ids in the policy instead.",
     }
     return Unavailable(

@@ -62,7 +62,11 @@ class _Unit:
 
 def chart(operation: Operation, points: Sequence[Point]) -> bytes:
     """Return the chart of a rollout as a PNG of 1200 x 720 pixels. `points` oldest first; few or none will do."""
-    shown = chart_of(operation, points)
+    return draw(chart_of(operation, points))
+
+
+def draw(shown: Chart) -> bytes:
+    """Return a chart as a PNG of 1200 x 720 pixels."""
     figure = Figure(figsize=(WIDTH_PX / _DPI, HEIGHT_PX / _DPI), dpi=_DPI, facecolor=_PAPER)
     canvas = FigureCanvasAgg(figure)
     panels = GridSpec(3, 1, figure, height_ratios=[3.0, 2.8, 1.1], hspace=0.32,

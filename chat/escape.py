@@ -20,7 +20,9 @@ TIME: Shown = "{time_secs}"
 DAY_AND_TIME: Shown = "{date_short_pretty} {time}"
 FENCE = "```"
 
+_GROUP = re.compile(r"S[A-Z0-9]{1,31}")
 _PERSON = re.compile(r"[UW][A-Z0-9]{1,31}")
+_CHANNEL = re.compile(r"[CG][A-Z0-9]{1,31}")
 _TORN_ENTITY = re.compile(r"&[a-z]{0,3}$")
 
 
@@ -88,6 +90,16 @@ def bold(markup: Markup) -> Markup:
 def user(user_id: str) -> Markup:
     """Mention a person; what is no Slack user id (`cli`, a webhook's name) is shown as code."""
     return Markup(f"<@{user_id}>") if _PERSON.fullmatch(user_id) else code(user_id)
+
+
+def group(group_id: str) -> Markup:
+    """Mention a usergroup of the configuration; what is no id of one is shown as code."""
+    return Markup(f"<!subteam^{group_id}>") if _GROUP.fullmatch(group_id) else code(group_id)
+
+
+def channel(channel_id: str) -> Markup:
+    """Name a channel, so that a press leads there; what is no channel id is shown as code."""
+    return Markup(f"<#{channel_id}>") if _CHANNEL.fullmatch(channel_id) else code(channel_id)
 
 
 def date(unix: float, *, shown: Shown = TIME) -> Markup:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chat.escape import clean
 from chat.figures import percent
+from chat.freezes import target_in_words, was_about_freezes
 from chat.phases import Sign, rollout_of, rollout_sign, rollout_title
 from mesh.domain.commands import CHANGING, Verb
 from mesh.domain.gates import GateResult, Verdict, overall
@@ -47,12 +48,14 @@ def title(operation: Operation) -> str:
     said = phrase(operation)
     aside = " (dry run)" if is_plan(operation) else ""
     if operation.state in _UNDONE:
-        return f"{_UNDONE[operation.state]}: {said.wish}{aside}"
+        undone = "Denied" if was_denied(operation) else _UNDONE[operation.state]
+        return f"{undone}: {said.wish}{aside}"
     if is_plan(operation):
         return f"Plan: {said.wish}"
     if operation.state is not State.SUCCEEDED:
         return said.doing
-    if is_change(operation) and not was_written(operation) and not was_steered(operation):
+    idle = is_change(operation) and not was_written(operation) and not was_steered(operation)
+    if idle and not was_about_freezes(operation):
         return f"Nothing to change: {said.wish}"
     return said.did
 
@@ -87,6 +90,11 @@ def was_forced(operation: Operation) -> bool:
     return operation.went(Step.FORCED)
 
 
+def was_denied(operation: Operation) -> bool:
+    """Tell whether somebody who had to agree did not."""
+    return operation.went(Step.VOTED_DOWN)
+
+
 def sign(operation: Operation) -> Sign:
     """Return the sign of the state; colour and picture never stand without their word."""
     if rollout := rollout_of(operation):
@@ -100,10 +108,19 @@ def sign(operation: Operation) -> Sign:
     return _OPEN.get(operation.state) or _running(operation)
 
 
-_UNDONE = {State.REFUSED: "Refused", State.FAILED: "Failed", State.EXPIRED: "Expired"}
+_UNDONE = {
+    State.WAITING: "Waiting for approval",
+    State.REFUSED: "Refused",
+    State.FAILED: "Failed",
+    State.EXPIRED: "Expired",
+    State.VOID: "Void",
+}
+"""What stands before a wish that did not come about, or not yet."""
 _OPEN = {
     State.QUEUED: Sign(":hourglass_flowing_sand:", "Queued"),
+    State.WAITING: Sign(":raised_hand:", "Waiting for approval"),
     State.EXPIRED: Sign(":no_entry:", "Expired"),
+    State.VOID: Sign(":no_entry:", "Void"),
 }
 _JUDGED = {
     Verdict.PASS: Sign(":white_check_mark:", "Gates pass"),
@@ -127,6 +144,8 @@ def _failed(operation: Operation) -> Sign:
 
 
 def _refused(operation: Operation) -> Sign:
+    if was_denied(operation):
+        return Sign(":no_entry:", "Denied")
     held = operation.gates and overall(operation.gates) is Verdict.UNKNOWN and not was_forced(operation)
     return Sign(":warning:", "Unknown: not proven safe") if held else Sign(":no_entry:", "Refused")
 
@@ -134,6 +153,8 @@ def _refused(operation: Operation) -> Sign:
 def _succeeded(operation: Operation) -> Sign:
     if is_change(operation):
         return _changed(operation)
+    if operation.went(Step.OPENED):
+        return Sign(":white_check_mark:", "Approved")
     if operation.command.verb is Verb.GATES:
         return _JUDGED[overall(_judged(operation))]
     if is_plan(operation):
@@ -141,9 +162,17 @@ def _succeeded(operation: Operation) -> Sign:
     return Sign(":mag:", "Read")
 
 
+_WORDS = {
+    Step.STEERED: Sign(":white_check_mark:", "Done"),
+    Step.FROZEN: Sign(":snowflake:", "Frozen"),
+    Step.LIFTED: Sign(":white_check_mark:", "Lifted"),
+}
+"""Ends of what writes no weights."""
+
+
 def _changed(operation: Operation) -> Sign:
-    if was_steered(operation):
-        return Sign(":white_check_mark:", "Done")
+    if told := next((sign for step, sign in _WORDS.items() if operation.went(step)), None):
+        return told
     if went_astray(operation):
         return Sign(":warning:", "Written, traffic does not follow")
     if operation.went(Step.VERIFIED):
@@ -230,6 +259,27 @@ def _steering(doing: str, did: str) -> Callable[[Operation], Phrase]:
     return say
 
 
+def _freezing(doing: str, did: str) -> Callable[[Operation], Phrase]:
+    def say(operation: Operation) -> Phrase:
+        what = clean(target_in_words(operation.target))
+        return Phrase(f"{doing} {what}", f"{did} {what}", f"{operation.command.verb} {what}")
+
+    return say
+
+
+def _voting(doing: str, did: str) -> Callable[[Operation], Phrase]:
+    def say(operation: Operation) -> Phrase:
+        name = clean(operation.command.operation)
+        return Phrase(f"{doing} {name}", f"{did} {name}", f"{operation.command.verb} {name}")
+
+    return say
+
+
+def _flagger(operation: Operation) -> Phrase:
+    what = f"{clean(operation.command.hook)} of {_service(operation)}"
+    return Phrase(f"Flagger asks about {what}", f"Flagger may go on: {what}", f"{what} by Flagger")
+
+
 def _reading(noun: str) -> Callable[[Operation], Phrase]:
     def say(operation: Operation) -> Phrase:
         name = _service(operation) or "every service"
@@ -255,6 +305,16 @@ _PHRASES: dict[Verb, Callable[[Operation], Phrase]] = {
     Verb.GATES: _reading("gates"),
     Verb.PLAN: _reading("plan"),
     Verb.HISTORY: _reading("history"),
+    Verb.INCIDENTS: _reading("incidents"),
     Verb.HELP: _reading("help"),
     Verb.WHOAMI: _reading("rights"),
+    Verb.DIGEST: lambda _operation: Phrase("Digest", "Digest", "digest"),
+    Verb.CAN: _reading("rights"),
+    Verb.FREEZES: _reading("freezes"),
+    Verb.FREEZE: _freezing("Freezing", "Froze"),
+    Verb.UNFREEZE: _freezing("Lifting the freeze of", "Lifted the freeze of"),
+    Verb.APPROVE: _voting("Approving", "Approved"),
+    Verb.DENY: _voting("Denying", "Denied"),
+    Verb.APPROVALS: _reading("approvals"),
+    Verb.FLAGGER: _flagger,
 }

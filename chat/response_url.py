@@ -32,9 +32,12 @@ _opener = build_opener(_NoRedirects)
 
 
 def is_allowed(url: str, api_url: str) -> bool:
-    """Tell whether `url` is Slack's: on hooks.slack.com, or of the same origin as the configured Slack API."""
-    found = _origin(url)
-    return found is not None and found in (SLACK, _origin(api_url))
+    """Tell whether `url` is Slack's: on hooks.slack.com, of the configured API's origin, or on its host for answers.
+
+    For GovSlack that is hooks.slack-gov.com.
+    """
+    found, api = _origin(url), _origin(api_url)
+    return found is not None and api is not None and found in (SLACK, api, ("https", f"hooks.{api[1]}", 443))
 
 
 def respond(url: str, answer: Message, *, api_url: str) -> None:

@@ -201,7 +201,8 @@ def _held(operation: Operation, rollout: Rollout) -> Markup:
     drifted = rollout.cause is Happening.DRIFTED
     stays = "The weights are left as they are now." if drifted else "The weights stay, and no step follows."
     clears = after(rollout, Happening.CLEARED) is not None
-    itself = "It goes on by itself when every gate passes." if clears else ""
+    over = "that is over and " if rollout.cause is Happening.BARRED else ""
+    itself = f"It goes on by itself when {over}every gate passes." if clears else ""
     given_up = rollout.cause is Happening.UNTURNED
     stuck = f"Traffic could not be brought back in {rollout.tries} tries." if given_up else ""
     return join(" ", [esc(stuck), esc(stays), esc(itself), esc(_ways(operation, rollout)), _expiring(rollout)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chat.approvals import CALLS_VOTERS, approval_line
 from chat.escape import Markup, bold, code, date, esc, join, shorten, user
 from chat.findings import astray_story
 from chat.gates import evidence_lines
@@ -18,6 +19,7 @@ _TOLD = {
     Step.FORCED: ":rotating_light: FORCED",
     Step.RESUMED: ":arrows_counterclockwise: Resumed",
     Step.REFUSED: ":no_entry: Refused",
+    Step.BARRED: ":snowflake: Not now",
     Step.FAILED: ":x: Failed",
     Step.VERIFIED: ":white_check_mark: Verified",
     Step.UNACCEPTED: ":warning: Written, not accepted",
@@ -57,21 +59,34 @@ class Told:
     """True for what the channel must hear, too."""
     count: int
     """How many events of the story are told with this one: the operation's `told` from then on."""
+    to_voters: bool = False
+    """True for what calls those who may vote: told where they are asked."""
 
 
 def tell(operation: Operation) -> list[Told]:
-    """Tell the events of a rollout that its thread has not heard of yet; nothing for other operations.
+    """Tell the events of a rollout or an approval that its thread has not heard of yet; nothing for other operations.
 
     A refusal is short, and its card says it all.
     Evidence stands under the newest event only: the gates that led to older ones are not known any more.
     """
-    if operation.rollout is None or operation.state is State.REFUSED or operation.command.dry_run:
+    if not is_followed(operation) or operation.command.dry_run:
         return []
-    return [
-        Told(_line(operation, at), operation.story[at].step not in _QUIET, at + 1)
-        for at in range(operation.told, len(operation.story))
-        if operation.story[at].step in _OF_A_ROLLOUT
-    ]
+    return [told for at in range(operation.told, len(operation.story)) if (told := _told(operation, at))]
+
+
+def is_followed(operation: Operation) -> bool:
+    """Tell whether its thread hears of it event by event."""
+    return operation.rollout is not None or operation.approval is not None
+
+
+def _told(operation: Operation, at: int) -> Told | None:
+    event = operation.story[at]
+    if operation.rollout is None or event.step not in _OF_A_ROLLOUT:
+        line = approval_line(operation, event)
+        return Told(line[0], line[1], at + 1, to_voters=event.step in CALLS_VOTERS) if line else None
+    if operation.state is State.REFUSED:
+        return None
+    return Told(_line(operation, at), event.step not in _QUIET, at + 1)
 
 
 def _line(operation: Operation, at: int) -> Markup:

@@ -40,9 +40,12 @@ def shares(arms: Sequence[ArmChange], *, before: bool) -> str:
     return ", ".join(f"{short_name(a.name)} {percent(a.share_before if before else a.share_after)}" for a in arms)
 
 
-def route_table(route: RouteStatus, named: str = "") -> Markup:
-    """Draw one route as it is: arm, role, bar, share, weight, ready pods. `named` is how a command names it."""
-    rows = [_status_cells(arm) for arm in route.arms[:MOST_ARMS]]
+def route_table(route: RouteStatus, named: str = "", *, counted: bool = True) -> Markup:
+    """Draw one route as it is: arm, role, bar, share, weight, ready pods. `named` is how a command names it.
+
+    Where pods were not `counted`, because there are too many routes, nothing is said of them.
+    """
+    rows = [_status_cells(arm)[: None if counted else -1] for arm in route.arms[:MOST_ARMS]]
     table = columns(rows, right=frozenset({3})) + more(len(route.arms) - MOST_ARMS, "arms")
     return join("\n", [bold(esc(route.label)), code(shorten(named, 300)), fence(table or ["no arms"])])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -10,9 +10,13 @@ from typing import Any, Protocol
 from mesh.domain.ascents import Ascent
 from mesh.domain.audit import AuditEntry
 from mesh.domain.commands import Target
+from mesh.domain.freezes import Freeze
 from mesh.domain.gates import CustomGate, GateResult
+from mesh.domain.incidents import Incident, Scene
+from mesh.domain.letters import Letter, Row
 from mesh.domain.measures import Burn, Measured, Subject
-from mesh.domain.operations import Operation
+from mesh.domain.operations import Card, Operation
+from mesh.domain.outsiders import Outsider
 from mesh.domain.plans import Plan
 from mesh.domain.points import Point
 from mesh.domain.policy import Actor
@@ -44,6 +48,16 @@ class Ready:
     count: int
     why: str = ""
     """Where nobody does: what is missing, which field leads there, and what to do."""
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """One service as a survey of its cluster found it: for people to see, never to plan with."""
+
+    target: Target
+    routes: tuple[Route, ...] = ()
+    problem: str = ""
+    """Why its routes cannot be read, in words; empty when they could."""
 
 
 class Operations(Protocol):
@@ -79,8 +93,48 @@ class Operations(Protocol):
     def rollout(self, target: Target) -> Operation | None:
         """Return the rollout of a service that has not ended; None where there is none."""
 
+    def waiting(self) -> list[Operation]:
+        """Return every operation that waits for approval, the one whose time is over first, first."""
+
+    def undone(self, target: Target) -> int:
+        """Return how many changes of a service are waiting or running, of the newest 200."""
+
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Let the clock hand this operation to a worker again after `seconds`."""
+
+
+class Freezes(Protocol):
+    """The freezes that people made. Whoever cannot be told whether one holds gives nothing more traffic."""
+
+    def standing(self) -> list[Freeze]:
+        """Return every freeze that was made and neither lifted nor over, oldest first; raise Unavailable."""
+
+    def put(self, freeze: Freeze) -> None:
+        """Keep the freeze; in force once this returns. One whose id is known already, also a lifted one, is left alone.
+
+        Raises Unavailable: nobody knows then whether it holds, and it may be put again.
+        """
+
+    def lift(self, freeze_id: str) -> None:
+        """End the freeze now; does nothing for one that is over or was never made. Raises Unavailable."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """How many of something may happen: `most` at once, and as many again in a minute."""
+
+    name: str
+    most: int
+
+
+class Buckets(Protocol):
+    """Token buckets: how much was asked for lately."""
+
+    def take(self, bucket: Bucket) -> float:
+        """Take one token and return 0, or take none and return how long to wait for one, in seconds.
+
+        Raises Unavailable.
+        """
 
 
 class AuditLog(Protocol):
@@ -102,6 +156,9 @@ class Locks(Protocol):
     def hold(self, key: str, *, wait_s: float) -> AbstractContextManager[Lease | None]:
         """Hold the lock in a `with` block, renewed in the background; None when somebody else has it after `wait_s`."""
 
+    def held(self) -> Mapping[str, int]:
+        """Return the token of every lock that somebody holds now, by its key; raise Unavailable."""
+
 
 class Cluster(Protocol):
     """The meshes, each through its API server."""
@@ -114,6 +171,13 @@ class Cluster(Protocol):
 
     def services(self, target: Target) -> list[str]:
         """Return the names of services that routes of the namespace name, for "did you mean"."""
+
+    def survey(self, cluster: str, *, namespaces: Sequence[str] = (), also: Iterable[Target] = ()) -> list[Surveyed]:
+        """Return every service of the cluster, or of the namespaces named, whose routes there are, with all of them.
+
+        `also`: services to look up that no route of their own namespace names. A fixed number of lists, whatever the
+        number of services. Raises Unavailable, Refused.
+        """
 
     def reread(self, plan: Plan, target: Target) -> Route | None:
         """Read the planned route again; None when it is gone."""
@@ -211,24 +275,139 @@ class Watches(Protocol):
         """Return the points of a rollout's chart, oldest first; old ones are thinned out, so there are never many."""
 
 
+class Incidents(Protocol):
+    """The durable memory of incidents, with their audit entries (one atomic write for both)."""
+
+    def newest(self, target: Target) -> Incident | None:
+        """Return the newest incident of a service, open or not; None where there was none."""
+
+    def open(self) -> list[Incident]:
+        """Return every incident that is open, the oldest first."""
+
+    def get(self, incident_id: str) -> Incident:
+        """Return the incident; raise NotFound."""
+
+    def commit(self, incident: Incident, entries: Sequence[dict[str, Any]] = ()) -> Incident:
+        """Write the incident and append audit entries, all or nothing; returns it with the next revision.
+
+        One that is not settled is due at once. Raises Conflict when the stored revision is another, and, for a new one,
+        when the newest of its service is not the one that it names as `former`: two never open at once.
+        """
+
+    def later(self, incident_id: str, *, seconds: float) -> None:
+        """Let the clock hand this incident to a worker again after `seconds`; does nothing for one that is settled."""
+
+
+class IncidentCards(Protocol):
+    """Telling a channel of an incident, by the outbox as `Cards` do."""
+
+    def show(self, incident: Incident, scene: Scene) -> Incident:
+        """Let the card be posted, or edited where it would look different.
+
+        Returns the incident with the drawing's digest, and with the card's place, once it has one. Raises Unavailable
+        when that may not have been written down: show it again, there is one card all the same.
+        """
+
+    def picture(self, incident: Incident, scene: Scene) -> Incident:
+        """Draw the chart of its points into the card's thread, from where the card may show it, too. Never raises.
+
+        Returns the incident with the picture's id; as it was where there is nothing to show, or Slack takes none.
+        """
+
+
+class Outbox(Protocol):
+    """Messages on their way to people: each is a durable row, sent within the limits of where it goes."""
+
+    def put(self, letter: Letter) -> Card | None:
+        """Write what a message says from now on: it will be posted, or edited where it is; returns where it is.
+
+        Fast and durable: nothing is sent here. The same letter again changes nothing, an older `version` neither, and
+        with `once` nothing that was written before. Drawings that nobody saw yet are replaced, so only the newest is
+        sent. Raises Unavailable when it may not have been written.
+        """
+
+    def find(self, key: str) -> Row | None:
+        """Return how far a message came; None for a key that was never written, or long ago."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often something may be asked of a service that counts."""
+
+    name: str
+    """What is counted together."""
+    every_s: float
+    """Seconds between two, in the long run."""
+    burst: int = 1
+    """How many may come at once after a pause; what is asked with a larger burst may go on for longer."""
+    most: int = 0
+    """The largest burst that anything of this name has; 0 for `burst`."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The head of what waits for one channel."""
+
+    rows: tuple[Row, ...]
+    """In the order in which they should be sent: the most urgent first, then by age."""
+    whole: bool
+    """True when there are no more than these."""
+    seen: int
+    """Counts everything ever written to the lane."""
+
+
+class Lanes(Protocol):
+    """The sender's side of the outbox. Each channel is a lane, and who holds its lease sends from it."""
+
+    def look(self, channel: str, most: int) -> Lane:
+        """Return at most so many of the rows that wait."""
+
+    def find(self, key: str) -> Row | None:
+        """Return how far a message came."""
+
+    def begin(self, row: Row, lease: Lease, pace: Pace, *, now: float) -> tuple[Row, float]:
+        """Write down that the row is sent now; returns it so, and 0, or as it was, and when the pace allows it.
+
+        Raises LostLease when the lease is gone, Conflict when somebody else touched the row.
+        """
+
+    def settle(self, row: Row, *, waits: bool = False) -> None:
+        """Write down what came of it; with `waits` it stays in its lane, and so it does when it was drawn anew."""
+
+    def spend(self, pace: Pace, *, now: float) -> float:
+        """Count one of this pace, and return 0; else when it allows one: Unix time."""
+
+    def slow(self, pace: Pace, *, until: float) -> None:
+        """Let nothing of this pace be sent before `until` (Unix time)."""
+
+    def rest(self, channel: str, *, seen: int, due: float | None) -> None:
+        """Leave the lane until `due` (Unix time), or until something is put into it; at once if that happened since."""
+
+
 class Cards(Protocol):
-    """Telling people."""
+    """Telling people. Nothing is sent here: what returns is written down, and reaches people by the outbox."""
 
     def show(self, operation: Operation) -> Operation:
-        """Post the operation's card, or edit the one it has; returns the operation with the card's place.
+        """Let the operation's card be posted or edited; returns the operation with the card's place, once it has one.
 
-        Raises Unavailable when nobody could be told now.
+        Raises Unavailable when that may not have been written down.
         """
 
     def picture(self, operation: Operation, points: Sequence[Point]) -> Operation:
         """Draw the chart of a rollout and put it on its card; returns the operation with the picture. Never raises."""
 
     def announce(self, operation: Operation, entry: str) -> None:
-        """Put one line about a finished change into the audit channel. `entry` is number and hash. Never raises."""
+        """Put one line about a finished change into the audit channel, once. `entry` is number and hash.
+
+        Raises Unavailable when that may not have been written down.
+        """
 
 
 class Directory(Protocol):
-    """Who people are and which usergroups hold them."""
+    """Who people are, which usergroups hold them, and what channels are."""
+
+    def place(self, channel: str) -> Place:
+        """Return what a channel is; one that the app does not see is not shared. Raises Unavailable."""
 
     def active(self, actor: Actor) -> bool:
         """Tell whether the actor is a full member of the home workspace: no guest, bot, stranger or leaver.
@@ -238,6 +417,54 @@ class Directory(Protocol):
 
     def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
         """Return those of the `named` usergroups the actor is in; raise Unavailable when that cannot be known."""
+
+    def person(self, actor: Actor) -> str:
+        """Return the id that all accounts of this person share, as far as Slack knows: that of the organisation.
+
+        The user's own id where there is no other. Raises Unavailable when that cannot be known.
+        """
+
+
+@dataclass(frozen=True)
+class Place:
+    """What matters of a channel."""
+
+    shared: bool
+    """People of another organisation read along."""
+    joined: bool
+    """The app can post there."""
+    archived: bool = False
+
+    @property
+    def ours(self) -> bool:
+        """True while a role may be bound to it: only people of our own are in it, and it is in use."""
+        return not (self.shared or self.archived)
+
+
+class People(Protocol):
+    """Who stands at the door, and where: asked before anything else is done for a request."""
+
+    def outsider(self, actor: Actor) -> Outsider | None:
+        """Return what keeps the actor from being a full member of the home workspace; None for a member.
+
+        Raises Unavailable when that cannot be known.
+        """
+
+    def place(self, channel: str) -> Place:
+        """Return what a channel is; one that the app does not see is not shared. Raises Unavailable."""
+
+
+class Changes(Protocol):
+    """What Slack told of people and usergroups that are not what they were: then nobody's memory of them counts."""
+
+    def note(self, what: str) -> None:
+        """Let whatever any process remembers of it be forgotten; raise Unavailable."""
+
+    def mark(self, what: str) -> str:
+        """Return a word that is another one after each change, for as long as anybody remembers anything.
+
+        Raises Unavailable.
+        """
 
 
 class Time(Protocol):

@@ -5,22 +5,15 @@ from __future__ import annotations
 import click
 
 from settings.environment import read_environment
-from settings.file import read_catalog
 from workers.runner import QUEUES
-from workers.wiring import run_clock, run_worker, run_workers
+from workers.wiring import run_clock, run_worker
 
 
 @click.command
 @click.option("--queue", type=click.Choice(list(QUEUES)), help="Work on this queue only.")
 def worker(*, queue: str | None) -> None:
     """Run operations; without --queue one process for each queue is started and kept alive."""
-    environment = read_environment()
-    environment.need("SLACK_BOT_TOKEN")
-    catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
-    if queue:
-        run_worker(environment, catalog, queue)
-    else:
-        run_workers()
+    run_worker(read_environment(), [queue] if queue else list(QUEUES))
 
 
 @click.command

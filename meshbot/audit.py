@@ -7,8 +7,9 @@ import json
 import sys
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -19,6 +20,31 @@ from store.connection import patient
 
 COLUMNS = ("seq", "at", "step", "actor", "operation", "target", "command", "reason", "text")
 """What every entry has, first in an export; the rest of an entry's facts follow as JSON."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What makes a spreadsheet take text for a formula, where it comes first."""
+_TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which entries an export holds."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    service: str = ""
+    """Its name, or `cluster/namespace/name`."""
+    person: str = ""
+    """Slack user id of whoever asked, or made it happen."""
+
+    def holds(self, facts: dict[str, Any]) -> bool:
+        """Tell whether an entry is wanted; one that says nothing of what is asked for is not."""
+        at, target = float(facts.get("at") or 0), str(facts.get("target") or "")
+        return (
+            (self.since is None or at >= _unix(self.since))
+            and (self.until is None or at < _unix(self.until))
+            and (not self.service or self.service in (target, target.rpartition("/")[2]))
+            and (not self.person or self.person in (facts.get("actor"), facts.get("by")))
+        )
 
 
 @click.group
@@ -51,14 +77,23 @@ def verify_() -> None:
 
 @audit.command
 @click.option("--format", "form", default="json", show_default=True, type=click.Choice(["json", "csv"]))
-def export(*, form: str) -> None:
-    """Write the whole log to standard output. The JSON form (one object a line) holds what is needed to verify it."""
-    entries = _log().entries()
+@click.option("--since", type=_TIME, help="From this time on; UTC unless it names an offset.")
+@click.option("--until", type=_TIME, help="Before this time.")
+@click.option("--service", default="", help="Entries about this service: its name, or cluster/namespace/name.")
+@click.option("--person", default="", help="Entries of this Slack user id: who asked, or made it happen.")
+@click.option("-o", "--output", default="-", type=click.File("w", "utf-8", atomic=True), help="A file; - for here.")
+def export(*, form: str, output: IO[str], **wanted: Any) -> None:
+    """Write the log, or a part of it. The JSON form (one object a line) of the whole log can be verified.
+
+    The file appears whole or not at all. A part of the log still has each entry's hash, to be found in the whole.
+    """
+    wish = Wanted(**wanted)
+    entries = (entry for entry in _log().entries() if wish.holds(entry.facts))
     if form == "csv":
-        _write_csv(entries)
+        _write_csv(output, entries)
         return
     for entry in entries:
-        click.echo(json.dumps(_exported(entry), ensure_ascii=False))
+        output.write(json.dumps(_exported(entry), ensure_ascii=False) + "\n")
 
 
 def _log() -> RedisAuditLog:
@@ -70,8 +105,12 @@ def _exported(entry: AuditEntry) -> dict[str, Any]:
     return {**entry.facts, "hash": entry.hash, "body": entry.body}
 
 
-def _write_csv(entries: Iterable[AuditEntry]) -> None:
-    writer = csv.writer(sys.stdout)
+def _unix(moment: datetime) -> float:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _write_csv(output: IO[str], entries: Iterable[AuditEntry]) -> None:
+    writer = csv.writer(output)
     writer.writerow([*COLUMNS, "facts", "hash"])
     for entry in entries:
         facts = entry.facts
@@ -82,7 +121,7 @@ def _write_csv(entries: Iterable[AuditEntry]) -> None:
 def _cell(value: object) -> str:
     """Return the value as text that no spreadsheet takes for a formula: people's own words are in here."""
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _line(facts: dict[str, Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import click
@@ -12,33 +11,29 @@ from redis import Redis, RedisError, ResponseError
 from slack_sdk.errors import SlackApiError
 
 from chat.connection import web_client
+from chat.directory import SlackDirectory
 from chat.trouble import TROUBLE, word
 from mesh.domain.catalog import Catalog, Cluster, MetricsServer
 from mesh.domain.errors import MeshbotError, Refused
+from meshbot.findings import Finding
+from meshbot.people import people
 from settings.environment import Environment, read_environment
 from settings.file import read_catalog
 from store.connection import quick
+from store.jobs import POST
+from store.keys import LANES
 from workers.cluster.client import KubernetesClient
 from workers.cluster.table import ROUTING_APIS
 from workers.metrics.prometheus import Prometheus, Question
 from workers.metrics.trouble import Trouble
 
-SCOPES = ("chat:write", "commands", "app_mentions:read", "im:history", "users:read", "usergroups:read")
+SCOPES = (
+    "chat:write", "commands", "app_mentions:read", "im:history", "users:read", "usergroups:read",
+    "channels:read", "groups:read",
+)  # fmt: skip
 """What the bot token needs (docs.slack.dev/reference/scopes)."""
 PICTURES = "files:write"
 """Without it everything works, but charts are drawn with characters."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the doctor's report."""
-
-    level: str
-    """`ok`, `warn` (it works, but) or `fail`."""
-    what: str
-    text: str
-    todo: str = ""
-    """What to do about it."""
 
 
 @click.command
@@ -65,9 +60,15 @@ def examine() -> Iterator[Finding]:
     try:
         catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
         yield _policy(environment, catalog)
+        yield from _incidents(environment, catalog)
     except Refused as error:
         yield Finding("fail", "config", error.message, error.hint)
-    yield from _slack(environment)
+    reached = False
+    for finding in _slack(environment):
+        reached = reached or (finding.what, finding.level) == ("slack", "ok")
+        yield finding
+    if reached:
+        yield from people(catalog, SlackDirectory(web_client(environment.slack_bot_token, environment.slack_api_url)))
     yield from _redis(environment)
     for cluster in catalog.clusters:
         yield _cluster(environment, cluster)
@@ -93,6 +94,24 @@ def _policy(environment: Environment, catalog: Catalog) -> Finding:
     return Finding(
         "warn", "policy", "no policy, so everybody reads and nobody changes", f"Write `policy` into {where}."
     )
+
+
+def _incidents(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
+    """Yield what keeps alerts from being heard or told; nothing where nobody asked for that."""
+    homeless = [one.name for one in catalog.services if not (one.incident_channel or catalog.channels.incidents)]
+    if not environment.hook_tokens:
+        if len(homeless) < len(catalog.services):
+            todo = "Set MESHBOT_HOOK_TOKEN, and let Alertmanager send it: docs/incidents.md."
+            yield Finding("warn", "incidents", "channels for incidents are named, but no alert is heard", todo)
+    elif not catalog.services:
+        todo = "Write `services`: alerts of others are ignored."
+        yield Finding("warn", "incidents", "alerts are heard, but no service is configured", todo)
+    elif homeless:
+        names = ", ".join(homeless[:5]) + (", …" if len(homeless) > 5 else "")
+        todo = "Set `channels.incidents`, or `incident_channel` of each."
+        yield Finding("warn", "incidents", f"incidents of {names} hold promotions, and no channel is told", todo)
+    else:
+        yield Finding("ok", "incidents", "alerts are heard and have their channels")
 
 
 def _slack(environment: Environment) -> Iterator[Finding]:
@@ -133,8 +152,17 @@ def _redis(environment: Environment) -> Iterator[Finding]:
         yield _setting(
             redis, ("maxmemory-policy", "noeviction"), "Set `maxmemory-policy noeviction`: nothing may vanish."
         )
+        yield from _messages(redis)
     except (RedisError, ValueError) as error:
         yield Finding("fail", "redis", f"no answer ({type(error).__name__})", "Check REDIS_URL, and that Redis runs.")
+
+
+def _messages(redis: Redis) -> Iterator[Finding]:
+    """Tell where people hear nothing, because the worker that posts is not there."""
+    waiting = redis.zcard(LANES)
+    if waiting and not redis.scard(f"rq:workers:{POST}"):
+        todo = "Start `meshbot worker`, or beside workers of single queues `meshbot worker --queue post`."
+        yield Finding("fail", "messages", f"they wait for {waiting} channel(s), and no worker posts them", todo)
 
 
 def _setting(redis: Redis, wanted: tuple[str, str], todo: str) -> Finding:

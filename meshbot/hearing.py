@@ -7,7 +7,6 @@ import click
 from bot.serving import Place
 from bot.wiring import run_http, run_socket
 from settings.environment import read_environment
-from settings.file import read_catalog
 
 
 @click.command
@@ -20,6 +19,5 @@ def bot(*, socket: bool, port: int, host: str) -> None:
     /healthz and /readyz are served on the same port either way.
     """
     environment = read_environment()
-    catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
     run = run_socket if socket else run_http
-    run(environment, catalog, Place(host, port))
+    run(environment, Place(host, port))

@@ -13,7 +13,7 @@ from types import FrameType
 
 import click
 
-from mesh.domain.commands import ANSWERED_BY_BOT, Verb
+from mesh.domain.commands import Verb
 from mesh.domain.errors import Refused
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, State
@@ -23,6 +23,7 @@ from playground.slack.world import default_world
 from settings.time import SystemTime
 from store.connection import patient
 from store.operations import RedisOperations
+from store.outbox import RedisOutbox
 
 OPERATION_ID = re.compile(r"\bop-[a-z0-9]{10}\b")
 PATIENCE_S = 40.0
@@ -124,7 +125,9 @@ class _Watcher:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._operations = RedisOperations(patient(world.redis.url), SystemTime(), enqueue=_nothing)
+        redis = patient(world.redis.url)
+        self._operations = RedisOperations(redis, SystemTime(), enqueue=_nothing)
+        self._outbox = RedisOutbox(redis, SystemTime())
         self._seen = len(world.slack.transcript())
 
     def run(self, command: str, user: str, channel: str) -> bool:
@@ -149,8 +152,14 @@ class _Watcher:
             return None
         rollout = self._operations.get(found[0]).command.verb is Verb.CANARY
         patience = ROLLOUT_PATIENCE_S if rollout else PATIENCE_S
-        _until(lambda: _is_told(self._operations.get(found[0])), f"{found[0]} did not end", patience)
+        _until(lambda: self._is_told(found[0]), f"{found[0]} did not end", patience)
         return self._operations.get(found[0])
+
+    def _is_told(self, operation_id: str) -> bool:
+        """Tell whether people see the end; the measured split comes up to a minute and a half later."""
+        operation, card = self._operations.get(operation_id), self._outbox.find(f"card {operation_id}")
+        ended = operation.state is State.WAITING or (operation.done and operation.reported)
+        return ended and (card is None or card.settled)
 
     def _print(self) -> None:
         messages = self._world.slack.transcript()
@@ -160,6 +169,8 @@ class _Watcher:
 
     def _kept(self, operation: Operation) -> bool:
         """Hold the operation's word against the cluster."""
+        if operation.state is State.WAITING:
+            return True
         if operation.state is not State.SUCCEEDED:
             return False
         if operation.plan is None or not operation.command.changes_traffic:
@@ -168,15 +179,10 @@ class _Watcher:
         return _until(lambda: self._world.weights()[operation.target.service] == wanted, "the cluster disagrees")
 
 
-def _is_told(operation: Operation) -> bool:
-    """Tell whether people know the end; the measured split comes up to a minute and a half later."""
-    return operation.done and operation.reported
-
-
 def _needs_no_operation(command: str) -> bool:
     """Tell a command that is answered on the spot from one that was turned away before an operation was made."""
     try:
-        return parse(command.replace("@mesh", "/mesh", 1)).verb in ANSWERED_BY_BOT
+        return parse(command.replace("@mesh", "/mesh", 1)).answered_by_bot
     except Refused:
         return False
 

@@ -24,22 +24,37 @@ from playground.slack.world import default_world
 HERE = Path(__file__).parent
 OBJECTS = HERE / "world/cluster.yaml"
 CONFIGURATION = HERE / "world/meshbot.yaml"
+HOOK_TOKEN = "playground-hook-token"
+"""What other systems post to the bot's hooks with."""
 
 COMPLETIONS = (
     ("/mesh status api", "weights, shares and ready pods"),
+    ("/mesh", "alone: a form, with a preview of the plan"),
     ("/mesh promote api 50", "canary to 50 %, if the gates pass"),
     ("/mesh canary api 25,50,100 every 10s", "step by step, turned back when it is worse"),
+    ("/mesh canary api --strategy careful", "waits for somebody before 50 %"),
     ("/mesh pause api", "no further step until somebody resumes"),
+    ("/mesh resume api", "go on"),
+    ("/mesh confirm api", "yes to the step that waits for somebody"),
     ("/mesh abort api", "end it, everything back to stable"),
     ("/mesh plan promote api 50", "what would change"),
     ("/mesh gates api", "judge now, with numbers"),
     ("/mesh rollback api", "everything back to stable"),
     ("/mesh undo", "the last change of this channel, back"),
     ("/mesh set api v1=70 v2=30", "write these weights"),
+    ("/mesh promote checkout 50", "needs two people: act as Ana and Lee to approve"),
+    ("/mesh approvals", "what waits for people"),
+    ("/mesh can promote checkout 50", "whether you may, by which rule"),
+    ('/mesh freeze api for 5m --reason "load test"', "nobody gives its canary more"),
+    ("/mesh unfreeze api", "promotions go on"),
+    ("/mesh freezes", "what is frozen, and until when"),
+    ("/mesh incidents", "alerts that hold promotions; raise one in the world's panel"),
+    ("/mesh digest", "what this channel should know"),
+    ("/mesh digest list", "which digests come by themselves, and when"),
     ("/mesh history api", "the latest changes"),
     ("/mesh whoami", "your rights"),
     ("/mesh help", "every command"),
-    ("/mesh promote checkout 25", "VirtualService with header match, mirror and retries"),
+    ("/mesh promote checkout 20", "VirtualService with header match, mirror and retries"),
     ("/mesh promote web 50", "TrafficSplit of Linkerd"),
     ("/mesh promote search 10", "HTTPRoute, first exposure"),
 )
@@ -78,6 +93,10 @@ class World:
     """None for the stand-in, loaded with `objects`."""
     prometheus_port: int = 0
     """0 takes a free one; a configuration that names its metrics server has to know it beforehand."""
+    bot_port: int = 0
+    """0 takes a free one."""
+    door: str = ""
+    """Where Slack delivers instead, e.g. what stands before several bots; empty for the bot itself."""
     tell: Callable[[str], None] = _nobody
     redis: RedisServer = field(init=False)
     prometheus: PrometheusServer | None = field(init=False, default=None)
@@ -86,7 +105,7 @@ class World:
     traffic_url: str = field(init=False, default="")
     slack_url: str = field(init=False, default="")
     bot_url: str = field(init=False, default="")
-    """Where Slack delivers: the bot's `/slack/events`."""
+    """Where Slack delivers: the bot's `/slack/events`, unless there is a `door`."""
     slack: SlackDriver = field(init=False)
     _stack: ExitStack = field(init=False, default_factory=ExitStack)
 
@@ -113,6 +132,7 @@ class World:
             "REDIS_URL": self.redis.url,
             "KUBECONFIG": str(self.cluster.kubeconfig if self.cluster else self.directory / "kubeconfig"),
             "PROMETHEUS_URL": self.prometheus.url if self.prometheus else "",
+            "MESHBOT_HOOK_TOKEN": HOOK_TOKEN,
             "MESHBOT_CONFIG": str(self.configuration),
         }
 
@@ -169,8 +189,8 @@ class World:
     def _start(self) -> None:
         _insist_free(self.page_port)
         self.directory.mkdir(parents=True, exist_ok=True)
-        traffic_port, bot_port = free_port(), free_port()
-        self.bot_url = f"http://127.0.0.1:{bot_port}/slack/events"
+        traffic_port, bot_port = free_port(), self.bot_port or free_port()
+        self.bot_url = self.door or f"http://127.0.0.1:{bot_port}/slack/events"
         self.redis = self._stack.enter_context(RedisServer(self.directory / "redis"))
         self.tell(f"redis         {self.redis.url}")
         self._start_prometheus(traffic_port)
@@ -207,6 +227,8 @@ class World:
             *("--port", str(self.page_port or free_port())),
             *("--request-url", self.bot_url),
             *("--traffic-url", self.traffic_url),
+            *("--alerts-url", self.bot_url.replace("/slack/events", "/hooks/alertmanager")),
+            *("--alerts-token", HOOK_TOKEN),
             *("--completions", str(completions)),
         )
 

@@ -17,6 +17,8 @@ from typing import IO, Self
 
 POLL_S = 0.005
 READY = "ready "
+FROZEN_S = 2.0
+"""How long a paused process may go on before that is not waited for any more."""
 
 
 class StartFailed(RuntimeError):
@@ -125,8 +127,14 @@ class Child:
         self._started().wait(5)
 
     def pause(self) -> None:
-        """Freeze the process (SIGSTOP): its sockets stay open and nothing answers."""
+        """Freeze the process (SIGSTOP): its sockets stay open and nothing answers.
+
+        On a busy machine its threads go on for a moment: on Linux that is waited for.
+        """
         self._signal(signal.SIGSTOP)
+        deadline = time.monotonic() + FROZEN_S
+        while not _is_frozen(self.pid) and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def resume(self) -> None:
         """Let a paused process go on (SIGCONT)."""
@@ -216,3 +224,13 @@ class _Reaper:
 
 
 atexit.register(_Reaper.close)
+
+
+def _is_frozen(pid: int) -> bool:
+    """Tell whether every thread of a process is stopped; True where nobody can tell (no `/proc`)."""
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        states = [(task / "stat").read_text().rsplit(")", 1)[1].split()[0] for task in tasks]
+    except OSError:
+        return True
+    return all(state in "TtZX" for state in states)

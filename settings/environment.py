@@ -32,6 +32,8 @@ class Environment:
     """`KUBECONFIG`, a path; empty means in-cluster."""
     prometheus_url: str = field(default="", repr=False)
     """`PROMETHEUS_URL`, for the only cluster; may hold a password."""
+    hook_token: str = field(default="", repr=False)
+    """`MESHBOT_HOOK_TOKEN`; two, with a comma between them, while rotating."""
     config_path: str = ""
     """`MESHBOT_CONFIG`; empty means no file, so reading only."""
 
@@ -39,6 +41,11 @@ class Environment:
     def signing_secrets(self) -> tuple[str, ...]:
         """Every signing secret that is accepted now."""
         return tuple(secret.strip() for secret in self.slack_signing_secret.split(",") if secret.strip())
+
+    @property
+    def hook_tokens(self) -> tuple[str, ...]:
+        """Every bearer token that hooks accept now; empty: they accept nothing."""
+        return tuple(token.strip() for token in self.hook_token.split(",") if token.strip())
 
     def need(self, name: str) -> None:
         """Raise Refused when the variable `name` (one of those with a file form) holds nothing."""
@@ -59,6 +66,8 @@ class Variable:
     """True when `NAME_FILE` may name a file that holds the value."""
     begins: tuple[str, ...] = ("",)
     """How a value must begin."""
+    shortest: int = 0
+    """Fewest characters of each part between commas; 0: any."""
 
 
 VARIABLES = (
@@ -93,6 +102,14 @@ VARIABLES = (
         may_be_file=True,
         begins=WEB,
     ),
+    Variable(
+        "MESHBOT_HOOK_TOKEN",
+        "hook_token",
+        "Bearer token of `/hooks/…`, at least 16 characters; two with a comma between them while rotating. Without it "
+        "there are no hooks.",
+        may_be_file=True,
+        shortest=16,
+    ),
     Variable("MESHBOT_CONFIG", "config_path", "Path of the configuration file; without it meshbot only reads."),
 )
 
@@ -120,6 +137,8 @@ def _value(variable: Variable, environ: Mapping[str, str]) -> str:
     if value and not value.startswith(variable.begins):
         # The value is not repeated: it may be a secret.
         raise Refused(f"{variable.name} does not begin with {' or '.join(variable.begins)}.", hint=variable.meaning)
+    if any(len(part.strip()) < variable.shortest for part in value.split(",") if part.strip()):
+        raise Refused(f"{variable.name} holds less than {variable.shortest} characters.", hint=variable.meaning)
     return value
 
 

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path as FilePath
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from mesh.domain.catalog import Catalog, Channels, Cluster, Service
+from mesh.domain.catalog import Catalog, Channels, Cluster, Flood, Service
 from mesh.domain.errors import Refused
+from mesh.domain.hours import read_hours
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy, Role
-from settings import clusters, gates, rollouts
+from settings import approvals, clusters, digests, freezes, gates, incidents, rollouts
 from settings.lines import Document, Path, Problem, dotted, read_lines
 from settings.schema import ConfigFile, RoleSection, ServiceSection, section_at
 
@@ -61,22 +63,33 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
     return Catalog(
         clusters=known,
         services=tuple(_service(name, section) for name, section in config.services.items()),
-        channels=Channels(audit=config.channels.audit or ""),
+        channels=Channels(audit=config.channels.audit or "", incidents=config.channels.incidents or ""),
         policy=Policy(tuple(_role(name, section) for name, section in config.policy.roles.items())),
+        approvals=tuple(approvals.rule_of(name, section) for name, section in config.policy.approvals.items()),
+        break_glass=approvals.break_glass_of(config.policy.break_glass),
+        people=tuple(tuple(ids) for ids in config.people.values()),
         strategies={name: rollouts.strategy_of(section) for name, section in config.rollouts.strategies.items()},
+        freezes=tuple(freezes.closure_of(section) for section in config.freezes),
+        flood=Flood(**config.flood.model_dump()),
         look_s=float(config.rollouts.look),
+        alerting=incidents.alerting_of(config.incidents),
+        digests=tuple(digests.digest_of(section) for section in config.digests),
     )
 
 
 def _service(name: str, section: ServiceSection) -> Service:
-    words = ("cluster", "namespace", "stable", "canary", "route", "mesh", "strategy")
-    said = {word: getattr(section, word) or "" for word in words}
-    return Service(section.service or name, limits=gates.limits_of(section.gates), git=section.git, **said)
+    words = ("cluster", "namespace", "stable", "canary", "route", "mesh", "strategy", "incident_channel")
+    said: dict[str, Any] = {word: getattr(section, word) or "" for word in words}
+    said |= {"git": section.git, "incidents": section.incidents, "approvals": section.channels.approvals or ""}
+    return Service(section.service or name, limits=gates.limits_of(section.gates), **said)
 
 
 def _role(name: str, section: RoleSection) -> Role:
-    given = {key: tuple(values) for key, values in section.model_dump().items()}
-    return Role(name, verbs=given.pop("may"), **given)
+    given: dict[str, Any] = {
+        key: tuple(found) if isinstance(found, list) else found for key, found in section.model_dump().items()
+    }
+    hours = tuple(read_hours(text) for text in given.pop("hours"))
+    return Role(name, verbs=given.pop("may"), hours=hours, **given)
 
 
 def _checked(path: str) -> ConfigFile:
@@ -151,8 +164,11 @@ def _disagreements(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     yield from clusters.contradictions(config.clusters)
     yield from _of_services(config)
     yield from _of_roles(config)
+    yield from _of_freezes(config)
+    yield from _of_approvals(config)
     for name, strategy in config.rollouts.strategies.items():
         yield from _below(("rollouts", "strategies", name), rollouts.contradictions(strategy))
+    yield from _below(("digests",), digests.contradictions(config.digests))
     yield from _shadows(config.services)
 
 
@@ -170,10 +186,30 @@ def _of_roles(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     for name, role in config.policy.roles.items():
         if not role.users and not role.usergroups:
             yield ("policy", "roles", name), "names nobody; give it `users` or `usergroups`, or remove it"
-        for index, cluster in enumerate(role.clusters):
-            if not set(cluster) & set("*?[") and cluster not in _clusters(config):
-                path = ("policy", "roles", name, "clusters", index)
-                yield path, _none_called("cluster", cluster, _clusters(config))
+        yield from _below(("policy", "roles", name), _unknown_clusters(config, role.clusters))
+
+
+def _of_freezes(config: ConfigFile) -> Iterator[tuple[Path, str]]:
+    seen: set[str] = set()
+    for index, section in enumerate(config.freezes):
+        found = [*freezes.contradictions(section), *_unknown_clusters(config, section.clusters)]
+        if section.name in seen:
+            found.append((("name",), f"another freeze is called `{section.name}`"))
+        seen.add(section.name)
+        yield from _below(("freezes", index), iter(found))
+
+
+def _of_approvals(config: ConfigFile) -> Iterator[tuple[Path, str]]:
+    yield from _below(("policy", "approvals"), approvals.contradictions(config.policy.approvals, config.people))
+    for name, rule in config.policy.approvals.items():
+        yield from _below(("policy", "approvals", name), _unknown_clusters(config, rule.clusters))
+    yield from _below(("people",), approvals.doubled(config.people))
+
+
+def _unknown_clusters(config: ConfigFile, patterns: list[str]) -> Iterator[tuple[Path, str]]:
+    for index, cluster in enumerate(patterns):
+        if not set(cluster) & set("*?[") and cluster not in _clusters(config):
+            yield ("clusters", index), _none_called("cluster", cluster, _clusters(config))
 
 
 def _clusters(config: ConfigFile) -> tuple[str, ...]:

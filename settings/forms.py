@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from mesh.domain.commands import CHANGING
+from mesh.domain.commands import APPROVABLE, CHANGING
 from mesh.domain.errors import Refused
 from mesh.domain.templates import check_template
 
@@ -36,6 +36,18 @@ def every(value: object) -> object:
     return ["*"] if value == "*" else value
 
 
+def one_or_more(value: object) -> object:
+    """Let a lone name stand for the list that holds it."""
+    return [value] if isinstance(value, str) else value
+
+
+def label_name(value: str) -> str:
+    """Check the name of a label (prometheus.io/docs/concepts/data_model)."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError(f"{value!r} is not the name of a label; they have letters, digits and underscores")
+    return value
+
+
 def _ids(what: str, letters: str, example: str) -> AfterValidator:
     """Check the form of a Slack id: names can be chosen by anybody, ids cannot."""
     form = re.compile(rf"[{letters}][A-Z0-9]{{2,}}")
@@ -51,6 +63,12 @@ def _ids(what: str, letters: str, example: str) -> AfterValidator:
 def _changing(value: str) -> str:
     if value != "*" and value not in CHANGING:
         raise ValueError(f'{value!r} cannot be granted; grant {", ".join(sorted(CHANGING))}, or "*" for all of them')
+    return value
+
+
+def _approvable(value: str) -> str:
+    if value != "*" and value not in APPROVABLE:
+        raise ValueError(f'{value!r} never waits for approval; name {", ".join(sorted(APPROVABLE))}, or "*" for all')
     return value
 
 
@@ -122,6 +140,7 @@ UserId = Annotated[str, _ids("user", "UW", "U012AB3CD")]
 GroupId = Annotated[str, _ids("usergroup", "S", "S012AB3CD")]
 ChannelId = Annotated[str, _ids("channel", "CG", "C012AB3CD")]
 Grant = Annotated[str, AfterValidator(_changing)]
+Approvable = Annotated[str, AfterValidator(_approvable)]
 Address = Annotated[str, AfterValidator(_http)]
 Seconds = Annotated[int, BeforeValidator(_seconds), WithJsonSchema({"type": "duration"})]
 Patterns = Annotated[list[Text], BeforeValidator(every), Field(min_length=1)]
@@ -130,5 +149,6 @@ RouteName = Annotated[
 ]
 MeshName = Literal["istio", "linkerd"]
 GitName = Literal["refuse", "patch"]
+IncidentPolicyName = Literal["refuse", "warn"]
 OutcomeName = Literal["rollback", "hold"]
 STEP = BeforeValidator(_step)

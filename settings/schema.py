@@ -6,12 +6,16 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from mesh.domain.catalog import Flood
+from settings.approvals import ApprovalSection, BreakGlassSection, People
 from settings.clusters import ClusterSection
+from settings.digests import DigestSection
 from settings.forms import (
     ChannelId,
     GitName,
     Grant,
     GroupId,
+    IncidentPolicyName,
     Label,
     MeshName,
     Name,
@@ -22,7 +26,9 @@ from settings.forms import (
     UserId,
     every,
 )
+from settings.freezes import FreezeSection, HoursList
 from settings.gates import GatesSection
+from settings.incidents import IncidentsSection
 from settings.rollouts import RolloutsSection
 
 
@@ -32,6 +38,19 @@ class ChannelsSection(Section):
     audit: Annotated[ChannelId | None, Field(description="Channel id (`C…`) that gets one line for each change.")] = (
         None
     )
+    incidents: Annotated[
+        ChannelId | None,
+        Field(description="Channel id (`C…`) that gets the card of each incident, unless its service names another."),
+    ] = None
+
+
+class ServiceChannelsSection(Section):
+    """Slack channels of one service, by id."""
+
+    approvals: Annotated[
+        ChannelId | None,
+        Field(description="Channel id (`C…`) where its approvals are asked for, unless the rule names another."),
+    ] = None
 
 
 class ServiceSection(Section):
@@ -51,9 +70,17 @@ class ServiceSection(Section):
     mesh: Annotated[MeshName | None, Field(description="Overrides the cluster's `mesh`.")] = None
     git: Annotated[GitName | None, Field(description="Overrides the cluster's `git`.")] = None
     gates: Annotated[GatesSection, Field(description="Limits of this service's gates.")] = GatesSection()
+    channels: Annotated[ServiceChannelsSection, Field(description="Slack channels of this service.")] = (
+        ServiceChannelsSection()
+    )
     strategy: Annotated[
         Label | None, Field(description="How its rollouts go: a name in `rollouts.strategies`; without one `default`.")
     ] = None
+    incident_channel: Annotated[
+        ChannelId | None,
+        Field(description="Channel id (`C…`) of its incidents; overrides `channels.incidents`."),
+    ] = None
+    incidents: Annotated[IncidentPolicyName | None, Field(description="Overrides `incidents.while_open`.")] = None
 
 
 class RoleSection(Section):
@@ -67,18 +94,62 @@ class RoleSection(Section):
         Field(
             min_length=1,
             description="What is granted: `promote`, `set`, `rollback`, `undo`, `adopt`, `reapply`; `canary`, and "
-            '`pause`, `resume`, `skip`, `confirm`, `abort` of a rollout; or `"*"` for all.',
+            '`pause`, `resume`, `skip`, `confirm`, `abort` of a rollout; `freeze`, `unfreeze`; or `"*"` for all.',
         ),
     ]
     services: Annotated[Patterns, Field(description="Service names; `*` stands for any run of characters.")] = ["*"]
     namespaces: Annotated[Patterns, Field(description="Namespaces; `*` as above.")] = ["*"]
     clusters: Annotated[Patterns, Field(description="Clusters; `*` as above.")] = ["*"]
+    channels: Annotated[
+        list[ChannelId],
+        Field(
+            description="Channel ids from which alone this role counts; without them everywhere. They grant nothing."
+        ),
+    ] = []
+    max_step: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=100,
+            allow_inf_nan=False,
+            description="Most points that an arm may rise in one change, or in one step of a canary. No limit says "
+            "anything of traffic that goes back.",
+        ),
+    ] = None
+    max_share: Annotated[
+        float | None,
+        Field(gt=0, le=100, allow_inf_nan=False, description="Largest share that an arm may be given, in per cent."),
+    ] = None
+    hours: Annotated[
+        HoursList,
+        Field(description="When an arm may be given more: `mon-fri 09:00-17:00 Europe/Berlin`, or a list of such."),
+    ] = []
 
 
 class PolicySection(Section):
     """Who may change traffic. Everybody may read; nobody may change without a role."""
 
     roles: Annotated[dict[Text, RoleSection], Field(description="Roles by name.")] = {}
+    approvals: Annotated[
+        dict[Label, ApprovalSection], Field(description="Which changes wait for somebody to agree: rules by name.")
+    ] = {}
+    break_glass: Annotated[
+        BreakGlassSection | None, Field(description="Who may pass those rules, two by two; without it nobody.")
+    ] = None
+
+
+class FloodSection(Section):
+    """How many changes may be asked for. Rolling back, aborting and freezing are counted apart: ten times as many."""
+
+    user_per_minute: Annotated[
+        int, Field(ge=1, le=10_000, description="Changes that one person may ask for in a minute, or at once.")
+    ] = Flood().user_per_minute
+    channel_per_minute: Annotated[
+        int, Field(ge=1, le=10_000, description="The same for everybody in one channel together.")
+    ] = Flood().channel_per_minute
+    open_per_service: Annotated[
+        int, Field(ge=1, le=100, description="Changes of one service that may be waiting or running at once.")
+    ] = Flood().open_per_service
 
 
 class ConfigFile(Section):
@@ -88,7 +159,18 @@ class ConfigFile(Section):
     channels: Annotated[ChannelsSection, Field(description="Slack channels.")] = ChannelsSection()
     services: Annotated[dict[Name, ServiceSection], Field(description="Services by name.")] = {}
     rollouts: Annotated[RolloutsSection, Field(description="How rollouts go.")] = RolloutsSection()
+    incidents: Annotated[IncidentsSection, Field(description="How alerts become incidents.")] = IncidentsSection()
     policy: Annotated[PolicySection, Field(description="Who may change traffic.")] = PolicySection()
+    digests: Annotated[list[DigestSection], Field(description="What channels are told at set times.")] = []
+    freezes: Annotated[list[FreezeSection], Field(description="When nothing may be given more traffic.")] = []
+    flood: Annotated[FloodSection, Field(description="How much may be asked for at once.")] = FloodSection()
+    people: Annotated[
+        People,
+        Field(
+            description="Slack user ids that belong to one person, by a name of your choice: whoever has two accounts "
+            "has one vote all the same."
+        ),
+    ] = {}
 
 
 def section_at(path: tuple[str | int, ...]) -> type[Section] | None:

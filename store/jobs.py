@@ -10,15 +10,23 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
+from mesh.domain.digests import Slot
 from store.connection import translated
 
 URGENT = "meshbot-urgent"
 NORMAL = "meshbot-normal"
 WATCH = "meshbot-watch"
+POST = "meshbot-post"
 FUNCTION = "workers.jobs.run_operation"
-"""Runs one operation: with `LOOK`, all that a job may name."""
+"""Runs one operation: with `LOOK`, `INCIDENT`, `DIGEST` and `SEND`, all that a job may name."""
+INCIDENT = "workers.jobs.show_incident"
+"""Draws the card of one incident."""
 LOOK = "workers.jobs.look_at"
 """Looks at all active rollouts of one cluster."""
+DIGEST = "workers.jobs.post_digest"
+"""Posts one slot of one digest."""
+SEND = "workers.jobs.send_lane"
+"""Sends what waits for one channel."""
 KEEP_S = 600
 """How long RQ remembers a job after its end, for people who look at its queues."""
 TIMEOUT_S = 60
@@ -27,6 +35,10 @@ LOOK_KEEP_S = 120
 """How long RQ remembers a look, and with it that its slot was looked at: longer than any slot."""
 LOOK_TIMEOUT_S = 30
 """Most seconds one look may take; the next ones are not waited for by then."""
+SEND_KEEP_S = 60
+"""How long RQ remembers that a lane was sent from: there is a job for nearly every message."""
+SEND_TIMEOUT_S = 30
+"""Most seconds for one turn of a lane, which ends by itself after a few."""
 
 
 def queue_name(*, urgent: bool) -> str:
@@ -44,6 +56,16 @@ def look_id(cluster: str, slot: int) -> str:
     return f"look-{cluster.replace('.', '_')}-{slot}"
 
 
+def digest_id(slot: Slot, attempt: int) -> str:
+    """Return the id of the job that is one try at a slot of a digest."""
+    return f"digest-{slot.digest}-{slot.at}-{attempt}"
+
+
+def send_id(channel: str, number: int | str) -> str:
+    """Return the id of a lane's job; without a number, how all of them begin."""
+    return f"send-{channel}-{number}"
+
+
 class JobQueue:
     """The queues: urgent operations (traffic going back) never wait behind others, and looks wait behind nothing."""
 
@@ -54,11 +76,17 @@ class JobQueue:
             for urgent in (True, False)
         }
         self._watch = Queue(WATCH, connection=redis, serializer=JSONSerializer)
+        self._post = Queue(POST, connection=redis, serializer=JSONSerializer)
 
     def enqueue(self, operation_id: str, *, urgent: bool, attempt: int) -> None:
         """Put the operation in its queue, once for each attempt; raise Unavailable."""
         times = {"job_timeout": TIMEOUT_S, "result_ttl": KEEP_S, "failure_ttl": KEEP_S}
         _enqueue(self._queues[urgent], FUNCTION, operation_id, job_id(operation_id, attempt), times)
+
+    def incident(self, incident_id: str, attempt: str) -> None:
+        """Let a worker of ordinary work draw the incident's card, once for each attempt; raise Unavailable."""
+        times = {"job_timeout": TIMEOUT_S, "result_ttl": KEEP_S, "failure_ttl": KEEP_S}
+        _enqueue(self._queues[False], INCIDENT, incident_id, f"{incident_id}-{attempt}", times)
 
     def look(self, cluster: str, slot: int, *, within_s: float) -> None:
         """Let the cluster be looked at, once for each slot of time, unless that has not begun in `within_s` seconds.
@@ -67,6 +95,19 @@ class JobQueue:
         """
         times = {"job_timeout": LOOK_TIMEOUT_S, "result_ttl": LOOK_KEEP_S, "failure_ttl": LOOK_KEEP_S}
         _enqueue(self._watch, LOOK, cluster, look_id(cluster, slot), {**times, "ttl": math.ceil(within_s)})
+
+    def digest(self, slot: Slot, attempt: int, *, within_s: float) -> None:
+        """Let a slot of a digest be posted, once for each attempt, unless that has not begun in `within_s` seconds.
+
+        Raises Unavailable.
+        """
+        times = {"job_timeout": TIMEOUT_S, "result_ttl": KEEP_S, "failure_ttl": KEEP_S, "ttl": math.ceil(within_s)}
+        _enqueue(self._queues[False], DIGEST, str(slot), digest_id(slot, attempt), times)
+
+    def send(self, channel: str, number: int) -> None:
+        """Let somebody send what waits for the channel, once for each number; raise Unavailable."""
+        times = {"job_timeout": SEND_TIMEOUT_S, "result_ttl": SEND_KEEP_S, "failure_ttl": SEND_KEEP_S}
+        _enqueue(self._post, SEND, channel, send_id(channel, number), times)
 
 
 def _enqueue(queue: Queue, function: str, argument: str, job: str, times: dict[str, Any]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from mesh.domain.commands import Target
+from mesh.domain.digests import Digest, Slot
+from mesh.domain.letters import Letter
 
 OPERATION = "meshbot:op:"
 """Hash of one operation: schema, revision, done, settled, urgent, writer, record."""
@@ -10,21 +12,50 @@ ATTEMPTS = "meshbot:attempts:"
 """Count of the times the clock handed an operation to RQ; its first job is attempt 0."""
 OPEN = "meshbot:open"
 """Sorted set of the ids of all operations that are not settled, by the Unix time at which the clock looks at them."""
+WAITING = "meshbot:waiting"
+"""Sorted set of the ids of all operations that wait for approval, by the Unix time at which that is over."""
 AUDIT = "meshbot:audit"
 """List of JSON {"body", "hash"}, oldest first; never expires."""
 AUDIT_HEAD = "meshbot:audit:head"
 """`count:hash` of the last entry, apart from the list, so that cutting the list's end is seen."""
 FENCE = "meshbot:fence"
 """The last token given to any lease."""
+INCIDENT = "meshbot:incident:"
+"""Hash of one incident: schema, revision, writer, attempts, record."""
+INCIDENTS = "meshbot:incidents"
+"""Hash of the newest incident of each service: `cluster/namespace/service` -> incident id."""
+INCIDENTS_DUE = "meshbot:incidents:due"
+"""Sorted set of the ids of all incidents that are not settled, by the Unix time at which their card is due."""
+FREEZES = "meshbot:freezes"
+"""Hash of the freezes that people made: id -> JSON; those that are over are forgotten after a while."""
+CONFIGURED = "meshbot:configured"
+"""What the audit log was last told of the configuration: the file's SHA-256 and what became of it."""
 WATCH = "meshbot:watch:"
 """JSON of what looks know of one rollout."""
 POINTS = "meshbot:points:"
 """List of the points of one rollout's chart, oldest first."""
+DEEDS = "meshbot:deeds"
+"""Sorted set of the changes of the last days, each a short JSON list, by the Unix time of its end."""
+LETTER = "meshbot:letter:"
+"""Hash of one message on its way to people, or there: letter, fate, timestamp and so on."""
+LANES = "meshbot:lanes"
+"""Sorted set of the channels in which something waits, by the Unix time at which the clock looks at them."""
+LANE_COUNTS = "meshbot:lanes:counts"
+"""Hash of channel -> how many letters were ever put into its lane."""
+LANE_JOBS = "meshbot:lanes:jobs"
+"""Hash of channel -> number of its last job."""
+PACES = "meshbot:paces"
+"""Hash of pace -> until when it is spent: Unix time."""
 
 
 def operation(operation_id: str) -> str:
     """Return the key of an operation's hash."""
     return OPERATION + operation_id
+
+
+def incident(incident_id: str) -> str:
+    """Return the key of an incident's hash."""
+    return INCIDENT + incident_id
 
 
 def attempts(operation_id: str) -> str:
@@ -40,6 +71,11 @@ def dedupe(delivery: str) -> str:
 def intent(wish: str) -> str:
     """Return the key that remembers one wish under way."""
     return f"meshbot:intent:{wish}"
+
+
+def bucket(name: str) -> str:
+    """Return the key of a token bucket: hash of tokens and the time, in Unix seconds, that they are of."""
+    return f"meshbot:bucket:{name}"
 
 
 def lock(key: str) -> str:
@@ -85,3 +121,38 @@ def watch(operation_id: str) -> str:
 def points(operation_id: str) -> str:
     """Return the key of the points of a rollout's chart."""
     return POINTS + operation_id
+
+
+def slot(due: Slot) -> str:
+    """Return the key of the hash of one slot of a digest: state, claim, until, note."""
+    return f"meshbot:digest:slot:{due}"
+
+
+def newest_slot(digest: str) -> str:
+    """Return the key of the time of the newest slot of a digest that was ever claimed."""
+    return f"meshbot:digest:newest:{digest}"
+
+
+def digest_known(digest: Digest) -> str:
+    """Return the key of when a clock first saw a digest with these times: Unix time in seconds."""
+    return f"meshbot:digest:known:{digest.name}:{digest.zone}:{digest.cron}"
+
+
+def letter(key: str) -> str:
+    """Return the key of a message."""
+    return LETTER + key
+
+
+def lane(channel: str) -> str:
+    """Return the key of the sorted set of a channel's waiting messages, the next one first."""
+    return f"meshbot:lane:{channel}"
+
+
+def thread(entry: Letter) -> str:
+    """Return the key of the list of those entries of its thread that wait, the oldest first."""
+    return f"meshbot:thread:{entry.under}"
+
+
+def changed(what: str) -> str:
+    """Return the key of the mark of a person or usergroup that changed lately, e.g. `user U012AB3CD`."""
+    return f"meshbot:changed:{what}"

@@ -55,6 +55,18 @@ class RedisLocks:
         with translated():
             return bool(self._redis.get(keys.lock(lease.key)) == str(lease.token).encode())
 
+    def held(self) -> dict[str, int]:
+        """Return the token of every lock that somebody holds now, by its key; raise Unavailable.
+
+        Goes through all keys of Redis, so it is for what is seldom asked.
+        """
+        prefix = keys.lock("")
+        with translated():
+            names: list[bytes] = list(self._redis.scan_iter(match=f"{prefix}*", count=1000))
+            tokens: list[bytes | None] = self._redis.mget(names) if names else []  # type: ignore[assignment]  # redis-py types both its clients at once
+        pairs = zip(names, tokens, strict=True)
+        return {name.decode().removeprefix(prefix): int(token) for name, token in pairs if token is not None}
+
     def _obtain(self, key: str, wait_s: float) -> Lease | None:
         give_up = stopwatch.monotonic() + wait_s
         while True:

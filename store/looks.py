@@ -39,6 +39,12 @@ class Looks:
         self._enqueue = enqueue
         self._slot = self._usual = -1
 
+    def follow(self, clusters: Sequence[str], *, every_s: float) -> None:
+        """Look at these clusters from now on, as often as this."""
+        self._clusters = clusters
+        self._every_s = every_s
+        self._quick_s = min(QUICK_S, every_s)
+
     def begin(self, now: float) -> None:
         """Enqueue the looks of the slot that `now` (Unix time) lies in, unless that is done; raise Unavailable.
 
@@ -53,6 +59,8 @@ class Looks:
 
     def _worth_it(self, *, everywhere: bool) -> list[str]:
         """Return the clusters that have active rollouts, or only those in a hurry; drop looks that nobody took."""
+        if not self._clusters:
+            return []
         name = keys.rollouts if everywhere else keys.hurry
         with translated(), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.ltrim(f"rq:queue:{WATCH}", -WAITING_EACH * len(self._clusters), -1)

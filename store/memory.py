@@ -12,10 +12,11 @@ from typing import Any
 from mesh.domain.audit import GENESIS, AuditEntry, chain
 from mesh.domain.commands import Target
 from mesh.domain.errors import Conflict, LostLease, NotFound
+from mesh.domain.freezes import Freeze, lifted
 from mesh.domain.operations import Operation
 from mesh.domain.points import Point, thinned
-from mesh.ports import Lease, Receipt, Time, Watch
-from store.operations import DEDUPE_S, FIRST_LOOK_S, HISTORY_LENGTH, INTENT_S, NEXT_LOOK_S, Enqueue
+from mesh.ports import Bucket, Lease, Receipt, Time, Watch
+from store.operations import DEDUPE_S, FIRST_LOOK_S, HISTORY_LENGTH, INTENT_S, NEXT_LOOK_S, Enqueue, of_person
 
 
 class MemoryAuditLog:
@@ -67,6 +68,10 @@ class MemoryLocks:
     def holds(self, lease: Lease) -> bool:
         """Tell whether the lease is still the current one."""
         return self._held.get(lease.key) == lease.token
+
+    def held(self) -> dict[str, int]:
+        """Return the token of every lock that somebody holds now, by its key."""
+        return dict(self._held)
 
     def take_away(self, key: str) -> None:
         """End the lease of `key`, as its time limit would."""
@@ -168,6 +173,10 @@ class MemoryOperations:
             found = [operation for operation in found if operation.origin.channel == channel]
         return found[: min(count, HISTORY_LENGTH)]
 
+    def running(self, user: str) -> list[Operation]:
+        """Return the person's operations that are not done, newest first, steps of rollouts and previews left out."""
+        return of_person([self._stored[one] for one in self.open], user)
+
     def beside(self, operation: Operation) -> list[Operation]:
         """Return the other changes of its service that are not done, and those received after it, newest first."""
         found = self.recent(target=operation.target, count=HISTORY_LENGTH)
@@ -183,6 +192,21 @@ class MemoryOperations:
         """Return every rollout of the cluster that has not ended."""
         with self._lock:
             return [self._stored[one] for target, one in self._rollouts.items() if target.cluster == cluster]
+
+    def all(self) -> list[Operation]:
+        """Return every operation there is, in no order."""
+        with self._lock:
+            return list(self._stored.values())
+
+    def undone(self, target: Target) -> int:
+        """Return how many changes of a service are waiting or running."""
+        return sum(not one.done for one in self.recent(target=target, count=HISTORY_LENGTH))
+
+    def waiting(self) -> list[Operation]:
+        """Return every operation that waits for approval, the one whose time is over first, first."""
+        with self._lock:
+            found = [one for one in self._stored.values() if one.waits_until]
+        return sorted(found, key=lambda one: (one.waits_until, one.id))
 
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Set the time at which a clock would look at the operation; does nothing for one that is settled."""
@@ -205,6 +229,68 @@ class MemoryOperations:
             self._rollouts[operation.target] = operation.id
         elif self._rollouts.get(operation.target) == operation.id:
             del self._rollouts[operation.target]
+
+
+class MemoryFreezes:
+    """Freezes in a dictionary; nothing is forgotten. `broken` is raised by every call while it is set."""
+
+    def __init__(self, time: Time) -> None:
+        self._time = time
+        self._kept: dict[str, Freeze] = {}
+        self.broken: Exception | None = None
+
+    def standing(self) -> list[Freeze]:
+        """Return every freeze that is not over, oldest first."""
+        self._answer()
+        found = [one for one in self._kept.values() if one.until > self._time.now()]
+        return sorted(found, key=lambda one: (one.since, one.id))
+
+    def put(self, freeze: Freeze) -> None:
+        """Keep the freeze unless its id is known."""
+        self._answer()
+        self._kept.setdefault(freeze.id, freeze)
+
+    def lift(self, freeze_id: str) -> None:
+        """End the freeze now."""
+        self._answer()
+        if freeze_id in self._kept:
+            self._kept[freeze_id] = lifted(self._kept[freeze_id], self._time.now())
+
+    def _answer(self) -> None:
+        if self.broken is not None:
+            raise self.broken
+
+
+class MemoryChanges:
+    """Marks in a dictionary."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, int] = {}
+
+    def note(self, what: str) -> None:
+        """Give it another mark."""
+        self._marks[what] = self._marks.get(what, 0) + 1
+
+    def mark(self, what: str) -> str:
+        """Return its mark, empty where nothing changed."""
+        return str(self._marks.get(what, ""))
+
+
+class MemoryBuckets:
+    """Token buckets in a dictionary."""
+
+    def __init__(self, time: Time) -> None:
+        self._time = time
+        self._kept: dict[str, tuple[float, float]] = {}
+
+    def take(self, bucket: Bucket) -> float:
+        """Take a token, or say how many seconds to wait for one."""
+        now = self._time.now()
+        tokens, at = self._kept.get(bucket.name, (float(bucket.most), now))
+        tokens = min(float(bucket.most), tokens + max(0.0, now - at) * bucket.most / 60)
+        taken = tokens >= 1
+        self._kept[bucket.name] = (tokens - taken, now)
+        return 0.0 if taken else (1 - tokens) * 60 / bucket.most
 
 
 class MemoryWatches:

@@ -15,10 +15,11 @@ import redis
 
 from mesh.domain.audit import AuditEntry
 from mesh.domain.commands import Target
+from mesh.domain.deeds import deed_of
 from mesh.domain.errors import Conflict, LostLease, MeshbotError, NotFound, Unavailable
 from mesh.domain.operations import Operation
 from mesh.ports import Lease, Receipt, Time
-from store import keys, records, scripts
+from store import deeds, keys, records, scripts
 from store.auditlog import GENESIS_HEAD, Batch, batch_after
 from store.connection import HINT, last_look, translated
 
@@ -31,6 +32,8 @@ INTENT_S = 600
 RETENTION_S = 90 * 24 * 3600
 """How long a finished operation can be looked at and undone; longer than a quarter's review, and bounded in memory."""
 HISTORY_LENGTH = 200
+MOST_OPEN = 500
+"""Operations that are looked through for those of one person."""
 FIRST_LOOK_S = 2.0
 """When the clock looks at a new operation, in case the job was never enqueued; a job starts within some 10 ms."""
 NEXT_LOOK_S = 7.0
@@ -121,11 +124,11 @@ class RedisOperations:
         """
         after = replace(operation, revision=operation.revision + 1)
         facts = [self._facts(operation.id, entry) for entry in entries]
-        parts = self._commit_parts(operation.revision, after, lease)
+        parts, deed = self._commit_parts(operation.revision, after, lease), self._deed_parts(after)
 
         def write(batch: Batch) -> list[Any]:
-            chained = [batch.expected, batch.head, GENESIS_HEAD, *batch.lines]
-            return self._ask(self._commit, parts[0], [*parts[1], *chained])
+            chained = [batch.expected, batch.head, GENESIS_HEAD, *batch.lines, *deed]
+            return self._ask(self._commit, [*parts[0], *([keys.DEEDS] if deed else [])], [*parts[1], *chained])
 
         with translated("Redis did not answer, so it is not known whether the last step was written down."):
             answer, _ = self._chained(facts, write)
@@ -155,6 +158,15 @@ class RedisOperations:
             return self._load(ids[:count])
         return [found for found in self._load(ids) if found.origin.channel == channel][:count]
 
+    def running(self, user: str) -> list[Operation]:
+        """Return the person's operations that are not done, newest first, steps of rollouts and previews left out.
+
+        Looked for among the 500 that the clock looks at next: more are never under way at once.
+        """
+        with translated():
+            lines: list[Any] = self._redis.zrange(keys.OPEN, 0, MOST_OPEN - 1)
+        return of_person(self._load([line.decode() for line in lines]), user)
+
     def beside(self, operation: Operation) -> list[Operation]:
         """Return the other changes of its service that are not done, and those received after it, newest first.
 
@@ -167,12 +179,25 @@ class RedisOperations:
         older = ids[len(newer) + 1 :]
         return self._load([*newer, *self._undone(older)])
 
+    def undone(self, target: Target) -> int:
+        """Return how many changes of a service are waiting or running, of the newest 200."""
+        with translated(NOTHING_STARTED):
+            lines: list[Any] = self._redis.lrange(keys.history_of_target(target), 0, HISTORY_LENGTH - 1)
+        return len(self._undone([line.decode() for line in lines]))
+
     def rollout(self, target: Target) -> Operation | None:
         """Return the rollout of a service that has not ended; None where there is none."""
         with translated():
             found: Any = self._redis.hget(keys.rollouts(target.cluster), keys.place(target))
         operations = self._load([found.decode()]) if found else []
         return next((one for one in operations if one.active_rollout), None)
+
+    def waiting(self) -> list[Operation]:
+        """Return every operation that waits for approval, the one whose time is over first, first."""
+        with translated():
+            ids: list[Any] = self._redis.zrange(keys.WAITING, 0, -1)
+        # Between the two reads one may have been decided.
+        return [found for found in self._load([raw.decode() for raw in ids]) if found.waits_until] if ids else []
 
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Let the clock look at the operation after `seconds`; does nothing for one that is settled.
@@ -247,7 +272,13 @@ class RedisOperations:
         argv = [after.id, revision, records.SCHEMA, records.dump_operation(after), *flags, token]
         times = [self._time.now() + NEXT_LOOK_S, RETENTION_S]
         rollout = [keys.place(after.target), int(after.active_rollout), keys.OPERATION]
-        return [*names, keys.lock(key), keys.rollouts(after.target.cluster)], [*argv, *times, *rollout]
+        names += [keys.lock(key), keys.rollouts(after.target.cluster), keys.WAITING]
+        return names, [*argv, *times, *rollout, after.waits_until]
+
+    def _deed_parts(self, after: Operation) -> list[Any]:
+        """Return what the week's index gets with the end of an operation; nothing where nothing is to be counted."""
+        deed = None if after.reported else deed_of(after)
+        return [deed.at, self._time.now() - deeds.KEPT_S, deeds.MOST, deeds.dump_deed(deed)] if deed else []
 
     def _chained(self, facts: Sequence[dict[str, Any]], write: Callable[[Batch], list[Any]]) -> tuple[list[Any], Batch]:
         with self._in_turn():
@@ -290,6 +321,13 @@ class RedisOperations:
     def _ask(script: Callable[..., Any], names: list[str], argv: list[Any]) -> list[Any]:
         answer: list[Any] = script(keys=names, args=argv)
         return answer
+
+
+def of_person(operations: Sequence[Operation], user: str) -> list[Operation]:
+    """Return those a person asked for that are not done, newest first, steps of rollouts and previews left out."""
+    cards = [one for one in operations if not one.done and not one.command.rollout and not one.origin.view]
+    mine = [one for one in cards if one.actor.user == user]
+    return sorted(mine, key=lambda one: one.created_at, reverse=True)
 
 
 def _history(target: Target | None, channel: str) -> str:

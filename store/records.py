@@ -10,17 +10,21 @@ from pydantic import ConfigDict, TypeAdapter
 
 from mesh.domain.audit import GENESIS, AuditEntry
 from mesh.domain.errors import Unavailable
+from mesh.domain.freezes import Freeze
+from mesh.domain.incidents import Incident
 from mesh.domain.operations import Operation
 from mesh.domain.points import Answered, Point
 from mesh.ports import Watch
 
-SCHEMA = 3
+SCHEMA = 4
 """The form of the records this program writes. Raise it when an older program would misread the new form."""
 
 _CONFIG = ConfigDict(ser_json_inf_nan="strings")
 """Infinity stays infinity: the bound of the last bucket, evidence without end."""
 # A dataclass alone takes no such setting; as one of two it does, and is written the same.
 _operations: TypeAdapter[Operation | None] = TypeAdapter(Operation | None, config=_CONFIG)
+_incidents: TypeAdapter[Incident | None] = TypeAdapter(Incident | None, config=_CONFIG)
+_freezes: TypeAdapter[Freeze | None] = TypeAdapter(Freeze | None, config=_CONFIG)
 _watches: TypeAdapter[Watch | None] = TypeAdapter(Watch | None, config=_CONFIG)
 
 
@@ -43,6 +47,36 @@ def load_operation(operation_id: str, schema: bytes, record: bytes) -> Operation
 def _of_form_2(operation: Operation) -> Operation:
     """Say what every reader knew then: that a latency must not be above its limit."""
     return replace(operation, gates=tuple(replace(row, at_most=row.unit == "ms") for row in operation.gates))
+
+
+def dump_incident(incident: Incident) -> bytes:
+    """Return the incident as JSON."""
+    return _incidents.dump_json(incident)
+
+
+def load_incident(incident_id: str, schema: bytes, record: bytes) -> Incident:
+    """Return the incident that was written as `record`; Unavailable when a newer meshbot wrote it."""
+    if int(schema) > SCHEMA:
+        raise Unavailable(
+            f"Incident {incident_id} was written by a newer meshbot (form {int(schema)}; this one reads {SCHEMA}).",
+            hint="Finish the roll-out of the new version, then try again.",
+        )
+    return cast(Incident, _incidents.validate_json(record))
+
+
+def dump_freeze(freeze: Freeze) -> bytes:
+    """Return the freeze as JSON."""
+    return _freezes.dump_json(freeze)
+
+
+def load_freeze(raw: bytes) -> Freeze:
+    """Return the freeze; Unavailable for one that cannot be read: it may hold."""
+    try:
+        return cast(Freeze, _freezes.validate_json(raw))
+    except ValueError as error:
+        raise Unavailable(
+            "A freeze was written by another meshbot and cannot be read.", hint="Use one version."
+        ) from error
 
 
 def dump_watch(watch: Watch) -> bytes:

@@ -33,10 +33,14 @@ return {'created', ARGV[2]}
 """
 
 COMMIT = """
--- KEYS: operation, audit, audit head, open, attempts, lock, rollouts
+-- KEYS: operation, audit, audit head, open, attempts, lock, rollouts, waiting, then for an end that counts for the
+--       week: deeds
 -- ARGV: 1 id, 2 expected revision, 3 schema, 4 record, 5 done, 6 settled, 7 urgent, 8 writer, 9 lease token or '',
 --       10 due, 11 retention, 12 place among the rollouts, 13 is an active rollout, 14 prefix of operation keys,
---       15 expected head, 16 new head, 17 genesis head, entries...
+--       15 until when it waits for approval or 0, 16 expected head, 17 new head, 18 genesis head, entries...,
+--       and with deeds: time, oldest to keep, most, deed
+local last = #ARGV
+if KEYS[9] then last = last - 4 end
 local stored = redis.call('HMGET', KEYS[1], 'revision', 'writer')
 if not stored[1] then return {'missing'} end
 -- The same call again, after its first answer was lost.
@@ -47,16 +51,21 @@ local rollout = redis.call('HGET', KEYS[7], ARGV[12])
 if ARGV[13] == '1' and rollout and rollout ~= ARGV[1] and redis.call('HGET', ARGV[14] .. rollout, 'done') == '0' then
   return {'rollout', rollout}
 end
-if #ARGV > 17 then
-  local head = redis.call('GET', KEYS[3]) or ARGV[17]
-  if head ~= ARGV[15] then return {'head', head} end
-  for index = 18, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
-  redis.call('SET', KEYS[3], ARGV[16])
+if last > 18 then
+  local head = redis.call('GET', KEYS[3]) or ARGV[18]
+  if head ~= ARGV[16] then return {'head', head} end
+  for index = 19, last do redis.call('RPUSH', KEYS[2], ARGV[index]) end
+  redis.call('SET', KEYS[3], ARGV[17])
+end
+if tonumber(ARGV[15]) > 0 then
+  redis.call('ZADD', KEYS[8], ARGV[15], ARGV[1])
+else
+  redis.call('ZREM', KEYS[8], ARGV[1])
 end
 redis.call('HSET', KEYS[1], 'schema', ARGV[3], 'revision', ARGV[2] + 1, 'done', ARGV[5], 'settled', ARGV[6],
   'urgent', ARGV[7], 'writer', ARGV[8], 'record', ARGV[4])
-if ARGV[13] == '1' then
-  redis.call('HSET', KEYS[7], ARGV[12], ARGV[1])
+if ARGV[13] == '1' then redis.call('HSET', KEYS[7], ARGV[12], ARGV[1]) end
+if ARGV[13] == '1' or tonumber(ARGV[15]) > 0 then
   -- Who commits is alive. Attempts are not counted from 0 again: their numbers name jobs that RQ still remembers.
   redis.call('HSET', KEYS[1], 'forgiven', redis.call('GET', KEYS[5]) or 0)
 elseif rollout == ARGV[1] then
@@ -69,6 +78,11 @@ if ARGV[6] == '1' then
   redis.call('EXPIRE', KEYS[1], ARGV[11])
 else
   redis.call('ZADD', KEYS[4], ARGV[10], ARGV[1])
+end
+if KEYS[9] then
+  redis.call('ZADD', KEYS[9], ARGV[last + 1], ARGV[last + 4])
+  redis.call('ZREMRANGEBYSCORE', KEYS[9], '-inf', ARGV[last + 2])
+  redis.call('ZREMRANGEBYRANK', KEYS[9], 0, -1 - tonumber(ARGV[last + 3]))
 end
 return {'written'}
 """
@@ -124,6 +138,30 @@ redis.call('SET', KEYS[2], ARGV[2])
 return {'written'}
 """
 
+LIFT = """
+-- KEYS: freezes. ARGV: 1 id, 2 as it was read, 3 as it is once lifted
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return {'changed'} end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return {'lifted'}
+"""
+
+TAKE = """
+-- KEYS: bucket. ARGV: 1 most tokens, 2 life in seconds
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local most = tonumber(ARGV[1])
+local stored = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+-- A clock that was put back must not take tokens away.
+local tokens = tonumber(stored[1] or most) + math.max(0, now - tonumber(stored[2] or now)) * most / 60
+if tokens > most then tokens = most end
+local taken = tokens >= 1
+if taken then tokens = tokens - 1 end
+redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.6f', now))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+if taken then return {'taken'} end
+return {'wait', tostring((1 - tokens) * 60 / most)}
+"""
+
 LOCK = """
 -- KEYS: lock, fence. ARGV: 1 ttl in milliseconds
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken'} end
@@ -168,4 +206,53 @@ if stored[2] == '1' then queue = KEYS[4] end
 if redis.call('LPOS', queue, ARGV[1] .. '-' .. last) then return {'waiting'} end
 redis.call('INCR', KEYS[3])
 return {'enqueue', last + 1, stored[2]}
+"""
+
+INCIDENT = """
+-- KEYS: incident, newest by service, due, audit, audit head
+-- ARGV: 1 id, 2 service, 3 expected revision, 4 schema, 5 record, 6 writer, 7 settled, 8 due, 9 retention, 10 former,
+--       11 prefix of incident keys, 12 expected head, 13 new head, 14 genesis head, entries...
+local stored = redis.call('HMGET', KEYS[1], 'revision', 'writer')
+-- The same call again, after its first answer was lost.
+if stored[2] == ARGV[6] then return {'written'} end
+if (stored[1] or '0') ~= ARGV[3] then return {'conflict'} end
+if not stored[1] then
+  local newest = redis.call('HGET', KEYS[2], ARGV[2]) or ''
+  -- One whose record was forgotten stands in nobody's way.
+  if newest ~= ARGV[10] and redis.call('EXISTS', ARGV[11] .. newest) == 1 then return {'conflict'} end
+end
+if #ARGV > 14 then
+  local head = redis.call('GET', KEYS[5]) or ARGV[14]
+  if head ~= ARGV[12] then return {'head', head} end
+  for index = 15, #ARGV do redis.call('RPUSH', KEYS[4], ARGV[index]) end
+  redis.call('SET', KEYS[5], ARGV[13])
+end
+redis.call('HSET', KEYS[1], 'schema', ARGV[4], 'revision', ARGV[3] + 1, 'writer', ARGV[6], 'record', ARGV[5])
+if not stored[1] then redis.call('HSET', KEYS[2], ARGV[2], ARGV[1]) end
+if ARGV[7] == '1' then
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('EXPIRE', KEYS[1], ARGV[9])
+else
+  redis.call('PERSIST', KEYS[1])
+  redis.call('ZADD', KEYS[3], ARGV[8], ARGV[1])
+end
+return {'written'}
+"""
+
+INCIDENT_LATER = """
+-- KEYS: due. ARGV: 1 id, 2 due
+redis.call('ZADD', KEYS[1], 'XX', ARGV[2], ARGV[1])
+return {'written'}
+"""
+
+INCIDENT_CLAIM = """
+-- KEYS: due, incident. ARGV: 1 id, 2 now, 3 next due
+local due = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not due or tonumber(due) > tonumber(ARGV[2]) then return {'taken'} end
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  redis.call('ZREM', KEYS[1], ARGV[1])
+  return {'gone'}
+end
+redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
+return {'enqueue', redis.call('HINCRBY', KEYS[2], 'attempts', 1)}
 """

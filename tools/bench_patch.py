@@ -33,7 +33,10 @@ from playground.servers import RedisServer
 from playground.serving import ServerThread
 from settings.file import read_catalog
 from settings.time import SystemTime
+from store.buckets import RedisBuckets
 from store.connection import quick
+from store.freezes import RedisFreezes
+from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.operations import RedisOperations
 from tests.e2e.admin import Admin, Obj, until
@@ -126,7 +129,9 @@ class Bench:
         self._enqueued = Stopwatch(JobQueue(redis))
         self._operations = RedisOperations(redis, SystemTime(), enqueue=self._enqueued)
         catalog = read_catalog(str(world.configuration))
-        self._desk = Desk(catalog, self._operations, FixedDirectory({}), SystemTime())
+        incidents = RedisIncidents(redis, SystemTime(), enqueue=JobQueue(redis).incident)
+        memory = {"incidents": incidents, "freezes": RedisFreezes(redis, SystemTime()), "buckets": RedisBuckets(redis)}
+        self._desk = Desk(catalog, self._operations, FixedDirectory({}), SystemTime(), **memory)
         self._asked = 0
 
     def bare(self, canary: int) -> float:

@@ -21,7 +21,7 @@ from typing import Any
 import redis
 import requests
 
-from chat.memory import FixedDirectory, RecordedCards
+from chat.memory import FixedDirectory, RecordedCards, RecordedIncidentCards
 from mesh.domain.catalog import Catalog, Cluster, MetricsServer
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.operations import Operation, Origin, State
@@ -38,6 +38,8 @@ from playground.serving import free_port
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.connection import patient
+from store.freezes import RedisFreezes
+from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.locks import RedisLocks
 from store.operations import RedisOperations
@@ -202,10 +204,13 @@ def make_stage(redis_url: str, prometheus_url: str, count: int) -> Stage:
         cluster=MemoryCluster([a_route(target) for target in targets(count)]),
         metrics=PrometheusMetrics(catalog),
         watches=RedisWatches(client),
+        freezes=RedisFreezes(client, now),
         auditlog=RedisAuditLog(client),
         cards=RecordedCards(),
         directory=FixedDirectory({}),
         time=now,
+        incidents=RedisIncidents(client, now, enqueue=JobQueue(client).incident),
+        incident_cards=RecordedIncidentCards(),
     )
 
 

@@ -1,6 +1,7 @@
-"""Takes the pictures of the playground's page that the documents show, light and dark, wide and narrow.
+"""Takes the pictures of the playground's page that the documents show.
 
-Run it after a change of the page or the card: `.venv/bin/python tools/pictures.py`.
+Run it after a change of the page or of a card: `.venv/bin/python -m tools.pictures`. It needs Prometheus, Chromium, and
+a font with emoji (Debian: fonts-noto-color-emoji); without one there are boxes in their place.
 """
 
 from __future__ import annotations
@@ -10,43 +11,136 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from playground.browser import CHROMIUM, FLAGS
 from playground.parts import World
 
 PICTURES = Path(__file__).parents[1] / "docs/pictures"
-COMMANDS = ("mesh status api", "mesh promote api 50")
 SIZES = {"": (1360, 1000), "-phone": (390, 844)}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WARM_S = 15
+"""Seconds of traffic until every gate can decide, the charts too."""
+SETTLED_S = 5
+"""Seconds after which a command's card has come to rest."""
+SEEN_S = 75
+"""Seconds until trouble shows in the last hour of an incident's card, which counts whole half minutes."""
+PATIENCE_MS = 30_000
+"""Longest wait for what a card will say."""
 
 
 def main() -> None:
-    """Start a world, type two commands, take four pictures."""
+    """Start a world, play requester and approver in it, and take pictures of what they see."""
     with tempfile.TemporaryDirectory() as directory, World(Path(directory)) as world, browser() as chromium:
         if world.prometheus is None:
             raise SystemExit("the pictures need Prometheus: tools/setup")
         world.prometheus.wait_until_scraped("sidecars")
-        time.sleep(9)
-        type_commands(chromium.new_page(), world)
-        for scheme in ("light", "dark"):
-            for name, (width, height) in SIZES.items():
-                page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-                page.goto(world.slack_url)
-                time.sleep(3)
-                page.screenshot(path=PICTURES / f"page-{scheme}{name}.png")
-                page.close()
+        time.sleep(WARM_S)
+        desk = chromium.new_page(viewport={"width": 1360, "height": 1400}, color_scheme="light")
+        desk.goto(f"{world.slack_url}/?as=U0JIN#C0PROD")
+        say(desk, "/mesh status api", "/mesh promote api 50")
+        time.sleep(2 * SETTLED_S)
+        whole_pages(chromium, world)
+        approval(desk)
+        incident(desk)
+        digest(desk)
+        form(desk)
+        home(desk)
 
 
-def type_commands(page: Page, world: World) -> None:
-    """Type the commands as a person would."""
-    page.goto(world.slack_url)
+def whole_pages(chromium: Browser, world: World) -> None:
+    """Picture the page itself, light and dark, wide and narrow."""
+    for scheme in SCHEMES:
+        for name, (width, height) in SIZES.items():
+            page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page.goto(world.slack_url)
+            time.sleep(SETTLED_S)
+            page.screenshot(path=PICTURES / f"page-{scheme}{name}.png")
+            page.close()
+
+
+def approval(page: Page) -> None:
+    """Ask for what needs two people, and let one of them agree."""
+    say(page, '/mesh promote checkout 50 --reason "release 4412"')
+    turn(page, "U0ANA", "C0INC")
+    page.locator("#log").get_by_role("button", name="Approve").click()
+    page.get_by_role("dialog").get_by_role("button", name="Approve").click()
+    turn(page, "U0LEE", "C0INC")
+    expect(newest(page, "Waiting for approval")).to_contain_text("1 of 2 approvals", timeout=PATIENCE_MS)
+    take(page, newest(page, "Waiting for approval"), "approval")
+
+
+def incident(page: Page) -> None:
+    """Break v2 of api and raise its alert."""
+    turn(page, "U0JIN", "C0INC")
+    page.get_by_role("button", name="Break v2").first.click()
+    time.sleep(SEEN_S)
+    page.get_by_role("group", name="Alert of api").get_by_role("button").click()
+    time.sleep(2 * SETTLED_S)
+    take(page, newest(page, "HighErrorRate"), "incident")
+
+
+def digest(page: Page) -> None:
+    """Ask for the digest, while checkout waits and api has its incident."""
+    turn(page, "U0JIN", "C0PROD")
+    page.get_by_role("button", name="Post the digest now").click()
+    time.sleep(SETTLED_S)
+    take(page, newest(page, "Off their resting split"), "digest")
+
+
+def form(page: Page) -> None:
+    """Open the form and look at a plan."""
+    say(page, "/mesh")
+    page.get_by_role("combobox", name="Service").press_sequentially("checkout", delay=50)
     time.sleep(1)
-    for command in COMMANDS:
-        page.keyboard.press("/")
-        page.keyboard.type(command)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.get_by_label("Share, weights or steps").fill("20")
+    page.get_by_role("button", name="Preview the plan").click()
+    time.sleep(SETTLED_S)
+    page.locator(".modal-body").evaluate("body => body.scrollTo(0, 0)")
+    page.get_by_role("dialog").screenshot(path=PICTURES / "form.png")
+    page.keyboard.press("Escape")
+
+
+def home(page: Page) -> None:
+    """Look at the Home of somebody for whom an approval waits."""
+    turn(page, "U0LEE", "D0LEE")
+    page.set_viewport_size({"width": 1360, "height": 620})
+    page.get_by_role("button", name="Home").click()
+    time.sleep(SETTLED_S)
+    page.locator("#home").screenshot(path=PICTURES / "home.png")
+
+
+def say(page: Page, *commands: str) -> None:
+    """Type commands as a person would, each to its end."""
+    for command in commands:
+        page.fill("#box", command)
+        page.keyboard.press("Escape")
         page.keyboard.press("Enter")
-        time.sleep(3)
+        time.sleep(SETTLED_S)
+
+
+def turn(page: Page, person: str, channel: str) -> None:
+    """Act as somebody, and open a channel."""
+    page.select_option("#as", person)
+    page.locator(f"[data-channel={channel}]").click()
+    time.sleep(1)
+
+
+def newest(page: Page, words: str) -> Locator:
+    """Return the newest message that says this."""
+    return page.locator("#log .message", has_text=words).last
+
+
+def take(page: Page, message: Locator, name: str) -> None:
+    """Picture one message, without what shows only under a pointer."""
+    page.mouse.move(2, 2)
+    message.scroll_into_view_if_needed()
+    time.sleep(2)
+    message.screenshot(path=PICTURES / f"{name}.png")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -31,10 +32,10 @@ class Due(Protocol):
 
 
 class Looking(Protocol):
-    """Looks at active rollouts; see `store.looks`."""
+    """What has due times of its own: looks at active rollouts (`store.looks`), incidents and digests (same room)."""
 
     def begin(self, now: float) -> None:
-        """Enqueue the looks of this slot of time, once."""
+        """Enqueue what is due, once."""
 
 
 class Leadership(Protocol):
@@ -50,10 +51,19 @@ class Leadership(Protocol):
 class Clock:
     """Looks ten times a second for what is due. `locks` should live `LEAD_S`; all should be quick to give up."""
 
-    def __init__(self, pending: Due, locks: Leadership, time: Time, *, looks: Looking | None = None) -> None:
-        """Without `looks` nothing watches rollouts."""
+    def __init__(
+        self,
+        pending: Due,
+        locks: Leadership,
+        time: Time,
+        *,
+        looks: Looking | None = None,
+        others: Sequence[Looking] = (),
+    ) -> None:
+        """Without `looks` nothing watches rollouts; `others` have due times of their own."""
         self._pending = pending
         self._looks = looks
+        self._others = others
         self._locks = locks
         self._time = time
         self._pause_s = TICK_S
@@ -78,6 +88,9 @@ class Clock:
         for operation_id in self._pending.due(now):
             if self._pending.requeue(operation_id, now) is Handed.STUCK:
                 log.error("%s was handed out too often and is given up; look at the workers' logs for it", operation_id)
+        # Last: what moves traffic waits for no news.
+        for other in self._others:
+            other.begin(now)
 
     def _lead(self, lease: Lease, stop: threading.Event) -> None:
         log.info("this clock leads now")

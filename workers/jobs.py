@@ -1,10 +1,14 @@
-"""The RQ jobs: run one operation, look at one cluster."""
+"""The RQ jobs: run an operation, look at a cluster, draw an incident's card, post a digest, send what waits."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
-from mesh.operations import looking, running
+from chat.sender import Sender
+from mesh.domain.digests import Slot
+from mesh.operations import incident_cards, looking, running
+from mesh.operations.publishing import publish
 from mesh.operations.stage import Stage
 
 log = logging.getLogger(__name__)
@@ -14,11 +18,21 @@ class _Process:
     """What this process was wired with."""
 
     stage: Stage | None = None
+    renew: Callable[[Stage], Stage] | None = None
+    sender: Sender | None = None
 
 
-def install(stage: Stage) -> None:
-    """Give this process the stage that all its jobs share; called once by the wiring, before the first job."""
-    _Process.stage = stage
+def install(stage: Stage, *, renew: Callable[[Stage], Stage] | None = None) -> None:
+    """Give this process the stage that its jobs share; called once by the wiring, before the first job.
+
+    `renew` is asked before each job: it returns the stage of the configuration of the moment, whole, for that job.
+    """
+    _Process.stage, _Process.renew = stage, renew
+
+
+def install_sender(sender: Sender) -> None:
+    """Give this process what sends messages; called once by the wiring, before the first job."""
+    _Process.sender = sender
 
 
 def run_operation(operation_id: str) -> str:
@@ -31,7 +45,26 @@ def look_at(cluster: str) -> None:
     log.debug("looked at %s: %s", cluster, looking.look(cluster, _stage()))
 
 
+def show_incident(incident_id: str) -> None:
+    """Draw the card of an incident as it is now; safe to run any number of times."""
+    incident_cards.show(incident_id, _stage())
+
+
+def post_digest(slot: str) -> str:
+    """Bring one slot of a digest as far as it goes now and return its state; safe to run any number of times."""
+    return str(publish(Slot.parse(slot), _stage()))
+
+
+def send_lane(channel: str) -> None:
+    """Send what waits for the channel, as far as that goes now; safe to run any number of times."""
+    if _Process.sender is None:
+        raise RuntimeError("no sender is installed; start workers with `meshbot worker`, which wires them")
+    _Process.sender.send(channel)
+
+
 def _stage() -> Stage:
     if _Process.stage is None:
         raise RuntimeError("no stage is installed; start workers with `meshbot worker`, which wires them")
+    if _Process.renew is not None:
+        _Process.stage = _Process.renew(_Process.stage)
     return _Process.stage

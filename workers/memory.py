@@ -81,6 +81,12 @@ class MemoryClient:
         found = [obj for obj in held if wanted <= (obj["metadata"].get("labels") or {}).items()]
         return found if cached else copy.deepcopy(found)
 
+    def everywhere(self, resource: Resource) -> tuple[list[Object], str] | None:
+        """Return the objects of all namespaces, and the version of the last write."""
+        self._answer()
+        found = (self._held[key] for key in sorted(self._held) if key[0] == resource.kind)
+        return [copy.deepcopy(obj) for obj in found], str(self._version)
+
     def read(self, resource: Resource, namespace: str, name: str) -> Object | None:
         """Return one object; None when there is none."""
         self._answer()

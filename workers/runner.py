@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FrameType
+from typing import ClassVar
 
 import redis
 from redis.client import Pipeline
@@ -20,14 +21,14 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import UnixSignalDeathPenalty
 from rq.utils import now as utcnow
 
-from mesh.domain.grammar import is_operation
+from mesh.domain.terms import is_incident, is_operation
 from store.connection import patient
-from store.jobs import FUNCTION, KEEP_S, LOOK, TIMEOUT_S, WATCH, queue_name
+from store.jobs import DIGEST, FUNCTION, INCIDENT, KEEP_S, LOOK, POST, SEND, TIMEOUT_S, WATCH, queue_name
 from workers.supervisor import exit_on_signals
 
 log = logging.getLogger(__name__)
 
-QUEUES = {"urgent": queue_name(urgent=True), "normal": queue_name(urgent=False), "watch": WATCH}
+QUEUES = {"urgent": queue_name(urgent=True), "normal": queue_name(urgent=False), "watch": WATCH, "post": POST}
 """Name on the command line -> RQ queue. One queue for each process: a worker of two can lose a job it just took."""
 RESTART_S = 1.0
 WORKER_TTL_S = 20
@@ -47,6 +48,7 @@ FIELDS = frozenset(
 """What a job may say. The rest (callbacks, webhooks, repeats) would name code to run or addresses to call."""
 
 
+_CHANNEL = re.compile(r"[A-Z][A-Z0-9]{1,30}")
 _CLUSTER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
@@ -55,9 +57,25 @@ def _is_cluster(word: str) -> bool:
     return bool(_CLUSTER.fullmatch(word))
 
 
+_SLOT = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?@[0-9]{1,12}")
+
+
+def _is_slot(word: str) -> bool:
+    """Tell whether this could be a slot of a digest; the configuration says whether there is such a digest."""
+    return bool(_SLOT.fullmatch(word))
+
+
+def _is_channel(word: str) -> bool:
+    """Tell whether this could be the id of a channel."""
+    return bool(_CHANNEL.fullmatch(word))
+
+
 ALLOWED: dict[str, tuple[Callable[[str], bool], str]] = {
     FUNCTION: (is_operation, "operation id"),
     LOOK: (_is_cluster, "cluster's name"),
+    INCIDENT: (is_incident, "incident id"),
+    DIGEST: (_is_slot, "slot of a digest"),
+    SEND: (_is_channel, "channel's id"),
 }
 """What a job may call -> whether its one argument is good, and what that is called."""
 
@@ -71,6 +89,9 @@ class OwnJob(Job):
 
     JSON keeps pickle out, but RQ still imports and calls any dotted name that a job's JSON holds.
     """
+
+    told: ClassVar[Callable[[str], None]] = staticmethod(lambda _problem: None)
+    """Is told why a job was refused; must never raise."""
 
     def restore(self, raw_data: Mapping[bytes, bytes]) -> None:
         """Read the job from its Redis hash, leaving out what we never write; unreadable ones count as gone."""
@@ -88,6 +109,7 @@ class OwnJob(Job):
             # Forget what was read: RQ asks again for its log, and must not get it then either.
             self.data = self.data
             log.error("refused job %r: %s", self.id, problem)
+            OwnJob.told(problem)
             raise ForgedJob(problem)
 
 
@@ -138,11 +160,16 @@ class Wear:
         self._old_at = time.monotonic() + longest_s
         self._jobs = 0
         self._hung = False
+        self._retired = ""
 
     def add(self, seconds: float, limit_s: float) -> None:
         """Count one job that took `seconds` of at most `limit_s`."""
         self._jobs += 1
         self._hung = self._hung or seconds >= limit_s
+
+    def retire(self, why: str) -> None:
+        """Let this process be replaced after the job that runs."""
+        self._retired = why
 
     @property
     def reason(self) -> str:
@@ -150,6 +177,8 @@ class Wear:
         if self._hung:
             # Interrupted anywhere, it may have left anything half done in memory.
             return "a job was interrupted by its time limit"
+        if self._retired:
+            return self._retired
         if self._jobs >= self._most_jobs:
             return f"{self._jobs} jobs were run"
         return "it is old" if time.monotonic() >= self._old_at else ""
@@ -216,15 +245,24 @@ class OwnWorker(SimpleWorker):
             raise StopRequested
 
 
-def work(redis_url: str, queue: str, prepare: Callable[[], None], wear: Wear | None = None) -> None:
+def work(
+    redis_url: str,
+    queue: str,
+    prepare: Callable[[], None],
+    wear: Wear | None = None,
+    *,
+    told: Callable[[str], None] | None = None,
+) -> None:
     """Work on one queue, a name in `QUEUES`, until SIGTERM or SIGINT; the running job is finished first.
 
     Returns as well when this process is worn: run it under `supervise`. `prepare` runs once, before the first job:
-    what jobs share is made there. An absent Redis is waited for.
+    what jobs share is made there. `told` hears why a job was refused. An absent Redis is waited for.
     """
     if queue not in QUEUES:
         raise ValueError(f"there is no queue {queue!r}; choose {' or '.join(QUEUES)}")
     wear = wear or Wear()
+    if told is not None:
+        OwnJob.told = staticmethod(told)
     _quieten()
     exit_on_signals()
     prepare()

@@ -28,18 +28,19 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _FORK = multiprocessing.get_context("fork")
 
 
-def supervise(queues: Sequence[str], work: Callable[[str], None]) -> None:
+def supervise(queues: Sequence[str], work: Callable[[str], None], *, tick: Callable[[], object] = lambda: None) -> None:
     """Run `work(queue)` in a process for each queue until SIGTERM or SIGINT; return when all of them have ended.
 
     A process that ends by itself, however, is replaced. On Linux the processes get SIGTERM when this one dies, however
     it dies. Must be called in the main thread of a process without other threads; `work` may count on all that was
-    imported before.
+    imported before. `tick` is called all the time, so that what a new process inherits is fresh.
     """
     stop = threading.Event()
     for number in SIGNALS:
         signal.signal(number, lambda *_: stop.set())
     children = [_Child(queue, work) for queue in queues]
     while not stop.wait(POLL_S):
+        tick()
         for child in children:
             child.replace_if_dead()
     for child in children:

@@ -4,37 +4,61 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from chat.at_home import CallsAtHome, CardsAtHome
 from chat.connection import web_client
+from chat.digest_drawing import week_chart
 from chat.directory import SlackDirectory
-from chat.drawing import chart
+from chat.drawing import chart, draw
+from chat.in_views import CardsInViews
+from chat.incident_outbox import SlackIncidentCards
+from chat.noticeboard import SlackNoticeboard
 from chat.outbox import SlackCards
+from chat.outcomes import Lost
+from chat.screens import Screens
+from chat.sender import Sender
+from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.letters import Row
+from mesh.operations import facts
+from mesh.operations.noting import note
 from mesh.operations.stage import Stage
+from mesh.ports import Operations
+from settings.cron import CronAlmanac
 from settings.environment import Environment, read_environment
-from settings.file import read_catalog
+from settings.reloading import CatalogFile, Standing
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
+from store.buckets import RedisBuckets
+from store.changes import RedisChanges
+from store.configured import RedisConfigured
 from store.connection import patient, quick
-from store.jobs import JobQueue
+from store.deeds import RedisDeeds
+from store.digests import DueDigests, RedisSlots
+from store.freezes import RedisFreezes
+from store.incidents import IncidentsDue, RedisIncidents
+from store.jobs import POST, JobQueue
 from store.locks import RedisLocks
 from store.looks import Looks
 from store.operations import RedisOperations
+from store.outbox import LanesDue, RedisOutbox
 from store.pending import Pending
 from store.watches import RedisWatches
 from workers.clock import LEAD_S, Clock, run_until_signal
 from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.client import KubernetesClient
-from workers.jobs import install
+from workers.jobs import install, install_sender
 from workers.metrics.adapter import PrometheusMetrics
-from workers.runner import QUEUES, work
+from workers.runner import QUEUES, Wear, work
 from workers.supervisor import supervise
 
 log = logging.getLogger(__name__)
 
+TELL_AGAIN_S = 5.0
+"""When the audit log is told again what it did not take."""
 WARM_S = 0.5
 """How long the first job waits at most for clusters to say what they serve; one that is away delays no other."""
 
@@ -54,17 +78,26 @@ class Workshop:
         environment, time_ = self.environment, SystemTime()
         redis = patient(environment.redis_url)
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
+        jobs = JobQueue(redis)
+        directory = SlackDirectory(slack, changes=RedisChanges(redis))
+        outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
+        written = SlackCards(outbox, slack, audit_channel=self.catalog.channels.audit, draw=chart)
+        cards = CardsAtHome(written, directory)
         return Stage(
             catalog=self.catalog,
-            operations=RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue),
+            operations=RedisOperations(redis, time_, enqueue=jobs.enqueue),
             locks=RedisLocks(redis),
             cluster=self.cluster,
             metrics=PrometheusMetrics(self.catalog),
             watches=RedisWatches(redis),
+            freezes=RedisFreezes(redis, time_),
             auditlog=RedisAuditLog(redis),
-            cards=SlackCards(slack, audit_channel=self.catalog.channels.audit, draw=chart),
-            directory=SlackDirectory(slack),
+            cards=CardsInViews(cards, Screens(slack), [cluster.name for cluster in self.catalog.clusters]),
+            directory=directory,
             time=time_,
+            incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
+            incident_cards=SlackIncidentCards(outbox, slack, draw=draw),
+            newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SlackNoticeboard(outbox, slack, week_chart)),
         )
 
 
@@ -77,7 +110,35 @@ def make_workshop(environment: Environment, catalog: Catalog) -> Workshop:
     return Workshop(environment, catalog, clients, KubernetesCluster(clients, route_namespaces=namespaces))
 
 
-def prepare(workshop: Workshop) -> Callable[[], None]:
+@dataclass(frozen=True)
+class Renewal:
+    """Gives each job the stage of the configuration of the moment: one whole one, never half of two."""
+
+    environment: Environment
+    configuration: CatalogFile
+    wear: Wear
+
+    def __call__(self, stage: Stage) -> Stage:
+        """Return `stage`, or one of the catalog that took its place.
+
+        What was made of the clusters, services and channels is made anew where they changed. The old connections and
+        watches live as long as the process, so that makes room for a fresh one after this job.
+        """
+        catalog = self.configuration.current()
+        if catalog is stage.catalog:
+            return stage
+        if _made_of(catalog) == _made_of(stage.catalog):
+            return replace(stage, catalog=catalog)
+        self.wear.retire("clusters, services or channels are configured otherwise now")
+        return make_workshop(self.environment, catalog).open_stage()
+
+
+def _made_of(catalog: Catalog) -> tuple[object, ...]:
+    """Return what adapters keep of a catalog from when they were made."""
+    return (catalog.clusters, catalog.services, catalog.channels)
+
+
+def prepare(workshop: Workshop, *, renew: Callable[[Stage], Stage] | None = None) -> Callable[[], None]:
     """Return what a worker does before its first job: install its stage, learn what the clusters serve, watch them.
 
     That opens connections to each of them, so that the first job finds them open. It starts threads, so nothing may
@@ -85,12 +146,52 @@ def prepare(workshop: Workshop) -> Callable[[], None]:
     """
 
     def run() -> None:
-        install(workshop.open_stage())
+        install(workshop.open_stage(), renew=renew)
         warming = threading.Thread(target=_warm, args=(workshop,), name="discovery", daemon=True)
         warming.start()
         warming.join(WARM_S)
 
     return run
+
+
+def prepare_post(environment: Environment) -> Callable[[], None]:
+    """Return what the worker that posts does before its first job: it needs Redis and Slack, and no cluster."""
+
+    def run() -> None:
+        redis, time_ = patient(environment.redis_url), SystemTime()
+        outbox = RedisOutbox(redis, time_, enqueue=JobQueue(redis).send)
+        slack = web_client(environment.slack_bot_token, environment.slack_api_url)
+        calls = CallsAtHome(slack, SlackDirectory(slack))
+        operations = RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue)
+        install_sender(Sender(outbox, RedisLocks(redis), calls, time_, lost=audited(operations)))
+
+    return run
+
+
+def audited(operations: Operations) -> Lost:
+    """Return what puts each message that reached nobody into the audit log."""
+
+    def lost(row: Row) -> None:
+        try:
+            operations.audit(facts.of_loss(row))
+        except Unavailable as error:
+            log.warning("%s reached nobody, perhaps not in the audit log: %s", row.letter.key, error.message)
+
+    return lost
+
+
+def accused(redis_url: str) -> Callable[[str], None]:
+    """Return what puts a refused job into the audit log, one a minute: whoever forges one can forge thousands."""
+    redis = patient(redis_url)
+    operations = RedisOperations(redis, SystemTime(), enqueue=JobQueue(redis).enqueue)
+
+    def told(problem: str) -> None:
+        try:
+            note(operations, RedisBuckets(redis), facts.of_forgery(problem))
+        except Unavailable as error:
+            log.warning("a refused job is not in the audit log: %s", error.message)
+
+    return told
 
 
 def _warm(workshop: Workshop) -> None:
@@ -102,34 +203,106 @@ def _warm(workshop: Workshop) -> None:
     workshop.cluster.watch(workshop.clients)
 
 
-def run_worker(environment: Environment, catalog: Catalog, queue: str) -> None:
-    """Work on one queue, in a process that is replaced when it ends, until SIGTERM.
+def run_worker(environment: Environment, queues: Sequence[str]) -> None:
+    """Run one process for each queue, replaced when it ends, until SIGTERM; each reads the environment when it starts.
 
-    Raises Refused naming what the environment lacks.
+    Without a configuration that can be read they wait for one: a worker that does not know the clusters would end as
+    failed what was accepted already, also a rollback; in Redis it is safe meanwhile. Later the last good one stays, and
+    new processes inherit it. Raises Refused naming what the environment lacks.
     """
     environment.need("SLACK_BOT_TOKEN")
-    supervise([queue], lambda name: work(environment.redis_url, name, prepare(make_workshop(environment, catalog))))
+    configuration = CatalogFile(environment.config_path, environment.prometheus_url)
+    configuration.wait()
+    supervise(queues, lambda queue: _work(configuration, queue), tick=configuration.current)
 
 
-def run_workers() -> None:
-    """Run one process for each queue until SIGTERM; each reads the settings when it starts, or is started again."""
-    supervise(list(QUEUES), _work_by_settings)
+def _work(configuration: CatalogFile, queue: str) -> None:
+    environment, wear = read_environment(), Wear()
+    told = accused(environment.redis_url)
+    if QUEUES[queue] == POST:
+        work(environment.redis_url, queue, prepare_post(environment), wear, told=told)
+        return
+    workshop = make_workshop(environment, configuration.current())
+    renew = Renewal(environment, configuration, wear)
+    work(environment.redis_url, queue, prepare(workshop, renew=renew), wear, told=told)
 
 
-def _work_by_settings(queue: str) -> None:
-    environment = read_environment()
-    catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
-    work(environment.redis_url, queue, prepare(make_workshop(environment, catalog)))
+@dataclass(frozen=True)
+class _ConfiguredLooks:
+    """Looks at the clusters of the configuration of the moment, as often as it says; at none while there is none."""
+
+    looks: Looks
+    configuration: CatalogFile
+
+    def begin(self, now: float) -> None:
+        """Enqueue the looks of this slot of time, once."""
+        standing = self.configuration.standing()
+        names = [cluster.name for cluster in standing.catalog.clusters] if standing.good else []
+        self.looks.follow(names, every_s=standing.catalog.look_s)
+        self.looks.begin(now)
+
+
+@dataclass(frozen=True)
+class _ConfiguredDigests:
+    """Digests of the configuration of the moment."""
+
+    digests: DueDigests
+    configuration: CatalogFile
+
+    def begin(self, now: float) -> None:
+        """Enqueue what is due, once."""
+        self.digests.follow(self.configuration.current().digests)
+        self.digests.begin(now)
+
+
+@dataclass
+class _ConfigurationOnRecord:
+    """Puts each change of the configuration into the audit log, once however many clocks there are.
+
+    A log that takes nothing must not keep the clock from its work: it is tried again a little later.
+    """
+
+    told: RedisConfigured
+    configuration: CatalogFile
+    _seen: Standing | None = None
+    _again_at: float = 0.0
+
+    def begin(self, now: float) -> None:
+        """Note what is in force, or wrong, where that is not what was noted last."""
+        standing = self.configuration.standing()
+        if standing is self._seen or now < self._again_at:
+            return
+        try:
+            self.told.tell(facts.of_configuration(_in_short(standing), standing.seal))
+        except Unavailable as error:
+            log.warning("the audit log does not know of the configuration yet: %s", error.message)
+            self._again_at = now + TELL_AGAIN_S
+        else:
+            self._seen = standing
+
+
+def _in_short(standing: Standing) -> str:
+    if standing.trouble:
+        kept = "the last good one stays" if standing.good else "nobody may change traffic"
+        return f"The configuration has mistakes, so {kept}: {standing.trouble.splitlines()[0]}"
+    roles = ", ".join(role.name for role in standing.catalog.policy.roles) or "none, so nobody may change traffic"
+    return f"A configuration is in force; its roles: {roles}"
 
 
 def run_clock(environment: Environment) -> None:
     """Run the clock until SIGTERM; the configuration says which clusters are looked at, and how often.
 
-    Raises Refused when that cannot be read.
+    Without one nothing is looked at, and what is due is handed out all the same.
     """
-    catalog = read_catalog(environment.config_path, prometheus_url=environment.prometheus_url)
-    redis, clusters = quick(environment.redis_url), [cluster.name for cluster in catalog.clusters]
+    configuration = CatalogFile(environment.config_path, environment.prometheus_url)
+    redis = quick(environment.redis_url)
     jobs = JobQueue(redis)
-    looks = Looks(redis, clusters, every_s=catalog.look_s, enqueue=jobs.look)
+    looks = Looks(redis, [], every_s=configuration.current().look_s, enqueue=jobs.look)
     pending = Pending(redis, enqueue=jobs.enqueue)
-    run_until_signal(Clock(pending, RedisLocks(redis, ttl_s=LEAD_S), SystemTime(), looks=looks))
+    digests = DueDigests(redis, (), CronAlmanac(), slots=RedisSlots(redis), enqueue=jobs.digest)
+    lanes = LanesDue(RedisOutbox(redis, SystemTime(), enqueue=jobs.send))
+    told = RedisConfigured(redis, RedisOperations(redis, SystemTime(), enqueue=jobs.enqueue))
+    noted = _ConfigurationOnRecord(told, configuration)
+    others = (lanes, IncidentsDue(redis, enqueue=jobs.incident), _ConfiguredDigests(digests, configuration), noted)
+    locks, looking = RedisLocks(redis, ttl_s=LEAD_S), _ConfiguredLooks(looks, configuration)
+    run_until_signal(Clock(pending, locks, SystemTime(), looks=looking, others=others))

@@ -7,13 +7,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from mesh.domain.approvals import People, Rule
 from mesh.domain.commands import Command, Target
+from mesh.domain.digests import Digest
 from mesh.domain.errors import NotFound
+from mesh.domain.freezes import Closure
 from mesh.domain.gates import Limits
+from mesh.domain.incidents import EXPIRES_S
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy
 from mesh.domain.strategies import DEFAULT, Strategy
 
+IncidentPolicy = Literal["refuse", "warn"]
+"""`refuse` what raises a canary while an incident of the service is open, or only `warn`."""
 GitPolicy = Literal["refuse", "patch"]
 """`refuse` to move weights that Git keeps (rollback and undo are still done), or `patch` them and warn."""
 
@@ -76,6 +82,12 @@ class Service:
     limits: Limits = field(default_factory=Limits)
     strategy: str = ""
     """Name of the strategy of its rollouts; empty means the default."""
+    incident_channel: str = ""
+    """Channel id of its incidents' cards; empty means the one for all."""
+    incidents: IncidentPolicy | None = None
+    """Overrides what an open incident does."""
+    approvals: str = ""
+    """Slack channel id where its approvals are asked for; empty means where the change was asked for."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,35 @@ class Channels:
 
     audit: str = ""
     """Gets one line for each change; empty for none."""
+    incidents: str = ""
+    """Gets the card of each incident whose service names no channel of its own; empty for none."""
+
+
+@dataclass(frozen=True)
+class Alerting:
+    """How alerts become incidents."""
+
+    service_labels: tuple[str, ...] = ("service", "destination_service_name", "destination_canonical_service", "app")
+    """Labels that may name the service; the first that names a configured one counts."""
+    namespace_labels: tuple[str, ...] = ("namespace", "destination_service_namespace")
+    """Labels that may name its namespace; the first that is there counts."""
+    cluster_labels: tuple[str, ...] = ("cluster",)
+    """Labels that may name its cluster; the first that is there counts."""
+    expires_s: float = EXPIRES_S
+    """How long an alert that nobody repeats stays open, in seconds."""
+    while_open: IncidentPolicy = "refuse"
+
+
+@dataclass(frozen=True)
+class Flood:
+    """How many changes may be asked for."""
+
+    user_per_minute: int = 60
+    """By one person, and as many at once."""
+    channel_per_minute: int = 300
+    """From one channel."""
+    open_per_service: int = 50
+    """How many changes of one service may be waiting or running."""
 
 
 @dataclass(frozen=True)
@@ -94,20 +135,35 @@ class Catalog:
     services: tuple[Service, ...] = ()
     channels: Channels = field(default_factory=Channels)
     policy: Policy = field(default_factory=Policy)
+    approvals: tuple[Rule, ...] = ()
+    """Which changes somebody else must agree to; every rule that speaks of a change must be met."""
+    break_glass: Rule | None = None
+    """Who may let a change pass all those rules, two by two; None where nobody may."""
+    people: People = ()
+    """Accounts that belong to one person."""
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
     """How rollouts go, by name; `default` stands in for the built-in one."""
+    freezes: tuple[Closure, ...] = ()
+    """Freezes of the calendar."""
+    flood: Flood = field(default_factory=Flood)
     look_s: float = 5.0
     """How often every active rollout is judged, in seconds."""
+    alerting: Alerting = field(default_factory=Alerting)
+    digests: tuple[Digest, ...] = ()
 
     def target(self, command: Command) -> Target:
         """Complete the command's target from the configuration.
 
-        Raises NotFound for a cluster that is not configured.
+        What a freeze leaves out is `*`: it then means every cluster, namespace or service. Raises NotFound for a
+        cluster that is not configured.
         """
+        if command.freezes and not command.service:
+            cluster = self.cluster(command.cluster).name if command.cluster else "*"
+            return Target(cluster, command.namespace or "*", "*")
         entry = self.service(Target(command.cluster, command.namespace, command.service))
-        cluster = self.cluster(command.cluster or entry.cluster)
-        namespace = command.namespace or entry.namespace or cluster.namespace
-        return Target(cluster.name, namespace, command.service)
+        known = self.cluster(command.cluster or entry.cluster)
+        namespace = command.namespace or entry.namespace or known.namespace
+        return Target(known.name, namespace, command.service)
 
     def cluster(self, name: str) -> Cluster:
         """Return the cluster of that name, the first one for an empty name; raise NotFound with the names there are."""
@@ -148,6 +204,21 @@ class Catalog:
         near = closest(wanted, tuple(known))
         hint = f"Did you mean {near}?" if near else f"There is {', '.join(known)}."
         raise NotFound(f"No strategy is called {wanted!r}.", hint=hint, choices=tuple(known))
+
+    def knows(self, target: Target) -> bool:
+        """Tell whether an entry of the configuration speaks of the target."""
+        return any(
+            _agrees(entry.cluster, target.cluster) and _agrees(entry.namespace, target.namespace)
+            for entry in self._by_name.get(target.service, ())
+        )
+
+    def incident_channel(self, target: Target) -> str:
+        """Return where the cards of the target's incidents are; empty for nowhere."""
+        return self.service(target).incident_channel or self.channels.incidents
+
+    def while_open(self, target: Target) -> IncidentPolicy:
+        """Return what an open incident of the target does to its promotions."""
+        return self.service(target).incidents or self.alerting.while_open
 
     def mesh(self, target: Target) -> str:
         """Return whose metrics speak for the target: `istio` or `linkerd`."""

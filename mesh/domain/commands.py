@@ -28,16 +28,40 @@ class Verb(StrEnum):
     CONFIRM = "confirm"
     ABORT = "abort"
     HISTORY = "history"
+    INCIDENTS = "incidents"
     WHOAMI = "whoami"
+    DIGEST = "digest"
+    CAN = "can"
+    FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
+    FREEZES = "freezes"
+    APPROVE = "approve"
+    DENY = "deny"
+    APPROVALS = "approvals"
+    FLAGGER = "flagger"
+    """A question of Flagger's: never typed, only its hook asks it."""
 
+
+VOTING = frozenset({Verb.APPROVE, Verb.DENY})
+"""Verbs about an operation that waits for approval; the rule that it waits for says who may use them, no role does."""
 
 STEERING = frozenset({Verb.PAUSE, Verb.RESUME, Verb.SKIP, Verb.CONFIRM, Verb.ABORT})
 """Verbs about the rollout of a service that is under way."""
 
-CHANGING = STEERING | {Verb.PROMOTE, Verb.SET, Verb.ROLLBACK, Verb.UNDO, Verb.ADOPT, Verb.REAPPLY, Verb.CANARY}
+FREEZING = frozenset({Verb.FREEZE, Verb.UNFREEZE})
+"""Verbs about what may not be changed for a while; they write no weights."""
+
+CHANGING = (
+    STEERING | FREEZING | {Verb.PROMOTE, Verb.SET, Verb.ROLLBACK, Verb.UNDO, Verb.ADOPT, Verb.REAPPLY, Verb.CANARY}
+)
 """Verbs that write to routes, or let it be written; policy must allow them by name."""
 
-ANSWERED_BY_BOT = frozenset({Verb.HELP, Verb.HISTORY, Verb.WHOAMI})
+APPROVABLE = frozenset({Verb.PROMOTE, Verb.SET, Verb.REAPPLY, Verb.CANARY, Verb.FLAGGER})
+"""Verbs that can wait for an approval. Going back (`rollback`, `undo`, `abort`) never does, whatever a rule says."""
+
+ANSWERED_BY_BOT = frozenset(
+    {Verb.HELP, Verb.HISTORY, Verb.INCIDENTS, Verb.WHOAMI, Verb.CAN, Verb.FREEZES, Verb.APPROVALS}
+)
 """Verbs that need neither cluster nor metrics: answered in the acknowledgement, no operation is made."""
 
 
@@ -83,16 +107,35 @@ class Command:
     step that the card showed.
     """
     operation: str = ""
-    """For `undo`: the operation to undo; empty means the last change."""
+    """For `undo`: the operation to undo; empty means the last change. For a vote: the operation it is about.
+
+    For `unfreeze`: the freeze to lift, by its id.
+    """
+    hook: str = ""
+    """For `flagger`: what it asks about, e.g. `confirm-promotion`."""
+    checksum: str = ""
+    """For `flagger`: of the revision that it asks about."""
     topic: str = ""
-    """For `help`: the verb asked about."""
+    """For `help`: the verb asked about. For `can`: the whole command asked about. For `digest`: `now` or `list`.
+
+    `all` for a freeze of everything.
+    """
+    lasts_s: int = 0
+    """For `freeze`: for how long, in seconds; 0 means until it is lifted."""
     namespace: str = ""
     cluster: str = ""
     reason: str = ""
     force: bool = False
     """Go ahead although a gate did not pass; needs a reason."""
+    break_glass: bool = False
+    """Ask a second person of the break-glass group, not whom the rules name; needs a reason. Gates still count."""
     dry_run: bool = False
     """Show the plan, change nothing."""
+
+    @property
+    def answered_by_bot(self) -> bool:
+        """True for what needs neither cluster nor metrics: it is answered in the acknowledgement."""
+        return self.verb in ANSWERED_BY_BOT or (self.verb is Verb.DIGEST and self.topic == "list")
 
     @property
     def goes_back(self) -> bool:
@@ -103,6 +146,26 @@ class Command:
     def steers(self) -> bool:
         """True for what is said to a rollout that is under way; such an operation itself writes no weights."""
         return self.verb in STEERING
+
+    @property
+    def freezes(self) -> bool:
+        """True for what is said about freezes: it writes no weights, and touches no route."""
+        return self.verb in FREEZING
+
+    @property
+    def votes(self) -> bool:
+        """True for a vote on an operation that waits for approval; such an operation itself writes no weights."""
+        return self.verb in VOTING
+
+    @property
+    def writes_weights(self) -> bool:
+        """True when running it patches a route by itself; others speak to people, or to operations that do."""
+        return self.changes_traffic and not (self.steers or self.freezes or self.verb is Verb.CANARY)
+
+    @property
+    def acts(self) -> bool:
+        """True when running it writes more than its own answer: it is audited, and is done alone on its service."""
+        return self.changes_traffic or self.votes or self.verb is Verb.FLAGGER
 
     @property
     def changes_traffic(self) -> bool:

@@ -22,12 +22,29 @@ class Denied(Refused):
     """Policy does not let this person do this."""
 
 
+class Barred(Refused):
+    """Not now: a freeze, or the hours of a role. It is possible again once that is over."""
+
+
+class Flooded(Refused):
+    """Too much was asked for at once."""
+
+
 class NotFound(Refused):
     """A service, arm or operation of that name is not known."""
 
 
 class Held(Refused):
     """A gate is *unknown*: nothing is wrong with the request, but nothing proves that it is safe."""
+
+
+class TooLate(Refused):
+    """It was decided before: what, is the message; by whom, is told beside it."""
+
+    def __init__(self, message: str, *, hint: str = "", by: tuple[str, ...] = ()) -> None:
+        """Say `message`; `by` are the Slack ids of those who decided."""
+        super().__init__(message, hint=hint)
+        self.by = by
 
 
 class Unavailable(MeshbotError):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from mesh.domain.commands import CHANGING, STEERING, Command, Verb
+from mesh.domain.commands import APPROVABLE, CHANGING, FREEZING, STEERING, VOTING, Command, Verb
 from mesh.domain.errors import Refused
+from mesh.domain.grammar_freezes import check_freeze, read_freeze, read_unfreeze, write_freeze
 from mesh.domain.grammar_rollouts import read_canary, write_canary
 from mesh.domain.matching import closest
 from mesh.domain.spelling import words_of
-from mesh.domain.terms import expect, read_name, read_share, read_version, read_weight
-from mesh.domain.verbs import MEANT, usage
+from mesh.domain.terms import expect, is_operation, read_name, read_share, read_version, read_weight
+from mesh.domain.verbs import MEANT, VERBS, usage
 
 OPTIONS: dict[str, str] = {
     "--namespace": "namespace",
@@ -26,18 +26,18 @@ OPTIONS: dict[str, str] = {
     "--strategy": "strategy",
     "--version": "version",
     "--force": "force",
+    "--break-glass": "break_glass",
     "--dry-run": "dry_run",
 }
-FLAGS = frozenset({"force", "dry_run"})
+FLAGS = frozenset({"force", "break_glass", "dry_run"})
 MEANT_FOR: dict[str, frozenset[Verb]] = {
     "strategy": frozenset({Verb.CANARY}),
     "version": frozenset({Verb.CANARY, Verb.PROMOTE}),
-    "dry_run": CHANGING - STEERING,
-    "force": CHANGING - STEERING - {Verb.CANARY},
+    "dry_run": CHANGING - STEERING - FREEZING,
+    "force": CHANGING - STEERING - FREEZING - {Verb.CANARY},
+    "break_glass": CHANGING & APPROVABLE,
 }
 """Options that some verbs have no use for; the others are for all."""
-
-_OPERATION = re.compile(r"op-[a-z0-9]{4,20}")
 
 
 def parse(text: str) -> Command:
@@ -50,6 +50,22 @@ def parse(text: str) -> Command:
     if not words or words[0] in ("?", "hello", "hi"):
         return Command(verb=Verb.HELP)
     verb, rest = _verb(words[0], typed), words[1:]
+    if verb is Verb.CAN:
+        expect(Verb.CAN, rest, 1, len(rest))
+        return Command(verb=verb, topic=format_command(_command(_asked(rest[0], typed), rest[1:], options, typed)))
+    return _command(verb, rest, options, typed)
+
+
+def _asked(word: str, typed: Sequence[str]) -> Verb:
+    verb = _verb(word, typed)
+    if verb is Verb.CAN:
+        raise Refused(
+            "can asks about another command.", hint=f"{usage(Verb.CAN)}, for example /mesh can promote api 50."
+        )
+    return verb
+
+
+def _command(verb: Verb, rest: list[str], options: dict[str, str | bool], typed: Sequence[str]) -> Command:
     if verb is Verb.PLAN:
         verb, rest, options = _planned(rest, options, typed)
     for option in options:
@@ -65,10 +81,17 @@ def format_command(command: Command) -> str:
     words: list[str] = [command.verb, command.topic, command.service]
     if command.verb is Verb.CANARY:
         words += write_canary(command)
-    elif command.verb is Verb.UNDO and command.operation:
+    elif command.freezes:
+        words = [command.verb, *write_freeze(command)]
+    elif command.operation and (command.verb is Verb.UNDO or command.votes):
         words = [command.verb, command.operation]
     else:
-        words += [command.version, *([] if command.share is None else [f"{command.share:g}"])]
+        words += [
+            command.hook,
+            command.checksum,
+            command.version,
+            *([] if command.share is None else [f"{command.share:g}"]),
+        ]
     words += [f"{arm}={weight}" for arm, weight in command.weights]
     for option in ("strategy", "namespace", "cluster", "route", "reason"):
         value = getattr(command, option)
@@ -76,13 +99,8 @@ def format_command(command: Command) -> str:
             # In one word, so that a value that begins with a dash is not read as the next option.
             between = "=" if value.startswith("-") else " "
             words.append(f"--{option}{between}{shlex.quote(value)}")
-    words += ["--force"] * command.force + ["--dry-run"] * command.dry_run
+    words += ["--force"] * command.force + ["--break-glass"] * command.break_glass + ["--dry-run"] * command.dry_run
     return " ".join(filter(None, words))
-
-
-def is_operation(word: str) -> bool:
-    """Tell an operation id (`op-k3v9x2m4ta`) from a service name."""
-    return bool(_OPERATION.fullmatch(word))
 
 
 # --- options -----------------------------------------------------------------------------------------------------
@@ -153,10 +171,12 @@ def _option_hint(written: str) -> str:
 
 def _verb(word: str, typed: Sequence[str]) -> Verb:
     """Read a verb; a slip is answered with the whole line `typed` as it was probably meant."""
+    if word.lower() == Verb.FLAGGER:
+        raise Refused("flagger is no command: Flagger itself asks, its card says what.", hint="See /mesh approvals.")
     try:
         return Verb(word.lower())
     except ValueError:
-        near = MEANT.get(word.lower()) or closest(word, [str(verb) for verb in Verb])
+        near = MEANT.get(word.lower()) or closest(word, [str(verb) for verb in VERBS])
         hint = f"Did you mean {near}?" if near else "See /mesh help."
         meant = shlex.join(near if one == word else one for one in typed)
         choices = (f"/mesh {meant}",) if near else ()
@@ -172,7 +192,8 @@ def _planned(
         )
     verb = _verb(rest[0], typed)
     if verb not in MEANT_FOR["dry_run"]:
-        why = "speaks to a rollout that is under way" if verb in STEERING else "changes nothing"
+        freezing = "moves no traffic" if verb in FREEZING else "changes nothing"
+        why = "speaks to a rollout that is under way" if verb in STEERING else freezing
         raise Refused(f"{verb} {why}, so there is nothing to plan.", hint=f"Write /mesh {verb} …")
     return verb, rest[1:], {**options, "dry_run": True}
 
@@ -182,14 +203,32 @@ def _read_help(rest: list[str]) -> Command:
     return Command(verb=Verb.HELP, topic=str(_verb(rest[0], ["help", *rest])) if rest else "")
 
 
-def _read_whoami(rest: list[str]) -> Command:
-    expect(Verb.WHOAMI, rest, 0, 0)
-    return Command(verb=Verb.WHOAMI)
+def _alone(verb: Verb) -> Callable[[list[str]], Command]:
+    def read(rest: list[str]) -> Command:
+        expect(verb, rest, 0, 0)
+        return Command(verb=verb)
+
+    return read
+
+
+def _read_digest(rest: list[str]) -> Command:
+    expect(Verb.DIGEST, rest, 0, 1)
+    word = rest[0].lower() if rest else "now"
+    if word not in ("now", "list"):
+        raise Refused(
+            f"digest knows no {rest[0]!r}.", hint=usage(Verb.DIGEST), choices=("/mesh digest now", "/mesh digest list")
+        )
+    return Command(verb=Verb.DIGEST, topic=word)
 
 
 def _read_status(rest: list[str]) -> Command:
     expect(Verb.STATUS, rest, 0, 1)
     return Command(verb=Verb.STATUS, service=read_name(rest[0], "service") if rest else "")
+
+
+def _read_incidents(rest: list[str]) -> Command:
+    expect(Verb.INCIDENTS, rest, 0, 1)
+    return Command(verb=Verb.INCIDENTS, service=read_name(rest[0], "service") if rest else "")
 
 
 def _one_service(verb: Verb) -> Callable[[list[str]], Command]:
@@ -223,10 +262,30 @@ def _read_undo(rest: list[str]) -> Command:
     return Command(verb=Verb.UNDO, service=read_name(word, "service") if word else "")
 
 
+def _one_operation(verb: Verb) -> Callable[[list[str]], Command]:
+    def read(rest: list[str]) -> Command:
+        expect(verb, rest, 1, 1)
+        if not is_operation(rest[0].lower()):
+            raise Refused(f"{rest[0]!r} is not the id of an operation.", hint="See /mesh approvals.")
+        return Command(verb=verb, operation=rest[0].lower())
+
+    return read
+
+
+def _read_approvals(rest: list[str]) -> Command:
+    expect(Verb.APPROVALS, rest, 0, 0)
+    return Command(verb=Verb.APPROVALS)
+
+
 _READERS: dict[Verb, Callable[[list[str]], Command]] = {
     Verb.HELP: _read_help,
-    Verb.WHOAMI: _read_whoami,
+    Verb.WHOAMI: _alone(Verb.WHOAMI),
+    Verb.FREEZES: _alone(Verb.FREEZES),
+    Verb.FREEZE: read_freeze,
+    Verb.UNFREEZE: read_unfreeze,
     Verb.STATUS: _read_status,
+    Verb.DIGEST: _read_digest,
+    Verb.INCIDENTS: _read_incidents,
     Verb.GATES: _one_service(Verb.GATES),
     Verb.HISTORY: _one_service(Verb.HISTORY),
     Verb.ROLLBACK: _one_service(Verb.ROLLBACK),
@@ -237,6 +296,8 @@ _READERS: dict[Verb, Callable[[list[str]], Command]] = {
     Verb.UNDO: _read_undo,
     Verb.CANARY: read_canary,
     **{verb: _one_service(verb) for verb in STEERING},
+    Verb.APPROVALS: _read_approvals,
+    **{verb: _one_operation(verb) for verb in VOTING},
 }
 
 
@@ -253,9 +314,13 @@ def _check_meant(option: str, verb: Verb) -> None:
 
 
 def _why_not(option: str, verb: Verb) -> str:
+    if verb in FREEZING and option in ("force", "dry_run"):
+        return "it moves no traffic"
     if option == "force":
         canary = "a rollout is judged all the time, and nothing makes it go on against its gates"
         return canary if verb is Verb.CANARY else "no gate is asked"
+    if option == "break_glass":
+        return "it waits for nobody"
     if option == "dry_run":
         return "it plans nothing, it speaks to a rollout that is under way"
     return f"it is for {' and '.join(sorted(MEANT_FOR[option]))}"
@@ -264,10 +329,12 @@ def _why_not(option: str, verb: Verb) -> str:
 def _checked(command: Command) -> Command:
     if command.force and not command.reason:
         raise Refused("--force needs a reason.", hint='Add --reason "why the gates may be ignored".')
+    if command.break_glass and not command.reason:
+        raise Refused("--break-glass needs a reason.", hint='Add --reason "why this cannot wait".')
     if command.operation and (command.namespace or command.cluster or command.route):
         raise Refused("An operation knows its namespace, cluster and route.", hint="Leave -n, -c and -r out.")
     if command.route and not command.service:
         raise Refused("--route needs a service.", hint="Name the service whose route it is.")
     if command.route and command.steers:
         raise Refused(f"{command.verb} takes no --route: a service has one rollout.", hint="Leave it out.")
-    return command
+    return check_freeze(command) if command.freezes else command

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from mesh.domain.commands import Command, Target
+from mesh.domain.approvals import Approval
+from mesh.domain.commands import Command, Target, Verb
+from mesh.domain.digests import Edition
 from mesh.domain.gates import GateResult
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
@@ -20,19 +22,27 @@ class State(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    WAITING = "awaiting approval"
+    """It is planned, and goes on once enough people have agreed."""
     SUCCEEDED = "succeeded"
     REFUSED = "refused"
     FAILED = "failed"
     EXPIRED = "expired"
+    VOID = "void"
+    """It was approved, or waited for that, and what was asked about is no longer so."""
 
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.REFUSED, State.FAILED, State.EXPIRED}),
-    State.RUNNING: frozenset({State.RUNNING, State.SUCCEEDED, State.REFUSED, State.FAILED, State.EXPIRED}),
+    State.RUNNING: frozenset(
+        {State.RUNNING, State.WAITING, State.SUCCEEDED, State.REFUSED, State.FAILED, State.EXPIRED, State.VOID}
+    ),
+    State.WAITING: frozenset({State.WAITING, State.RUNNING, State.REFUSED, State.FAILED, State.EXPIRED, State.VOID}),
     State.SUCCEEDED: frozenset(),
     State.REFUSED: frozenset(),
     State.FAILED: frozenset(),
     State.EXPIRED: frozenset(),
+    State.VOID: frozenset(),
 }
 
 
@@ -64,6 +74,26 @@ class Step(StrEnum):
     EXPIRED = "expired"
     DENIED = "denied"
     """Turned away by policy before there was an operation."""
+    FORGED = "forged"
+    """A job that we never made was in a queue, and was not run."""
+    FLOODED = "flooded"
+    """Turned away because too much was asked for; noted once for each person and minute."""
+    ASKED = "approval asked"
+    """It waits for people to agree."""
+    VOTED = "voted"
+    APPROVED = "approved"
+    """The last vote that was needed; it goes to work."""
+    REMINDED = "reminded"
+    ESCALATED = "escalated"
+    """More people may vote from now on."""
+    VOTED_DOWN = "denied by a vote"
+    OPENED = "gate opened"
+    """Flagger may do what it asked about."""
+    VOID = "void"
+    CONFIGURED = "configured"
+    """Another configuration is in force, or the file has mistakes now and is not."""
+    LOST = "lost"
+    """A message that must reach people reached nobody."""
     STEPPING = "stepping"
     """A rollout takes its next step: an operation of its own writes the weights."""
     STEPPED = "stepped"
@@ -80,6 +110,13 @@ class Step(StrEnum):
     STOPPED = "stopped"
     STEERED = "steered"
     """A person's word reached the rollout that it was said to."""
+    BARRED = "barred"
+    """Refused for now: a freeze, or the hours of a role."""
+    FROZEN = "frozen"
+    """A freeze holds from now on."""
+    LIFTING = "lifting"
+    """Written before freezes are lifted; the text has their ids."""
+    LIFTED = "lifted"
     MEASURED = "measured"
     """After the end: the split that the metrics show was compared with the one that was written."""
 
@@ -108,12 +145,17 @@ class Origin:
     """Where a request came from and where answers go."""
 
     way: str
-    """`slash`, `mention`, `button` or `cli`."""
+    """`slash`, `mention`, `button`, `modal`, `home` or `cli`."""
     channel: str = ""
+    """Where the card goes: a channel, or a person's id for our direct messages with them."""
     thread: str = ""
     """Timestamp of the parent message; empty outside a thread."""
     response_url: str = ""
     """Slack's address for five answers within 30 minutes; a bearer secret, never logged."""
+    view: str = ""
+    """Id of the modal that shows the outcome instead of a card; empty for a card."""
+    view_hash: str = ""
+    """The state of that modal when it was asked: what is newer there is not overwritten."""
 
 
 @dataclass(frozen=True)
@@ -183,18 +225,27 @@ class Operation:
     choices: tuple[str, ...] = ()
     """Commands that would have been clear."""
     card: Card | None = None
+    """Where its card is, as far as this was known when it was last written; the outbox knows for certain."""
+    mirror: Card | None = None
+    """The same card in the channel where approval is asked for, likewise; None where that is the card itself."""
     deadline: float = 0.0
     """Unix time after which a queued operation expires instead of surprising people; 0 for never."""
+    approval: Approval | None = None
+    """What people are asked, or were asked, about its plan; None where nobody had to be."""
     rollout: Rollout | None = None
     """The rollout that this operation is, once it has begun."""
     told: int = 0
-    """How many events of the story were told in the card's thread."""
+    """How many events of the story are in the outbox for the card's thread."""
+    edition: Edition | None = None
+    """What somebody got who asked for a digest."""
+    unshown: int = 0
+    """How many more routes a status found than it holds."""
     chart: str = ""
     """Slack's id of the picture on the card; empty without one."""
     split: SplitSeen | None = None
     """The split that was measured after the patch; None until then, and where nothing is to be measured."""
     reported: bool = False
-    """True once people were told the end; until then the clock brings a finished operation back to be told."""
+    """True once the end is in the outbox, which sees that it reaches people; until then the clock brings it back."""
     revision: int = 0
     """Count of writes to the store."""
 
@@ -202,6 +253,11 @@ class Operation:
     def done(self) -> bool:
         """True when nothing more will happen."""
         return not TRANSITIONS[self.state]
+
+    @property
+    def waits_until(self) -> float:
+        """Until when it waits for approval, in Unix time; 0 where it does not."""
+        return self.approval.expires_at if self.approval and self.state is State.WAITING else 0.0
 
     @property
     def settled(self) -> bool:
@@ -224,11 +280,11 @@ class Operation:
 
     @property
     def urgent(self) -> bool:
-        """True for what must overtake everything else: traffic going back to stable, and undo, until that is done.
+        """True for what must overtake everything else until it is done: going back to stable, undo, and a freeze.
 
         Telling people again may take as long as Slack does, and another service's traffic must not wait for it.
         """
-        return self.command.goes_back and not self.done
+        return (self.command.goes_back or self.command.verb is Verb.FREEZE) and not self.done
 
     def went(self, step: Step) -> bool:
         """Tell whether this step is in the story."""

@@ -68,6 +68,8 @@ class Happening(StrEnum):
     """A gate blames the canary."""
     BLIND = "blind"
     """Gates have not been able to decide for longer than the rollout is patient."""
+    BARRED = "barred"
+    """A freeze, an open incident, or the hours of the role by which it runs do not let the next step be now."""
     INCIDENT = "incident"
     """The service as a whole is in trouble, and it is not the canary's doing."""
     CLEARED = "cleared"
@@ -145,6 +147,11 @@ class Rollout:
         return later[0] if later else None
 
     @property
+    def written(self) -> bool:
+        """True when the weights of the current step were written: steps rise, so no two have the same share."""
+        return bool(self.moves) and self.moves[-1].share == self.current.share
+
+    @property
     def active(self) -> bool:
         """True until it has ended."""
         return self.phase in ACTIVE
@@ -211,7 +218,8 @@ def enter(rollout: Rollout, happening: Happening, *, now: float, why: str = "", 
 
 def _moved_at(rollout: Rollout, happening: Happening, now: float) -> float:
     """Return since when the weights stand; what was cleared has to prove itself for a whole bake again."""
-    return now if happening in _WRITTEN or happening is Happening.CLEARED else rollout.moved_at
+    anew = happening is Happening.CLEARED and not (rollout.cause is Happening.BARRED and not rollout.written)
+    return now if happening in _WRITTEN or anew else rollout.moved_at
 
 
 def _ending(rollout: Rollout, happening: Happening, phase: Phase) -> Phase | None:
@@ -256,6 +264,9 @@ def _otherwise(rollout: Rollout) -> Phase:
 
 
 def _cleared(rollout: Rollout) -> Phase | None:
+    """Bake anew, or write the step that could not be written: baking it unwritten would leave it out."""
+    if rollout.cause is Happening.BARRED and not rollout.written:
+        return Phase.MOVING
     return Phase.BAKING if rollout.cause in _PASSING else None
 
 
@@ -288,7 +299,7 @@ def _ended(rollout: Rollout) -> Phase:
 _WRITTEN = frozenset({Happening.MOVED, Happening.UNSURE})
 """After these the canary may have the share of the step, so it is watched."""
 _ONWARD = frozenset({Happening.RIPE, Happening.CONFIRM, Happening.SKIP})
-_PASSING = frozenset({Happening.BLIND, Happening.INCIDENT})
+_PASSING = frozenset({Happening.BLIND, Happening.INCIDENT, Happening.BARRED})
 """What a rollout is held for that can end by itself."""
 
 Rule = Phase | Callable[[Rollout], Phase | None]
@@ -302,6 +313,7 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
     Phase.MOVING: {
         Happening.MOVED: Phase.BAKING,
         Happening.UNMOVED: _first_or_held,
+        Happening.BARRED: _first_or_held,
         Happening.UNSURE: Phase.HELD,
         Happening.WORSE: _moving_and_worse,
         **_ALWAYS,
@@ -311,6 +323,7 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
         Happening.SKIP: _onward,
         Happening.WORSE: _on_failure,
         Happening.BLIND: Phase.HELD,
+        Happening.BARRED: Phase.HELD,
         Happening.INCIDENT: Phase.HELD,
         Happening.DRIFTED: Phase.HELD,
         Happening.PAUSE: Phase.PAUSED,

@@ -10,6 +10,8 @@ from mesh.domain.errors import Refused
 from mesh.domain.quantities import Weight
 from mesh.domain.verbs import VERBS, usage
 
+_OPERATION = re.compile(r"op-[a-z0-9]{4,20}")
+_INCIDENT = re.compile(r"in-[a-z0-9]{4,20}")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.:#/]{0,251}[A-Za-z0-9])?")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)%?")
@@ -22,6 +24,16 @@ def expect(verb: Verb, rest: Sequence[str], least: int, most: int) -> None:
         return
     said = "needs more words" if len(rest) < least else f"does not understand {rest[most]!r}"
     raise Refused(f"{verb} {said}.", hint=f"{usage(verb)}, for example /mesh {VERBS[verb].examples[0]}.")
+
+
+def is_operation(word: str) -> bool:
+    """Tell an operation id (`op-k3v9x2m4ta`) from a service name."""
+    return bool(_OPERATION.fullmatch(word))
+
+
+def is_incident(word: str) -> bool:
+    """Tell an incident id (`in-k3v9x2m4ta`)."""
+    return bool(_INCIDENT.fullmatch(word))
 
 
 def read_name(word: str, what: str) -> str:

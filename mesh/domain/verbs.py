@@ -21,7 +21,21 @@ VERBS: dict[Verb, VerbHelp] = {
     Verb.GATES: VerbHelp("gates <service>", "Judge the gates now and show the numbers", ("gates api",)),
     Verb.PLAN: VerbHelp("plan <changing command>", "Show what would change, change nothing", ("plan promote api 50",)),
     Verb.HISTORY: VerbHelp("history <service>", "The latest changes of a service", ("history api",)),
+    Verb.INCIDENTS: VerbHelp(
+        "incidents [service]", "What is open now: alerts that hold promotions", ("incidents", "incidents api")
+    ),
+    Verb.DIGEST: VerbHelp(
+        "digest [now|list]",
+        "What a channel should know: rollouts, drift, gates, the week; or which digests there are and when",
+        ("digest", "digest now -n mesh-demo", "digest list"),
+    ),
     Verb.WHOAMI: VerbHelp("whoami", "Your id, groups and rights", ("whoami",)),
+    Verb.CAN: VerbHelp(
+        "can <command>",
+        "Say whether you may do that, by which role and within which limits; nothing is done",
+        ("can promote api 50", "can freeze all --reason incident"),
+    ),
+    Verb.FREEZES: VerbHelp("freezes", "What is frozen now, and what will be next", ("freezes",)),
     Verb.HELP: VerbHelp("help [verb]", "This text, or one verb in detail", ("help", "help promote")),
     Verb.PROMOTE: VerbHelp(
         "promote <service> [<version>] <weight>[%]",
@@ -62,6 +76,26 @@ VERBS: dict[Verb, VerbHelp] = {
         "End a rollout: all traffic back to stable, at once",
         ("abort api", 'abort api --reason "customers complain"'),
     ),
+    Verb.FREEZE: VerbHelp(
+        "freeze <service>|all [for 2h] --reason why",
+        "Let nobody give a canary more traffic, also not with --force; going back stays possible. "
+        "-n or -c alone freeze a namespace or a cluster",
+        ('freeze api for 2h --reason "incident 4412"', "freeze all --reason holidays", "freeze -n shop --reason audit"),
+    ),
+    Verb.UNFREEZE: VerbHelp(
+        "unfreeze <service>|all|<id>",
+        "Lift the freezes that were made with exactly these words, or the one of that id",
+        ("unfreeze api", "unfreeze op-k3v9x2m4ta", "unfreeze -n shop"),
+    ),
+    Verb.APPROVALS: VerbHelp("approvals", "What waits for approval, and what you may vote on", ("approvals",)),
+    Verb.APPROVE: VerbHelp(
+        "approve <operation>", "Agree to a change that waits for approval", ("approve op-k3v9x2m4ta",)
+    ),
+    Verb.DENY: VerbHelp(
+        "deny <operation>",
+        "End a change that waits for approval",
+        ("deny op-k3v9x2m4ta", 'deny op-k3v9x2m4ta --reason "not during the sale"'),
+    ),
 }
 """Every verb, in the order `help` shows them."""
 
@@ -71,6 +105,9 @@ MEANT: dict[str, Verb] = {
     "stop": Verb.ABORT,
     "cancel": Verb.ABORT,
     "rollout": Verb.CANARY,
+    "lock": Verb.FREEZE,
+    "unlock": Verb.UNFREEZE,
+    "thaw": Verb.UNFREEZE,
 }
 """Words of other tools, for "did you mean": no word is near enough to them, or the wrong one (`unpause`, pause)."""
 

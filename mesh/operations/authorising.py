@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Operation
-from mesh.domain.policy import Actor, Decision, decide, named_groups
+from mesh.domain.policy import Actor, Decision, Policy, decide, is_bound, named_groups
 from mesh.ports import Directory
 
 TRUSTED_S = 60.0
@@ -23,25 +23,63 @@ class Grant:
     groups: frozenset[str] = frozenset()
 
 
-def authorise(catalog: Catalog, directory: Directory, command: Command, actor: Actor, target: Target) -> Grant:
+def authorise(  # noqa: PLR0913 (a right is about all of them)
+    catalog: Catalog, directory: Directory, command: Command, actor: Actor, target: Target, *, channel: str = ""
+) -> Grant:
     """Decide by policy, and let only full members of the workspace change anything.
 
     Slack is asked about usergroups only when the person's own id does not settle it. When Slack cannot say who
-    somebody is, the answer is no, with the reason.
+    somebody is, the answer is no, with the reason; whoever is allowed by their own id keeps the limits of that role.
     """
     if not command.changes_traffic:
         return Grant(decide(catalog.policy, actor, frozenset(), Verb.STATUS, target))
-    grant = Grant(decide(catalog.policy, actor, frozenset(), command.verb, target))
+    heard, suspended = _heard(catalog.policy, directory, channel)
+    grant = _granted(catalog, directory, command, (actor, target, heard))
+    if grant.decision.allowed or not suspended:
+        return grant
+    return replace(grant, decision=replace(grant.decision, why=f"{grant.decision.why}; {suspended}"))
+
+
+def _heard(policy: Policy, directory: Directory, channel: str) -> tuple[str, str]:
+    """Return the channel as roles may go by it, and why that is nothing: what it was bound for, it may be no longer.
+
+    Channels are known by their ids, so a name that is like another's means nothing.
+    """
+    if not is_bound(policy, channel):
+        return channel, ""
+    try:
+        place = directory.place(channel)
+    except Unavailable as error:
+        return "", f"no role counts for its channel, for {error.message.removesuffix('.')}"
+    if place.ours:
+        return channel, ""
+    why = "shared with another organisation" if place.shared else "archived"
+    return "", f"no role counts for its channel any more, which is {why}"
+
+
+def _granted(catalog: Catalog, directory: Directory, command: Command, asked: tuple[Actor, Target, str]) -> Grant:
+    actor, target, channel = asked
+    grant = Grant(decide(catalog.policy, actor, frozenset(), command.verb, target, channel=channel))
     named = named_groups(catalog.policy)
     try:
-        if not grant.decision.allowed and named:
-            groups = directory.groups(actor, named)
-            grant = Grant(decide(catalog.policy, actor, groups, command.verb, target), groups)
+        if (not grant.decision.allowed or grant.decision.limited) and named:
+            grant = _with_groups(catalog, directory, grant, (command.verb, actor, target, channel))
         if grant.decision.allowed and not directory.active(actor):
             return Grant(Decision(False, "default", "this account is not a full member of the workspace"))
     except Unavailable as error:
         return Grant(Decision(False, "default", f"Slack could not say who you are: {error.message.removesuffix('.')}"))
     return grant
+
+
+def _with_groups(catalog: Catalog, directory: Directory, grant: Grant, asked: tuple[Verb, Actor, Target, str]) -> Grant:
+    verb, actor, target, channel = asked
+    try:
+        groups = directory.groups(actor, named_groups(catalog.policy))
+    except Unavailable:
+        if grant.decision.allowed:
+            return grant
+        raise
+    return Grant(decide(catalog.policy, actor, groups, verb, target, channel=channel), groups)
 
 
 def authorise_again(operation: Operation, catalog: Catalog, directory: Directory, *, now: float) -> Decision:
@@ -50,7 +88,9 @@ def authorise_again(operation: Operation, catalog: Catalog, directory: Directory
     That is asked again once it is older than a minute, and only then: asking each time would use up Slack's rate
     limits, and a hiccup of Slack's would turn allowed rollbacks away.
     """
+    channel = operation.origin.channel
     if now - operation.created_at > TRUSTED_S:
-        return authorise(catalog, directory, operation.command, operation.actor, operation.target).decision
+        asked = (operation.command, operation.actor, operation.target)
+        return authorise(catalog, directory, *asked, channel=channel).decision
     groups = frozenset(operation.groups)
-    return decide(catalog.policy, operation.actor, groups, operation.command.verb, operation.target)
+    return decide(catalog.policy, operation.actor, groups, operation.command.verb, operation.target, channel=channel)

@@ -21,6 +21,7 @@ from mesh.domain.points import Point
 from mesh.domain.rollouts import MOVES
 from mesh.domain.routes import Arm, Weights
 from mesh.domain.trials import Pair, Tick, Trial, judge_blind, judge_trial, observe
+from mesh.operations.incidents import Guard
 from mesh.operations.judging import blindness, judge_blind_custom
 from mesh.operations.rollouts import advance_alone, is_due
 from mesh.operations.stage import Stage
@@ -123,6 +124,9 @@ class _Look:
         self._burns = stage.metrics.burns(cluster, subjects)
         plans = [(one.plan, one.target) for one in operations if one.plan]
         self._glances = stage.cluster.glance(plans)
+        # Last, and once for all of them.
+        guard = Guard(stage.catalog, stage.incidents, stage.time)
+        self._incidents = guard.judge_all([one.target for one in operations])
         self._patient_until = stage.time.now() + stage.catalog.look_s
 
     def judged(self) -> list[_Judged]:
@@ -151,6 +155,7 @@ class _Look:
         rows = (
             *_rows(trial, _pair(plan, limits), blindness(measured, plan.canary, limits) or early, limits),
             *judge_burn(burn, slo=limits.slo, service=operation.target.service),
+            *self._incidents.get(operation.target, ()),
         )
         now = self._stage.time.now()
         rows = tuple(

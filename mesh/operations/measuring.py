@@ -51,11 +51,17 @@ def _split(stage: Stage, operation: Operation, plan: Plan, since: float) -> Spli
     window_s = int(min(since - SETTLING_S, LOOKS_S[-1]))
     try:
         route = stage.cluster.reread(plan, operation.target)
-        if route is None or route.weights != plan.weights:
+        if route is None or route.weights != plan.weights or _written_since(stage, operation):
             raise Refused("the weights were changed again before it could be measured")
         return seen(plan, _counts(stage, operation, route, window_s), window_s=window_s)
     except Unavailable as error:
         return unknown(error.message.removesuffix("."), window_s=window_s)
+
+
+def _written_since(stage: Stage, operation: Operation) -> bool:
+    """Tell whether another change was written on top, even one that was taken back: its traffic is in the counts."""
+    since, others = _verified_at(operation), stage.operations.beside(operation)
+    return any(event.step is Step.PATCHING and event.at >= since for other in others for event in other.story)
 
 
 def _counts(stage: Stage, operation: Operation, route: Route, window_s: int) -> dict[str, float]:

@@ -7,11 +7,13 @@ from dataclasses import replace
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import NotFound, Refused
 from mesh.domain.gates import GateResult, Verdict
+from mesh.domain.incidents import ALERTS
 from mesh.domain.operations import Event, Operation, Step
 from mesh.domain.plans import Plan
 from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase
 from mesh.domain.routes import Route
 from mesh.operations import facts
+from mesh.operations.incidents import Guard
 from mesh.operations.judging import judge_endpoints, judge_plan
 from mesh.operations.patching import Patching
 from mesh.operations.recording import Record
@@ -80,14 +82,18 @@ def judge_step(parent: Operation, plan: Plan, route: Route, stage: Stage) -> tup
     """
     target, catalog = parent.target, stage.catalog
     rollout = the_rollout(parent)
+    guard = Guard(catalog, stage.incidents, stage.time)
     if not rollout.moves or rollout.phase is Phase.TURNING_BACK:
-        return judge_plan(plan, route, parent, catalog=catalog, sources=(stage.cluster, stage.metrics))
+        judged = judge_plan(plan, route, parent, catalog=catalog, sources=(stage.cluster, stage.metrics))
+        return (*judged, *guard.judge_plan(plan, target))
     said = rollout.cause in (Happening.SKIP, Happening.RESUME)
     found = parent.gates
     if stage.time.now() - rollout.entered_at >= STALE_S:
         # It waited in the queue, and nobody looks meanwhile: what was found before decides nothing any more.
         judged = judge_plan(plan, route, parent, catalog=catalog, sources=(stage.cluster, stage.metrics))
         found = tuple(row for row in judged if row.name != "ready")
+    # What a look found of incidents is asked again: one may have been opened, or ended, since.
+    found = (*(row for row in found if row.name != ALERTS), *guard.judge_plan(plan, target))
     rows = tuple(row for row in found if not said or row.verdict is Verdict.FAIL)
     load_max = catalog.service(target).limits.load_max
     return (*rows, *judge_endpoints(plan, route, target, cluster=stage.cluster, load_max=load_max))

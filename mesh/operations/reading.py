@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mesh.domain.catalog import Catalog, Service
 from mesh.domain.commands import Target, Verb
+from mesh.domain.digests import listed
 from mesh.domain.errors import MeshbotError
 from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import ArmStatus, Operation, RouteStatus
+from mesh.domain.resting import unrest
 from mesh.domain.routes import STAMP_OPERATION, Arm, Route
 from mesh.operations.choosing import choose, is_chosen, key, roles
+from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import RouteJudge, judge_plan
 from mesh.operations.planning import make_plan
 from mesh.operations.rollouts import first_step
 from mesh.operations.telling import where
-from mesh.ports import Cluster, Metrics, Operations
+from mesh.ports import Cluster, Metrics, Operations, Surveyed
+
+MOST_STATUSES = 20
+"""Routes that an overview keeps: a little more than a card shows."""
 
 
 def read(
-    operation: Operation, *, catalog: Catalog, operations: Operations, sources: tuple[Cluster, Metrics]
+    operation: Operation, *, catalog: Catalog, operations: Operations, sources: tuple[Cluster, Metrics], guard: Guard
 ) -> Operation:
-    """Return the operation with what it asked for filled in; raises what planning and choosing raise."""
+    """Return the operation with what it asked for filled in; raises what planning and choosing raise.
+
+    `guard` says of gates and of dry runs whether an incident holds up promotions.
+    """
     if operation.command.verb is Verb.STATUS:
         return _status(operation, catalog, operations, sources[0])
     if operation.command.verb is Verb.GATES:
-        return _gates(operation, catalog, sources)
-    return _dry_run(operation, catalog, operations, sources)
+        return _gates(operation, catalog, sources, guard)
+    return _dry_run(operation, catalog, operations, (*sources, guard))
 
 
 def _status(operation: Operation, catalog: Catalog, operations: Operations, cluster: Cluster) -> Operation:
@@ -52,19 +62,33 @@ def _rollout(running: Operation | None, route: Route) -> str:
 
 
 def _overview(operation: Operation, catalog: Catalog, cluster: Cluster) -> Operation:
-    """Status without a service: every service of the namespace that has weights."""
+    """Status without a service: every service of the namespace that has weights, what does not rest first.
+
+    A fixed number of lists, so nobody counts ready pods, and no more routes are kept than a card shows.
+    """
     target = operation.target
-    statuses = []
-    for name in cluster.services(target):
-        one = replace(target, service=name)
-        weighted = (route for route in cluster.routes(one) if len(route.arms) > 1)
-        statuses += [route_status(route, one, catalog.service(one), cluster) for route in weighted]
-    found = tuple(statuses)
-    return replace(operation, statuses=found, outcome=_weights_in_words(found))
+    surveyed = cluster.survey(target.cluster, namespaces=[target.namespace])
+    weighted = [(one.target, route) for one in surveyed for route in one.routes if len(route.arms) > 1]
+    weighted.sort(key=lambda pair: not unrest(pair[1], roles(pair[1], catalog.service(pair[0]))))
+    found = tuple(route_status(route, one, catalog.service(one), None) for one, route in weighted[:MOST_STATUSES])
+    return replace(
+        operation,
+        statuses=found,
+        unshown=len(weighted) - len(found),
+        outcome=_weights_in_words(found),
+        hint=_faulty([one for one in surveyed if one.problem]),
+    )
 
 
-def route_status(route: Route, target: Target, service: Service, cluster: Cluster) -> RouteStatus:
-    """Describe one route: each arm's role, weight, share and ready endpoints."""
+def _faulty(surveyed: Sequence[Surveyed]) -> str:
+    """Say which services' routes cannot be read, and why the first cannot; an empty string where all can."""
+    if not surveyed:
+        return ""
+    return f"Not shown: {listed([one.target.service for one in surveyed])}. {surveyed[0].problem}"
+
+
+def route_status(route: Route, target: Target, service: Service, cluster: Cluster | None) -> RouteStatus:
+    """Describe one route: each arm's role, weight, share, and where a `cluster` is given ready endpoints."""
     found = roles(route, service)
     names = {found.stable: "stable", found.canary: "canary"}
     arms = tuple(
@@ -84,21 +108,23 @@ def route_status(route: Route, target: Target, service: Service, cluster: Cluste
     )
 
 
-def _ready(arm: Arm, target: Target, cluster: Cluster) -> int | None:
+def _ready(arm: Arm, target: Target, cluster: Cluster | None) -> int | None:
+    if cluster is None:
+        return None
     try:
         return cluster.ready(arm, target).count
     except MeshbotError:
         return None
 
 
-def _gates(operation: Operation, catalog: Catalog, sources: tuple[Cluster, Metrics]) -> Operation:
+def _gates(operation: Operation, catalog: Catalog, sources: tuple[Cluster, Metrics], guard: Guard) -> Operation:
     target = operation.target
     service = catalog.service(target)
     route = choose(sources[0], target, service, operation.command)
     found = roles(route, service)
     judge = RouteJudge(route, target, found, limits=service.limits, metrics=sources[1])
     rows = {arm.name: judge.arm(arm.name) for arm in route.arms}
-    whole = judge.service()
+    whole = (*judge.service(), *guard.judge(target))
     judged = rows[found.canary] if found.canary else tuple(row for arm in rows.values() for row in arm)
     verdict = overall((*judged, *whole))
     return replace(
@@ -117,24 +143,24 @@ _VERDICT_WORDS = {
 
 
 def _dry_run(
-    operation: Operation, catalog: Catalog, operations: Operations, sources: tuple[Cluster, Metrics]
+    operation: Operation, catalog: Catalog, operations: Operations, asked: tuple[Cluster, Metrics, Guard]
 ) -> Operation:
-    steps = ""
+    steps, (cluster, metrics, guard) = "", asked
     if operation.command.verb is Verb.CANARY:
-        strategy, plan, route = first_step(operation, catalog, sources[0], operations)
+        strategy, plan, route = first_step(operation, catalog, cluster, operations)
         steps = f"; then {strategy.in_words}" if strategy.in_words else ""
     else:
-        plan, route = make_plan(operation, catalog, sources[0], operations)
-    rows = judge_plan(plan, route, operation, catalog=catalog, sources=sources)
+        plan, route = make_plan(operation, catalog, cluster, operations)
+    rows = judge_plan(plan, route, operation, catalog=catalog, sources=(cluster, metrics))
+    rows = (*rows, *guard.judge_plan(plan, operation.target))
     verdict = overall(rows) if rows else Verdict.PASS
     would = {
         Verdict.PASS: "It would go ahead now",
         Verdict.FAIL: "It would be refused now: a gate fails",
         Verdict.UNKNOWN: "It would be refused now: the gates cannot decide",
     }[verdict]
-    return replace(
-        operation, plan=plan, gates=rows, outcome=would + steps if plan.changes else "The weights already are as asked"
-    )
+    outcome = would + steps if plan.changes else "The weights already are as asked"
+    return replace(operation, plan=warned(plan, rows), gates=rows, outcome=outcome)
 
 
 def _weights_in_words(statuses: tuple[RouteStatus, ...]) -> str:

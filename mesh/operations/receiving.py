@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from mesh.digest_ports import Almanac
+from mesh.domain.approvals import Approval, why_not
 from mesh.domain.catalog import Catalog
-from mesh.domain.commands import ANSWERED_BY_BOT, Command, Target, Verb
-from mesh.domain.errors import Denied, NotFound, Unavailable
+from mesh.domain.commands import Command, Target, Verb
+from mesh.domain.digests import Digest
+from mesh.domain.errors import Barred, Denied, Flooded, NotFound, Unavailable
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Event, Operation, Origin, State, Step
-from mesh.domain.policy import Actor, Role, is_member, named_groups
+from mesh.domain.policy import Actor, Decision
 from mesh.operations import facts
-from mesh.operations.authorising import authorise
+from mesh.operations.authorising import Grant, authorise
+from mesh.operations.freezing import refuse_frozen, scope_of
 from mesh.operations.naming import new_id
-from mesh.ports import Directory, Operations, Receipt, Time
+from mesh.operations.noting import note
+from mesh.operations.voting import check_vote, look_up, person_of
+from mesh.ports import Bucket, Buckets, Directory, Freezes, Incidents, Operations, Outbox, Receipt, Time
 
 PATIENCE_S = 120.0
 """A change still queued after this long expires: nobody wants their promotion to happen out of the blue later."""
+WAYS_BACK = 10
+"""How many times as often a person may roll back, abort or freeze: only a script comes near."""
 
 
 @dataclass(frozen=True)
@@ -29,34 +38,49 @@ class Desk:
     operations: Operations
     directory: Directory
     time: Time
+    incidents: Incidents
+    freezes: Freezes
+    buckets: Buckets
+    almanac: Almanac | None = None
+    """Says when digests come next; None where nobody asks."""
+    outbox: Outbox | None = None
+    """Knows which messages are an operation's card before the operation does; None where only the latter counts."""
 
 
 @dataclass(frozen=True)
-class Whoami:
-    """What meshbot knows of one person."""
+class Waiting:
+    """One operation that waits for approval, as one person sees it."""
 
-    actor: Actor
-    groups: frozenset[str]
-    """The usergroups that the policy names and the person is in."""
-    roles: tuple[Role, ...]
+    operation: Operation
+    approval: Approval
+    mine: bool | None
+    """True where the person may approve it now; None where Slack does not say."""
 
 
 def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedupe: str) -> Receipt:
     """Authorise the command and write one durable operation for it; a repeated delivery gives the first one back.
 
-    `dedupe` names the delivery (Slack's trigger id, event id or action). Raises Denied, NotFound, and Unavailable when
-    the store did not answer; the message says whether anything may have been started.
+    `dedupe` names the delivery (Slack's trigger id, event id or action). Raises Denied, Barred (frozen), Flooded,
+    NotFound, and Unavailable when the store did not answer; the message says whether anything may have been started.
     """
-    if command.verb in ANSWERED_BY_BOT:
+    if command.answered_by_bot:
         raise ValueError(f"{command.verb} makes no operation")
     with nothing_started():
-        command = _completed(desk, command, origin)
-    target = desk.catalog.target(command)
-    groups = _authorised(desk, command, actor, origin, target)
-    operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(groups)))
+        command, target = completed(desk, command, origin)
+        with _floods_on_record(desk, command, actor, origin, target):
+            _not_flooded(desk, command, actor)
+    grant = _authorised(desk, command, actor, origin, target)
+    with nothing_started():
+        _may_rise(desk, command, actor, origin, target)
+        with _floods_on_record(desk, command, actor, origin, target):
+            _not_crowded(desk, command, origin, target)
+    operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(grant.groups)))
     intent = f"{actor.user} {target} {format_command(command)}"
     return desk.operations.receive(
-        operation, dedupe=dedupe, intent=intent, facts=facts.of_event(operation, operation.story[0])
+        operation,
+        dedupe=dedupe,
+        intent=intent,
+        facts=facts.of_event(operation, operation.story[0], allowed_by=grant.decision.rule),
     )
 
 
@@ -74,18 +98,49 @@ def history(desk: Desk, command: Command) -> list[Operation]:
     return desk.operations.recent(target=desk.catalog.target(command))
 
 
-def whoami(desk: Desk, actor: Actor) -> Whoami:
-    """Return the person's groups and roles; raise Unavailable when Slack does not say who is in which group."""
-    groups = desk.directory.groups(actor, named_groups(desk.catalog.policy))
-    mine = tuple(role for role in desk.catalog.policy.roles if is_member(role, actor, groups))
-    return Whoami(actor, groups, mine)
+def digests(desk: Desk) -> list[tuple[Digest, int | None]]:
+    """Return every configured digest with its next time (Unix time in seconds; None when it never comes)."""
+    if desk.almanac is None:
+        raise ValueError("this desk was set up without an almanac")
+    return [(one, desk.almanac.upcoming(one, after=desk.time.now())) for one in desk.catalog.digests]
+
+
+def completed(desk: Desk, command: Command, origin: Origin) -> tuple[Command, Target]:
+    """Return the command with what it left out, and what it is about; raise NotFound, Unavailable."""
+    if command.verb is Verb.UNFREEZE and command.operation:
+        return command, scope_of(desk, command.operation)
+    command = _completed(desk, command, origin)
+    return command, desk.catalog.target(command)
+
+
+def waiting_for(desk: Desk, actor: Actor) -> list[Waiting]:
+    """Return what waits for approval, the most pressing first, and what of it this person may approve now."""
+    found = []
+    for operation in desk.operations.waiting():
+        if operation.approval is not None and operation.approval.expires_at > desk.time.now():
+            found.append(Waiting(operation, operation.approval, _may_approve(desk, actor, operation)))
+    return found
+
+
+def _may_approve(desk: Desk, actor: Actor, operation: Operation) -> bool | None:
+    if operation.approval is None:
+        return False
+    try:
+        voter = look_up(desk.catalog, desk.directory, actor, operation.approval)
+        requester = person_of(desk.catalog, desk.directory, operation.actor)
+    except Unavailable:
+        return None
+    return not why_not(operation.approval, voter, requester)
 
 
 def _completed(desk: Desk, command: Command, origin: Origin) -> Command:
-    """Let `undo` name the operation with its service and route, whichever of them was typed.
+    """Let a vote name its service, and `undo` the operation with its service and route, whichever of them was typed.
 
     A service whose changes are not on record goes on without an operation: the object may remember the last one.
     """
+    if command.votes:
+        where = desk.operations.get(command.operation).target
+        return replace(command, service=where.service, namespace=where.namespace, cluster=where.cluster)
     if command.verb is not Verb.UNDO or command.route:
         return command
     former = _named(desk, command) if command.operation else _last_change(desk, command, origin)
@@ -125,18 +180,114 @@ def _last_change(desk: Desk, command: Command, origin: Origin) -> Operation | No
     raise NotFound("There is no change from this channel to undo.", hint="Name the service: /mesh undo api")
 
 
-def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> frozenset[str]:
-    """Return the usergroups that counted; raise Denied, with an audit entry."""
-    grant = authorise(desk.catalog, desk.directory, command, actor, target)
+def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Grant:
+    """Return the decision and the usergroups that counted; raise Denied, with an audit entry."""
+    if command.votes:
+        groups = _checked_vote(desk, command, actor, origin, target)
+        return Grant(Decision(True, "approval", "the approval names who may vote"), groups)
+    grant = authorise(desk.catalog, desk.directory, command, actor, target, channel=origin.channel)
     verdict = grant.decision
     if verdict.allowed:
-        return grant.groups
+        return grant
     event = Event(Step.DENIED, desk.time.now(), verdict.why)
     desk.operations.audit(facts.of_denial(actor, origin, command, target, event))
     raise Denied(
         f"You may not {command.verb} {target.service}: {verdict.why}.",
         hint="An administrator grants rights in the policy; /mesh whoami shows yours.",
     )
+
+
+def _may_rise(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> None:
+    """Raise Barred, with an audit entry, for what surely raises a canary under a freeze; the worker asks again."""
+    # Two people who break the glass pass freezes as well.
+    if not command.changes_traffic or command.break_glass or not _surely_raises(desk, command, target):
+        return
+    try:
+        refuse_frozen(desk, target)
+    except Barred as error:
+        event = Event(Step.BARRED, desk.time.now(), error.message.removesuffix("."))
+        desk.operations.audit(facts.of_denial(actor, origin, command, target, event))
+        raise
+
+
+def _surely_raises(desk: Desk, command: Command, target: Target) -> bool:
+    """Tell whether it gives a canary more, by the record alone: what may be a way back is left to the worker."""
+    if command.verb is Verb.CANARY:
+        return True
+    if command.verb is not Verb.PROMOTE or not command.share:
+        return False
+    last = next((one for one in desk.operations.recent(target=target) if one.plan and one.plan.moves), None)
+    return last is None or last.plan is None or last.plan.canary_share < command.share
+
+
+@contextmanager
+def _floods_on_record(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Iterator[None]:
+    """Note a flood that is stopped inside: one entry for each person and minute, or it would flood the log instead."""
+    try:
+        yield
+    except Flooded as error:
+        event = Event(Step.FLOODED, desk.time.now(), error.message.removesuffix("."))
+        note(desk.operations, desk.buckets, facts.of_denial(actor, origin, command, target, event))
+        raise
+
+
+def _not_flooded(desk: Desk, command: Command, actor: Actor) -> None:
+    """Raise Flooded where one person asks for too much: before their rights are asked, which costs others something."""
+    if not command.changes_traffic:
+        return
+    most = desk.catalog.flood.user_per_minute
+    name, most = ("user", most) if _counts(command) else ("back", WAYS_BACK * most)
+    _take(
+        desk,
+        Bucket(f"{name}:{actor.user}", most),
+        f"You asked for more than {most} changes of this kind within a minute",
+    )
+
+
+def _not_crowded(desk: Desk, command: Command, origin: Origin, target: Target) -> None:
+    """Raise Flooded where too much is asked for in one channel, or waits for one service."""
+    if not _counts(command):
+        return
+    flood = desk.catalog.flood
+    if (waiting := desk.operations.undone(target)) >= flood.open_per_service:
+        raise Flooded(
+            f"{waiting} changes of {target.service} are waiting or running already, so nothing more was started.",
+            hint=f"Wait until some are done: /mesh history {target.service}. Rolling back is always possible.",
+        )
+    # Last of all before the write: a bot's buckets know what time it is.
+    if origin.channel:
+        said = f"More than {flood.channel_per_minute} changes were asked for here within a minute"
+        _take(desk, Bucket(f"channel:{origin.channel}", flood.channel_per_minute), said)
+
+
+def _counts(command: Command) -> bool:
+    """Tell what is counted among the others: changes, but not what sends everything back, and not a freeze."""
+    return command.changes_traffic and command.verb not in (Verb.ROLLBACK, Verb.ABORT, Verb.FREEZE)
+
+
+def _take(desk: Desk, bucket: Bucket, said: str) -> None:
+    wait_s = desk.buckets.take(bucket)
+    if wait_s:
+        hint = f"Try again in {max(1, math.ceil(wait_s))} s. Rolling back, aborting and freezing are counted apart."
+        raise Flooded(f"{said}, so nothing more was started.", hint=hint)
+
+
+def _checked_vote(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> frozenset[str]:
+    """Return the voter's usergroups; raise TooLate where it is decided, and Denied, with an audit entry."""
+    with nothing_started():
+        voted_on, now = desk.operations.get(command.operation), desk.time.now()
+    if actor.user in {event.by for event in voted_on.story}:
+        # Their vote may be this very delivery, repeated by Slack; the worker sees whether it is.
+        return frozenset()
+    try:
+        voter = check_vote(command, actor, voted_on, sources=(desk.catalog, desk.directory), now=now)
+    except Denied as error:
+        event = Event(Step.DENIED, now, error.message.removesuffix("."))
+        denial = facts.of_denial(actor, origin, command, target, event)
+        # Nothing else counts votes that do not count.
+        note(desk.operations, desk.buckets, denial, most=desk.catalog.flood.user_per_minute)
+        raise
+    return voter.groups
 
 
 def _new(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Operation:

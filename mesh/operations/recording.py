@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -14,13 +15,13 @@ from mesh.operations.stage import Stage
 from mesh.ports import Lease
 
 TELL_AGAIN_S = 5.0
-"""When to try again to tell people the end, after Slack could not take it; later and later, up to the next number."""
+"""When to try again to put the end into the outbox, after that failed; later and later, up to the next number."""
 TELL_AGAIN_MOST_S = 600.0
 
 KEEP_TRIES = 5
 """How often what was shown is written beside what others write of the same operation."""
 
-_WITH_PLAN = frozenset({Step.PATCHING, Step.FORCED, Step.REFUSED})
+_WITH_PLAN = frozenset({Step.PATCHING, Step.FORCED, Step.REFUSED, Step.BARRED, Step.ASKED, Step.VOID})
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +52,10 @@ class Record:
             more |= facts.of_plan(operation.plan, operation.gates)
         if operation.rollout:
             more |= facts.of_rollout(operation.rollout, operation.gates)
+        if operation.approval:
+            more |= facts.of_approval(operation.approval)
         # Readings leave one line (that they were asked for), or the log would drown in them.
-        entries = [facts.of_event(operation, event, **more)] if operation.command.changes_traffic else []
+        entries = [facts.of_event(operation, event, **more)] if operation.command.acts else []
         self._commit(operation, *entries)
 
     def end(self, state: State, step: Step, text: str, **changes: Any) -> None:
@@ -79,16 +82,23 @@ class Record:
         self._keep(shown)
 
     def report(self, drawn: Operation | None = None) -> None:
-        """Tell people the end; only then is the operation settled. Tried again later when Slack does not take it."""
+        """Put the end into the outbox; only then is the operation settled. Tried again later when that fails.
+
+        Who is killed in between leaves it to the next worker, who writes the same letters again, which changes nothing.
+        """
         shown = self._told(drawn or self.operation)
         if shown is None:
             return
         self._keep(shown)
-        shown = self.operation
-        if shown.command.changes_traffic:
-            entry = self._stage.auditlog.latest(shown.id)
-            self._stage.cards.announce(shown, f"{entry.facts['seq']} {entry.hash[:12]}" if entry else "")
-        self._commit(replace(shown, reported=True))
+        if self._written(lambda: self._announced(self.operation)) is not None:
+            self._commit(replace(self.operation, reported=True))
+
+    def _announced(self, operation: Operation) -> Operation:
+        """Let the audit channel hear of a change."""
+        if operation.command.changes_traffic:
+            entry = self._stage.auditlog.latest(operation.id)
+            self._stage.cards.announce(operation, f"{entry.facts['seq']} {entry.hash[:12]}" if entry else "")
+        return operation
 
     def measured(self, split: SplitSeen) -> None:
         """Put on the card, after the end, what split the metrics showed, and write it down. Raises LeftToTheNext.
@@ -101,12 +111,16 @@ class Record:
             self._commit(shown, facts.of_event(shown, event, split=asdict(split)))
 
     def _told(self, operation: Operation) -> Operation | None:
-        """Show what must reach people; None where Slack does not take it: then the clock comes back later."""
+        """Show what must reach people; None where that may not be on record: then the clock comes back later."""
+        return self._written(lambda: self._stage.cards.show(operation))
+
+    def _written(self, write: Callable[[], Operation]) -> Operation | None:
+        operation = self.operation
         try:
-            return self._stage.cards.show(operation)
+            return write()
         except Exception as error:
             bug = None if isinstance(error, Unavailable) else error
-            log.warning("%s ended and could not be told yet: %s", operation.id, error, exc_info=bug)
+            log.warning("%s ended and that could not be written down for people: %s", operation.id, error, exc_info=bug)
             since_the_end = self._stage.time.now() - self.operation.story[-1].at
             pause = min(max(TELL_AGAIN_S, since_the_end / 2), TELL_AGAIN_MOST_S)
             self._stage.operations.later(operation.id, seconds=pause)
@@ -114,7 +128,7 @@ class Record:
 
     def _keep(self, shown: Operation) -> None:
         """Write down what people were shown, and where; also where the operation went on meanwhile."""
-        seen: dict[str, Any] = {"card": shown.card, "told": shown.told, "chart": shown.chart}
+        seen: dict[str, Any] = {"card": shown.card, "mirror": shown.mirror, "told": shown.told, "chart": shown.chart}
         for _ in range(KEEP_TRIES):
             if all(getattr(self.operation, name) == value for name, value in seen.items()):
                 return

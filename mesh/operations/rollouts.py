@@ -14,17 +14,21 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
 from mesh.domain.due import Sight, due
 from mesh.domain.errors import MeshbotError, NotFound, Refused
-from mesh.domain.gates import span
+from mesh.domain.gates import Verdict, span
+from mesh.domain.limits import rise_of_steps
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
+from mesh.domain.policy import Decision
 from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase, Rollout, after, enter
 from mesh.domain.routes import Arm, Route
 from mesh.domain.shares import promoted
 from mesh.domain.strategies import RolloutStep, Strategy, strategy_of
+from mesh.operations import approving
 from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift, landed, promotion, start_move
 from mesh.operations.naming import new_id
 from mesh.operations.planning import make_plan
+from mesh.operations.raising import barred, check_rise
 from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.stage import Stage
 from mesh.operations.telling import in_words, step_in_words, the_plan, the_rollout, where
@@ -35,14 +39,21 @@ from mesh.ports import Cluster, Lease, Operations, Watch
 log = logging.getLogger(__name__)
 
 
-def begin(stage: Stage, record: Record) -> None:
-    """Begin a rollout: settle its steps and arms, and let the first step be taken.
+def begin(stage: Stage, record: Record, decision: Decision) -> None:
+    """Begin a rollout: settle its steps and arms, ask whoever must agree, and let the first step be taken.
 
-    Raises Refused where another one runs, where the request is unclear, or where no step is above what the canary has.
+    Raises Refused where another one runs, where the request is unclear, where no step is above what the canary has, or
+    where one of them is beyond what `decision` lets it be: nobody is left standing in the middle of the way for that.
     """
     operation = record.operation
     refuse_beside(stage, operation)
     strategy, plan, route = first_step(operation, stage.catalog, stage.cluster, stage.operations)
+    has = next(arm.share_before for arm in plan.arms if arm.name == plan.canary)
+    shares = [one.share for one in strategy.steps if one.share > has]
+    check_rise(stage, operation, decision, rise_of_steps(plan.canary, has, shares))
+    if not approving.may_go(stage, operation, plan, strategy):
+        approving.request(stage, record, plan, (), strategy)
+        return
     rollout = Rollout(strategy, entered_at=stage.time.now(), move=new_id(), arms=route.arms)
     text = step_in_words(rollout, plan.canary)
     record.tell(State.RUNNING, Step.STEPPING, text, rollout=rollout, plan=plan, deadline=0.0)
@@ -109,6 +120,11 @@ def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool 
     if suspect and after(rollout, Happening.DRIFTED) and (why := drift(stage, record.operation)):
         return step(stage, record, Happening.DRIFTED, why)
     found = _due(record.operation, watch, now=stage.time.now())
+    if found and (why := barred(stage, record.operation, found[0])):
+        # Held already, it stays so, and nobody is told again.
+        return rollout.phase is not Phase.HELD and step(stage, record, Happening.BARRED, why)
+    if found and found[0] is Happening.CLEARED and rollout.cause is Happening.BARRED:
+        found = (Happening.CLEARED, "nothing bars it any more, and the gates pass")
     if found and found[0] is Happening.LATE and decides_in_time(stage, record.operation):
         return False
     return found is not None and _take(stage, record, found, watch)
@@ -259,13 +275,21 @@ def _follow(stage: Stage, record: Record) -> bool:
     back = rollout.phase is Phase.TURNING_BACK
     if child.state is not State.SUCCEEDED:
         written = child.plan if may_be_written(child) else None
-        happening = Happening.UNTURNED if back else Happening.UNSURE if written else Happening.UNMOVED
+        barred = child.story[-1].step is Step.BARRED or _is_barred(child, the_plan(record.operation))
+        unmoved = Happening.BARRED if barred else Happening.UNMOVED
+        happening = Happening.UNTURNED if back else Happening.UNSURE if written else unmoved
         told: dict[str, Any] = {"gates": child.gates, "hint": child.hint, "choices": child.choices}
         return step(stage, record, happening, child.outcome, plan=written or record.operation.plan, **told)
     if back:
         return step(stage, record, Happening.TURNED, rollout.why, plan=child.plan)
     plan = child.plan or the_plan(record.operation)
     return step(stage, record, Happening.MOVED, "", plan=plan, arms=_arms(stage, record.operation, plan), gates=())
+
+
+def _is_barred(child: Operation, plan: Plan) -> bool:
+    """Tell whether a step was refused for what is wrong with the service as a whole, and for nothing else."""
+    failed = {row.arm for row in child.gates if row.verdict is Verdict.FAIL}
+    return child.state is State.REFUSED and failed == {child.target.service} and plan.canary not in failed
 
 
 def _arms(stage: Stage, operation: Operation, plan: Plan) -> tuple[Arm, ...]:
@@ -300,7 +324,7 @@ def _end(record: Record, rollout: Rollout, happening: Happening, changes: dict[s
         state = State.SUCCEEDED
     elif rollout.phase is Phase.EXPIRED:
         state = State.EXPIRED
-    elif not rollout.moves and happening is Happening.UNMOVED:
+    elif not rollout.moves and happening in (Happening.UNMOVED, Happening.BARRED):
         state = State.REFUSED
     text = in_words(record.operation, rollout, happening)
     record.end(state, _STEPS[rollout.phase], text, by=rollout.by, **changes)

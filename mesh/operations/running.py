@@ -6,7 +6,7 @@ import logging
 
 from mesh.domain.commands import Verb
 from mesh.domain.operations import Operation, State, Step
-from mesh.operations import measuring
+from mesh.operations import approving, measuring
 from mesh.operations.patching import ACCEPTED_AGAIN_S, LOOK_AGAIN_S
 from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.rollouts import advance_alone
@@ -16,8 +16,6 @@ from mesh.operations.working import Work, expired
 
 LOCK_WAIT_S = 0.5
 """How long a worker waits for another change of the same service before it gives its place to the next job."""
-SLOWEST_SLACK_S = 15.0
-"""Longer than posting a card can take: two tries of 5 s and a pause of 2 s."""
 LOCK_AGAIN_S = 0.5
 """When to try again for the place of another change of the same service."""
 
@@ -35,6 +33,9 @@ def run(operation_id: str, stage: Stage) -> Operation:
         if operation.done and operation.command.rollout and not operation.reported:
             # First the rollout learns of its step, so that the canary is watched from its first request on.
             _heard(stage, operation.command.rollout)
+        if operation.done and operation.command.votes and not operation.reported:
+            # First what was voted on: it may go to work now, and its card says what the vote did.
+            run(operation.command.operation, stage)
         if operation.done and not operation.reported:
             operation = _reported(stage, operation)
         if operation.reported and operation.to_be_measured:
@@ -52,42 +53,47 @@ def _heard(stage: Stage, rollout_id: str) -> None:
 
 def _carried_on(stage: Stage, operation: Operation) -> Operation:
     """Do the work, and show what is worth showing before the end."""
-    awaited = operation.patch_step is Step.AWAITING
-    operation = _worked(stage, operation)
+    awaited, begun = operation.patch_step is Step.AWAITING, operation.rollout is not None
+    worked = _worked(stage, operation)
+    if worked is None:
+        return operation
+    operation = worked
+    if operation.command.changes_traffic and (operation.done or (operation.rollout and not begun)):
+        approving.wake(stage, operation)
+    if operation.state is State.WAITING:
+        return approving.show_waiting(stage, operation)
     if operation.patch_step is Step.AWAITING and not awaited:
         return _shown(stage, operation)
     return show_rollout(stage, operation) if operation.active_rollout else operation
 
 
 def _begun(stage: Stage, operation: Operation) -> Operation:
-    """Let a queued operation begin and show its card, or expire. Before the lock: Slack's pace is nobody else's."""
+    """Let a queued operation begin and show its card, or expire."""
     record = Record(stage, operation, None)
     if not operation.went(Step.PATCHING) and expired(record, stage.time.now()):
         return record.operation
     if operation.state is not State.QUEUED:
         return operation
     record.tell(State.RUNNING, Step.CHECKING)
-    # What must be fast tells people afterwards: posting the card first costs a rollback its first half second.
+    # What must be fast tells people afterwards: drawing a card takes its time, too.
     if not operation.urgent:
-        # A slow Slack must not bring in a second worker, who would post a second card.
-        stage.operations.later(operation.id, seconds=SLOWEST_SLACK_S)
         record.show()
     return record.operation
 
 
-def _worked(stage: Stage, operation: Operation) -> Operation:
-    """Do the work; a change does it alone on its service."""
-    if not operation.command.changes_traffic:
+def _worked(stage: Stage, operation: Operation) -> Operation | None:
+    """Do the work; a change, or a vote on one, does it alone on its service. None where another is at work there."""
+    if not operation.command.acts:
         return Work(stage, Record(stage, operation, None)).work()
     with stage.locks.hold(str(operation.target), wait_s=LOCK_WAIT_S) as lease:
         if lease is None:
             stage.operations.later(operation.id, seconds=LOCK_AGAIN_S)
-            return operation
+            return None
         fresh = stage.operations.get(operation.id)
         if fresh.done:
             return fresh
-        if fresh.command.steers or fresh.command.verb is Verb.CANARY:
-            # Neither writes weights: the operations that they start look after what others left.
+        if not fresh.command.writes_weights:
+            # The operations that it starts, or lets go, look after what others left.
             return Work(stage, Record(stage, fresh, lease)).work()
         for other in stage.operations.beside(operation):
             if other.patch_is_open:
@@ -104,10 +110,8 @@ def _worked(stage: Stage, operation: Operation) -> Operation:
 def _shown(stage: Stage, operation: Operation) -> Operation:
     """Show on the card, once and outside the lock, that the parents are waited for."""
     record = Record(stage, operation, None)
-    # What is urgent has no card yet: a slow Slack must not bring in a second worker, who would post a second one.
-    stage.operations.later(operation.id, seconds=SLOWEST_SLACK_S)
     record.show()
-    # Writing down where a first card is puts off the next look.
+    # Writing down where its card is puts off the next look.
     stage.operations.later(operation.id, seconds=ACCEPTED_AGAIN_S)
     return record.operation
 

@@ -10,10 +10,10 @@ from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
 from mesh.ports import Watch
 
-SLOWEST_SLACK_S = 30.0
-"""Longer than posting a card, its picture and its story can take."""
+SLOWEST_PICTURE_S = 30.0
+"""Longer than drawing and uploading a picture can take."""
 UNTOLD_AGAIN_S = 5.0
-"""When to try again to tell what Slack did not take, in seconds."""
+"""When to try again to tell what could not be written down, in seconds."""
 MOVING_AGAIN_S = 1.0
 """When to see whether weights have been written, in seconds, should nobody have said so."""
 REDRAWN_S = 15.0
@@ -28,7 +28,7 @@ def show_rollout(stage: Stage, operation: Operation) -> Operation:
         if lease is None:
             return operation
         # A slow Slack must not bring in a second worker.
-        stage.operations.later(operation.id, seconds=SLOWEST_SLACK_S)
+        stage.operations.later(operation.id, seconds=SLOWEST_PICTURE_S)
         record = Record(stage, stage.operations.get(operation.id), None)
         if record.operation.done:
             return record.operation

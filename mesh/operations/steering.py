@@ -9,9 +9,11 @@ from mesh.domain.commands import Verb
 from mesh.domain.errors import Held, Refused
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
+from mesh.domain.policy import Decision
 from mesh.domain.rollouts import MOST_HEARD, Happening, Phase, Rollout, after
 from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift
+from mesh.operations.raising import check_rise, next_rise
 from mesh.operations.recording import Record
 from mesh.operations.rollouts import fresh, step
 from mesh.operations.stage import Stage
@@ -23,10 +25,11 @@ AGAIN_S = 0.5
 """When to say it again to a rollout whose weights are just being written, in seconds."""
 
 
-def steer(stage: Stage, record: Record) -> None:
+def steer(stage: Stage, record: Record, decision: Decision) -> None:
     """Let the rollout of the service hear it; under the service's lock. Heard twice, it counts once.
 
-    Raises Refused where there is no such rollout, or where it cannot do that now.
+    Raises Refused where there is no such rollout, where it cannot do that now, or where that would give the canary
+    more than `decision` lets this person give.
     """
     operation = record.operation
     parent = _heard_before(stage, operation) or _addressed(stage, operation)
@@ -39,6 +42,8 @@ def steer(stage: Stage, record: Record) -> None:
                 stage.operations.later(operation.id, seconds=AGAIN_S)
                 return
             raise _unfit(operation, parent)
+        if after(rollout, happening) is Phase.MOVING:
+            check_rise(stage, operation, decision, next_rise(parent, happening))
         rows = _rows(stage, parent)
         if after(rollout, happening) is Phase.COMPLETED:
             _check_end(stage, parent, rows)

@@ -11,18 +11,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from mesh.domain.commands import Verb
-from mesh.domain.errors import Denied, Held, MeshbotError, NotFound, Refused, Unavailable
+from mesh.domain.commands import Command, Verb
+from mesh.domain.errors import Barred, Denied, Held, MeshbotError, NotFound, Refused, Unavailable
 from mesh.domain.gates import GateResult, Verdict, overall
+from mesh.domain.grammar import format_command
+from mesh.domain.incidents import ALERTS
+from mesh.domain.limits import rise_of
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
+from mesh.domain.policy import Decision, named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import moves, reading, rollouts
+from mesh.operations import approving, gatekeeping, moves, reading, rollouts, voting
 from mesh.operations.authorising import authorise_again
 from mesh.operations.choosing import rollback
+from mesh.operations.digests import gather, of_channel
+from mesh.operations.freezing import carry_out, refuse_frozen
+from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import judge_plan
 from mesh.operations.patching import Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
+from mesh.operations.raising import check_rise
 from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.stage import Stage
 from mesh.operations.steering import steer
@@ -32,6 +40,11 @@ REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
 GIVE_UP_S = 60.0
 """How long a patch is looked for; after that people are told that its outcome is not known."""
+
+_FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED})
+"""What the story ends with where no worker was interrupted."""
+_UNSENT = frozenset({None, Step.CONFLICT, Step.UNWRITTEN})
+"""How far a patch came that certainly was not written."""
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +68,8 @@ class Work:
         self.patching = Patching(stage, record)
         self.parent: Operation | None = None
         """The rollout whose step this is."""
+        self.decision = Decision(True, "promised", "going back was promised when the rollout began")
+        """By which roles this may be, once that was asked."""
 
     @property
     def operation(self) -> Operation:
@@ -67,9 +82,16 @@ class Work:
             if self.operation.active_rollout:
                 self._advance()
                 return self.operation
-            if self.operation.story[-1].step not in (Step.CHECKING, Step.RESUMED, Step.AWAITING):
+            if self.operation.state is State.WAITING:
+                approving.attend(self.stage, self.record, self._still_holds)
+                return self.operation
+            if self.operation.story[-1].step not in _FRESH:
                 self.record.tell(State.RUNNING, Step.RESUMED, "taken up again after an interruption")
-            if self.operation.command.changes_traffic:
+            if self.operation.command.votes:
+                voting.cast(self.stage, self.record, lambda held: Work(self.stage, held).recheck())
+            elif self.operation.command.verb is Verb.FLAGGER:
+                gatekeeping.keep(self.stage, self.record)
+            elif self.operation.command.changes_traffic:
                 self._change()
             else:
                 self._read()
@@ -82,12 +104,75 @@ class Work:
                 self.record.tell(State.RUNNING, Step.RESUMED, "looked after, for another change of this service came")
             self.patching.was_applied()
 
+    def recheck(self) -> None:
+        """Do all that is checked before weights are written, for what waits for approval; raise what is wrong.
+
+        Unavailable where that cannot be known now.
+        """
+        if self.operation.command.verb is Verb.FLAGGER:
+            # What it asks about is in its name: another revision is another question.
+            return
+        # A Slack that is silent for a moment must not look like a right that was taken away.
+        self.stage.directory.groups(self.operation.actor, named_groups(self.stage.catalog.policy))
+        self._authorise()
+        planned = self._still_holds()
+        if planned is not None:
+            self._check_rise(planned[0])
+            self._judge(planned[0], self._gates(*planned), asking=True)
+        elif not self.operation.command.break_glass:
+            refuse_frozen(self.stage, self.operation.target)
+
+    def _still_holds(self) -> tuple[Plan, Route] | None:
+        """Plan again what waits for approval; raise Refused where people were asked about something else.
+
+        None for a rollout, each of whose steps is judged when it is taken, and for Flagger, who plans by itself.
+        """
+        stage, operation = self.stage, self.operation
+        if operation.command.verb is Verb.FLAGGER:
+            return None
+        self._not_overtaken()
+        if operation.command.verb is Verb.CANARY:
+            rollouts.refuse_beside(stage, operation)
+            strategy, plan, _ = rollouts.first_step(operation, stage.catalog, stage.cluster, stage.operations)
+            approving.check_plan(operation, plan, strategy)
+            return None
+        self._make_way()
+        plan, route = make_plan(operation, stage.catalog, stage.cluster, stage.operations)
+        approving.check_plan(operation, plan)
+        return plan, route
+
     def _read(self) -> None:
         stage = self.stage
+        if self.operation.command.verb is Verb.DIGEST:
+            edition = gather(stage, of_channel(stage.catalog, self.operation), at=stage.time.now())
+            self.record.end(State.SUCCEEDED, Step.UNCHANGED, "Read", edition=edition)
+            return
         sources = (stage.cluster, stage.metrics)
-        found = reading.read(self.operation, catalog=stage.catalog, operations=stage.operations, sources=sources)
-        answers = {"statuses": found.statuses, "gates": found.gates, "plan": found.plan}
-        self.record.end(State.SUCCEEDED, Step.UNCHANGED, found.outcome, **answers)
+        found = reading.read(
+            self.operation,
+            catalog=stage.catalog,
+            operations=stage.operations,
+            sources=sources,
+            guard=Guard(stage.catalog, stage.incidents, stage.time),
+        )
+        answers = {
+            "statuses": found.statuses,
+            "gates": found.gates,
+            "plan": found.plan,
+            "unshown": found.unshown,
+            "hint": found.hint,
+        }
+        outcome = self._frozen(found.plan) or found.outcome
+        self.record.end(State.SUCCEEDED, Step.UNCHANGED, outcome, **answers)
+
+    def _frozen(self, plan: Plan | None) -> str:
+        """Say that what was only planned would be refused now, whatever its gates say; else an empty string."""
+        try:
+            if plan is not None and rise_of(plan):
+                refuse_frozen(self.stage, self.operation.target)
+        except Barred as error:
+            return f"It would be refused now: {error.message.removesuffix('.')}"
+        return ""
 
     # --- changing traffic ----------------------------------------------------------------------------------------
 
@@ -96,12 +181,15 @@ class Work:
         if self.patching.was_applied() or expired(self.record, self.stage.time.now()):
             return
         self._authorise()
+        if self.operation.command.freezes:
+            carry_out(self.stage, self.record)
+            return
         if self.operation.command.steers:
-            steer(self.stage, self.record)
+            steer(self.stage, self.record, self.decision)
             return
         self._not_overtaken()
         if self.operation.command.verb is Verb.CANARY:
-            rollouts.begin(self.stage, self.record)
+            rollouts.begin(self.stage, self.record, self.decision)
             return
         self._make_way()
         for _ in range(REPLANS):
@@ -143,10 +231,12 @@ class Work:
             moves.check_drift(self.parent, route)
             return moves.judge_step(self.parent, plan, route, stage)
         sources = (stage.cluster, stage.metrics)
-        return judge_plan(plan, route, self.operation, catalog=stage.catalog, sources=sources)
+        rows = judge_plan(plan, route, self.operation, catalog=stage.catalog, sources=sources)
+        # Last, for an incident may be opened while the gates are asked.
+        return (*rows, *Guard(stage.catalog, stage.incidents, stage.time).judge_plan(plan, self.operation.target))
 
     def _try_once(self) -> bool:
-        """Plan, judge, write down, patch; False when somebody else wrote to the object first."""
+        """Plan, judge, ask people or write down and patch; False when somebody else wrote to the object first."""
         stage = self.stage
         plan, route = make_plan(self.operation, stage.catalog, stage.cluster, stage.operations)
         self._same_wish(plan)
@@ -156,12 +246,29 @@ class Work:
             self.record.end(State.SUCCEEDED, Step.UNCHANGED, "The weights already are as asked", plan=plan)
             return True
         self._settle_stamped(route)
+        self._check_rise(plan)
         now = stage.time.now()
         gates = tuple(replace(row, at=row.at or now) for row in self._gates(plan, route))
+        plan = warned(plan, gates)
+        if not approving.may_go(stage, self.operation, plan):
+            self._judge(plan, gates, asking=True)
+            approving.request(stage, self.record, plan, gates)
+            return True
         self._judge(plan, gates)
+        # Again, at the last moment: gates take their time, and a freeze that began meanwhile counts.
+        self._check_rise(plan)
         self._take_over()
         self.record.tell(State.RUNNING, Step.PATCHING, plan.label, plan=plan, gates=gates)
         return self.patching.send(plan)
+
+    def _check_rise(self, plan: Plan) -> None:
+        """Raise Barred or Denied where this gives more than a freeze or the person's limits let it; force or not."""
+        if self.operation.command.verb is not Verb.ROLLBACK:
+            try:
+                check_rise(self.stage, self.operation, self.decision, rise_of(plan))
+            except Refused:
+                self.record.operation = replace(self.operation, plan=plan)
+                raise
 
     def _must_count(self, route: Route) -> None:
         """Raise Unavailable where a rollout would take weights for moved that the mesh does not say it took."""
@@ -192,6 +299,7 @@ class Work:
         verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now())
         if not verdict.allowed:
             raise Denied(f"No longer allowed: {verdict.why}.", hint="Nothing was changed.")
+        self.decision = verdict
 
     def _not_overtaken(self) -> None:
         """Refuse what a newer change has overtaken: who rolls back means what still waits in the queue, too."""
@@ -200,7 +308,7 @@ class Work:
             return
         for newer in self.stage.operations.beside(op):
             # Also one that did not end well: traffic went back, and nobody accepted it, or read it back, in time.
-            writes = not (newer.command.steers or newer.rollout)
+            writes = not (newer.command.steers or newer.command.freezes or newer.rollout)
             if writes and may_be_written(newer) and newer.created_at > op.created_at:
                 raise Refused(
                     f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
@@ -219,12 +327,17 @@ class Work:
                 hint="Nothing was changed. Repeat it if it is still wanted.",
             )
 
-    def _judge(self, plan: Plan, gates: tuple[GateResult, ...]) -> None:
-        """Refuse what the gates do not pass, with the numbers on record; `--force` is told, loudly, and goes on."""
+    def _judge(self, plan: Plan, gates: tuple[GateResult, ...], *, asking: bool = False) -> None:
+        """Refuse what the gates do not pass, with the numbers on record; `--force` is told, loudly, and goes on.
+
+        While people are only asked, nothing is forced yet.
+        """
         verdict = overall(gates) if gates else Verdict.PASS
         if verdict is Verdict.PASS:
             return
         why = "; ".join(f"{row.arm} {row.name}: {row.why}" for row in gates if row.verdict is verdict)
+        if self.operation.command.force and asking:
+            return
         if self.operation.command.force:
             self.record.tell(State.RUNNING, Step.FORCED, f"gates said {verdict} ({why})", plan=plan, gates=gates)
             return
@@ -245,7 +358,9 @@ class Work:
         except TryLater as error:
             self._later(error)
         except Refused as error:
-            self.record.fail(State.REFUSED, Step.REFUSED, error)
+            void = self.operation.approval is not None and self.operation.patch_step in _UNSENT
+            refused = State.REFUSED, Step.BARRED if isinstance(error, Barred) else Step.REFUSED
+            self.record.fail(*((State.VOID, Step.VOID) if void else refused), error)
         except MeshbotError as error:
             self.record.fail(State.FAILED, Step.FAILED, error)
         except Exception as error:  # noqa: BLE001 (a bug must end the operation and be told, not be tried for ever)
@@ -264,6 +379,8 @@ class Work:
 def _failed(operation: Operation, gates: tuple[GateResult, ...], why: str) -> Refused:
     """Say what to do where a gate failed; who is going back already is not told to roll back."""
     message, overrule = f"Gates failed: {why}.", 'overrule this with --force --reason "why".'
+    if all(row.name == ALERTS for row in gates if row.verdict is Verdict.FAIL):
+        return _during_incident(operation, gates, overrule)
     if all(row.name == "ready" for row in gates if row.verdict is Verdict.FAIL):
         return Refused(message, hint=f"The weights stay. Bring up more ready endpoints, or {overrule}")
     if operation.command.goes_back:
@@ -273,6 +390,15 @@ def _failed(operation: Operation, gates: tuple[GateResult, ...], why: str) -> Re
         return Refused(message, hint=f"The weights stay. {look} {overrule}")
     back = rollback(operation.command)
     return Refused(message, hint="The weights stay. Look at the canary, or roll back.", choices=(back,))
+
+
+def _during_incident(operation: Operation, gates: tuple[GateResult, ...], overrule: str) -> Refused:
+    """Name the incident, and lead there."""
+    asked, found = operation.command, "; ".join(row.why for row in gates if row.name == ALERTS)
+    look = Command(verb=Verb.INCIDENTS, service=asked.service, namespace=asked.namespace, cluster=asked.cluster)
+    hint = f"The weights stay. Wait for its end, roll back, or {overrule}"
+    choices = (f"/mesh {format_command(look)}", rollback(asked))
+    return Refused(f"{asked.service} has an open {found}.", hint=hint, choices=choices)
 
 
 def _remedy(gates: tuple[GateResult, ...]) -> str:

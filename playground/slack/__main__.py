@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from playground.slack.alerting import Alerting
 from playground.slack.rules import FULL_RETRY_DELAYS_S, Rules
 from playground.slack.server import make_app
 from playground.slack.world import default_world, load_world
@@ -27,6 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
         traffic_url=options.traffic_url,
         completions=completions,
         rules=rules,
+        alerting=Alerting(options.alerts_url, options.alerts_token) if options.alerts_url else None,
     )
     asyncio.run(_serve(app, options.port))
 
@@ -36,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8002)
     parser.add_argument("--request-url", help="where the app takes deliveries; leave out for Socket Mode")
     parser.add_argument("--traffic-url", help="the traffic simulator behind the page's buttons")
+    parser.add_argument("--alerts-url", help="where the alerts go that the page raises: the app's Alertmanager webhook")
+    parser.add_argument("--alerts-token", default="", help="its bearer token")
     parser.add_argument("--completions", type=Path, help="JSON list of {insert, hint} for the page")
     parser.add_argument("--world", type=Path, help="YAML world; default: the one of the demo")
     parser.add_argument("--full-retries", action="store_true", help="retry events after 1 and 5 minutes too")

@@ -1,24 +1,19 @@
-"""What a person does: types a message or a command, presses a button, fills in a modal, opens the App Home."""
+"""What a person does in a channel: types a message or a command, presses a button."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from playground.slack.backstage import Backstage
-from playground.slack.blocks import check_view
 from playground.slack.delivery import Attempt
 from playground.slack.escaping import escape_message
 from playground.slack.payloads import (
     Act,
     action_of,
     click_payload,
-    closing_payload,
     event_payload,
-    home_event,
     message_event,
     slash_payload,
-    submission_payload,
-    view_click_payload,
 )
 from playground.slack.responseurl import show
 from playground.slack.state import Message, interactive_elements
@@ -61,8 +56,8 @@ class Actor:
         message = self._back.workspace.find(self._channel.id, message_ts)
         if message is None or message.ephemeral_to not in (None, self._person.id):
             raise SlackError("message_not_found")
-        element = _element(message.blocks, block_id, action_id)
-        action = _action(element, block_id, chosen)
+        element = element_of(message.blocks, block_id, action_id)
+        action = chosen_action(element, block_id, chosen)
         payload = click_payload(self._back.workspace, self._act(origin_ts=message_ts), message, action)
         self._back.courier.in_background(self._deliver_click(payload, message))
 
@@ -140,51 +135,6 @@ class Actor:
         self._back.workspace.post(message)
 
 
-async def submit_view(back: Backstage, person_id: str, view_id: str, values: Json) -> Json:
-    """Send a modal off with `values[block_id][action_id]`; return what the app made of it.
-
-    The answer is {} when the modal closed, or the app's response_action.
-    Raises SlackError for a lost ack or a bad view.
-    """
-    shown = _own_view(back, person_id, view_id)
-    view = {**shown, "state": {"values": values}}
-    trigger_id = back.tickets.new_trigger(person_id)
-    payload = submission_payload(back.world, person_of(back, person_id), view, trigger_id=trigger_id)
-    attempt = await back.courier.deliver("interactive", payload)
-    if attempt.error:
-        raise SlackError(attempt.error)
-    answer = attempt.body if isinstance(attempt.body, dict) else {}
-    _follow(back, shown, answer)
-    return answer
-
-
-def close_view(back: Backstage, person_id: str, view_id: str) -> None:
-    """Close a modal; the app hears of it only with notify_on_close."""
-    view = _own_view(back, person_id, view_id)
-    back.views.close(view_id)
-    if view["notify_on_close"]:
-        payload = closing_payload(back.world, person_of(back, person_id), view)
-        back.courier.in_background(back.courier.deliver("interactive", payload))
-
-
-def click_view(back: Backstage, person_id: str, view_id: str, *, block_id: str, action_id: str) -> None:
-    """Press a button of a modal or of the App Home."""
-    view = _own_view(back, person_id, view_id)
-    action = _action(_element(view["blocks"], block_id, action_id), block_id, None)
-    trigger_id = back.tickets.new_trigger(person_id)
-    person = person_of(back, person_id)
-    payload = view_click_payload(back.world, person, view, action=action, trigger_id=trigger_id)
-    back.courier.in_background(back.courier.deliver("interactive", payload))
-
-
-def open_home(back: Backstage, person_id: str) -> None:
-    """Open the App Home; the app hears app_home_opened."""
-    person = person_of(back, person_id)
-    im = next((c.id for c in back.world.channels if c.kind == "im" and person_id in c.members), "")
-    payload = event_payload(back.world, home_event(person, im))
-    back.courier.in_background(back.courier.deliver("events_api", payload))
-
-
 def person_of(back: Backstage, person_id: str) -> Person:
     """Return somebody who can act; raises SlackError `user_not_found` or `account_inactive`."""
     person = back.world.person(person_id)
@@ -202,26 +152,8 @@ def _channel_of(back: Backstage, channel_id: str) -> Channel:
     return channel
 
 
-def _own_view(back: Backstage, person_id: str, view_id: str) -> Json:
-    shown = back.views.get(view_id)
-    if shown.user != person_id:
-        raise SlackError("not_found")
-    return shown.view
-
-
-def _follow(back: Backstage, view: Json, answer: Json) -> None:
-    action = answer.get("response_action")
-    if action == "errors":
-        return
-    if action == "update":
-        back.views.update(check_view(answer.get("view"), kind="modal"), view_id=view["id"])
-    elif action == "push":
-        back.views.open(back.views.get(view["id"]).user, check_view(answer.get("view"), kind="modal"), previous=view)
-    else:
-        back.views.close(view["id"])
-
-
-def _element(blocks: tuple[Json, ...] | list[Json], block_id: str, action_id: str) -> Json:
+def element_of(blocks: tuple[Json, ...] | list[Json], block_id: str, action_id: str) -> Json:
+    """Return an element by the ids of its block and its own; raises SlackError `action_not_found`."""
     elements: Iterator[Json] = (
         element for block in blocks if block["block_id"] == block_id for element in interactive_elements(block)
     )
@@ -231,7 +163,8 @@ def _element(blocks: tuple[Json, ...] | list[Json], block_id: str, action_id: st
     return found
 
 
-def _action(element: Json, block_id: str, chosen: str | None) -> Json:
+def chosen_action(element: Json, block_id: str, chosen: str | None) -> Json:
+    """Return what a press of an element is sent as; raises SlackError for an option that it does not have."""
     try:
         return action_of(element, block_id, chosen)
     except ValueError as error:

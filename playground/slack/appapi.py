@@ -78,7 +78,7 @@ def views_publish(call: Call) -> Json:
     if call.back.world.person(user) is None:
         raise SlackError("user_not_found")
     view = check_view(call.args.get("view"), kind="home")
-    return {"ok": True, "view": call.back.views.publish(user, view)}
+    return {"ok": True, "view": call.back.views.publish(user, view, seen_hash=str(call.args.get("hash") or ""))}
 
 
 def get_upload_url(call: Call) -> Json:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
+from playground.slack.alerting import Alerting
 from playground.slack.clock import Clock
 from playground.slack.delivery import Courier
 from playground.slack.limits import Limits
@@ -47,6 +48,8 @@ class Backstage:
     """What the page offers while typing."""
     traffic_url: str | None = None
     """The traffic simulator, or None."""
+    alerting: Alerting | None = None
+    """Who is told of the alerts that the page raises, or None."""
 
     @property
     def world(self) -> World:

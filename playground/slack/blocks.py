@@ -13,8 +13,10 @@ from playground.slack.elements import (
     ACCESSORY,
     ACTION_ELEMENT,
     CONTEXT_ELEMENT,
+    GROUPS,
     IMAGE_FILE,
     INPUT_ELEMENT,
+    OPTION,
     RICH_PART,
     TYPE,
     URL,
@@ -143,6 +145,21 @@ def check_view(view: Any, *, kind: str) -> Json:
     if len(json.dumps(view).encode()) > VIEW_BYTES:
         raise SlackError("view_too_large")
     return view
+
+
+def check_options(answer: Any) -> list[Json]:
+    """Return the options of an answer to a block_suggestion: at most 100, or 100 groups of them, flat.
+
+    Raises SlackError `invalid_options` naming each pointer.
+    """
+    body = answer if isinstance(answer, dict) else {}
+    if "option_groups" in body:
+        groups = body["option_groups"]
+        _refuse("invalid_options", list(GROUPS(groups, "/option_groups")))
+        return [option for group in groups for option in group["options"]]
+    found = body.get("options")
+    _refuse("invalid_options", list(array(OPTION, most=100, least=0)(found, "/options")))
+    return list(found or ())
 
 
 def _problems(check: Check, value: Any, at: str, *, blocks: Any = None) -> list[str]:

@@ -124,6 +124,9 @@ def get_permalink(call: Call) -> Json:
 
 def _own_message(call: Call, *, refusal: str) -> tuple[Channel, Message]:
     channel = call.writable_channel()
+    if call.args.get("channel") != channel.id:
+        # Unlike chat.postMessage these take neither a name nor a person's id.
+        raise SlackError("channel_not_found")
     message = call.back.workspace.find(channel.id, call.text("ts", missing="message_not_found"))
     if message is None or message.ephemeral_to:
         raise SlackError("message_not_found")

@@ -154,4 +154,6 @@ def _messages(call: Call, messages: list[Message]) -> Json:
     chosen = [m for m in messages if oldest < float(m.ts) < latest or (inclusive and float(m.ts) in (oldest, latest))]
     part, metadata = call.page(chosen)
     wire = [call.back.workspace.wire(m) for m in part]
+    if not call.flag("include_all_metadata"):
+        wire = [{name: value for name, value in message.items() if name != "metadata"} for message in wire]
     return {"ok": True, "messages": wire, "has_more": bool(metadata["next_cursor"]), "response_metadata": metadata}

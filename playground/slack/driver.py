@@ -98,6 +98,29 @@ class SlackDriver:
         answer = self._insist("/_playground/view", {"as": as_, "view_id": view_id, "do": "submit", "values": values})
         return dict(answer["answer"])
 
+    def click_view(self, as_: str, view: Json, action_id: str, *, values: Json | None = None) -> None:
+        """Press the element `action_id` of a view, with the fields as they are then."""
+        ids = {"block_id": _block_of(view, action_id), "action_id": action_id}
+        self._insist("/_playground/view", {"as": as_, "view_id": view["id"], "do": "click", **ids, "values": values})
+
+    def suggest(self, as_: str, view: Json, action_id: str, typed: str, *, values: Json | None = None) -> list[Json]:
+        """Type into an external select of a view; return the options that are offered."""
+        ids = {"block_id": _block_of(view, action_id), "action_id": action_id}
+        body = {"as": as_, "view_id": view["id"], "do": "suggest", **ids, "typed": typed, "values": values}
+        return list(self._insist("/_playground/view", body)["options"])
+
+    def close_view(self, as_: str, view_id: str) -> None:
+        """Close a modal."""
+        self._insist("/_playground/view", {"as": as_, "view_id": view_id, "do": "close"})
+
+    def change_channel(self, channel_id: str, **changes: object) -> None:
+        """Rename, archive or share a channel (`name`, `archived`, `ext_shared`)."""
+        self._insist("/_playground/channel", {"id": channel_id, **changes})
+
+    def change_person(self, user_id: str, **changes: object) -> None:
+        """Make somebody a guest, deactivate them (`flags`), or change their `title`."""
+        self._insist("/_playground/person", {"id": user_id, **changes})
+
     def open_home(self, as_: str) -> None:
         """Open the App Home."""
         self._insist("/_playground/home", {"as": as_})

@@ -32,7 +32,7 @@ async def index(request: web.Request) -> web.StreamResponse:
 
 
 async def state(request: web.Request) -> web.Response:
-    """Serve people, channels, commands and completions."""
+    """Serve people, channels, user groups, commands and completions."""
     back = request.app[BACKSTAGE]
     world = back.world
     commands = [
@@ -44,6 +44,7 @@ async def state(request: web.Request) -> web.Response:
             "bot": {"id": world.bot.user_id, "name": world.bot.name},
             "people": [_person(back, person) for person in world.people],
             "channels": [_channel(back, channel) for channel in world.channels if not channel.archived],
+            "usergroups": [{"id": group.id, "handle": group.handle} for group in world.usergroups],
             "commands": commands,
             "completions": list(back.completions),
         }
@@ -98,13 +99,31 @@ async def click(request: web.Request) -> web.Response:
 
 
 async def world(request: web.Request) -> web.Response:
-    """Pass GET on to the traffic simulator's /state."""
-    return await _proxy(request, "GET", "/state")
+    """Pass GET on to the traffic simulator's /state, and say which services have an alert.
+
+    `alerts` is a list of `namespace/service`, or null where nobody takes alerts.
+    """
+    answer = await _proxy(request, "GET", "/state")
+    if answer.status != 200:
+        return answer
+    alerting = request.app[BACKSTAGE].alerting
+    state = json.loads(answer.body) if isinstance(answer.body, bytes) else {}
+    return web.json_response({**state, "alerts": alerting.firing if alerting else None})
 
 
 async def break_world(request: web.Request) -> web.Response:
     """Pass POST on to the traffic simulator's /break."""
     return await _proxy(request, "POST", "/break")
+
+
+async def alert(request: web.Request) -> web.Response:
+    """Raise an alert of a service with the bot, or resolve it, as Alertmanager would."""
+    body = await json_body(request)
+    alerting = request.app[BACKSTAGE].alerting
+    if alerting is None:
+        raise SlackError("nobody takes alerts here")
+    await alerting.tell(str(body.get("namespace", "")), str(body.get("service", "")), firing=bool(body.get("firing")))
+    return web.json_response({"ok": True})
 
 
 async def json_body(request: web.Request) -> Json:
@@ -168,7 +187,8 @@ async def _next_event(queue: asyncio.Queue[Json], as_: str | None) -> bytes:
         return b": still here\n\n"
     if not event:
         return b""
-    if as_ and event["message"]["ephemeral_to"] not in (None, as_):
+    reader = event["message"]["ephemeral_to"] if "message" in event else event.get("user")
+    if as_ and reader not in (None, as_):
         return b": not for you\n\n"
     return f"data: {json.dumps(event)}\n\n".encode()
 

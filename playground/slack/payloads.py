@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from playground.slack.escaping import escape_command
 from playground.slack.state import Message, Workspace
 from playground.slack.wire import Json, without_nothing
-from playground.slack.world import Channel, Command, Person, World
+from playground.slack.world import BOT, WORKFLOW_BOT, Channel, Command, Person, World
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,13 @@ def submission_payload(world: World, person: Person, view: Json, *, trigger_id: 
     return {**_interaction(world, person, "view_submission"), **extra}
 
 
+def suggestion_payload(world: World, person: Person, view: Json, *, ids: tuple[str, str], value: str) -> Json:
+    """Return a block_suggestion payload of an external select in a view: no trigger_id, no response_url."""
+    typed = {"block_id": ids[0], "action_id": ids[1], "value": value}
+    container = {"type": "view", "view_id": view["id"]}
+    return {**_interaction(world, person, "block_suggestion"), "container": container, "view": view, **typed}
+
+
 def closing_payload(world: World, person: Person, view: Json) -> Json:
     """Return a view_closed payload."""
     return {**_interaction(world, person, "view_closed"), "view": view, "is_cleared": False}
@@ -128,17 +135,46 @@ def message_event(workspace: Workspace, message: Message, *, kind: str) -> Json:
         "team": workspace.world.team_id,
         "thread_ts": message.thread_ts,
         "channel_type": "im" if kind == "message" else None,
-        "client_msg_id": secrets.token_hex(16),
+        "client_msg_id": secrets.token_hex(16) if person and not person.flags & {BOT, WORKFLOW_BOT} else None,
+        **_machine(person),
         "user_team": person.team_id if person and external else None,
         "source_team": person.team_id if person and external else None,
     }
     return without_nothing(event)
 
 
-def home_event(person: Person, channel_id: str) -> Json:
-    """Return the inner event of somebody opening the App Home."""
+def _machine(person: Person | None) -> Json:
+    """Return what marks a message of a bot or a workflow."""
+    if person is None or not person.flags & {BOT, WORKFLOW_BOT}:
+        return {}
+    bot_id = f"B{person.id[1:]}"
+    profile = {"id": bot_id, "name": person.name, "team_id": person.team_id, "deleted": False}
+    return {
+        "bot_id": bot_id,
+        "bot_profile": profile | ({"is_workflow_bot": True} if WORKFLOW_BOT in person.flags else {}),
+    }
+
+
+def home_event(person: Person, channel_id: str, view: Json | None = None) -> Json:
+    """Return the inner event of somebody opening the App Home; `view` is what was published there last."""
     stamp = f"{time.time():.6f}"
-    return {"type": "app_home_opened", "user": person.id, "channel": channel_id, "tab": "home", "event_ts": stamp}
+    event = {"type": "app_home_opened", "user": person.id, "channel": channel_id, "tab": "home", "event_ts": stamp}
+    return without_nothing({**event, "view": view})
+
+
+def changes_of_channel(before: Channel, after: Channel) -> list[Json]:
+    """Return the inner events of what changed of a channel (docs.slack.dev /reference/events)."""
+    stamp, found = f"{time.time():.6f}", list[Json]()
+    if before.name != after.name:
+        renamed = {"id": after.id, "name": after.name, "created": 1_700_000_000}
+        found.append({"type": "channel_rename", "channel": renamed, "event_ts": stamp})
+    if before.archived != after.archived:
+        kind = "channel_archive" if after.archived else "channel_unarchive"
+        found.append({"type": kind, "channel": after.id, "event_ts": stamp})
+    if before.ext_shared != after.ext_shared:
+        kind = "channel_shared" if after.ext_shared else "channel_unshared"
+        found.append({"type": kind, "channel": after.id, "connected_team_id": "T0OTHER", "event_ts": stamp})
+    return found
 
 
 def action_of(element: Json, block_id: str, chosen: str | None) -> Json:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from playground.slack import pageapi, responseurl, webapi, wings
+from playground.slack.alerting import Alerting
 from playground.slack.backstage import BACKSTAGE, Backstage
 from playground.slack.clock import Clock
 from playground.slack.delivery import Courier, Line
@@ -25,35 +26,39 @@ from playground.slack.world import World
 LARGEST_BODY = 2 * 1024 * 1024
 
 
-def make_app(
+def make_app(  # noqa: PLR0913 - each part of the world beside Slack is one name
     world: World,
     *,
     request_url: str | None = None,
     traffic_url: str | None = None,
     completions: Sequence[Json] = (),
     rules: Rules | None = None,
+    alerting: Alerting | None = None,
 ) -> web.Application:
     """Return the stand-in Slack for `world`.
 
     `request_url` takes slash commands, interactivity and events over HTTP while no websocket of Socket Mode is open;
-    `traffic_url` is the traffic simulator behind /page/world; `completions` are {"insert", "hint"} for the page.
+    `traffic_url` is the traffic simulator behind /page/world; `completions` are {"insert", "hint"} for the page;
+    `alerting` takes the alerts that the page raises.
     """
     rules = rules or Rules()
     clock, troubles = Clock(), Troubles()
     sockets = SocketHub(rules, clock, app_id=world.bot.app_id)
     line = Line(sockets, world.bot.signing_secret, request_url)
+    workspace = Workspace(world)
     back = Backstage(
-        workspace=Workspace(world),
+        workspace=workspace,
         clock=clock,
         limits=Limits(rules, clock),
         tickets=Tickets(rules, clock),
         troubles=troubles,
         sockets=sockets,
         courier=Courier(line, rules, clock, troubles=troubles),
-        views=Views(world),
+        views=Views(world, workspace.tell),
         uploads=Uploads(rules, clock),
         completions=completions,
         traffic_url=traffic_url,
+        alerting=alerting,
     )
     app = web.Application(client_max_size=LARGEST_BODY)
     app[BACKSTAGE] = back
@@ -84,8 +89,12 @@ _PAGE_ROUTES: tuple[tuple[str, str, pageapi.Handler], ...] = (
     ("GET", "/page/events", pageapi.events),
     ("POST", "/page/send", pageapi.send),
     ("POST", "/page/click", pageapi.click),
+    ("GET", "/page/views", wings.views),
+    ("POST", "/page/view", wings.view),
+    ("POST", "/page/home", wings.home),
     ("GET", "/page/world", pageapi.world),
     ("POST", "/page/world/break", pageapi.break_world),
+    ("POST", "/page/world/alert", pageapi.alert),
     ("GET", "/_playground/transcript", wings.transcript),
     ("GET", "/_playground/deliveries", wings.deliveries),
     ("GET", "/_playground/trouble", wings.show_trouble),
@@ -95,6 +104,8 @@ _PAGE_ROUTES: tuple[tuple[str, str, pageapi.Handler], ...] = (
     ("GET", "/_playground/views", wings.views),
     ("POST", "/_playground/view", wings.view),
     ("POST", "/_playground/home", wings.home),
+    ("POST", "/_playground/channel", wings.channel),
+    ("POST", "/_playground/person", wings.person),
 )
 
 

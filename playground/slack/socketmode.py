@@ -31,6 +31,7 @@ class SocketHub:
         self._app_id = app_id
         self._tickets: set[str] = set()
         self._sockets: dict[web.WebSocketResponse, asyncio.BaseTransport | None] = {}
+        self._mute: set[web.WebSocketResponse] = set()
         self._acks: dict[str, asyncio.Future[Json]] = {}
 
     @property
@@ -51,7 +52,7 @@ class SocketHub:
         if request.query.get("ticket") not in self._tickets:
             return web.Response(status=401, text="ask apps.connections.open for a new URL; each is good for one use")
         self._tickets.discard(request.query["ticket"])
-        socket = web.WebSocketResponse(timeout=CLOSE_PATIENCE_S)
+        socket = web.WebSocketResponse(timeout=CLOSE_PATIENCE_S, autoping=False)
         await socket.prepare(request)
         debug = "debug_reconnects" in request.query
         self._sockets[socket] = request.transport
@@ -61,6 +62,7 @@ class SocketHub:
             await self._read(socket)
         finally:
             self._sockets.pop(socket, None)
+            self._mute.discard(socket)
             if life:
                 life.cancel()
         return socket
@@ -79,17 +81,25 @@ class SocketHub:
             envelope |= {"retry_attempt": retry, "retry_reason": reason}
         ack = self._acks[envelope_id] = asyncio.get_running_loop().create_future()
         try:
-            await random.choice(list(self._sockets)).send_json(envelope)
+            socket = random.choice(list(self._sockets))
+            if socket not in self._mute:
+                await socket.send_json(envelope)
             answer = await asyncio.wait_for(ack, self._rules.ack_deadline_s)
         finally:
             del self._acks[envelope_id]
         return answer if envelope["accepts_response_payload"] else {}
 
     async def disconnect(self, reason: str) -> None:
-        """End every websocket: `warning` closes it 10 s later, `none` drops the line without a word or a frame."""
+        """End every websocket: `warning` closes it 10 s later, `none` drops the line without a word or a frame.
+
+        `silence` leaves it open, and nothing comes over it any more: no payload, no answer to a ping.
+        """
         await asyncio.gather(*(self._end(socket, reason) for socket in list(self._sockets)))
 
     async def _end(self, socket: web.WebSocketResponse, reason: str) -> None:
+        if reason == "silence":
+            self._mute.add(socket)
+            return
         if reason == "none":
             if transport := self._sockets.pop(socket, None):
                 transport.close()
@@ -106,6 +116,8 @@ class SocketHub:
 
     async def _read(self, socket: web.WebSocketResponse) -> None:
         async for frame in socket:
+            if frame.type is WSMsgType.PING and socket not in self._mute:
+                await socket.pong(frame.data)
             if frame.type is not WSMsgType.TEXT:
                 continue
             answer: Json = json.loads(frame.data)

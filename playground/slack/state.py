@@ -161,9 +161,13 @@ class Workspace:
             }
         )
 
-    def _tell(self, kind: str, message: Message) -> None:
+    def tell(self, event: Json) -> None:
+        """Tell every listener of a change."""
         for queue in self._listeners:
-            queue.put_nowait({"type": kind, "message": self.seen(message)})
+            queue.put_nowait(event)
+
+    def _tell(self, kind: str, message: Message) -> None:
+        self.tell({"type": kind, "message": self.seen(message)})
 
     def _tell_parent(self, reply: Message) -> None:
         # Its reply_count has changed.

@@ -31,7 +31,7 @@ class Trouble:
     seconds: float = 5.0
     """How long, by the clock that can be put forward, kind `hang` holds the call or the delivery back."""
     reason: str = "refresh_requested"
-    """Reason of kind `disconnect`: warning, refresh_requested, link_disabled; or `none` to just drop the line."""
+    """Reason of kind `disconnect`: warning, refresh_requested, link_disabled; `none` drops it, `silence` keeps it."""
 
     def __post_init__(self) -> None:
         if bool(self.method) == bool(self.delivery):

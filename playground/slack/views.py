@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from playground.slack.state import with_ids
@@ -26,8 +27,9 @@ class Shown:
 class Views:
     """Keeps views by id; the newest one of a person is on top."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, tell: Callable[[Json], None] = lambda _: None) -> None:
         self._world = world
+        self._tell = tell
         self._numbers = itertools.count(1)
         self._shown: dict[str, Shown] = {}
 
@@ -42,14 +44,24 @@ class Views:
         return self._shown[view_id]
 
     def open(self, user: str, view: Json, *, previous: Json | None = None) -> Json:
-        """Show a modal, on top of `previous` when pushed; raises `push_limit_reached`."""
+        """Show a modal, on top of `previous` when pushed; raises `push_limit_reached`, `duplicate_external_id`."""
         if previous and len([s for s in self.all(user) if s.view["type"] == "modal"]) >= STACK:
             raise SlackError("push_limit_reached")
+        if any(view.get("external_id") and shown.view["external_id"] == view["external_id"] for shown in self.all()):
+            raise SlackError("duplicate_external_id")
         view_id = f"V{next(self._numbers):08d}"
         return self._keep(user, view_id, view, previous)
 
-    def publish(self, user: str, view: Json) -> Json:
-        """Replace the App Home of a person."""
+    def home(self, user: str) -> Json | None:
+        """Return the App Home that was published for a person last."""
+        shown = self._shown.get(f"VHOME{user}")
+        return shown.view if shown else None
+
+    def publish(self, user: str, view: Json, *, seen_hash: str = "") -> Json:
+        """Replace the App Home of a person; raises `hash_conflict` when it changed since `seen_hash`."""
+        old = self.home(user)
+        if seen_hash and old and seen_hash != old["hash"]:
+            raise SlackError("hash_conflict")
         return self._keep(user, f"VHOME{user}", view, None)
 
     def update(self, view: Json, *, view_id: str = "", external_id: str = "", seen_hash: str = "") -> Json:
@@ -62,7 +74,15 @@ class Views:
 
     def close(self, view_id: str) -> None:
         """Take a view off the screen; harmless when it is gone."""
-        self._shown.pop(view_id, None)
+        shown = self._shown.pop(view_id, None)
+        if shown:
+            self._tell({"type": "view_closed", "user": shown.user, "view": shown.view})
+
+    def clear(self, user: str) -> None:
+        """Take every modal of a person off the screen."""
+        for shown in self.all(user):
+            if shown.view["type"] == "modal":
+                self.close(shown.view["id"])
 
     def _keep(self, user: str, view_id: str, view: Json, previous: Json | None) -> Json:
         kept: Json = {
@@ -83,4 +103,5 @@ class Views:
             "state": {"values": {}},
         }
         self._shown[view_id] = Shown(user, kept)
+        self._tell({"type": "view", "user": user, "view": kept})
         return kept

@@ -158,8 +158,8 @@ def default_world() -> World:
     """Return the workspace of the demo: an SRE, an owner, a developer, a guest, an outsider, and their channels."""
     people = (
         Person("U0JIN", "jin", "Jin Park", "Site reliability engineer"),
-        Person("U0ANA", "ana", "Ana Ruiz", "Owner of api"),
-        Person("U0LEE", "lee", "Lee Wong", "Developer"),
+        Person("U0ANA", "ana", "Ana Ruiz", "Owner of api, may approve"),
+        Person("U0LEE", "lee", "Lee Wong", "Developer, may approve"),
         Person("U0MIA", "mia", "Mia Sorg", "Contractor", flags=frozenset({GUEST})),
         Person("U0EXT", "ext", "Eli Vendor", "Support at a vendor", team_id="T0OTHER"),
         Person("U0GONE", "gone", "Gil Former", "Left last year", flags=frozenset({DELETED})),
@@ -168,7 +168,7 @@ def default_world() -> World:
     staff = ("U0JIN", "U0ANA", "U0LEE", "UMESHBOT")
     channels = (
         Channel("C0PROD", "prod", (*staff, "U0MIA", "U0WF"), topic="Everything that moves production traffic"),
-        Channel("C0INC", "incident-api", (*staff, "U0MIA"), topic="api answers slowly since this morning"),
+        Channel("C0INC", "incident-api", (*staff, "U0MIA"), topic="Alerts, and what waits for approval"),
         Channel("C0AUDIT", "mesh-audit", staff, topic="One line for every operation"),
         Channel("C0RAND", "random", ("U0JIN", "U0ANA", "U0LEE"), topic="Lunch and cats"),
         Channel("C0PRIV", "sre-private", ("U0JIN", "UMESHBOT"), kind="private", topic="Hand-over notes"),

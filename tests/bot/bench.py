@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bot.alertmanager import alertmanager
+from bot.chores import Chores
+from bot.flagger import flagger
 from bot.gate import Gate
 from bot.hearing import Ear
+from bot.homes import Homes
+from bot.hooks import Hooks
 from bot.identity import Identity, Passport
 from bot.listeners import Listeners, listen
+from bot.news import News
 from bot.replies import Replies
 from bot.requests import Request
+from bot.surface import Surface
 from bot.web import web
 from bot.wiring import make_app
 from chat.blocks import Message
 from chat.connection import web_client
+from chat.form import View
 from chat.memory import FixedDirectory
+from chat.screens import Screens
 from mesh.domain.catalog import Catalog
+from mesh.domain.digests import Digest
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Policy, Role
+from mesh.operations.admitting import Door
+from mesh.operations.overview import Boards
 from mesh.operations.receiving import Desk
-from store.memory import MemoryOperations
-from tests.bot.senders import SECRET, Back, Mail, call
+from settings.cron import CronAlmanac
+from store.memory import MemoryBuckets, MemoryChanges, MemoryFreezes, MemoryOperations
+from store.memory_incidents import MemoryIncidents
+from tests.bot.senders import SECRET, TOKEN, Back, Mail, call
 
 SRE = Role("sre", users=("U0JIN",), usergroups=("S0SRE",), verbs=("*",))
 
@@ -46,27 +61,86 @@ class Notes(Replies):
         self.sent.append((request, message))
 
 
+class Now(Chores):
+    """Chores that are done at once, so that a test sees what came of them."""
+
+    def __init__(self) -> None:
+        pass
+
+    def later(self, what: str, chore: Callable[[], None]) -> None:
+        """Do it."""
+        chore()
+
+
+class Panes(Screens):
+    """Screens that take notes: what was opened, changed and published, oldest first."""
+
+    def __init__(self) -> None:
+        self.opened: list[tuple[str, View]] = []
+        self.updated: list[tuple[str, str, View]] = []
+        self.published: list[tuple[str, View]] = []
+        self.fails: Exception | None = None
+
+    def open(self, trigger: str, view: View) -> None:
+        """Note what was opened with which trigger."""
+        if self.fails:
+            raise self.fails
+        self.opened.append((trigger, view))
+
+    def update(self, view_id: str, seen_hash: str, view: View) -> str:
+        """Note what was changed."""
+        self.updated.append((view_id, seen_hash, view))
+        return "h2"
+
+    def publish(self, user: str, view: View) -> None:
+        """Note what was published."""
+        self.published.append((user, view))
+
+
 @dataclass
 class Bench:
     """Everything of one bot, to look at."""
 
     operations: MemoryOperations = field(default_factory=lambda: MemoryOperations(Wall()))
     directory: Any = field(default_factory=lambda: FixedDirectory({"S0SRE": {"U0ANA"}}))
-    notes: Notes = field(default_factory=Notes)
+    notes: Any = field(default_factory=Notes)
+    screens: Any = field(default_factory=Panes)
+    chores: Chores = field(default_factory=Now)
     identity: Identity = field(default_factory=Identity)
     secrets: tuple[str, ...] = (SECRET,)
+    tokens: tuple[str, ...] = (TOKEN,)
+    changes: MemoryChanges = field(default_factory=MemoryChanges)
+    catalog: Catalog = field(default_factory=lambda: Catalog(policy=Policy((SRE,))))
+    digests: tuple[Digest, ...] = ()
     desk: Desk = field(init=False)
+    boards: Boards = field(init=False)
     application: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.desk = Desk(Catalog(policy=Policy((SRE,))), self.operations, self.directory, Wall())
+        self.incidents = MemoryIncidents(Wall(), log=self.operations.log)
+        catalog = replace(self.catalog, digests=self.digests) if self.digests else self.catalog
+        self.desk = Desk(
+            catalog=catalog,
+            operations=self.operations,
+            directory=self.directory,
+            time=Wall(),
+            incidents=self.incidents,
+            freezes=MemoryFreezes(Wall()),
+            buckets=MemoryBuckets(Wall()),
+            almanac=CronAlmanac(),
+        )
         # A closed port: whatever calls Slack on the way to an acknowledgement fails here.
         client = web_client("xoxb-test", "http://127.0.0.1:9/api/")
         passport = Passport(client)
         passport.identity = self.identity
         app = make_app(client, passport)
-        listen(app, Listeners(Ear(self.desk, passport), self.notes))
-        self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}))
+        door = Door(self.directory, self.operations, Wall(), self.desk.buckets)
+        ear, self.boards = Ear(self.desk, passport, door), Boards(running=self.operations)
+        homes = Homes(self.screens, self.chores, gap_s=0)
+        surface = Surface(ear, self.directory, self.boards, self.screens, homes, self.chores)
+        listen(app, Listeners(ear, self.notes, surface, News(self.changes)))
+        self.hooks = Hooks(self.tokens, {"alertmanager": alertmanager(self.desk), **flagger(self.desk)})
+        self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}), self.hooks)
 
     def send(self, mail: Mail, **where: str) -> Back:
         """Give one request to the bot."""

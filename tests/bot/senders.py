@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+TOKEN = "hook-token-of-tests-4711"
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 FORM = "application/x-www-form-urlencoded"
 _numbers = itertools.count(1)
@@ -88,9 +89,9 @@ def event_fields(text: str, kind: str = "app_mention", *, event: dict[str, Any] 
     }
 
 
-def event(text: str, kind: str = "app_mention", **changes: Any) -> Mail:
+def event(text: str, kind: str = "app_mention", *, secret: str = SECRET, **changes: Any) -> Mail:
     """A signed event."""
-    return signed(json.dumps(event_fields(text, kind, **changes)), "application/json")
+    return signed(json.dumps(event_fields(text, kind, **changes)), "application/json", secret=secret)
 
 
 def button_fields(action_id: str, value: str, **changes: Any) -> dict[str, Any]:
@@ -111,6 +112,54 @@ def button_fields(action_id: str, value: str, **changes: Any) -> dict[str, Any]:
 def button(action_id: str, value: str, **changes: Any) -> Mail:
     """A signed press of a button."""
     return signed(urlencode({"payload": json.dumps(button_fields(action_id, value, **changes))}))
+
+
+def fields(**given: str) -> dict[str, Any]:
+    """The state of the form: promote api 50 in the default cluster, but for what is `given`."""
+    found = {"verb": "promote", "cluster": "default", "service": "default/default/api", "amount": "50", **given}
+    ids = {"verb": "verb", "cluster": "cluster", "service": "meshbot.form.service"}
+    chosen = {block: {ids[block]: {"selected_option": {"value": found[block]}}} for block in ids}
+    typed = {block: {block: {"value": found.get(block)}} for block in ("amount", "version", "reason")}
+    return {"values": chosen | typed}
+
+
+def modal_fields(kind: str, **changes: Any) -> dict[str, Any]:
+    """A payload of the form opened in C0PROD: view_submission or block_suggestion."""
+    kept = json.dumps({"channel": "C0PROD", "thread": ""})
+    view = {"id": "V1", "type": "modal", "callback_id": "meshbot.form", "hash": "h1", "private_metadata": kept}
+    typed = {"value": "ap", "action_id": "meshbot.form.service", "block_id": "service"}
+    return {
+        "type": kind,
+        "user": {"id": "U0JIN", "team_id": "T0MESH"},
+        "team": {"id": "T0MESH"},
+        "api_app_id": "A0MESH",
+        "view": {**view, "state": fields(), **changes.pop("view", {})},
+        **(typed if kind == "block_suggestion" else {}),
+        **changes,
+    }
+
+
+def submission(**changes: Any) -> Mail:
+    """The form, sent off."""
+    return signed(urlencode({"payload": json.dumps(modal_fields("view_submission", **changes))}))
+
+
+def suggestion(**changes: Any) -> Mail:
+    """Somebody types `ap` into the form's select."""
+    return signed(urlencode({"payload": json.dumps(modal_fields("block_suggestion", **changes))}))
+
+
+def view_button(action_id: str, value: str = "", **changes: Any) -> Mail:
+    """A press in a view: of the form, or, with `view={"type": "home"}`, of the App Home."""
+    view = modal_fields("block_actions", view=changes.pop("view", {}))["view"]
+    container = {"type": "view", "view_id": view["id"]}
+    return button(action_id, value, view=view, container=container, channel=None, **changes)
+
+
+def home_opened(**changes: Any) -> Mail:
+    """Somebody opens the App Home."""
+    inner = {"tab": "home", "channel": "D0JIN", **changes.pop("event", {})}
+    return event("", "app_home_opened", event=inner, **changes)
 
 
 def call(application: Any, mail: Mail, *, path: str = "/slack/events", method: str = "POST") -> Back:

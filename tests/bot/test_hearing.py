@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bot import arrival, hearing
-from mesh.domain.commands import ANSWERED_BY_BOT
+from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
+from mesh.ports import Bucket
 from tests.bot.bench import Bench
 from tests.bot.senders import event, slash
 
@@ -43,7 +44,9 @@ def test_reading_may_be_late(text: str) -> None:
 
 
 @pytest.mark.parametrize(("asked", "user"), [("groups", "U0LEE"), ("active", "U0JIN")])
-def test_a_slow_slack_does_not_start_something_late(asked: str, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threat_16_a_slow_slack_does_not_start_something_late(
+    asked: str, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When asking Slack who somebody is took too long, nothing is written after it, not even a denial."""
     bench = Bench()
     inner = getattr(bench.directory, asked)
@@ -59,6 +62,25 @@ def test_a_slow_slack_does_not_start_something_late(asked: str, user: str, monke
     assert "too long" in bench.told[0]
 
 
+@pytest.mark.parametrize("text", ["promote api 50", "rollback api", "freeze api --reason x"])
+def test_threat_16_a_slow_redis_does_not_start_something_late(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When what is asked of Redis before the write took too long, nothing is written after it."""
+    bench = Bench()
+    standing = bench.desk.buckets.take
+
+    def slow(bucket: Bucket) -> float:
+        # What is asked last: of the channel where that is counted, else of the person.
+        if bucket.name.startswith(("channel:", "back:")):
+            monkeypatch.setattr(arrival, "LATEST_S", -1.0)  # time passes
+        return standing(bucket)
+
+    bench.desk.buckets.take = slow  # type: ignore[method-assign]
+    bench.send(slash(text))
+    assert bench.started == []
+    assert "too long" in bench.told[0]
+
+
 def test_the_bot_answers_what_the_domain_says_it_answers() -> None:
     """A verb that makes no operation has an answer here, and none has one that makes an operation."""
-    assert set(hearing._READING) == ANSWERED_BY_BOT
+    assert set(hearing._READING) == ANSWERED_BY_BOT | {Verb.DIGEST}
+    assert [Command(verb=Verb.DIGEST, topic=word).answered_by_bot for word in ("list", "now")] == [True, False]

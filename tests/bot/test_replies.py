@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.replies import WAITING, Replies
+from bot.chores import WAITING
+from bot.replies import Replies
 from bot.requests import Request
 from chat.answers import late_answer
 from chat.connection import web_client
@@ -55,7 +56,7 @@ def test_a_response_url_that_is_not_slacks_is_never_called(caplog: pytest.LogCap
     replies = Replies(web_client("xoxb-test", "http://127.0.0.1:9/api/"))
     replies.later(asked("C0PROD", response_url="http://169.254.169.254/latest/secretpath"), MESSAGE)
     replies.close()
-    assert "could not be sent: ValueError" in caplog.text
+    assert "an answer to U0JIN was not done: ValueError" in caplog.text
     assert "secretpath" not in caplog.text
 
 
@@ -66,8 +67,8 @@ def test_a_proxys_page_is_not_logged(answer: bytes, said: str, caplog: pytest.Lo
         replies = Replies(web_client("xoxb-test", url))
         replies.later(asked("C0PROD"), MESSAGE)
         replies.close()
-    [ours] = [record.getMessage() for record in caplog.records if record.name == "bot.replies"]
-    assert ours == f"An answer to U0JIN could not be sent: {said}"
+    [ours] = [record.getMessage() for record in caplog.records if record.name == "bot.chores"]
+    assert ours == f"an answer to U0JIN was not done: {said}"
 
 
 def test_a_flood_is_dropped_without_waiting(caplog: pytest.LogCaptureFixture) -> None:
@@ -88,6 +89,6 @@ def test_a_sent_answer_makes_room_for_the_next(caplog: pytest.LogCaptureFixture)
     replies._deliver = lambda *_: None  # type: ignore[method-assign]  # a Slack that takes everything
     for _ in range(2 * WAITING):
         replies.later(asked("C0PROD"), MESSAGE)
-        replies._pool.submit(lambda: None).result()
+        replies._chores._pool.submit(lambda: None).result()
     replies.close()
     assert "was dropped" not in caplog.text

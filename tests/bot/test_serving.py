@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,8 +13,9 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,21 +25,28 @@ from gunicorn.workers.gthread import ThreadWorker
 from slack_sdk.socket_mode.builtin import SocketModeClient
 
 from bot.arrival import LATEST_S, arrival
-from bot.serving import GRACE_S, PunctualWorker, _connect
+from bot.serving import GRACE_S, PROCESSES, PunctualWorker
+from bot.websocket import connect
 from chat.connection import web_client
+from mesh.domain.commands import Target
 from mesh.domain.errors import Unavailable
+from mesh.domain.incidents import Incident
 from playground.processes import Child
-from playground.servers import RedisServer
+from playground.servers import AlertmanagerServer, RedisServer
 from playground.serving import free_port
 from playground.slack.driver import SlackDriver
 from playground.slack.world import default_world
-from tests.bot.senders import Mail, post, slash
+from settings.time import SystemTime
+from store.auditlog import RedisAuditLog
+from store.incidents import RedisIncidents
+from tests.bot.senders import TOKEN, Mail, event, post, slash
+from tests.bot.test_hooks import PATH, alert, mail, message
 from tests.chat.proxies import ODD, proxy
 
 pytestmark = pytest.mark.redis
 
 SLACK = default_world().bot
-POLICY = "policy: {roles: {sre: {users: [U0JIN], may: '*'}}}\n"
+POLICY = "policy: {roles: {sre: {users: [U0JIN], may: '*'}}}\nservices: {api: {incident_channel: C0INC}}\n"
 
 
 @dataclass
@@ -54,11 +64,14 @@ class Process:
 
 
 @contextmanager
-def running(directory: Path, redis_url: str, *options: str, slack_url: str = "http://127.0.0.1:9") -> Iterator[Process]:
+def running(
+    directory: Path, redis_url: str, *options: str, slack_url: str = "http://127.0.0.1:9", policy: str = POLICY
+) -> Iterator[Process]:
     """Run `meshbot bot` until the block ends."""
-    (directory / "meshbot.yaml").write_text(POLICY)
+    (directory / "meshbot.yaml").write_text(policy)
     port, log = free_port(), directory / "bot.log"
     environment = {
+        "MESHBOT_HOOK_TOKEN": TOKEN,
         "SLACK_BOT_TOKEN": SLACK.bot_token,
         "SLACK_SIGNING_SECRET": SLACK.signing_secret,
         "SLACK_APP_TOKEN": SLACK.app_token,
@@ -89,6 +102,12 @@ def operations(url: str) -> int:
     """How many operations Redis holds."""
     with redis.Redis.from_url(url) as client:
         return len(client.keys("meshbot:op:*"))
+
+
+def incidents(url: str) -> int:
+    """How many incidents Redis holds."""
+    with redis.Redis.from_url(url) as client:
+        return len(client.keys("meshbot:incident:*"))
 
 
 def address(driver: SlackDriver) -> str:
@@ -162,14 +181,13 @@ def test_a_crowd_before_a_hung_redis_is_not_served_late(tmp_path: Path, own_redi
         assert operations(own_redis.url) == 0
 
 
-def test_the_bot_starts_and_reads_while_slack_is_away(tmp_path: Path, redis_url: str) -> None:
-    """Reading needs nobody's word; a change is turned away within Slack's time, because nobody can say who asks."""
+def test_the_bot_starts_while_slack_is_away(tmp_path: Path, redis_url: str) -> None:
+    """Every request is turned away within Slack's time, because nobody can say who asks, and says so."""
     with running(tmp_path, redis_url) as bot:
-        read, change = post(bot.port, ours("status api")), post(bot.port, ours("promote api 50"))
-        assert "Queued as" in read.json["text"]
-        assert "could not say who you are" in change.json["text"]
-        assert change.seconds < LATEST_S
-        assert operations(redis_url) == 1
+        backs = [post(bot.port, ours(text)) for text in ("status api", "promote api 50")]
+        assert all("could not say who you are" in back.json["text"] for back in backs)
+        assert max(back.seconds for back in backs) < LATEST_S
+        assert operations(redis_url) == 0
 
 
 def test_waiting_for_a_thread_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,11 +223,74 @@ def test_forged_requests_stay_outside_of_the_real_server(tmp_path: Path, redis_u
         assert SLACK.signing_secret not in bot.text
 
 
+def configured(bot: Process) -> str:
+    """What /readyz says of the configuration; the bot stays in service whatever that is."""
+    back = post(bot.port, Mail(b""), path="/readyz", method="GET")
+    assert back.status == 200
+    return str(back.json["configuration"])
+
+
+def test_the_policy_is_read_again_while_the_bot_runs(
+    tmp_path: Path, redis_url: str, slack: Callable[..., SlackDriver]
+) -> None:
+    """A changed file is in force within a second, in every process; with mistakes the last good one stays."""
+    config = tmp_path / "meshbot.yaml"
+    with running(tmp_path, redis_url, slack_url=address(slack())) as bot:
+        assert "Queued as" in post(bot.port, ours("promote api 20")).json["text"]
+        assert configured(bot) == "ok"
+        # One that comes up only now would never have seen a good one, and would rightly deny.
+        until(lambda: bot.text.count("This process serves.") == PROCESSES)
+        config.write_text("policy: {roles: {sre: {users: [jin], may: '*'}}}\n")
+        time.sleep(0.6)
+        for share in range(21, 29):
+            assert "Queued as" in post(bot.port, ours(f"promote api {share}")).json["text"]
+        assert configured(bot).startswith("the last good one is in force: ")
+        assert "meshbot.yaml:1: policy.roles.sre.users[0]" in configured(bot)
+        config.write_text("policy: {roles: {sre: {users: [U0ANA], may: '*'}}}\n")
+        time.sleep(0.6)
+        for share in range(31, 39):
+            assert "may not promote" in post(bot.port, ours(f"promote api {share}")).json["text"]
+        assert configured(bot) == "ok"
+
+
+@pytest.mark.parametrize("policy", ["policy: [", "polcy: {}"])
+def test_a_broken_policy_at_the_start_denies_and_is_told(
+    policy: str, tmp_path: Path, redis_url: str, slack: Callable[..., SlackDriver]
+) -> None:
+    """The bot comes up, answers what only reads, denies every change with the reason, and says so in /readyz."""
+    with running(tmp_path, redis_url, policy=policy, slack_url=address(slack())) as bot:
+        assert "missing or has mistakes, so nobody may change" in post(bot.port, ours("promote api 50")).json["text"]
+        assert "Queued as" in post(bot.port, ours("status api")).json["text"]
+        assert configured(bot).startswith("nobody may change traffic: ")
+        assert "meshbot.yaml:" in bot.text
+
+
 def test_the_bot_ends_in_order(tmp_path: Path, redis_url: str) -> None:
     """SIGTERM ends it with status 0, long before a pod is killed for not ending (30 s)."""
     with running(tmp_path, redis_url) as bot:
         post(bot.port, ours("help"))
         os.kill(bot.child.pid, signal.SIGTERM)
+        until(lambda: not bot.child.running, timeout_s=GRACE_S + 10)
+        assert bot.child.returncode == 0
+
+
+def test_what_was_begun_over_http_is_finished(
+    tmp_path: Path, own_redis: RedisServer, slack: Callable[..., SlackDriver]
+) -> None:
+    """A request that is being answered when SIGTERM comes gets its answer, and answers that follow are still sent."""
+    driver = slack()
+    with running(tmp_path, own_redis.url, slack_url=address(driver)) as bot, ThreadPoolExecutor(1) as asking:
+        post(bot.port, ours("help"))
+        driver.trouble("hang", method="chat.postEphemeral", seconds=1)
+        mention = event("<@UMESHBOT> whoami", secret=SLACK.signing_secret)
+        assert post(bot.port, mention).status == 200
+        own_redis.pause()
+        under_way = asking.submit(post, bot.port, ours("promote api 50"))
+        time.sleep(0.2)
+        os.kill(bot.child.pid, signal.SIGTERM)
+        assert "nothing was started" in under_way.result().json["text"]
+        own_redis.resume()
+        driver.wait_for_text("You are @jin U0JIN")
         until(lambda: not bot.child.running, timeout_s=GRACE_S + 10)
         assert bot.child.returncode == 0
 
@@ -235,6 +316,80 @@ def test_socket_mode_hears_the_same_things(tmp_path: Path, redis_url: str, slack
         assert bot.child.returncode == 0
 
 
+def test_hooks_are_served_over_http(tmp_path: Path, redis_url: str) -> None:
+    """Through gunicorn: an alert is written down, a wrong token is turned away, and what is too large as well."""
+    with running(tmp_path, redis_url) as bot:
+        about = alert(labels={"namespace": "default"})
+        statuses = [
+            post(bot.port, one, path=PATH).status
+            for one in (mail(message(about)), mail(message(about), token="wrong"), mail(b"x" * 262_145))
+        ]
+        assert statuses == [200, 401, 413]
+        assert TOKEN not in bot.text
+        assert incidents(redis_url) == 1
+
+
+def test_hooks_are_served_in_socket_mode(tmp_path: Path, redis_url: str, slack: Callable[..., SlackDriver]) -> None:
+    """Beside health; and who sends nothing for long holds up neither."""
+    with running(tmp_path, redis_url, "--socket", slack_url=address(slack())) as bot:
+        idle = [socket.create_connection(("127.0.0.1", bot.port)) for _ in range(5)]
+        about = mail(message(alert(labels={"namespace": "default"})))
+        assert post(bot.port, about, path=PATH).status == 200
+        assert post(bot.port, about.with_headers(authorization=None), path=PATH).status == 401
+        assert post(bot.port, Mail(b""), path="/healthz", method="GET").status == 200
+        assert post(bot.port, Mail(b"{}", {"content-type": "application/json"})).status == 404
+        assert incidents(redis_url) == 1
+        for one in idle:
+            one.close()
+
+
+def test_a_hook_without_redis_is_a_503_within_a_few_seconds(tmp_path: Path, own_redis: RedisServer) -> None:
+    """Alertmanager then tries again, and nothing was half done."""
+    with running(tmp_path, own_redis.url) as bot:
+        about = mail(message(alert(labels={"namespace": "default"})))
+        own_redis.pause()
+        back = post(bot.port, about, path=PATH)
+        own_redis.resume()
+        assert back.status == 503
+        assert back.seconds < 5
+        until(lambda: post(bot.port, about, path=PATH).status == 200)
+        assert incidents(own_redis.url) == 1
+
+
+@pytest.mark.skipif(
+    not (shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")), reason="no Alertmanager here"
+)
+def test_a_real_alertmanager_opens_and_closes_an_incident(tmp_path: Path, redis_url: str) -> None:
+    """The snippet of docs/incidents.md, but for its times: firing, repeated by a second one, resolved."""
+    client = redis.Redis.from_url(redis_url)
+    kept = RedisIncidents(client, SystemTime(), enqueue=lambda incident_id, attempt: None)
+    labels = {"alertname": "HighErrorRate", "service": "api", "namespace": "default", "severity": "critical"}
+
+    def newest() -> Incident | None:
+        return kept.newest(Target("default", "default", "api"))
+
+    with running(tmp_path, redis_url) as bot, ExitStack() as stack:
+        url = f"http://127.0.0.1:{bot.port}{PATH}"
+        pair = [stack.enter_context(AlertmanagerServer(tmp_path / f"am{n}", url, TOKEN)) for n in range(2)]
+        for one in pair:
+            one.alert(**labels)
+        until(lambda: (found := newest()) is not None and found.open, timeout_s=20)
+        found = newest()
+        assert found is not None
+        assert [(one.name, one.severity) for one in found.alerts] == [("HighErrorRate", "critical")]
+        ended = datetime.now(UTC).isoformat()
+        for one in pair:
+            one.alert(ends_at=ended, **labels)
+        until(lambda: (over := newest()) is not None and not over.open, timeout_s=20)
+        time.sleep(3)
+        last = newest()
+        assert last is not None
+        assert (last.id, last.open) == (found.id, False)
+        steps = [entry.facts["step"] for entry in RedisAuditLog(client).entries()]
+        assert steps == ["incident opened", "incident closed"]
+    client.close()
+
+
 def test_an_absent_slack_ends_the_socket_bot_with_a_sentence(tmp_path: Path, redis_url: str) -> None:
     """Without a websocket there is nothing to hear: the process ends, so that its supervisor tries again."""
     environment = {
@@ -254,5 +409,5 @@ def test_a_proxy_in_slacks_place_ends_the_socket_bot_with_a_sentence(answer: byt
     with proxy(answer) as url:
         client = SocketModeClient("xapp-1", web_client=web_client("xoxb-test", url))
         with pytest.raises(Unavailable) as told:
-            _connect(client)
+            connect(client)
     assert told.value.message == f"Slack did not open a websocket ({said})."

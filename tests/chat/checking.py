@@ -9,7 +9,9 @@ from typing import Any
 from chat.blocks import MOST_JSON, Message, size
 from playground.slack.blocks import check_message_blocks
 
-_OURS = re.compile(r"<@[UW][A-Z0-9]+>|<#C[A-Z0-9]+>|<!date\^\d+\^\{[a-z_]+\}(?: \{[a-z_]+\})?\|[-0-9: ]+UTC>")
+_OURS = re.compile(
+    r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>|<#C[A-Z0-9]+>|<!date\^\d+\^\{[a-z_]+\}(?: \{[a-z_]+\})?\|[-0-9: ]+UTC>"
+)
 _ENTITY = re.compile(r"&(?:amp|lt|gt);")
 _UNSEEN = re.compile("[\u0000-\u0009\u000b-\u001f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u061c]")
 
@@ -24,7 +26,7 @@ def assert_accepted(message: Message) -> None:
 
 
 def assert_inert(message: Message, allowed: tuple[str, ...] = ()) -> None:
-    """Nothing is active but people, channels and dates that we made; `allowed` narrows the people to these ids."""
+    """Nothing is active but people, groups, channels, dates that we made; `allowed` narrows the people to these ids."""
     sources = [message.text, *(t["text"] for t in text_objects(message.blocks) if t["type"] == "mrkdwn")]
     for source in sources:
         made = re.findall(r"<@([A-Z0-9]+)>", source)

@@ -176,6 +176,13 @@ ROLLOUTS: dict[str, Operation] = {
     "canary_held_incident": canary(
         rolled(*SECOND, (H.INCIDENT, "api burns 21 times its error budget")), QUARTER, INCIDENT, *TWICE, Step.HELD
     ),
+    "canary_held_frozen": canary(
+        rolled(*SECOND, (H.BARRED, "api is frozen until it is lifted (op-w7q2n8c4rt, prod/any/any)")),
+        QUARTER,
+        PASSING,
+        *TWICE,
+        Step.HELD,
+    ),
     "canary_held_drift": canary(
         rolled(*SECOND, (H.DRIFTED, "the route has v1 60 % / v2 40 %, and v1 75 % / v2 25 % was written")),
         QUARTER,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.gates import GateResult, Limits, Verdict, judge_capacity
 from mesh.domain.grammar import parse
+from mesh.domain.incidents import Alert, Incident, judge_incident
 from mesh.domain.operations import ArmStatus, Event, Operation, Origin, RouteStatus, State, Step
 from mesh.domain.plans import Plan, Roles, adoption, plan
 from mesh.domain.policy import Actor
@@ -92,6 +93,8 @@ def capacity(arm: str, share: float, ready: int, *, busiest: float = 30.0) -> Ga
     return judge_capacity(arm, share, ready=ready, busiest=busiest, load_max=Limits().load_max)
 
 
+_ALERT = Alert("8a1b", "HighErrorRate", "critical", "api fails in 5 % of its requests", AT, AT)
+INCIDENT = Incident("in-k3v9x2m4ta", API, AT, alerts=(_ALERT, replace(_ALERT, fingerprint="9c2d", since=AT + 1)))
 HALF = planned(route(("v1", 90), ("v2", 10)), v1=50, v2=50)
 HALF_OF_ALL = replace(HALF, rule="")
 """The same where the object has no other rule."""
@@ -251,6 +254,17 @@ SAMPLES: dict[str, Operation] = {
         hint="The weights stay. Look at the canary, or roll back.",
         choices=("/mesh rollback api",),
     ),
+    "refused_in_an_incident": operation(
+        "promote api 50",
+        Step.CHECKING,
+        Step.REFUSED,
+        state=State.REFUSED,
+        plan=HALF,
+        gates=(*gates(("v2", HEALTHY)), *judge_incident(INCIDENT, "refuse", service="api", at=AT)),
+        outcome="api has an open incident in-k3v9x2m4ta: HighErrorRate (critical) and 1 more",
+        hint='The weights stay. Wait for its end, roll back, or overrule this with --force --reason "why".',
+        choices=("/mesh incidents api", "/mesh rollback api"),
+    ),
     "held_unknown": operation(
         "promote api 50",
         Step.CHECKING,
@@ -260,6 +274,53 @@ SAMPLES: dict[str, Operation] = {
         gates=gates(("v2", QUIET)),
         outcome="Gates could not decide: v2 requests: 80 more requests needed",
         hint="The weights stay. Wait for traffic, or see /mesh gates.",
+    ),
+    "refused_frozen": operation(
+        "promote api 50",
+        Step.CHECKING,
+        Step.BARRED,
+        state=State.REFUSED,
+        plan=HALF,
+        outcome="api is frozen until Mon 30 Nov 17:00 UTC (op-w7q2n8c4rt, prod/mesh-demo/api)",
+        hint="Reason: `incident 4412`. --force does not pass a freeze. Going back stays possible: /mesh rollback api. "
+        "/mesh freezes shows what holds.",
+    ),
+    "frozen": operation(
+        "freeze api for 2h --reason 'incident 4412'",
+        Step.CHECKING,
+        Step.FROZEN,
+        state=State.SUCCEEDED,
+        outcome="Nothing of prod/mesh-demo/api is given more traffic until Mon 30 Nov 17:00 UTC; going back stays "
+        "possible",
+        choices=("/mesh unfreeze op-k3v9x2m4ta",),
+    ),
+    "frozen_everything": operation(
+        "freeze all --reason holidays",
+        Step.CHECKING,
+        Step.FROZEN,
+        state=State.SUCCEEDED,
+        target=Target("*", "*", "*"),
+        outcome="Nothing is given more traffic until it is lifted; going back stays possible",
+        choices=("/mesh unfreeze op-k3v9x2m4ta",),
+    ),
+    "unfreeze_refused": operation(
+        "unfreeze api",
+        Step.CHECKING,
+        Step.REFUSED,
+        state=State.REFUSED,
+        outcome="No freeze of exactly prod/mesh-demo/api holds",
+        hint="It is frozen by op-w7q2n8c4rt (everything), op-m3k8v5x2zq (prod/any/any).",
+        choices=("/mesh unfreeze op-w7q2n8c4rt", "/mesh unfreeze op-m3k8v5x2zq"),
+    ),
+    "unfrozen": operation(
+        "unfreeze -n shop",
+        Step.CHECKING,
+        Step.LIFTING,
+        Step.LIFTED,
+        state=State.SUCCEEDED,
+        target=Target("*", "shop", "*"),
+        outcome="Lifted op-w7q2n8c4rt",
+        hint="Still frozen by weekend: see /mesh freezes.",
     ),
     "refused_unclear": operation(
         "promote api 50",

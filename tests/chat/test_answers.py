@@ -6,23 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from chat.answers import accepted_answer, error_answer, help_answer, history_answer, late_answer, whoami_answer
+from chat.answers import accepted_answer, error_answer, help_answer, history_answer, late_answer
 from chat.blocks import Message
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Denied, Held, MeshbotError, NotFound, Refused, Unavailable
 from mesh.domain.grammar import OPTIONS, parse
-from mesh.domain.policy import Actor, Role
 from mesh.domain.verbs import VERBS
-from mesh.operations.receiving import Whoami
 from mesh.ports import Receipt
 from playground.slack.render import render_text
 from tests.chat.checking import assert_accepted, assert_inert, buttons_of
 from tests.chat.samples import SAMPLES, hostile
 from tests.chat.test_cards import HOSTILE
 
-JIN = Actor("U0JIN", "T0MESH")
 HUNDRED = range(100)
-ROLE = Role("api owners", users=("U0JIN",), verbs=("promote", "rollback"), services=("api", "web-*"))
 
 
 def read(message: Message) -> str:
@@ -77,16 +73,6 @@ def test_history() -> None:
     assert "stays v1 70 %, v2 30 %" in read(history_answer([SAMPLES["adopted"]]))
 
 
-def test_whoami() -> None:
-    """A person sees id, groups, and what each role allows; without a role, what that means."""
-    shown = read(whoami_answer(Whoami(JIN, frozenset({"S0SRE"}), (ROLE, Role("all", verbs=("*",))))))
-    assert "@jin U0JIN" in shown
-    assert "S0SRE" in shown
-    assert "api owners allows promote, rollback: services api, web-*" in shown
-    assert "all allows every change: everywhere" in shown
-    assert "change nothing" in read(whoami_answer(Whoami(JIN, frozenset(), ())))
-
-
 def test_receipts() -> None:
     """A new request gets its id; a repeated one the id it already has and how that stands."""
     queued, done = SAMPLES["queued"], SAMPLES["promoted"]
@@ -138,13 +124,11 @@ def test_late() -> None:
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
-def test_hostile_words(word: str) -> None:
+def test_threat_3_hostile_words_in_answers(word: str) -> None:
     """Whatever stands in any field, no answer makes it active."""
-    role = Role(word, verbs=(word,), services=(word,), namespaces=(word,), clusters=(word,))
     wishes = hostile(word)
     answers = [
         history_answer(wishes),
-        whoami_answer(Whoami(Actor(word, word), frozenset({word}), (role,) * 40)),
         error_answer(NotFound(word, hint=word, choices=(word,) * 40)),
         error_answer(
             NotFound(word, hint=word, choices=tuple(f"/mesh promote api {n} --reason '{word}'" for n in HUNDRED))

@@ -17,13 +17,14 @@ from mesh.domain.operations import Event, State, Step
 from mesh.domain.plans import Roles, plan
 from mesh.domain.routes import Drift
 from playground.slack.render import render_text
+from tests.chat.agreeing import APPROVALS
 from tests.chat.checking import assert_accepted, assert_inert, buttons_of
 from tests.chat.rolling import ROLLOUTS
 from tests.chat.samples import AT, FAILING, QUIET, SAMPLES, gates, hostile, operation, planned, route
 
 GOLDEN = Path(__file__).parent / "golden"
-NAMES = {"U0JIN": "jin", "U0ANA": "ana"}
-CARDS = SAMPLES | ROLLOUTS
+NAMES = {"U0JIN": "jin", "U0ANA": "ana", "U0LEE": "lee"}
+CARDS = SAMPLES | ROLLOUTS | APPROVALS
 HOSTILE = (
     "<!channel>",
     "<@U1>",
@@ -65,7 +66,7 @@ def test_slack_accepts(name: str) -> None:
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
-def test_hostile_words(word: str) -> None:
+def test_threat_3_hostile_words_in_cards(word: str) -> None:
     """Whatever stands in any field, the card is accepted and nothing becomes active."""
     for wish in hostile(word):
         drawn = card(wish)

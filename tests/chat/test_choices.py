@@ -7,7 +7,8 @@ import pytest
 from chat.answers import error_answer
 from chat.cards import card
 from chat.choices import CHOICES, MOST_BUTTONS, Offer, offer
-from mesh.domain.commands import Command, Target, Verb
+from chat.confirming import _CONSEQUENCES, NAMES, confirm_command
+from mesh.domain.commands import CHANGING, Command, Target, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.grammar import parse
 from tests.chat.checking import assert_accepted, assert_inert, buttons_of
@@ -89,6 +90,41 @@ def test_a_change_is_asked_about_first(choice: str, said: str) -> None:
     assert len(button.confirm.text) <= 300
 
 
+def test_every_verb_has_a_name_and_every_change_a_question() -> None:
+    """A verb that is forgotten in a table would keep a card from being drawn."""
+    assert set(NAMES) == set(Verb) - {Verb.PLAN}
+    assert set(_CONSEQUENCES) == CHANGING
+
+
+@pytest.mark.parametrize(
+    ("choice", "asked", "said"),
+    [
+        (
+            "/mesh unfreeze op-k3v9x2m4ta",
+            "Unfreeze op-k3v9x2m4ta?",
+            "This lifts the freeze of op-k3v9x2m4ta, for everybody.",
+        ),
+        ("/mesh unfreeze all", "Unfreeze everything?", "This lifts the freeze of everything, for everybody."),
+        (
+            "/mesh freeze -n shop --reason x",
+            "Freeze namespace shop?",
+            "Nothing of namespace shop is given more traffic then.",
+        ),
+        (
+            "/mesh freeze api --reason x",
+            "Freeze api?",
+            "Nothing of api is given more traffic then, in prod / mesh-demo.",
+        ),
+    ],
+)
+def test_a_freeze_is_asked_about_by_what_it_is_about(choice: str, asked: str, said: str) -> None:
+    """Its scope, and a place only where that is not the scope itself."""
+    confirm = confirm_command(parse(choice), API)
+    assert confirm is not None
+    assert confirm.title == asked
+    assert confirm.text.startswith(said)
+
+
 def test_without_a_known_place_none_is_claimed() -> None:
     """An answer to words that were not understood does not know where they would act."""
     (button,) = offer(("/mesh rollback api",)).buttons
@@ -139,7 +175,7 @@ def test_long_choices_leave_room_for_the_card() -> None:
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
-def test_hostile_words(word: str) -> None:
+def test_threat_3_hostile_words_in_choices(word: str) -> None:
     """Whatever a choice holds, the answer is accepted and inert, and what is pressed is what was offered."""
     choices = (f"/mesh promote api 50 --reason '{word}'", f"/mesh status {word}", f"/mesh {word}", word)
     assert_accepted(error_answer(Refused("No.", choices=choices)))

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
+from slack_sdk import WebClient
+from slack_sdk.web import SlackResponse
 
 from chat.connection import web_client
 from chat.directory import SlackDirectory
@@ -77,3 +83,42 @@ def test_slack_is_away() -> None:
     with pytest.raises(Unavailable):
         directory.groups(JIN, NAMED)
     assert directory.groups(JIN, frozenset()) == frozenset()
+
+
+def test_threat_5_accounts_of_one_organisation_are_one_person() -> None:
+    """Slack gives each member of an organisation one id of their own beside that of each workspace."""
+
+    class Organisation(WebClient):
+        """Answers users.info as an organisation's Slack does (docs.slack.dev/reference/objects/user-object)."""
+
+        def api_call(self, api_method: str, **_: Any) -> Any:
+            """Return the same person under every id."""
+            user = {"id": "U0JIN", "team_id": "T0MESH", "enterprise_user": {"id": "W0JIN", "enterprise_id": "E0ORG"}}
+            return SlackResponse(
+                client=self,
+                http_verb="POST",
+                api_url=api_method,
+                req_args={},
+                data={"ok": True, "user": user},
+                headers={},
+                status_code=200,
+            )
+
+    directory = SlackDirectory(Organisation())
+    assert directory.person(JIN) == directory.person(Actor("W0JIN", "E0ORG")) == "W0JIN"
+
+
+def test_a_crowd_is_one_question(slack: Slack) -> None:
+    """Twenty who ask at once about one person and one channel ask Slack once each: its limits are for all of them."""
+    directory, asked = SlackDirectory(slack.client), Counter[str]()
+    ask = directory._ask
+
+    def counted(method: str, **arguments: str) -> dict[str, Any]:
+        asked[method] += 1
+        return ask(method, **arguments)
+
+    directory._ask = counted  # type: ignore[method-assign]  # only counts
+    with ThreadPoolExecutor(20) as crowd:
+        assert set(crowd.map(lambda _: directory.outsider(JIN), range(20))) == {None}
+        assert {place.shared for place in crowd.map(lambda _: directory.place("C0PROD"), range(20))} == {False}
+    assert asked == {"users.info": 1, "auth.test": 1, "conversations.info": 1}

@@ -23,6 +23,14 @@ def test_slacks_addresses(url: str) -> None:
     assert is_allowed(url, API)
 
 
+def test_threat_15_each_slack_has_its_own_host_for_answers() -> None:
+    """Of GovSlack it is hooks.slack-gov.com, by the address of its API; a stand-in answers at its own address only."""
+    assert is_allowed("https://hooks.slack-gov.com/x", "https://slack-gov.com/api/")
+    assert not is_allowed("https://hooks.slack-gov.com/x", API)
+    assert is_allowed("http://127.0.0.1:8/x", "http://127.0.0.1:8/api/")
+    assert not is_allowed("http://127.0.0.1:9/x", "http://127.0.0.1:8/api/")
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -41,7 +49,7 @@ def test_slacks_addresses(url: str) -> None:
         "https://hooks.släck.com/x",
     ],
 )
-def test_other_addresses(url: str) -> None:
+def test_threat_15_other_addresses_are_not_answered(url: str) -> None:
     """Whatever only looks like Slack is not answered."""
     assert not is_allowed(url, API)
     with pytest.raises(ValueError, match="not Slack's"):
@@ -74,7 +82,7 @@ def redirecting() -> Iterator[tuple[str, list[str]]]:
         yield server.url, followed
 
 
-def test_no_redirect_is_followed(redirecting: tuple[str, list[str]]) -> None:
+def test_threat_15_no_redirect_is_followed(redirecting: tuple[str, list[str]]) -> None:
     """A redirect is an error, and its target never hears of it."""
     url, followed = redirecting
     with pytest.raises(OSError, match="HTTP 302"):
@@ -82,7 +90,7 @@ def test_no_redirect_is_followed(redirecting: tuple[str, list[str]]) -> None:
     assert followed == []
 
 
-def test_errors_do_not_name_the_address(slack: Slack) -> None:
+def test_threat_15_errors_do_not_name_the_address(slack: Slack) -> None:
     """An error answer is an OSError without the secret address in it."""
     with pytest.raises(OSError, match="HTTP 404") as caught:
         respond(f"{slack.url}/response/T0MESH/A0MESH/SECRET", late_answer(), api_url=slack.client.base_url)

@@ -206,7 +206,7 @@ def test_no_combination_breaks_the_card(phase: Phase, cause: Happening | None) -
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
-def test_hostile_words(word: str) -> None:
+def test_threat_3_hostile_words_in_rollouts(word: str) -> None:
     """Whatever stands in a rollout's record, its card is accepted and inert."""
     for phase in Phase:
         for by in ("", word):

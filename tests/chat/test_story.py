@@ -18,7 +18,7 @@ from tests.chat.test_cards import HOSTILE
 def test_only_events_worth_a_line() -> None:
     """Resumed, forced, refused, failed and how a patch ended are told; the routine is not."""
     told = {step for step in Step if story_line(SAMPLES["forced"], Event(step, AT))}
-    assert told == {Step.RESUMED, Step.FORCED, Step.REFUSED, Step.FAILED, Step.VERIFIED, Step.UNACCEPTED}
+    assert told == {Step.RESUMED, Step.FORCED, Step.REFUSED, Step.BARRED, Step.FAILED, Step.VERIFIED, Step.UNACCEPTED}
 
 
 def test_reading_has_no_story() -> None:
@@ -142,7 +142,7 @@ def test_hostile_rollouts(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
-def test_hostile_words(word: str) -> None:
+def test_threat_3_hostile_words_in_stories(word: str) -> None:
     """Whatever an event says, the story stays inert."""
     for wish in hostile(word):
         story = closing_story(wish)

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from chat.drawing import chart
 from chat.memory import RecordedCards
-from chat.outbox import SlackCards
 from mesh.ports import Cards
 from tests.chat.plotted import BAKING, TURNED_BACK, points
+from tests.chat.posting import PostOffice
 from tests.chat.samples import SAMPLES
 
 CHECKING, PROMOTED = SAMPLES["checking"], SAMPLES["promoted"]
@@ -40,18 +39,16 @@ def told(request: pytest.FixtureRequest) -> Told:
             kept, lambda: len(kept.cards), lambda: len(kept.announcements), lambda: sum(map(len, threads.values()))
         )
     slack = request.getfixturevalue("slack")
-    request.getfixturevalue("monkeypatch").setattr("chat.outbox.sleep", slack.driver.advance)
 
     def seen(channel: str, *, inside: bool = False) -> int:
         return sum(bool(message["thread_ts"]) is inside for message in slack.driver.transcript()
                    if message["channel"] == channel)  # fmt: skip
 
-    cards = SlackCards(slack.client, audit_channel="C0AUDIT", draw=chart)
-    return Told(cards, lambda: seen("C0PROD"), lambda: seen("C0AUDIT"), lambda: seen("C0PROD", inside=True))
+    return Told(PostOffice(slack), lambda: seen("C0PROD"), lambda: seen("C0AUDIT"), lambda: seen("C0PROD", inside=True))
 
 
 def test_the_first_drawing_gives_a_place_and_changes_nothing_else(told: Told) -> None:
-    """What comes back is the operation with its card's place in the channel it was asked in."""
+    """Once it is delivered, what comes back is the operation with its card's place in the channel it was asked in."""
     shown = told.cards.show(CHECKING)
     assert shown.card is not None
     assert shown.card.channel == CHECKING.origin.channel
@@ -75,9 +72,12 @@ def test_two_operations_have_two_cards(told: Told) -> None:
 
 
 def test_a_finished_change_is_one_line(told: Told) -> None:
-    """The audit channel hears of it once for each time it is announced."""
-    told.cards.announce(PROMOTED, "17 0123456789abcdef")
+    """The audit channel hears of it once, however often it is announced."""
+    for _ in range(2):
+        told.cards.announce(PROMOTED, "17 0123456789abcdef")
     assert told.lines() == 1
+    told.cards.announce(replace(PROMOTED, id="op-another1"), "18 0123456789abcdef")
+    assert told.lines() == 2
 
 
 def test_a_rollout_tells_its_story_once(told: Told) -> None:
@@ -111,11 +111,12 @@ def test_a_picture_tells_what_is_new(told: Told) -> None:
 
 
 def test_no_picture_of_nothing(told: Told) -> None:
-    """Without a card, without a rollout and without a request there is none, and nothing is told."""
+    """Never shown, without a rollout and without a request there is none, and nothing is told."""
     shown = told.cards.show(replace(BAKING, story=BAKING.story[:1]))
     behind = replace(shown, story=BAKING.story)
     silent = points(3, canary=lambda _: (None, None), stable=lambda _: (None, None))
     assert told.cards.picture(behind, silent) is behind
-    assert told.cards.picture(BAKING, points(3)) is BAKING
+    unseen = replace(BAKING, id="op-neverseen")
+    assert told.cards.picture(unseen, points(3)) is unseen
     assert told.cards.picture(PROMOTED, points(3)) is PROMOTED
     assert told.replies() == 0

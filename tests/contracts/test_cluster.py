@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from mesh.domain.errors import Conflict, NotFound, Refused
 from mesh.domain.plans import Plan, Roles, plan
 from mesh.domain.quantities import Weight
 from mesh.domain.routes import STAMP_OPERATION, Arm, Route
-from mesh.ports import Ready
+from mesh.ports import Cluster, Ready, Surveyed
 from playground.cluster.api import make_app
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.cluster.objects import Cluster as Standin
@@ -391,3 +391,51 @@ def test_a_glance_does_not_know_what_is_not_there(make: Make) -> None:
     far = Target("far", "shop", "api")
     plans = [*((one, TARGET) for one in gone), (here, far), (here, TARGET)]
     assert cluster.glance(plans) == [None, None, None, None, {"v1": 90, "v2": 10}]
+
+
+def surveyed(cluster: Cluster, *, also: Sequence[Target] = ()) -> list[Surveyed]:
+    """Return what a survey finds in the namespace of these tests: a real cluster holds what others made as well."""
+    return [one for one in cluster.survey("demo", also=also) if one.target.namespace == TARGET.namespace]
+
+
+def test_a_survey_finds_what_asking_for_each_service_finds(make: Make) -> None:
+    """Whatever the API: the same routes, with their versions, owners and warnings, for every service there is."""
+    gateway = http_route(backends(("web-v1", 3), ("web-v2", 1)), parents=(GATEWAY_PARENT,))
+    gateway["metadata"]["name"] = "web-route"
+    others = virtual_service(canary(), name="cart-vs", hosts=["cart"])
+    split = traffic_split({"service": "pay-v1", "weight": 1}, {"service": "pay-v2", "weight": 1}, service="pay")
+    cluster = make(virtual_service(canary()), others, split, gateway, destination_rule(), destination_rule("all", "*"))
+    found = surveyed(cluster)
+    assert [str(one.target) for one in found] == [f"demo/shop/{name}" for name in ("api", "cart", "pay", "web")]
+    assert all(list(one.routes) == cluster.routes(one.target) for one in found)
+    assert [one.version for one in found[0].routes[0].arms] == ["1.0", "2.0"]
+    assert cluster.survey("demo", namespaces=["shop"]) == found
+    assert cluster.survey("demo", namespaces=["elsewhere"]) == []
+
+
+def test_a_survey_knows_rules_for_many_hosts(make: Make) -> None:
+    """A DestinationRule of a wildcard defines the versions of whoever has none of their own."""
+    cluster = make(virtual_service(canary()), destination_rule("all", "*"))
+    [api] = surveyed(cluster)
+    assert [one.version for one in api.routes[0].arms] == ["1.0", "2.0"]
+    assert list(api.routes) == cluster.routes(TARGET)
+
+
+def test_a_survey_follows_delegates_and_looks_in_gateways_namespaces(make: Make) -> None:
+    """What a root in another namespace delegates, and what a gateway's namespace says of a service that is named."""
+    root = virtual_service({"delegate": {"name": "api-rules", "namespace": "shop"}}, name="root")
+    rules = virtual_service(canary(), name="api-rules", hosts=())
+    del rules["spec"]["hosts"]
+    edge = placed(virtual_service(canary(), name="edge", hosts=["shop.example.com"]), "ingress")
+    edge["spec"]["gateways"] = ["public"]
+    for arm_of in edge["spec"]["http"][0]["route"]:
+        arm_of["destination"]["host"] = "api.shop.svc.cluster.local"
+    cluster = make(root, rules, edge)
+    [api] = [one for one in cluster.survey("demo", also=[TARGET]) if one.target == TARGET]
+    assert list(api.routes) == cluster.routes(TARGET)
+    assert {route.name for route in api.routes} == {"api-rules", "edge"}
+
+
+def test_a_survey_of_nothing_is_empty(make: Make) -> None:
+    """No routes, no services; a service that is only asked about is not there."""
+    assert surveyed(make(), also=[TARGET]) == []

@@ -106,3 +106,14 @@ def test_at_most_one_of_many_is_inside(locks: Locks) -> None:
     for thread in threads:
         thread.join()
     assert most == [1] * 6
+
+
+def test_what_is_held_is_known_with_its_token(locks: Locks) -> None:
+    """By key, as long as it is held: who came later has the greater token."""
+    assert locks.held() == {}
+    with locks.hold("prod/shop/api", wait_s=0) as first, locks.hold("b", wait_s=0) as second:
+        assert first is not None
+        assert second is not None
+        assert locks.held() == {"prod/shop/api": first.token, "b": second.token}
+        assert first.token < second.token
+    assert locks.held() == {}

@@ -13,6 +13,7 @@ from mesh.domain.audit import verify
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.errors import Conflict, LostLease, NotFound
 from mesh.domain.operations import Event, Operation, State, Step
+from mesh.domain.policy import Actor
 from mesh.ports import AuditLog, Locks, Operations, Receipt
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
@@ -94,7 +95,7 @@ def test_twenty_deliveries_of_one_request_make_one_operation(memory: Memory) -> 
     assert len(memory.handed) == 1
 
 
-def test_the_same_wish_gives_the_operation_under_way(memory: Memory) -> None:
+def test_threat_16_the_same_wish_gives_the_operation_under_way(memory: Memory) -> None:
     """Another delivery of a wish whose operation is not done gives that operation back."""
     first = memory.receive(an_operation(), intent="U1 api 50").operation
     again = memory.receive(an_operation(), intent="U1 api 50")
@@ -231,9 +232,41 @@ def test_a_change_sees_what_is_undone_beside_it_and_what_came_after_it(memory: M
     assert [found.id for found in memory.operations.beside(subject)] == ["op-5", "op-4", "op-2"]
 
 
+def test_what_waits_for_a_service_is_counted(memory: Memory) -> None:
+    """Changes that are not done; readings, and those of other services, do not count."""
+    for number in range(1, 5):
+        memory.receive(an_operation(id=f"op-{number}"))
+    memory.receive(an_operation(Verb.STATUS, id="op-5"))
+    memory.receive(an_operation(id="op-6", target=Target("prod", "mesh-demo", "web")))
+    memory.operations.commit(ended(memory.operations.get("op-2")))
+    assert memory.operations.undone(memory.operations.get("op-1").target) == 3
+    assert memory.operations.undone(Target("prod", "mesh-demo", "nobody")) == 0
+
+
+def test_a_freeze_is_urgent_until_it_holds(memory: Memory) -> None:
+    """It must not wait behind the changes that it is to stop."""
+    command = Command(verb=Verb.FREEZE, service="api", reason="x")
+    freeze = memory.receive(an_operation(Verb.FREEZE, id="op-freeze", command=command)).operation
+    assert freeze.urgent
+    assert not ended(freeze).urgent
+    assert memory.handed == [("op-freeze", True, 0)]
+
+
 def test_traffic_that_goes_back_is_urgent_until_that_is_done(memory: Memory) -> None:
     """Telling people again, and measuring, wait with ordinary work: the clock goes by what the last commit said."""
     back = memory.receive(an_operation(Verb.ROLLBACK, id="op-back")).operation
     assert back.urgent
     done = memory.operations.commit(replace(ended(back), reported=False))
     assert not memory.operations.get(done.id).urgent
+
+
+def test_a_person_finds_what_runs_for_them(memory: Memory) -> None:
+    """Theirs that are not done, newest first; others' and finished ones are not among them."""
+    operations = [
+        replace(an_operation(id=f"op-run{at}"), actor=Actor(user), created_at=1000.0 + at)
+        for at, user in enumerate(("U0JIN", "U0ANA", "U0JIN", "U0JIN"))
+    ]
+    received = [memory.receive(operation).operation for operation in operations]
+    memory.operations.commit(ended(received[3]), [{"step": "failed"}])
+    assert isinstance(memory.operations, RedisOperations | MemoryOperations)
+    assert [one.id for one in memory.operations.running("U0JIN")] == ["op-run2", "op-run0"]

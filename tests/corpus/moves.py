@@ -189,7 +189,9 @@ def _readable(annotation: str | None, but: str) -> Obj:
         found = json.loads(annotation or "{}")
     except ValueError:
         return {}
-    return {rule: weights for rule, weights in found.items() if rule != but} if isinstance(found, dict) else {}
+    found = found if isinstance(found, dict) else {}
+    # Beside a rule with a label none is without: what is remembered of such a one is of an earlier form of the object.
+    return {rule: weights for rule, weights in found.items() if rule != but and (rule or not but)}
 
 
 def _is_shut(spot: Spot, done: Plan, after: Obj) -> None:

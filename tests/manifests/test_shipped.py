@@ -31,14 +31,3 @@ def test_the_manifest_of_the_rights_stands_alone() -> None:
     assert account["metadata"]["namespace"] == namespace["metadata"]["name"]
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     assert binding["subjects"] == [{"kind": "ServiceAccount", **account["metadata"]}]
-
-
-def test_the_slack_app_escapes_and_delivers_to_one_path() -> None:
-    """Names typed into a command arrive as ids, and all three kinds of delivery go where the bot listens."""
-    app = load("slack-app.yaml")[0]
-    command = app["features"]["slash_commands"][0]
-    assert command["should_escape"] is True
-    settings = app["settings"]
-    addresses = (command, settings["event_subscriptions"], settings["interactivity"])
-    assert {(part.get("url") or part["request_url"]).split("/", 3)[3] for part in addresses} == {"slack/events"}
-    assert not {"channels:history", "chat:write.public"} & set(app["oauth_config"]["scopes"]["bot"])

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,3 +105,60 @@ def test_the_csv_export_has_a_row_for_each_entry_and_no_formulas(written: str) -
     assert [row["seq"] for row in rows] == ["1", "2", "3"]
     assert rows[2]["reason"].startswith("'=HYPERLINK")
     assert {"at", "step", "actor", "operation", "target", "command", "facts", "hash"} <= set(rows[0])
+
+
+def exported(url: str, *options: str) -> list[int]:
+    """The numbers of the entries that an export holds."""
+    return [json.loads(line)["seq"] for line in run("audit", "export", *options, REDIS_URL=url).stdout.splitlines()]
+
+
+@pytest.fixture
+def mixed(redis_url: str) -> str:
+    """Four entries: two people, two services, and a vote that one person gave on what the other asked for."""
+    operations = RedisOperations(quick(redis_url), WallClock(), enqueue=Handover([]))
+    rows = [("U0JIN", "a/b/api", ""), ("U0LEE", "a/b/web", ""), ("U0JIN", "a/c/api", "U0LEE"), ("", "", "")]
+    for number, (actor, target, by) in enumerate(rows):
+        facts = {"step": "queued", "actor": actor, "operation": "", "target": target, **({"by": by} if by else {})}
+        operations.audit({**facts, "at": 86400.0 * number})
+    return redis_url
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ("", [1, 2, 3, 4]),
+        ("--service api", [1, 3]),
+        ("--service a/c/api", [3]),
+        ("--person U0LEE", [2, 3]),
+        ("--person U0JIN --service api --until 1970-01-02", [1]),
+        ("--since 1970-01-02", [2, 3, 4]),
+        ("--since 1970-01-02T00:00:01 --until 1970-01-04T00:00:00+00:00", [3]),
+        ("--since 1970-01-01T23:00:00-01:00 --until 1970-01-03", [2]),
+        ("--service nothing", []),
+    ],
+)
+def test_an_export_is_of_a_time_a_service_or_a_person(mixed: str, options: str, found: list[int]) -> None:
+    """All that is asked for must fit; times are UTC unless they say otherwise, the end is left out."""
+    assert exported(mixed, *options.split()) == found
+
+
+def test_an_export_goes_to_a_file(mixed: str, tmp_path: Path) -> None:
+    """The same as on standard output; a time that is none is said, and writes nothing."""
+    path = tmp_path / "audit.csv"
+    assert run("audit", "export", "--format", "csv", "-o", str(path), REDIS_URL=mixed).returncode == 0
+    with path.open(newline="") as file:
+        assert [row["seq"] for row in csv.DictReader(file)] == ["1", "2", "3", "4"]
+    other = tmp_path / "other"
+    refused = run("audit", "export", "--since", "yesterday", "-o", str(other), REDIS_URL=mixed)
+    assert (refused.returncode, other.exists()) == (2, False)
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_no_cell_of_a_csv_export_is_a_formula(redis_url: str, sign: str) -> None:
+    """Whatever somebody typed, also the wide signs of other keyboards, and in every column of theirs."""
+    operations = RedisOperations(quick(redis_url), WallClock(), enqueue=Handover([]))
+    words = dict.fromkeys(("actor", "operation", "target", "command", "reason", "text"), f"{sign}cmd|' /C calc'!A0")
+    operations.audit({"step": "denied", "at": 1.0, **words})
+    path = run("audit", "export", "--format", "csv", REDIS_URL=redis_url).stdout
+    [row] = list(csv.DictReader(io.StringIO(path, newline="")))
+    assert [value[0] for name, value in row.items() if name in words] == ["'"] * len(words)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from meshbot.cli import COMMANDS
+from playground.processes import Child
+from store.connection import patient
 
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/meshbot.yaml"
 
@@ -53,7 +55,6 @@ def test_a_mistyped_command_is_suggested() -> None:
         (("worker",), {}, "SLACK_BOT_TOKEN is not set."),
         (("worker", "--queue", "normal"), {}, "SLACK_BOT_TOKEN is not set."),
         (("bot",), {"REDIS_URL": "localhost"}, "REDIS_URL does not begin with redis://"),
-        (("worker",), {"SLACK_BOT_TOKEN": "xoxb-1", "MESHBOT_CONFIG": "/absent.yaml"}, "/absent.yaml cannot be read"),
         (("config", "check", "/absent.yaml"), {}, "/absent.yaml cannot be read"),
     ],
 )
@@ -76,17 +77,21 @@ def test_an_absent_redis_is_named(command: str) -> None:
     assert "Traceback" not in shown.stderr
 
 
-def test_a_broken_configuration_keeps_every_process_from_starting(tmp_path: Path) -> None:
-    """A configuration with mistakes is never used in part: bot and workers say every mistake and end."""
-    (tmp_path / "meshbot.yaml").write_text("polcy: {}\nchannels: {audit: x}\n")
-    environment = {
-        "SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s", "MESHBOT_CONFIG": str(tmp_path / "meshbot.yaml"),
-    }  # fmt: skip
-    for command in ("bot", "worker"):
-        shown = run(command, **environment)
-        assert shown.returncode == 2
-        assert "meshbot.yaml:1: polcy: unknown key" in shown.stderr
-        assert "meshbot.yaml:2: channels.audit" in shown.stderr
+@pytest.mark.redis
+def test_workers_wait_for_a_configuration_without_mistakes(tmp_path: Path, redis_url: str) -> None:
+    """They say every mistake, run nothing, and begin as soon as it is mended: no operation is ended for it."""
+    config = tmp_path / "meshbot.yaml"
+    config.write_text("polcy: {}\nchannels: {audit: x}\n")
+    environment = {"SLACK_BOT_TOKEN": "xoxb-1", "MESHBOT_CONFIG": str(config), "REDIS_URL": redis_url}
+    argv, log = [sys.executable, "-m", "meshbot", "worker", "--queue", "urgent"], tmp_path / "worker.log"
+    client = patient(redis_url)
+    with Child("worker", argv, environment, log) as child:
+        child.wait_ready(lambda: "Nothing is worked on before" in log.read_text(), 20)
+        assert "meshbot.yaml:1: polcy: unknown key" in log.read_text()
+        assert "meshbot.yaml:2: channels.audit" in log.read_text()
+        assert client.scard("rq:workers") == 0
+        config.write_text("policy: {roles: {}}\n")
+        child.wait_ready(lambda: client.scard("rq:workers") == 1, 20)
 
 
 def test_checking_a_configuration_says_what_it_allows(tmp_path: Path) -> None:

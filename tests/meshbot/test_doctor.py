@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from meshbot.doctor import PICTURES, SCOPES, Finding, _scopes, _slack
+from mesh.domain.catalog import Catalog, Channels, Service
+from mesh.domain.letters import Letter
+from meshbot.doctor import PICTURES, SCOPES, _incidents, _messages, _scopes, _slack
+from meshbot.findings import Finding
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.parts import OBJECTS
 from playground.processes import Child
@@ -17,6 +20,9 @@ from playground.servers import RedisServer
 from playground.serving import free_port
 from playground.slack.world import default_world
 from settings.environment import Environment
+from settings.time import SystemTime
+from store.connection import patient
+from store.outbox import RedisOutbox
 from tests.chat.proxies import ODD, proxy
 from tests.meshbot.test_cli import run
 
@@ -47,6 +53,30 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
             "KUBECONFIG": str(directory / "kubeconfig"),
             "MESHBOT_CONFIG": str(directory / "meshbot.yaml"),
         }
+
+
+API, WEB = Service("api", incident_channel="C0API"), Service("web")
+
+
+@pytest.mark.parametrize(
+    ("token", "catalog", "found"),
+    [
+        ("", Catalog(), None),
+        ("", Catalog(services=(WEB,)), None),
+        ("", Catalog(services=(API, WEB)), ("warn", "no alert is heard")),
+        ("a-token-of-hooks-1", Catalog(), ("warn", "no service is configured")),
+        ("a-token-of-hooks-1", Catalog(services=(API, WEB)), ("warn", "incidents of web hold promotions")),
+        ("a-token-of-hooks-1", Catalog(services=(WEB,), channels=Channels(incidents="C0INC")), ("ok", "are heard")),
+    ],
+)
+def test_alerts_that_nobody_would_hear_or_see_are_named(
+    token: str, catalog: Catalog, found: tuple[str, str] | None
+) -> None:
+    """A channel without a token, a token without services, a service without a channel; else nothing is said."""
+    findings = list(_incidents(Environment(hook_token=token), catalog))
+    assert [(one.level, found is not None and found[1] in one.text) for one in findings] == (
+        [(found[0], True)] if found else []
+    )
 
 
 def test_a_healthy_world_is_ok(healthy: dict[str, str]) -> None:
@@ -94,6 +124,18 @@ def test_a_redis_that_forgets_is_warned_about(healthy: dict[str, str], tmp_path:
     """Without an append-only file a restart would forget operations."""
     with RedisServer(tmp_path, appendonly=False) as forgetful:
         assert "warn  redis        appendonly no" in run("doctor", **(healthy | {"REDIS_URL": forgetful.url})).stdout
+
+
+def test_messages_that_nobody_posts_are_a_finding(healthy: dict[str, str], redis_url: str) -> None:
+    """Where messages wait and no worker serves their queue, people hear nothing, and the doctor says how to mend it."""
+    redis = patient(redis_url)
+    assert list(_messages(redis)) == []
+    RedisOutbox(redis, SystemTime()).put(Letter("card op-1", "C1", "{}"))
+    shown = run("doctor", **(healthy | {"REDIS_URL": redis_url}))
+    assert (shown.returncode, "fail  messages" in shown.stdout) == (1, True)
+    assert "meshbot worker --queue post" in shown.stdout
+    redis.sadd("rq:workers:meshbot-post", "one")
+    assert list(_messages(redis)) == []
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from playground.parts import World
 
 DEMO = [sys.executable, "-m", "meshbot", "demo"]
 
@@ -49,3 +56,35 @@ def test_an_unknown_person_is_said_at_once() -> None:
     done = demo("--as", "bob", "--run", "/mesh help")
     assert done.returncode == 2
     assert "nobody is called bob" in done.stderr
+
+
+@pytest.mark.world
+def test_an_alert_of_the_page_opens_and_closes_an_incident(tmp_path: Path) -> None:
+    """What the panel's button posts becomes the card in the incident channel, and ends with the alert."""
+    with World(tmp_path) as world:
+        tell(world, firing=True)
+        wait_for(lambda: "firing" in incident(world), "no card of the incident")
+        tell(world, firing=False)
+        wait_for(lambda: "Resolved" in incident(world), "the incident stays open")
+
+
+def tell(world: World, *, firing: bool) -> None:
+    """Press the button of api."""
+    body = json.dumps({"namespace": "mesh-demo", "service": "api", "firing": firing}).encode()
+    request = urllib.request.Request(f"{world.slack_url}/page/world/alert", body)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert json.load(answer) == {"ok": True}
+
+
+def incident(world: World) -> str:
+    """Return what stands in the incident channel."""
+    cards = [message for message in world.slack.transcript() if message["channel"] == "C0INC"]
+    return "\n".join(world.slack.render_text(card) for card in cards)
+
+
+def wait_for(true: Callable[[], bool], complaint: str) -> None:
+    """Wait up to 30 s."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.2)

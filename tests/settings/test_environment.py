@@ -17,6 +17,7 @@ FULL = {
     "REDIS_URL": "redis://:password@127.0.0.1:6379/3",
     "KUBECONFIG": "/etc/kubeconfig",
     "PROMETHEUS_URL": "http://user:password@127.0.0.1:9090",
+    "MESHBOT_HOOK_TOKEN": "a-token-of-hooks-4711",
     "MESHBOT_CONFIG": "/etc/meshbot.yaml",
 }
 
@@ -32,6 +33,7 @@ def test_every_variable_is_read() -> None:
         redis_url="redis://:password@127.0.0.1:6379/3",
         kubeconfig="/etc/kubeconfig",
         prometheus_url="http://user:password@127.0.0.1:9090",
+        hook_token="a-token-of-hooks-4711",
         config_path="/etc/meshbot.yaml",
     )
     assert {variable.name for variable in VARIABLES} == set(FULL)
@@ -108,3 +110,13 @@ def test_a_lone_comma_is_no_signing_secret() -> None:
     """A bot that accepts no signature at all must not start."""
     with pytest.raises(Refused, match="SLACK_SIGNING_SECRET is not set"):
         read_environment({"SLACK_SIGNING_SECRET": " , "}).need("SLACK_SIGNING_SECRET")
+
+
+def test_tokens_of_hooks_are_long_and_may_be_two() -> None:
+    """Two while rotating; one that could be guessed is refused without being repeated; none gives no hooks."""
+    both = "old-token-of-hooks, new-token-of-hooks,"
+    assert read_environment({"MESHBOT_HOOK_TOKEN": both}).hook_tokens == ("old-token-of-hooks", "new-token-of-hooks")
+    assert read_environment({}).hook_tokens == ()
+    with pytest.raises(Refused, match="MESHBOT_HOOK_TOKEN holds less than 16 characters") as refused:
+        read_environment({"MESHBOT_HOOK_TOKEN": "old-token-of-hooks,hunter2"})
+    assert "hunter2" not in refused.value.message + refused.value.hint

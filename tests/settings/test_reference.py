@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from settings.approvals import ApprovalSection, BreakGlassSection, EscalationSection
 from settings.clusters import ClusterSection, PrometheusSection
+from settings.digests import DigestSection
 from settings.environment import VARIABLES
 from settings.gates import CustomGateSection, GatesSection
 from settings.reference import renew
 from settings.rollouts import RolloutsSection, StepSection, StrategySection
-from settings.schema import ConfigFile, RoleSection, ServiceSection
+from settings.schema import ConfigFile, RoleSection, ServiceChannelsSection, ServiceSection
 
 SECTIONS = (
     *(ConfigFile, ServiceSection, RoleSection, ClusterSection, PrometheusSection, GatesSection, CustomGateSection),
+    *(RolloutsSection, StrategySection, StepSection, DigestSection),
     *(RolloutsSection, StrategySection, StepSection),
+    *(ApprovalSection, BreakGlassSection, EscalationSection, ServiceChannelsSection),
 )
 PAGE = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
 

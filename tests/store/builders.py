@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from mesh.domain.approvals import Approval, Demand, Vote
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.operations import ArmStatus, Card, Event, Operation, Origin, RouteStatus, State, Step
@@ -83,4 +84,19 @@ def a_full_operation() -> Operation:
         choices=("a", "b"),
         card=Card("C1", "1700000000.000100"),
         deadline=99.5,
+        mirror=Card("C2", "1700000000.000200"),
+        approval=Approval(
+            plan="hash",
+            uid="u-1",
+            share=50.5,
+            demands=(Demand("two", 2, ("S1",), ("U2",), ("S3",), 77.5, escalated=True),),
+            asked_at=1.5,
+            expires_at=901.5,
+            steps=(5.0, 50.5),
+            remind_at=301.5,
+            reminded=True,
+            votes=(Vote(Actor("U2", "T1"), "W2", "op-vote", 3.5, ("two",)),),
+            denied="op-no",
+            channel="C2",
+        ),
     )

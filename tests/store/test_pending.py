@@ -13,9 +13,10 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from mesh.domain.approvals import Approval, Demand
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Unavailable
-from mesh.domain.operations import Operation, State
+from mesh.domain.operations import Event, Operation, State, Step
 from mesh.domain.rollouts import Phase, Rollout
 from mesh.domain.strategies import DEFAULT
 from settings.time import SystemTime
@@ -234,3 +235,26 @@ def test_putting_off_what_is_no_rollout_forgives_nothing(desk: Desk) -> None:
         desk.operations().later(operation.id, seconds=0)
         handed.append(pending.requeue(operation.id, now + AGAIN_S * number))
     assert handed == [Handed.ENQUEUED] * MOST_ATTEMPTS + [Handed.STUCK]
+
+
+def test_what_waits_for_approval_for_days_is_never_given_up(desk: Desk) -> None:
+    """Every newer change of its service lets it be looked at again; that is no sign of a worker's death."""
+    operation = desk.receive(an_operation(), crashing=True)
+    running = desk.operations().commit(operation.move(State.RUNNING, Event(Step.CHECKING, 1.0)))
+    approval = Approval("hash", "uid", 50.0, (Demand("one", 1, ("S0SRE",)),), 1.0, time.time() + 604_800)
+    desk.operations().commit(running.move(State.WAITING, Event(Step.ASKED, 2.0), approval=approval))
+    pending, now = Pending(desk.client, enqueue=Handover([])), time.time() + LATER
+    for number in range(2 * MOST_ATTEMPTS):
+        desk.operations().later(operation.id, seconds=0)
+        assert pending.requeue(operation.id, now + AGAIN_S * number) is Handed.ENQUEUED
+
+
+def test_the_index_of_what_waits_forgets_what_does_not(desk: Desk) -> None:
+    """However it was decided, nothing is left behind in Redis."""
+    operation = desk.receive(an_operation(), crashing=True)
+    running = desk.operations().commit(operation.move(State.RUNNING, Event(Step.CHECKING, 1.0)))
+    approval = Approval("hash", "uid", 50.0, (Demand("one", 1, ("S0SRE",)),), 1.0, time.time() + 900)
+    waiting = desk.operations().commit(running.move(State.WAITING, Event(Step.ASKED, 2.0), approval=approval))
+    assert desk.client.zrange("meshbot:waiting", 0, -1) == [operation.id.encode()]
+    desk.operations().commit(ended(waiting))
+    assert desk.client.zcard("meshbot:waiting") == 0

@@ -20,6 +20,7 @@ from settings.time import SystemTime
 from store.connection import patient
 from store.operations import RedisOperations
 from store.records import SCHEMA, dump_operation, load_operation
+from tests.chat.editions import FULL
 from tests.store.builders import Handover, a_full_operation, an_operation, ended
 
 
@@ -94,6 +95,16 @@ def test_a_rollout_survives_being_written() -> None:
     command = Command(verb=Verb.CANARY, service="api", steps=(Wish(5.0), Wish(100.0, True)), every_s=60)
     operation = an_operation(Verb.CANARY, command=command, rollout=rollout, gates=(row,), told=3, chart="F1")
     assert load_operation(operation.id, str(SCHEMA).encode(), dump_operation(operation)) == operation
+
+
+def test_a_digest_survives_being_written() -> None:
+    """What somebody was shown comes back as it was; records of the form before have none."""
+    operation = an_operation(Verb.DIGEST, edition=FULL, unshown=7)
+    assert load_operation(operation.id, str(SCHEMA).encode(), dump_operation(operation)) == operation
+    fields = json.loads(dump_operation(an_operation()))
+    former = {key: value for key, value in fields.items() if key not in ("edition", "unshown")}
+    read = load_operation("op-former", b"3", json.dumps(former).encode())
+    assert (read.edition, read.unshown) == (None, 0)
 
 
 @pytest.mark.redis

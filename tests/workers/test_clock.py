@@ -286,6 +286,22 @@ def test_a_look_that_could_not_be_enqueued_is_tried_again(redis_url: str) -> Non
     assert looked.calls == [("prod", 4000)]
 
 
+def test_the_clock_begins_what_else_has_due_times(redis_url: str) -> None:
+    """At each tick; one that finds Redis away is begun again at the next."""
+    client, began = quick(redis_url), []
+
+    class Other:
+        def begin(self, now: float) -> None:
+            began.append(now)
+            if len(began) == 1:
+                raise Unavailable("Redis did not answer.")
+
+    pending = Pending(client, enqueue=Handover([]))
+    with running(Clock(pending, RedisLocks(client, ttl_s=3), SystemTime(), others=(Other(),))):
+        wait(lambda: len(began) >= 3)
+    assert began == sorted(began)
+
+
 def test_the_clock_makes_looks_and_hands_out(redis_url: str) -> None:
     """Who leads does both: the look of this slot comes within a tick, and what is due is handed out beside it."""
     client, handover, looked = quick(redis_url), Handover([]), Looked()

@@ -16,7 +16,8 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 from mesh.domain.operations import Operation
 from mesh.operations.stage import Stage
 from playground.servers import RedisServer
-from store.jobs import FUNCTION, LOOK
+from store.auditlog import RedisAuditLog
+from store.jobs import DIGEST, FUNCTION, INCIDENT, LOOK, SEND
 from tests.store.builders import an_operation
 from tests.workers.desk import MODULE, Desk, wait
 from workers import jobs, runner
@@ -41,7 +42,7 @@ def test_jobs_run_in_the_worker_itself(desk: Desk) -> None:
         assert job.return_value() == "refused"
 
 
-def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
+def test_threat_8_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
     """Jobs with another function, other arguments, a callback, or in pickle run nothing; the next good one runs."""
     touch = f"touch {desk.trace}"
     with desk.worker() as worker:
@@ -60,6 +61,15 @@ def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
             desk.forge(LOOK, "prod", "far"),
             desk.forge(LOOK, cluster="prod"),
             desk.forge(LOOK),
+            desk.forge(INCIDENT, "op-k3v9x2m4ta"),
+            desk.forge(INCIDENT, "in-k3v9x2m4ta", "C0EVIL"),
+            desk.forge(INCIDENT, "../in-k3v9"),
+            desk.forge(DIGEST, "daily"),
+            desk.forge(DIGEST, "../daily@1764493200"),
+            desk.forge(DIGEST, "daily@1764493200", "daily@1764579600"),
+            desk.forge(SEND, "#prod"),
+            desk.forge(SEND, "C0PROD", "C0AUDIT"),
+            desk.forge("workers.jobs.install_sender", "C0PROD"),
             desk.forge("os.system", touch, serializer=DefaultSerializer),
             desk.forge(FUNCTION, "op-real1", serializer=DefaultSerializer),
         ]
@@ -69,12 +79,17 @@ def test_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:
         assert not desk.trace.exists()
         assert desk.client.keys("ran:*") == [f"ran:{good.id}".encode()]
         assert worker.running
-    assert f"only {FUNCTION} and {LOOK} are allowed" in desk.log()
+    assert f"only {FUNCTION} and {LOOK} and {INCIDENT} and {DIGEST} and {SEND} are allowed" in desk.log()
     assert "not one operation id" in desk.log()
     assert "not one cluster's name" in desk.log()
+    assert "not one slot of a digest" in desk.log()
+    assert "not one channel's id" in desk.log()
+    # One entry a minute, however many are forged.
+    [entry] = [one.facts for one in RedisAuditLog(desk.client).entries() if one.facts.get("step") == "forged"]
+    assert "it wants to call 'os.system'" in entry["text"]
 
 
-def test_callbacks_and_webhooks_of_a_job_are_ignored(desk: Desk) -> None:
+def test_threat_8_callbacks_and_webhooks_of_a_job_are_ignored(desk: Desk) -> None:
     """Code that a job names beside its function is not run either, whether the job succeeds or fails."""
     callback = f"{MODULE}.forged_callback"
     names: Any = {"success_callback_name": callback, "failure_callback_name": callback}
@@ -180,7 +195,7 @@ def test_all_jobs_share_the_stage_of_their_process(monkeypatch: pytest.MonkeyPat
     assert seen == [stage, stage]
 
 
-@pytest.mark.parametrize("job", [jobs.run_operation, jobs.look_at])
+@pytest.mark.parametrize("job", [jobs.run_operation, jobs.look_at, jobs.show_incident])
 def test_a_job_without_wiring_says_so(monkeypatch: pytest.MonkeyPatch, job: Callable[[str], object]) -> None:
     """A process that nobody wired names the command to start workers with."""
     monkeypatch.setattr(jobs._Process, "stage", None)

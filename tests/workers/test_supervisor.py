@@ -27,7 +27,7 @@ def desk(redis_url: str, tmp_path: Path) -> Desk:
 def test_a_job_that_kills_its_process_harms_no_other(desk: Desk, how: str) -> None:
     """The next job runs within a second in a new process, those behind it follow, and the killer gets its next try."""
     with desk.supervisor() as supervisor, desk.clock():
-        wait(lambda: desk.client.scard("rq:workers") == 3)
+        wait(lambda: desk.client.scard("rq:workers") == len(runner.QUEUES))
         killer = desk.receive(f"{how} first")
         others = [desk.receive() for _ in range(5)]
         wait(lambda: all(map(desk.settled, [killer, *others])), seconds=15)
@@ -92,13 +92,13 @@ def test_a_worn_process_is_replaced_between_two_jobs(desk: Desk) -> None:
 
 
 def test_the_supervisor_serves_all_queues_and_ends_with_them(desk: Desk) -> None:
-    """Each queue has its worker; SIGTERM ends all four processes at once with status 0 while they are idle."""
+    """Each queue has its worker; SIGTERM ends all of them at once with status 0 while they are idle."""
     with desk.supervisor() as supervisor:
         desk.jobs.look("prod", 1, within_s=20)
         operations = [desk.receive(verb=verb) for verb in (Verb.ROLLBACK, Verb.PROMOTE)]
         wait(lambda: all(map(desk.settled, operations)) and desk.looks("prod"))
         workers = children(supervisor.pid)
-        assert len(workers) == 3
+        assert len(workers) == len(runner.QUEUES)
         wait(lambda: not any(desk.client.llen(f"rq:queue:{name}:intermediate") for name in runner.QUEUES.values()))
         time.sleep(0.2)
         os.kill(supervisor.pid, signal.SIGTERM)
@@ -122,8 +122,8 @@ def test_the_supervisor_ends_after_the_running_job(desk: Desk) -> None:
 def test_a_killed_supervisor_leaves_no_worker(desk: Desk) -> None:
     """After kill -9 of the supervisor its workers end by themselves."""
     with desk.supervisor() as supervisor:
-        wait(lambda: desk.client.scard("rq:workers") == 3)
+        wait(lambda: desk.client.scard("rq:workers") == len(runner.QUEUES))
         workers = children(supervisor.pid)
         supervisor.kill()
         wait(lambda: all(map(gone, workers)), seconds=3)
-        assert len(workers) == 3
+        assert len(workers) == len(runner.QUEUES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,13 +21,15 @@ from mesh.operations.stage import Stage
 from playground.cluster.api import make_app
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.cluster.objects import Cluster as StandIn
+from playground.processes import Child
 from playground.serving import ServerThread, free_port
 from settings.environment import Environment
+from settings.reloading import CatalogFile
 from store.connection import patient
 from store.jobs import WATCH
 from tests.workers.cluster.conftest import World, until
 from tests.workers.cluster.shapes import TARGET, canary, virtual_service
-from workers import jobs, wiring
+from workers import jobs, runner, wiring
 from workers.clock import Clock
 from workers.cluster.adapter import KubernetesCluster
 
@@ -126,6 +130,61 @@ def test_a_restarted_api_server_is_found_again(tmp_path: Path, monkeypatch: pyte
         assert len(patches) == 1
 
 
+def test_each_job_has_one_whole_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed policy is the next job's, on the same connections; other clusters are another stage, for one job."""
+    config = tmp_path / "meshbot.yaml"
+    environment = Environment("xoxb-test", redis_url="redis://127.0.0.1:9/0", config_path=str(config))
+
+    def configure(text: str) -> None:
+        config.write_text(text)
+        os.utime(config, (1000 + len(text), 1000 + len(text)))
+
+    configure("clusters: {east: {}}")
+    configuration, wear = CatalogFile(str(config)), runner.Wear()
+    workshop = wiring.make_workshop(environment, configuration.current())
+    jobs.install(workshop.open_stage(), renew=wiring.Renewal(environment, configuration, wear))
+    first = jobs._stage()
+    assert jobs._stage() is first
+    configure("clusters: {east: {}}\npolicy: {roles: {sre: {users: [U0JIN], may: '*'}}}")
+    second = jobs._stage()
+    assert [role.name for role in second.catalog.policy.roles] == ["sre"]
+    assert [role.name for role in first.catalog.policy.roles] == []
+    assert second.cluster is first.cluster
+    assert wear.reason == ""
+    configure("clusters: [")
+    assert jobs._stage() is second
+    configure("clusters: {west: {}}\npolicy: {roles: {sre: {users: [U0JIN], may: '*'}}}")
+    third = jobs._stage()
+    assert third.catalog.clusters[0].name == "west"
+    assert third.cluster is not second.cluster
+    assert "configured otherwise" in wear.reason
+
+
+def test_what_a_new_process_inherits_is_fresh(tmp_path: Path) -> None:
+    """The supervisor looks at the file all the time: who takes the place of a worn worker has the last good one."""
+    config = tmp_path / "meshbot.yaml"
+    log = tmp_path / "seen"
+    environment = {"CONFIG": str(config), "SEEN": str(log)}
+    config.write_text("policy: {roles: {old: {users: [U0JIN], may: '*'}}}")
+    code = """if True:
+        import os, pathlib, time
+        from settings.reloading import CatalogFile
+        from workers.supervisor import supervise
+        configuration = CatalogFile(os.environ["CONFIG"])
+        def work(name):
+            with open(os.environ["SEEN"], "a") as seen:
+                seen.write(",".join(role.name for role in configuration._standing.catalog.policy.roles) + "\\n")
+            time.sleep(2.1)
+        supervise(["urgent"], work, tick=configuration.current)
+    """
+    with Child("supervisor", [sys.executable, "-c", code], environment, tmp_path / "log"):
+        until(lambda: log.exists() and log.read_text() == "old\n", "it starts")
+        config.write_text("policy: {roles: {new: {users: [U0JIN], may: '*'}}}")
+        time.sleep(0.8)
+        config.write_text("policy: [")
+        until(lambda: log.read_text().startswith("old\nnew\n"), "the next one inherits")
+
+
 def test_the_clock_looks_at_the_configured_clusters(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,3 +201,12 @@ def test_the_clock_looks_at_the_configured_clusters(
     clock.tick()
     waiting = Queue(WATCH, connection=client, serializer=JSONSerializer).job_ids
     assert [job.rpartition("-")[0] for job in waiting] == ["look-west"]
+    config.write_text("clusters: {elsewhere: {}}\nrollouts: {look: 1s}")
+    os.utime(config, (1000, 1000))
+
+    def looks() -> list[str]:
+        clock.tick()
+        waiting = Queue(WATCH, connection=client, serializer=JSONSerializer).job_ids
+        return [job.rpartition("-")[0] for job in waiting]
+
+    until(lambda: "look-elsewhere" in looks(), "a changed configuration is not followed")

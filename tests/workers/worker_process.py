@@ -30,6 +30,7 @@ from tests.store.builders import ended
 from workers import jobs, runner
 from workers.clock import LEAD_S, Clock, run_until_signal
 from workers.supervisor import supervise
+from workers.wiring import accused
 
 
 class StandIn:
@@ -96,7 +97,7 @@ def work(url: str, queue: str, most_jobs: int = 100) -> None:
     running.run, looking.look = run, look
     runner.DEAF_S = 1
     wear = runner.Wear(most_jobs=most_jobs)
-    runner.work(url, queue, lambda: jobs.install(cast(Stage, StandIn(url))), wear)
+    runner.work(url, queue, lambda: jobs.install(cast(Stage, StandIn(url))), wear, told=accused(url))
 
 
 def main(mode: str, url: str, *rest: str) -> None:

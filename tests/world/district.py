@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -242,10 +242,10 @@ class District(Town):
     def ended(self, operation_id: str, *, timeout_s: float = 90) -> Operation:
         """Wait until people were told the end of a rollout."""
         deadline = time.monotonic() + timeout_s
-        while not ((found := self.operations.get(operation_id)).done and found.reported):
+        while not self._is_told(operation_id):
             assert time.monotonic() < deadline, f"no end: {self.where(operation_id)}"
             time.sleep(0.1)
-        return found
+        return replace(self.operations.get(operation_id), card=self.place(operation_id))
 
     def weight(self, service: str) -> int:
         """What v2 has now."""
@@ -291,11 +291,13 @@ class District(Town):
         return [entry.facts for entry in RedisAuditLog(self._redis).entries()]
 
     def _has(self, operation_id: str, action: str) -> bool:
+        if self.place(operation_id) is None:
+            return False
         blocks = self._message(operation_id)["blocks"]
         return any(part.get("action_id") == action for block in blocks for part in block.get("elements", ()))
 
     def _message(self, operation_id: str) -> dict[str, Any]:
-        place = self.operations.get(operation_id).card
+        place = self.place(operation_id)
         assert place, f"{operation_id} has no card"
         return self.world.slack.wait_for(lambda m: (m["channel"], m["ts"]) == (place.channel, place.ts))
 

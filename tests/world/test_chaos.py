@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -68,6 +69,8 @@ def test_random_kills_leave_every_rollout_right(town: District) -> None:
     print(f"\n{sum(killed.values())} kills {killed} in {struck:.0f} s, {ROLLOUTS} rollouts in {took:.0f} s")  # noqa: T201 - the figures are what it is for
     wrong = [found for name, rollout in rollouts.items() if (found := _wrong(town, name, rollout))]
     assert not wrong, "\n".join(wrong)
+    until(lambda: not town.outbox.due(time.time() + 3600), "messages still wait", timeout_s=90)
+    assert _doubled(town) == []
     log = RedisAuditLog(patient(town.world.redis.url))
     assert verify(log.entries(), log.head()) is None
 
@@ -89,6 +92,20 @@ def _wrong(town: District, name: str, rollout: str) -> str:
         and generations[-1] - generations[0] == len(weights) - 1
     )
     return "" if right else f"{town.where(rollout)}; {weights}; {town.steps_on_record(rollout)}; {generations}"
+
+
+def _doubled(town: District) -> list[str]:
+    """Return what people were told twice: cards of rollouts, entries of their threads, lines of the audit channel.
+
+    Entries and lines say when they happened, or their number, so no two are the same.
+    """
+    shown = [message for message in town.world.slack.transcript() if not message["ephemeral_to"]]
+    told = Counter((one["channel"], one["thread_ts"], one["text"]) for one in shown if one["thread_ts"])
+    roots = [one for one in shown if not one["thread_ts"] and one["author"]["is_bot"]]
+    lines = Counter(line for one in roots for line in one["text"].split("\n") if " audit `#" in line)
+    cards = [one["text"] for one in roots if " audit `#" not in one["text"]]
+    doubled = [str(what) for what, count in (*told.items(), *lines.items()) if count > 1]
+    return doubled + (cards if len(cards) != ROLLOUTS else [])
 
 
 def _kill_at_random(town: District, dice: random.Random) -> dict[str, int]:

@@ -12,19 +12,20 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import yaml
 
-from mesh.domain.operations import Operation
+from mesh.domain.operations import Card, Operation
 from playground.parts import OBJECTS, OtherCluster, World
 from playground.slack.world import default_world
 from settings.time import SystemTime
 from store.connection import patient
 from store.operations import RedisOperations
+from store.outbox import RedisOutbox
 
 EXAMPLES = Path(__file__).parents[2] / "manifests/examples"
 WITH_SERVICES = "httproute.yaml"
@@ -38,7 +39,7 @@ JIN, ANA, LEE = "U0JIN", "U0ANA", "U0LEE"
 PROD = "C0PROD"
 CONFIGURATION = """
 clusters: {demo: {namespace: mesh-demo, mesh: MESH}}
-channels: {audit: C0AUDIT}
+channels: {audit: C0AUDIT, incidents: C0INC}
 services:
   api: {stable: STABLE, gates: {window: 15s, requests_min: 30, success_min: 99, p99_max_ms: 500}}
 policy:
@@ -96,7 +97,9 @@ class Town:
 
     def __post_init__(self) -> None:
         """Open the store, to read only."""
-        self.operations = RedisOperations(patient(self.world.redis.url), SystemTime(), enqueue=_nothing)
+        redis = patient(self.world.redis.url)
+        self.operations = RedisOperations(redis, SystemTime(), enqueue=_nothing)
+        self.outbox = RedisOutbox(redis, SystemTime())
 
     def reset(self, *examples: str) -> None:
         """Let the cluster hold the workloads and these example files, nothing else."""
@@ -178,9 +181,21 @@ class Town:
         return self.settled(self.ask(text, user))
 
     def settled(self, operation_id: str, timeout_s: float = 30) -> Operation:
-        """Wait until people were told the end of an operation; what the traffic does is measured later."""
-        until(lambda: _is_told(self.operations.get(operation_id)), f"{operation_id} did not end", timeout_s=timeout_s)
-        return self.operations.get(operation_id)
+        """Wait until people see the end of an operation, and return it with its card's place.
+
+        What the traffic does is measured later.
+        """
+        until(lambda: self._is_told(operation_id), f"{operation_id} did not end", timeout_s=timeout_s)
+        return replace(self.operations.get(operation_id), card=self.place(operation_id))
+
+    def place(self, operation_id: str) -> Card | None:
+        """Where the card of an operation is, if anywhere yet."""
+        row = self.outbox.find(f"card {operation_id}")
+        return row.place if row else None
+
+    def _is_told(self, operation_id: str) -> bool:
+        operation, row = self.operations.get(operation_id), self.outbox.find(f"card {operation_id}")
+        return operation.done and operation.reported and (row is None or row.settled)
 
     def card(self, operation: Operation) -> str:
         """The operation's card as a person reads it now."""
@@ -294,10 +309,6 @@ def _parent(path: Path) -> int:
         return int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
     except (OSError, IndexError):
         return -1
-
-
-def _is_told(operation: Operation) -> bool:
-    return operation.done and operation.reported
 
 
 def _answered(deliveries: list[dict[str, Any]], before: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -10,7 +10,7 @@ from mesh.domain.commands import Target
 from mesh.domain.errors import Conflict, NotFound, Refused, Unavailable
 from mesh.domain.plans import Plan
 from mesh.domain.routes import Arm, Route, Weights
-from mesh.ports import Ready
+from mesh.ports import Ready, Surveyed
 from workers.cluster.controllers import CANARY, ROLLOUT
 from workers.cluster.counting import count_ready
 from workers.cluster.faults import UnknownOutcome
@@ -19,6 +19,7 @@ from workers.cluster.looking import Client, Glance, Look, Place, Sighting, Site,
 from workers.cluster.resources import Resource
 from workers.cluster.routing import Object, RoutingApi
 from workers.cluster.subsets import DESTINATION_RULE
+from workers.cluster.surveying import survey
 from workers.cluster.table import ROUTING_APIS
 from workers.cluster.together import both, together
 from workers.cluster.watching import Source, Watching, watch
@@ -85,6 +86,15 @@ class KubernetesCluster:
         """Return the names of services that routes of the namespace name, sorted; raise Refused, Unavailable."""
         site = self._site(target.cluster)
         return _names(Look(site), target) or _names(Look(site, truly=True), target)
+
+    def survey(self, cluster: str, *, namespaces: Sequence[str] = (), also: Iterable[Target] = ()) -> list[Surveyed]:
+        """Return every service that routes name, with its routes, from one list for each kind, or from memory.
+
+        With `namespaces`, only those: one list for each kind in each of them. `also`: services to look up as well.
+        Raises Unavailable; Refused when a right is missing.
+        """
+        beside = self._namespaces.get(cluster, ())
+        return survey(self._site(cluster), cluster, namespaces=namespaces, beside=beside, also=also)
 
     def reread(self, plan: Plan, target: Target) -> Route | None:
         """Read the planned route again; None when it is gone (also when its rule has another label now).

@@ -35,6 +35,9 @@ class Client(Protocol):
     ) -> list[Object] | None:
         """Return the objects that carry `labels`; None when the kind is not served. `cached`: a moment old is fine."""
 
+    def everywhere(self, resource: Resource) -> tuple[list[Object], str] | None:
+        """Return the objects of all namespaces and the list's version; None when the kind is not served."""
+
     def read(self, resource: Resource, namespace: str, name: str) -> Object | None:
         """Return one object; None when there is none."""
 

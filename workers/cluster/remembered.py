@@ -42,6 +42,13 @@ class Remembered:
             here = self._objects.get(namespace, {})
             return tuple(here[name] for name in sorted(here))
 
+    def everywhere(self, resource: Resource) -> tuple[Object, ...] | None:
+        """Return the objects of all namespaces; None when they are not known for certain just now."""
+        with self._lock:
+            if self._resource != resource or time.monotonic() - self._heard_at > SILENT_S:
+                return None
+            return tuple(here[name] for _, here in sorted(self._objects.items()) for name in sorted(here))
+
     @property
     def version(self) -> str:
         """The resource version up to which everything was told."""

@@ -5,11 +5,17 @@ const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 
 const WORDS = {
   account_inactive: "this person is deactivated; act as somebody else",
+  action_not_found: "the page changed; try again",
   channel_not_found: "this channel does not exist any more",
   is_archived: "this channel is archived; choose another one",
   message_not_found: "the message is gone; reload the page",
+  dispatch_failed: "the app cannot be reached",
+  http_service_error: "the app failed",
+  invalid_options: "the app’s suggestions make no sense",
   no_text: "there is no text",
+  not_found: "it was closed meanwhile",
   not_in_channel: "this person is not in the channel; act as a member of it",
+  operation_timeout: "the app did not answer within 3 s",
   thread_not_found: "the thread's first message is gone",
   user_not_found: "this person does not exist any more; act as somebody else",
 };
@@ -51,8 +57,12 @@ export const api = {
   replies: (channel, ts, as) => get("/page/replies", { channel, ts, as }),
   send: (body) => post("/page/send", body),
   click: (body) => post("/page/click", body),
+  views: (as) => get("/page/views", { as }),
+  view: (body) => post("/page/view", body),
+  home: (as) => post("/page/home", { as }),
   world: () => get("/page/world"),
   breakArm: (body) => post("/page/world/break", body),
+  alert: (body) => post("/page/world/alert", body),
 };
 
 /**

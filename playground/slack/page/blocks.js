@@ -1,8 +1,9 @@
 // Block Kit as DOM nodes: one function per block type, in one table. Reference: https://docs.slack.dev/reference/block-kit/blocks
-// `ctx` is {names, click(block, element, extra)}; see messages.js.
+// `ctx` is {names, click(block, element, extra)}; see messages.js. In a modal also {fields, suggest}; see modal.js.
 
 import { el, safeUrl } from "./dom.js";
 import { button, staticSelect } from "./elements.js";
+import { inputBlock } from "./inputs.js";
 import { markdown } from "./markdown.js";
 import { mrkdwn, plain, textObject } from "./mrkdwn.js";
 import { richText } from "./richtext.js";
@@ -15,6 +16,7 @@ const BLOCKS = {
   divider: () => el("hr"),
   image: (block, ctx) => el("figure", { class: "b-image" }, block.title ? el("figcaption", {}, plain(block.title)) : null, picture(block, ctx)),
   table,
+  input: inputBlock,
   markdown: (block) => el("div", { class: "b-markdown" }, markdown(block.text ?? "")),
   rich_text: (block, ctx) => el("div", { class: "b-rich" }, richText(block, ctx.names)),
 };

@@ -3,7 +3,7 @@
 import { el, remember } from "./dom.js";
 
 const HISTORY_KEEP = 50;
-const SHOW_AT_MOST = 8;
+const SHOW_AT_MOST = 40;
 const HINT = "Enter sends · Shift + Enter starts a new line";
 let count = 0;
 

@@ -4,7 +4,9 @@ import { api, follow } from "./api.js";
 import { Composer } from "./composer.js";
 import { suggestions } from "./completions.js";
 import { byId, el } from "./dom.js";
+import { Home } from "./home.js";
 import { MessageLog } from "./messages.js";
+import { Modals } from "./modal.js";
 import { Panels } from "./panels.js";
 import { isReply, Session } from "./session.js";
 import { channelMark, Sidebar } from "./sidebar.js";
@@ -17,7 +19,9 @@ class App {
     this.session = new Session(state);
     this.fetching = 0;
     this.late = [];
-    this.world = new World();
+    this.world = new World({ onCommand: (text) => this.command(text) });
+    this.modals = new Modals(this.session);
+    this.home = new Home(this.session);
     this.thread = new Thread(this);
     this.panels = new Panels({ onWorld: (on) => this.world.watch(on), onThreadClosed: () => this.thread.forget() });
     this.sidebar = new Sidebar(this.session, { onAs: (id) => this.actAs(id), onChannel: (id) => this.openChannel(id) });
@@ -51,6 +55,16 @@ class App {
     }
   }
 
+  /** Type a command for the person who acts, from outside of the box. */
+  async command(text) {
+    if (this.panels.open.world) this.panels.leave("world");
+    try {
+      await this.send(text);
+    } catch (problem) {
+      this.composer.say(`“${text}” was not sent: ${problem.message}.`, true);
+    }
+  }
+
   async send(text, threadTs) {
     const { me, channelId } = this.session;
     await api.send({ as: me, channel: channelId, text, ...(threadTs ? { thread_ts: threadTs } : {}) });
@@ -81,7 +95,22 @@ class App {
     this.session.actAs(id);
     this.head();
     await this.load();
+    await this.loadViews();
     await this.thread.load();
+  }
+
+  /** Fetch the modals and the App Home on this person's screen; a failure is no news, they come again as events. */
+  async loadViews() {
+    const { me } = this.session;
+    try {
+      const { views } = await api.views(me);
+      if (me !== this.session.me) return;
+      const mine = views.map(({ view }) => view);
+      this.modals.reset(mine);
+      this.home.reset(mine);
+    } catch {
+      // The connection line already says that the server is away.
+    }
   }
 
   openThread(message) {
@@ -100,7 +129,9 @@ class App {
     byId("channel-topic").replaceChildren(words, channel.bot_is_member ? "" : el("span", { class: "tag" }, `${session.state.bot.name} is not in this channel`));
     byId("log").setAttribute("aria-label", `Messages in ${name}`);
     document.title = `${name} · meshbot playground`;
-    this.composer.turnTo(channel.id, channel.kind === "im" ? `Message ${name}` : `Message #${name}`);
+    this.home.head();
+    const who = session.person(session.me)?.real_name ?? "";
+    this.composer.turnTo(channel.id, `Message ${channel.kind === "im" ? "" : "#"}${name}${who ? ` as ${who}` : ""}`);
   }
 
   /** Fetch the channel's messages; with `merge` the reader's place is kept. */
@@ -136,12 +167,14 @@ class App {
       return;
     }
     const { type, message } = event;
-    if (!this.session.sees(message)) return;
-    if (!this.session.channels.has(message.channel)) this.refresh();
-    if (message.channel !== this.session.channelId) {
-      if (type === "message") this.sidebar.tell(message.channel);
+    if (event.view) {
+      if (event.user === this.session.me) (event.view.type === "home" ? this.home : this.modals).onEvent(event);
       return;
     }
+    if (type === "message") this.sidebar.tell(message);
+    if (!this.session.sees(message)) return;
+    if (!this.session.channels.has(message.channel)) this.refresh();
+    if (message.channel !== this.session.channelId) return;
     this.thread.onEvent(type, message);
     if (isReply(message)) this.countReplies(message);
     else if (type === "delete") this.log.remove(message.ts);
@@ -170,6 +203,7 @@ class App {
     if (state === "back") await this.refresh();
     // Also on the first opening: something may have been said between loading and listening.
     await this.load({ merge: true });
+    await this.loadViews();
     await this.thread.load({ merge: true });
   }
 

@@ -19,7 +19,7 @@ const INLINE = new RegExp(
 /** Undo Slack's three escapes, once: "&amp;lt;" is the text "&lt;". */
 export const unescape = (text) => text.replace(/&(?:amp|lt|gt);/g, (found) => ESCAPED[found]);
 
-/** Turn mrkdwn into a fragment. `names` gives user(id), channel(id) and me. */
+/** Turn mrkdwn into a fragment. `names` gives user(id), channel(id), group(id) and me. */
 export function mrkdwn(text, names) {
   const out = document.createDocumentFragment();
   let from = 0;
@@ -115,7 +115,7 @@ function inline(text, names) {
 }
 
 function token([whole, code, angled, name, bold, italic, struck], names) {
-  if (code !== undefined) return el("code", {}, angles(code, names, bars));
+  if (code !== undefined) return el("code", { class: /\s/.test(code) ? null : "whole" }, angles(code, names, bars));
   if (angled !== undefined) return angle(angled, names);
   if (name !== undefined) return emojiOr(whole);
   if (bold !== undefined) return el("strong", {}, inline(bold, names));
@@ -137,7 +137,7 @@ function angle(body, names) {
   if (/^@[UWB][A-Z0-9]*/.test(target)) return mention(target.slice(1), names, label);
   if (/^#[CGD][A-Z0-9]*/.test(target)) return el("span", { class: "mention" }, `#${label || names.channel(target.slice(1)) || target.slice(1)}`);
   if (target.startsWith("!date^")) return slackDate(target, label);
-  if (target.startsWith("!subteam^")) return el("span", { class: "mention" }, unescape(label ?? target.slice(9)));
+  if (target.startsWith("!subteam^")) return el("span", { class: "mention" }, label ? unescape(label) : `@${names.group(target.slice(9)) ?? target.slice(9)}`);
   if (/^!(here|channel|everyone)$/.test(target)) return el("span", { class: "mention" }, `@${target.slice(1)}`);
   if (/^(https?:|mailto:)/i.test(target)) return link(unescape(target), unescape(label ?? target));
   return document.createTextNode(unescape(`<${body}>`));

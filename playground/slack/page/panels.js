@@ -37,6 +37,11 @@ export class Panels {
     if (wasDrawer) this.opener?.focus();
   }
 
+  /** Close a panel that lies over the messages; one that stands beside them stays. */
+  leave(name) {
+    if (this.#isDrawer(name)) this.hide(name);
+  }
+
   /** Close what lies on top; true when there was something. */
   closeTop() {
     const top = ["sidebar", "thread", "world"].find((name) => this.open[name] && (this.#isDrawer(name) || name === "thread"));

@@ -1,5 +1,6 @@
-// One service in the world panel: its split, a row of numbers for each arm, and the switches for breaking an arm.
+// One service in the world panel: its split, a row of numbers for each arm, the switches for breaking an arm, its alert.
 
+import { Alert } from "./alert.js";
 import { api } from "./api.js";
 import { el } from "./dom.js";
 import { Spark } from "./spark.js";
@@ -15,6 +16,7 @@ export class Service {
     this.arms = new Map(service.arms.map((arm) => [arm.name, new ArmRow(arm)]));
     const breakable = service.arms.length > 1 ? service.arms.slice(1) : service.arms;
     this.switches = new Map(breakable.map((arm) => [arm.name, new Switches(service, arm)]));
+    this.alert = new Alert(service);
     const head = ["arm", "traffic", "errors", "p99"].map((word) => el("th", { scope: "col" }, word));
     this.root = el(
       "section",
@@ -24,10 +26,13 @@ export class Service {
       this.split,
       el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, [...this.arms.values()].map(({ row }) => row))),
       [...this.switches.values()].map(({ root }) => root),
+      this.alert.root,
     );
   }
 
-  draw(service) {
+  /** `alert`: whether one fires, or null where nobody takes alerts. */
+  draw(service, alert) {
+    this.alert.draw(alert);
     this.rps.textContent = `${number(service.rps, 0)} req/s`;
     this.split.setAttribute("aria-label", service.arms.map((arm) => `${arm.name} ${number(arm.share, 1)} %`).join(", "));
     if (this.split.children.length !== service.arms.length) {

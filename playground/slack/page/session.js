@@ -41,9 +41,9 @@ export class Session {
     if (this.channelId) window.history.replaceState(null, "", `#${this.channelId}`);
   }
 
-  /** The channels this person sees, public first; private ones and direct messages only when they are in them. */
-  visible() {
-    const sees = (channel) => channel.kind === "public" || channel.members.includes(this.me);
+  /** The channels a person sees, public first; private ones and direct messages only when they are in them. */
+  visible(id = this.me) {
+    const sees = (channel) => channel.kind === "public" || channel.members.includes(id);
     return [...this.channels.values()].filter(sees).sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
   }
 
@@ -60,12 +60,18 @@ export class Session {
       me: this.me,
       user: (id) => (id === this.state.bot.id ? this.state.bot.name : this.person(id)?.name),
       channel: (id) => this.channels.get(id)?.name,
+      group: (id) => this.state.usergroups?.find((group) => group.id === id)?.handle,
     };
   }
 
-  /** Whether a message is meant for this person's eyes. */
-  sees(message) {
-    return !message.ephemeral_to || message.ephemeral_to === this.me;
+  /** Whether a message is meant for a person's eyes. */
+  sees(message, id = this.me) {
+    return !message.ephemeral_to || message.ephemeral_to === id;
+  }
+
+  /** Whether a person is in a channel, and so hears of what is new there. */
+  reads(channelId, id) {
+    return this.channels.get(channelId)?.members.includes(id) ?? false;
   }
 }
 

@@ -6,9 +6,17 @@ import { Service } from "./service.js";
 
 const EVERY_MS = 1000;
 
-/** Polls /page/world each second while the panel is open and the tab is in sight. */
+const DIGEST = "/mesh digest now";
+
+/** Polls /page/world each second while the panel is open and the tab is in sight; `onCommand(text)` types a command. */
 export class World {
-  constructor() {
+  constructor({ onCommand }) {
+    this.digest = el(
+      "section",
+      { class: "digest", "aria-label": "Digest" },
+      el("header", {}, el("h3", {}, "Digest"), el("span", { class: "quiet" }, "comes by itself on working days at 9:00")),
+      el("button", { type: "button", class: "press", title: `Types ${DIGEST} here`, onclick: () => onCommand(DIGEST) }, "Post the digest now"),
+    );
     this.services = new Map();
     this.timer = null;
     document.addEventListener("visibilitychange", () => this.watch(this.watching));
@@ -38,9 +46,10 @@ export class World {
     if (String(keys) !== String([...this.services.keys()])) {
       this.services = new Map(world.services.map((service) => [keyOf(service), this.services.get(keyOf(service)) ?? new Service(service)]));
       const none = el("p", { class: "world-empty" }, "The simulator runs, but no service is in it yet.");
-      byId("world-body").replaceChildren(...(keys.length ? [...this.services.values()].map(({ root }) => root) : [none]));
+      byId("world-body").replaceChildren(...(keys.length ? [...[...this.services.values()].map(({ root }) => root), this.digest] : [none]));
     }
-    for (const service of world.services) this.services.get(keyOf(service)).draw(service);
+    const alerts = world.alerts ? new Set(world.alerts) : null;
+    for (const service of world.services) this.services.get(keyOf(service)).draw(service, alerts && alerts.has(keyOf(service)));
   }
 
   #absent(problem) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
@@ -92,6 +93,22 @@ def test_reasons_survive_typographic_quotes(text: str, reason: str) -> None:
         ("status api --force --reason x", "means nothing", "Leave it out"),
         ("undo op-k3v9x2m4ta -n other", "knows its namespace", "Leave -n"),
         ("help promote extra", "does not understand 'extra'", "Usage"),
+        ("freeze --reason x", "needs to know what", "all means everything"),
+        ("freeze api", "needs a reason", "--reason"),
+        ("freeze api for --reason x", "needs a time", "for 2h"),
+        ("freeze api for 5 --reason x", "needs a time, not '5'", "for 2h"),
+        ("freeze api for 5s --reason x", "out of range", "1 minute"),
+        ("freeze api web --reason x", "does not understand 'web'", "Usage"),
+        ("freeze api --force --reason x", "freeze takes no --force: it moves no traffic", "Leave it out"),
+        ("unfreeze api --dry-run", "unfreeze takes no --dry-run: it moves no traffic", "Leave it out"),
+        ("freeze api --route http --reason x", "a freeze is about services", "Leave it out"),
+        ("unfreeze op-k3v9x2m4ta -n shop", "knows its namespace", "Leave -n"),
+        ("plan freeze api --reason x", "moves no traffic, so there is nothing to plan", "/mesh freeze"),
+        ("freezes now", "does not understand 'now'", "Usage"),
+        ("can", "can needs more words", "can <command>"),
+        ("can can promote api 50", "another command", "can promote"),
+        ("can promote api", "needs more words", "/mesh promote"),
+        ("thaw api", "thaw", "Did you mean unfreeze?"),
         ("promote api\x07 50", "control character", "again"),
         ("x" * 2000, "characters", "Shorten"),
     ],
@@ -144,9 +161,41 @@ def test_undo_takes_an_operation_or_a_service() -> None:
     assert parse("undo api").service == "api"
 
 
+def test_a_freeze_says_what_and_for_how_long() -> None:
+    """A service, a namespace, a cluster or everything; until it is lifted, or for a time."""
+    said = parse("freeze api for 2 h --reason 'incident 4412'")
+    assert said == Command(verb=Verb.FREEZE, service="api", lasts_s=7200, reason="incident 4412")
+    assert parse("freeze all --reason x").topic == "all"
+    assert parse("freeze all -n shop --reason x") == parse("freeze -n shop --reason x")
+    assert parse("freeze -c prod for 3d --reason x").lasts_s == 259_200
+    assert parse("unfreeze OP-k3v9x2m4ta").operation == "op-k3v9x2m4ta"
+    assert not said.goes_back
+    assert said.changes_traffic
+
+
+def test_can_keeps_the_whole_command_that_it_asks_about() -> None:
+    """What is asked about is read by the same grammar, with its options, and written back in one form."""
+    said = parse("can plan promote api 50 % -n shop --reason 'it is time'")
+    assert said == Command(verb=Verb.CAN, topic="promote api 50 --namespace shop --reason 'it is time' --dry-run")
+    assert parse(format_command(said)) == said
+    assert not said.changes_traffic
+
+
+@given(
+    st.sampled_from(["freeze", "unfreeze", "can freeze", "can unfreeze"]),
+    st.sampled_from(["all", "api", "for", "-n shop", "-c prod", "api -n shop -c prod", "op-k3v9x2m4ta"]),
+    st.integers(60, 7_776_000),
+)
+def test_a_freeze_survives_being_written_and_read(verb: str, scope: str, seconds: int) -> None:
+    """Whatever its scope and its time are."""
+    text = f"{verb} {scope}" + ("" if "unfreeze" in verb else f" for {seconds}s --reason x")
+    first = parse(text)
+    assert parse(format_command(first)) == first
+
+
 def test_every_example_of_the_help_is_accepted() -> None:
     """Help never teaches what the grammar refuses."""
-    assert set(VERBS) == set(Verb)
+    assert set(VERBS) == set(Verb) - {Verb.FLAGGER}
     for verb, text in ((verb, example) for verb, entry in VERBS.items() for example in entry.examples):
         parsed = parse(text)
         assert parsed.verb is verb or (verb is Verb.PLAN and parsed.dry_run)
@@ -165,8 +214,54 @@ def test_what_stands_before_our_name_may_turn_the_meaning_round(text: str) -> No
         parse(text)
 
 
+WORDS = st.sampled_from(
+    [
+        "can",
+        "freeze",
+        "unfreeze",
+        "freezes",
+        "for",
+        "2h",
+        "all",
+        "api",
+        "op-k3v9x2m4ta",
+        "-n",
+        "-c",
+        "--reason",
+        "x",
+        "--force",
+        "--dry-run",
+        "--route",
+        "promote",
+        "50",
+        "plan",
+        "canary",
+        "undo",
+        "status",
+        "it's",
+        "'",
+        "-",
+        "=",
+        "a=1",
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=8))
+def test_threat_1_what_is_understood_is_written_and_read_alike(words: list[str]) -> None:
+    """Whatever stands in whatever order: refused, or the same command again; what `can` asks about is a command."""
+    try:
+        first = parse(" ".join(words))
+    except Refused as error:
+        assert error.message
+        return
+    assert parse(format_command(first)) == first
+    if first.verb is Verb.CAN:
+        assert format_command(parse(first.topic)) == first.topic
+
+
 @given(st.text(max_size=200))
-def test_any_text_is_parsed_or_refused(text: str) -> None:
+def test_threat_1_any_text_is_parsed_or_refused(text: str) -> None:
     """No text makes the parser fail in another way than by refusing."""
     try:
         parse(text)
@@ -199,7 +294,76 @@ def test_a_command_survives_being_written_and_read(
         Verb.CANARY: f"canary {service} --version {version} {four / 8 + 1:g},confirm,{four / 8 + 2:g}",
     }.get(verb, f"{verb} {service}")
 
+    if verb is Verb.FREEZE and not reason:
+        reason = "holidays"
     force = "--force" if verb in MEANT_FOR["force"] else ""
     text = words + (f" {force} --reason {shlex.quote(reason)}" if reason else "")
     first = parse(text)
     assert parse(format_command(first)) == first
+
+
+@pytest.mark.parametrize("text", ["approve op-k3v9x2m4ta", "deny OP-K3V9X2M4TA --reason 'not now'", "approvals"])
+def test_a_vote_survives_being_written_and_read(text: str) -> None:
+    """A button, a slash command and a mention are one command."""
+    assert parse(format_command(parse(text))) == parse(text)
+
+
+def test_breaking_the_glass_needs_a_reason_and_something_to_wait_for() -> None:
+    """It survives being written and read; what never waits has no use for it."""
+    first = parse("promote api 50 --break-glass --reason 'customers are down'")
+    assert (first.break_glass, parse(format_command(first))) == (True, first)
+    for text in ("promote api 50 --break-glass", "rollback api --break-glass --reason x", "status --break-glass"):
+        with pytest.raises(Refused, match="break"):
+            parse(text)
+
+
+@pytest.mark.parametrize("text", ["approve", "approve api", "deny op-a", "approve op-k3v9x2m4ta op-k3v9x2m4tb"])
+def test_a_vote_names_one_operation(text: str) -> None:
+    """A service has no vote: what is agreed to is one plan."""
+    with pytest.raises(Refused):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["flagger", "help flagger", "flagger podinfo", "plan flagger podinfo"])
+def test_nobody_speaks_for_flagger(text: str) -> None:
+    """Its questions come over its own address."""
+    with pytest.raises(Refused, match="is no command"):
+        parse(text)
+
+
+@pytest.mark.parametrize("option", ["--force --reason x", "--dry-run", "-n shop", "--route 'HTTPRoute/web'"])
+def test_a_vote_takes_no_options_of_changes(option: str) -> None:
+    """The operation knows all that."""
+    with pytest.raises(Refused):
+        parse(f"approve op-k3v9x2m4ta {option}")
+
+
+@pytest.mark.parametrize("verb", ["promote {} 50", "rollback {}", "status {}", "freeze {} --reason x", "undo {}"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "api;rm",
+        "$(id)",
+        "`id`",
+        "api|cat",
+        "api&&id",
+        "../api",
+        "api\n--force",
+        "api\u2028--force",
+        "\u202eipa",
+        "\u0430pi",
+        "api\x00",
+        "{{api}}",
+        "%s",
+        "--env=prod",
+        "env=prod",
+    ],
+)
+def test_threat_1_no_word_reaches_further_than_its_place(word: str, verb: str) -> None:
+    """What a shell, a template or an alias would take for more is refused, or read as something harmless: a name."""
+    try:
+        read = parse(verb.format(word))
+    except Refused:
+        return
+    assert re.fullmatch(r"[a-z0-9.-]*", read.service)
+    assert (read.force, read.cluster, read.namespace, read.weights) == (False, "", "", ())

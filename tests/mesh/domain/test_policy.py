@@ -33,6 +33,17 @@ def test_everything_a_role_does_not_say_is_denied_with_a_reason() -> None:
     assert decide(POLICY, JIN, frozenset(), Verb.PROMOTE, Target("default", "x", "web-shop")).allowed
 
 
+def test_all_is_not_one_of_many() -> None:
+    """What is about every service needs a role for every service: no other pattern fits."""
+    everything = Target("*", "*", "*")
+    for services in (("?",), ("[*]",), ("api", "a*")):
+        policy = Policy((Role("some", users=(JIN.user,), verbs=("*",), services=services),))
+        assert not decide(policy, JIN, frozenset(), Verb.FREEZE, everything).allowed
+    assert decide(
+        Policy((Role("all", users=(JIN.user,), verbs=("*",)),)), JIN, frozenset(), Verb.FREEZE, everything
+    ).allowed
+
+
 def test_narrow_roles_stay_narrow() -> None:
     """A role for one namespace of one cluster says nothing of any other."""
     role = Role("prod", users=(JIN.user,), verbs=("*",), namespaces=("shop",), clusters=("prod",))

@@ -8,17 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chat.memory import FixedDirectory, RecordedCards
+from chat.memory import FixedDirectory, RecordedCards, RecordedIncidentCards
+from mesh.domain.approvals import People, Rule
 from mesh.domain.audit import AuditEntry
-from mesh.domain.catalog import Catalog, Cluster, Service
+from mesh.domain.catalog import Catalog, Cluster, Flood, Service
 from mesh.domain.counts import Counts
+from mesh.domain.freezes import Closure
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, Origin
 from mesh.domain.policy import Actor, Policy, Role
 from mesh.operations.receiving import Desk, receive
 from mesh.operations.running import run
 from mesh.operations.stage import Stage
-from store.memory import MemoryAuditLog, MemoryLocks, MemoryOperations, MemoryWatches
+from store.memory import MemoryAuditLog, MemoryBuckets, MemoryFreezes, MemoryLocks, MemoryOperations, MemoryWatches
+from store.memory_incidents import MemoryIncidents
 from tests.builders import JIN, healthy
 from workers.memory import MemoryCluster, MemoryMetrics
 
@@ -100,6 +103,11 @@ class Bench:
     policy: Policy = POLICY
     readings: Mapping[str, Counts | str] = field(default_factory=lambda: {"v1": healthy(), "v2": healthy()})
     members: dict[str, set[str]] = field(default_factory=dict)
+    closures: tuple[Closure, ...] = ()
+    flood: Flood = field(default_factory=Flood)
+    approvals: tuple[Rule, ...] = ()
+    people: People = ()
+    break_glass: Rule | None = None
 
     def __post_init__(self) -> None:
         """Wire the ports."""
@@ -110,27 +118,42 @@ class Bench:
         self.locks = MemoryLocks()
         self.operations = MemoryOperations(self.time, log=self.log, locks=self.locks)
         self.watches = MemoryWatches(self.operations)
+        self.freezes = MemoryFreezes(self.time)
+        self.buckets = MemoryBuckets(self.time)
         self.cards = RecordedCards()
+        self.incidents = MemoryIncidents(self.time, log=self.log)
+        self.incident_cards = RecordedIncidentCards()
         self.directory = FixedDirectory(self.members)
         self.deliveries = itertools.count()
 
     @property
     def catalog(self) -> Catalog:
         """The configuration as it is now."""
-        return Catalog((Cluster("demo", namespace="mesh-demo"),), self.services, policy=self.policy)
+        cluster = Cluster("demo", namespace="mesh-demo")
+        return Catalog(
+            (cluster,),
+            self.services,
+            policy=self.policy,
+            approvals=self.approvals,
+            people=self.people,
+            break_glass=self.break_glass,
+            freezes=self.closures,
+            flood=self.flood,
+        )
 
     @property
     def desk(self) -> Desk:
         """What the bot has."""
-        return Desk(self.catalog, self.operations, self.directory, self.time)
+        memory = (self.incidents, self.freezes, self.buckets)
+        return Desk(self.catalog, self.operations, self.directory, self.time, *memory)
 
     @property
     def stage(self) -> Stage:
         """What a worker has."""
-        parts = {
-            name: getattr(self, name) for name in ("catalog", "operations", "locks", "cluster", "metrics", "cards")
-        }
-        return Stage(**parts, auditlog=self.log, directory=self.directory, time=self.time, watches=self.watches)
+        names = ("catalog", "operations", "locks", "cluster", "metrics", "cards", "freezes")
+        parts = {name: getattr(self, name) for name in names}
+        parts |= {"auditlog": self.log, "directory": self.directory, "time": self.time, "watches": self.watches}
+        return Stage(**parts, incidents=self.incidents, incident_cards=self.incident_cards)
 
     def ask(self, text: str, actor: Actor = JIN, *, delivery: str = "", channel: str = "C0PROD") -> Operation:
         """Receive a command; each call is a delivery of its own unless it is named."""

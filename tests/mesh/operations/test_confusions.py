@@ -12,10 +12,10 @@ from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.gates import Verdict
 from mesh.domain.grammar import parse
-from mesh.domain.operations import Operation, Origin, State, Step
+from mesh.domain.operations import Origin, State, Step
 from mesh.operations.patching import ACCEPTED_AGAIN_S
 from mesh.operations.receiving import receive
-from mesh.operations.running import SLOWEST_SLACK_S, run
+from mesh.operations.running import run
 from tests.builders import JIN, healthy
 from tests.mesh.operations.bench import Bench, _object, endpoints, surroundings, virtual_service
 
@@ -314,24 +314,21 @@ def test_undo_is_not_of_another_service_that_took_the_place() -> None:
     assert in_service(bench) == [[50, 50], [50, 50]]
 
 
-def test_a_card_that_is_posted_slowly_is_posted_once() -> None:
-    """A rollback waits for its parents and has no card yet: nobody else may come while Slack takes its time."""
+def test_a_rollback_that_waits_has_a_card() -> None:
+    """A rollback whose parents take their time is shown while it waits, and looked at again soon."""
     bench = web(backends("web", v1=50, v2=50), services=(Service("web", stable="web-v1", canary="web-v2"),))
     looks: list[float] = []
-    later, show = bench.operations.later, bench.cards.show
+    later = bench.operations.later
 
     def noted(operation_id: str, *, seconds: float) -> None:
         looks.append(seconds)
         later(operation_id, seconds=seconds)
 
-    def slowly(operation: Operation) -> Operation:
-        assert looks[-1] == SLOWEST_SLACK_S
-        return show(operation)
-
     bench.operations.later = noted  # type: ignore[method-assign]
-    bench.cards.show = slowly  # type: ignore[method-assign]
-    assert bench.do("rollback web").patch_step is Step.AWAITING
+    waiting = bench.do("rollback web")
+    assert waiting.patch_step is Step.AWAITING
     assert looks[-1] == ACCEPTED_AGAIN_S
+    assert len(bench.cards.cards[waiting.id]) == 1
 
 
 def test_a_rollback_that_nobody_accepted_overtakes_what_waited() -> None:

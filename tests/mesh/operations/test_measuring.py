@@ -109,6 +109,20 @@ def test_weights_that_were_changed_again_are_not_measured() -> None:
     assert "changed again" in told.split.why
 
 
+def test_weights_that_were_changed_and_came_back_are_not_measured() -> None:
+    """The weights are as they were written; the requests counted since are those of another split as well."""
+    bench = Bench()
+    done = bench.do("rollback api")
+    bench.time.at += 1
+    bench.do("promote api 25 --force --reason 'hotfix'")
+    bench.time.at += 30
+    bench.do("rollback api")
+    counted(bench, 900, 100)
+    told = look(bench, bench.operations.get(done.id), LOOKS_S[-1])
+    assert told.split
+    assert "changed again" in told.split.why
+
+
 @pytest.mark.parametrize("text", ["promote api 10", "status api", "plan promote api 50"])
 def test_what_moved_nothing_is_settled_at_once(text: str) -> None:
     """There is no split to wait for."""

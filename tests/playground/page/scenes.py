@@ -48,6 +48,7 @@ def state() -> Json:
             _channel("D01JIN", "meshbot", "im", "", ["U01JIN", "U0BOT"]),
             _channel("D02MARA", "meshbot", "im", "", ["U02MARA", "U0BOT"]),
         ],
+        "usergroups": [{"id": "S01SRE", "handle": "sre"}],
         "commands": [
             {"command": "/mesh", "description": "Move mesh traffic", "usage_hint": "promote api 50 | status | undo"}
         ],
@@ -233,6 +234,7 @@ def world() -> Json:
     healthy = {"errors": 0.0, "latency_ms": 0}
     return {
         "prometheus": True,
+        "alerts": [],
         "services": [
             {
                 "namespace": "mesh-demo",

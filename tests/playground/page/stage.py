@@ -32,6 +32,8 @@ class Stage:
         self.sent: list[dict[str, Any]] = []
         self.clicked: list[dict[str, Any]] = []
         self.broken: list[dict[str, Any]] = []
+        self.alerted: list[dict[str, Any]] = []
+        self.alert_error: str | None = None
         self.send_error: str | None = None
         self.world_runs = True
         self.streams_open = True
@@ -54,8 +56,10 @@ class Stage:
                 web.get("/page/events", self._events),
                 web.post("/page/send", self._send),
                 web.post("/page/click", self._click),
+                web.get("/page/views", self._views),
                 web.get("/page/world", self._world),
                 web.post("/page/world/break", self._break),
+                web.post("/page/world/alert", self._alert),
             ]
         )
         return app
@@ -138,6 +142,9 @@ class Stage:
         self.clicked.append(await request.json())
         return web.json_response({"ok": True})
 
+    async def _views(self, request: web.Request) -> web.Response:
+        return web.json_response({"views": []})
+
     async def _world(self, request: web.Request) -> web.Response:
         if not self.world_runs:
             return web.json_response({"error": "the simulator is not running"}, status=503)
@@ -151,6 +158,15 @@ class Stage:
             return
         arm["success"] = 100 - 100 * arm["broken"]["errors"] * random.uniform(0.9, 1.1) - random.uniform(0, 0.09)
         arm["p99_ms"] = 180.0 + arm["broken"]["latency_ms"] + random.uniform(-9, 9)
+
+    async def _alert(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if self.alert_error:
+            return web.json_response({"ok": False, "error": self.alert_error})
+        self.alerted.append(body)
+        key = f"{body['namespace']}/{body['service']}"
+        self.world["alerts"] = [*{*self.world["alerts"], key} - (set() if body["firing"] else {key})]
+        return web.json_response({"ok": True})
 
     async def _break(self, request: web.Request) -> web.Response:
         body = await request.json()

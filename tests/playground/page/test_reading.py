@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+import chat
+import playground.slack
 from tests.playground.page import scenes
 from tests.playground.page.stage import Stage
 
@@ -37,6 +40,9 @@ RENDERED = [
     Rendered("<@U02MARA> look", ".mention", "@mara"),
     Rendered("<#C02INCIDENT|incidents>", ".mention", "#incidents"),
     Rendered("<!here>", ".mention", "@here"),
+    Rendered("<!subteam^S01SRE> look", ".mention", "@sre"),
+    Rendered("<!subteam^S0NOBODY>", ".mention", "@S0NOBODY"),
+    Rendered("<!subteam^S01SRE|@sre-team>", ".mention", "@sre-team"),
     Rendered("<!date^0^{date_num} end|fallback>", "time[datetime='1970-01-01T00:00:00.000Z']", "01/01/1970 end"),
     Rendered("<!date^x^{time}|in a while>", ".run", "in a while"),
     Rendered(":warning: careful", ".emoji", "⚠️"),
@@ -252,3 +258,64 @@ def test_reconnects(page: Page, stage: Stage) -> None:
     expect(last(page)).to_contain_text("said meanwhile")
     stage.say("U03OLE", "and live again")
     expect(last(page)).to_contain_text("and live again")
+
+
+def test_news_are_counted_for_everybody(page: Page, stage: Stage) -> None:
+    """A channel that is not open has a count, the picker says who else has news, and each person has read their own."""
+    stage.say("U0BOT", "Waiting for approval", channel="C02INCIDENT")
+    stage.say("U0BOT", "for jin alone", channel="C02INCIDENT", ephemeral_to="U01JIN")
+    incidents = page.locator("[data-channel=C02INCIDENT]")
+    expect(incidents).to_have_accessible_name("incidents 2 new")
+    expect(page.locator("#as option[value=U02MARA]")).to_have_text("Mara Okafor · SRE lead, may approve · 1 new")
+    incidents.click()
+    expect(incidents).to_have_accessible_name("incidents")
+    page.locator("[data-channel=C03RANDOM]").click()
+    page.select_option("#as", "U02MARA")
+    expect(incidents).to_have_accessible_name("incidents 1 new")
+    incidents.click()
+    expect(page.locator("#log")).to_contain_text("Waiting for approval")
+    expect(page.get_by_text("for jin alone")).to_have_count(0)
+
+
+def test_who_acts_is_said_where_one_writes(page: Page) -> None:
+    """The box names the person, the picker wears their sign; another person changes both."""
+    expect(page.locator("#box")).to_have_attribute("placeholder", "Message #deploys as Jin Park")
+    page.select_option("#as", "U04GUEST")
+    expect(page.locator("#box")).to_have_attribute("placeholder", "Message #deploys as Kim Vendor")
+    expect(page.locator("#as-avatar")).to_have_text("G")
+
+
+def test_a_phone_marks_news_on_the_menu(phone: Page, stage: Stage) -> None:
+    """The channels are behind a button there, so the button says that there is news."""
+    stage.say("U0BOT", "Waiting for approval", channel="C02INCIDENT")
+    expect(phone.locator("#open-sidebar")).to_have_accessible_name("Open channels, 1 new")
+    expect(phone.locator("#open-sidebar")).to_have_class(re.compile("news"))
+
+
+def test_answers_in_a_row_are_told_apart(page: Page, stage: Stage) -> None:
+    """A line stands between two answers that only one person sees."""
+    for text in ("one", "two"):
+        stage.say("U0BOT", text, ephemeral_to="U01JIN")
+    expect(last(page)).to_have_css("border-top-width", "1px")
+
+
+def test_an_id_stays_in_one_piece(page: Page, stage: Stage) -> None:
+    """An id is not broken at its hyphen at the end of a line; what is longer than a line is."""
+    said = stage.say("U0BOT", "x " * 50 + "`op-k3v9x2m4ta`" + " y" * 90 + " `" + "z" * 300 + "`")
+    found = page.locator(f"[data-ts='{said['ts']}'] code")
+    for width in range(1000, 1160, 20):
+        page.set_viewport_size({"width": width, "height": 844})
+        box = found.first.bounding_box()
+        assert box is not None
+        assert box["height"] < 30, width
+    page.set_viewport_size({"width": 1280, "height": 844})
+    assert page.evaluate("document.getElementById('log').scrollWidth - document.getElementById('log').clientWidth") == 0
+
+
+def test_every_emoji_of_a_card_is_known() -> None:
+    """A name that the page does not know would stand there between its colons."""
+    house = Path(chat.__file__).parent
+    used = {name for path in house.glob("*.py") for name in re.findall(r":([a-z_]+):", path.read_text())}
+    known = (Path(playground.slack.__file__).parent / "page/emoji.js").read_text()
+    assert used
+    assert [name for name in sorted(used) if not re.search(rf'\b{name}"?: "', known)] == []

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.playground.page.stage import Stage
 
 pytestmark = pytest.mark.browser
+
+PROBES = (Path(__file__).parent / "probes.js").read_text()
 
 
 def test_numbers_of_each_arm(page: Page) -> None:
@@ -61,3 +65,54 @@ def test_says_when_the_simulator_is_away(page: Page, stage: Stage) -> None:
     expect(page.locator("#world-body")).to_contain_text("make demo")
     stage.world_runs = True
     expect(page.locator("#world .service")).to_have_count(2, timeout=2500)
+
+
+def test_raise_and_resolve_an_alert(page: Page, stage: Stage) -> None:
+    """One button raises the alert of a service, by keyboard too, and the same button resolves it."""
+    alert = page.get_by_role("group", name="Alert of api")
+    expect(alert).to_contain_text("No alert")
+    alert.get_by_role("button", name="Raise an alert").focus()
+    page.keyboard.press("Enter")
+    expect(alert).to_contain_text("An alert fires")
+    alert.get_by_role("button", name="Resolve it").click()
+    expect(alert).to_contain_text("No alert")
+    where = {"namespace": "mesh-demo", "service": "api"}
+    assert stage.alerted == [{**where, "firing": True}, {**where, "firing": False}]
+    expect(page.get_by_role("group", name="Alert of checkout")).to_contain_text("No alert")
+
+
+def test_an_alert_of_somebody_else_shows(page: Page, stage: Stage) -> None:
+    """What another tab raised is on the panel; where nobody takes alerts there is no button."""
+    stage.world["alerts"] = ["mesh-demo/checkout"]
+    expect(page.get_by_role("group", name="Alert of checkout")).to_contain_text("An alert fires", timeout=2500)
+    stage.world["alerts"] = None
+    expect(page.get_by_role("group", name="Alert of checkout")).to_have_count(0, timeout=2500)
+
+
+def test_an_alert_that_the_bot_does_not_take(page: Page, stage: Stage) -> None:
+    """The reason stands beside the button, and nothing is said to fire."""
+    stage.alert_error = "the bot cannot be reached"
+    alert = page.get_by_role("group", name="Alert of api")
+    alert.get_by_role("button", name="Raise an alert").click()
+    expect(alert.get_by_role("alert")).to_have_text("The bot was not told: the bot cannot be reached.")
+    expect(alert).to_contain_text("No alert")
+
+
+def test_the_digest_is_a_command(page: Page, stage: Stage) -> None:
+    """Its button types the command in the open channel, for the person who acts."""
+    page.select_option("#as", "U02MARA")
+    page.get_by_role("button", name="Post the digest now").click()
+    expect(page.locator("#log")).to_contain_text("/mesh digest now")
+    assert stage.sent == [{"as": "U02MARA", "channel": "C01DEPLOY", "text": "/mesh digest now"}]
+
+
+def test_a_phone_shows_the_messages_again(phone: Page, stage: Stage) -> None:
+    """Where the panel lies over the messages, it goes away for the digest; nothing sticks out of it before."""
+    phone.emulate_media(reduced_motion="reduce")
+    phone.locator("#open-world").click()
+    button = phone.get_by_role("button", name="Post the digest now")
+    expect(button).to_be_visible()
+    assert phone.evaluate(f"{PROBES}.overflowing()") == []
+    button.click()
+    expect(phone.locator("#world")).to_be_hidden()
+    expect(phone.locator("#log")).to_contain_text("/mesh digest now")

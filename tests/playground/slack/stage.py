@@ -74,7 +74,7 @@ def open_stage(*, rules: Rules | None = None, over_http: bool = True, world: Wor
         client = web_client(server.url)
         app = App(client=client, signing_secret=world.bot.signing_secret)
         stage = Stage(server.url, SlackDriver(server.url), client, app)
-        with _serve(stage, port):
+        with serving(_listening(stage), port):
             yield stage
 
 
@@ -88,8 +88,9 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def _serve(stage: Stage, port: int) -> Iterator[None]:
-    server = make_server("127.0.0.1", port, _listening(stage), server_class=_Server, handler_class=_Quiet)
+def serving(application: Any, port: int) -> Iterator[None]:
+    """Serve a WSGI application on 127.0.0.1, a thread for each request."""
+    server = make_server("127.0.0.1", port, application, server_class=_Server, handler_class=_Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

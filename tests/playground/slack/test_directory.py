@@ -75,3 +75,16 @@ def test_a_file_is_uploaded_in_two_steps_and_shown(stage: Stage, tmp_path: Path)
         assert (answer.read(), answer.headers["Content-Type"]) == (b"weights", "application/octet-stream")
     with pytest.raises(SlackApiError, match="file_not_found"):
         stage.client.files_completeUploadExternal(files=[{"id": done["file"]["id"]}], channel_id="C0PROD")
+
+
+def test_metadata_comes_where_it_is_asked_for(stage: Stage) -> None:
+    """An edit keeps a message's metadata; history and replies show it to who asks for all metadata, as Slack does."""
+    metadata = {"event_type": "meshbot_message", "event_payload": {"key": "a random id"}}
+    posted = stage.client.chat_postMessage(channel="C0PROD", text="hello", metadata=metadata)
+    stage.client.chat_update(channel="C0PROD", ts=str(posted["ts"]), text="edited")
+    for wanted, seen in ((True, metadata), (False, None)):
+        (found,) = stage.client.conversations_history(channel="C0PROD", include_all_metadata=wanted)["messages"]
+        (replied,) = stage.client.conversations_replies(
+            channel="C0PROD", ts=str(posted["ts"]), include_all_metadata=wanted
+        )["messages"]
+        assert (found.get("metadata"), replied.get("metadata")) == (seen, seen)

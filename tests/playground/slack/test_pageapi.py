@@ -14,6 +14,7 @@ from aiohttp import web
 from slack_bolt import Ack
 
 from playground.serving import ServerThread
+from playground.slack.alerting import NEVER, Alerting
 from playground.slack.driver import SlackDriver
 from playground.slack.server import make_app
 from tests.playground.slack.stage import WORLD, Stage, wait_until
@@ -64,16 +65,44 @@ def test_the_state_is_the_agreed_shape() -> None:
     assert {c["kind"] for c in channels.values()} == {"public", "private", "im"}
     assert channels["C0PROD"].keys() == {"id", "name", "kind", "topic", "members", "bot_is_member"}
     assert state["commands"][0].keys() == {"command", "description", "usage_hint"}
+    assert state["usergroups"][0] == {"id": "S0SRE", "handle": "sre"}
     assert state["completions"] == COMPLETIONS
 
 
 def test_the_traffic_simulator_is_passed_through(traffic: str) -> None:
     """GET and POST reach it, with its status; without one the answer is 503."""
     with ServerThread(make_app(WORLD, traffic_url=traffic)) as server:
-        assert call(f"{server.url}/page/world") == (200, {"v1": 90})
+        assert call(f"{server.url}/page/world") == (200, {"v1": 90, "alerts": None})
         assert call(f"{server.url}/page/world/break", {"service": "api"}) == (202, {"took": {"service": "api"}})
     with ServerThread(make_app(WORLD)) as server:
         assert call(f"{server.url}/page/world") == (503, {"ok": False, "error": "no traffic simulator"})
+
+
+def test_an_alert_is_posted_as_alertmanager_does(traffic: str) -> None:
+    """With the token, the same start at its end, and an end; what fires is in the world; a refusal is passed on."""
+    heard: list[tuple[str, dict[str, Any]]] = []
+
+    async def hook(request: web.Request) -> web.Response:
+        body = await request.json()
+        heard.append((request.headers["Authorization"], body["alerts"][0]))
+        return web.json_response({}, status=503 if body["alerts"][0]["labels"]["service"] == "web" else 200)
+
+    app = web.Application()
+    app.router.add_post("/hooks/alertmanager", hook)
+    with ServerThread(app) as bot:
+        alerting = Alerting(f"{bot.url}/hooks/alertmanager", "a-token")
+        with ServerThread(make_app(WORLD, traffic_url=traffic, alerting=alerting)) as server:
+            api, web_ = ({"namespace": "shop", "service": name} for name in ("api", "web"))
+            assert call(f"{server.url}/page/world/alert", {**api, "firing": True})[1] == {"ok": True}
+            assert call(f"{server.url}/page/world")[1]["alerts"] == ["shop/api"]
+            assert call(f"{server.url}/page/world/alert", {**api, "firing": False})[1] == {"ok": True}
+            refused = call(f"{server.url}/page/world/alert", {**web_, "firing": True})[1]
+            assert refused["error"] == "the bot answered 503 to the alert"
+            assert call(f"{server.url}/page/world")[1]["alerts"] == []
+    (token, first), (_, second), _ = heard
+    assert (token, first["status"], second["status"]) == ("Bearer a-token", "firing", "resolved")
+    assert first["startsAt"] == second["startsAt"] < second["endsAt"]
+    assert (first["endsAt"], first["fingerprint"]) == (NEVER, second["fingerprint"])
 
 
 def test_changes_are_streamed_as_they_happen(stage: Stage) -> None:

@@ -521,3 +521,13 @@ def test_a_thousand_routes_are_seen_in_a_glance() -> None:
         started = time.process_time()
         assert len(cluster.glance(plans)) == 1000
         assert time.process_time() - started < 0.5
+
+
+def test_a_survey_tells_what_it_cannot_read() -> None:
+    """One faulty object is the trouble of its service alone; a real API server with the definition stores none."""
+    faulty = virtual_service(canary(v1="many"), name="cart-vs", hosts=["cart"])
+    cluster = MemoryCluster([virtual_service(canary()), faulty])
+    found = {one.target.service: one for one in cluster.survey("demo")}
+    assert len(found["api"].routes) == 1
+    assert "'many'" in found["cart"].problem
+    assert found["cart"].routes == ()

@@ -298,7 +298,7 @@ def test_an_arm_that_nothing_tells_has_a_problem_of_its_own(read: Reader) -> Non
 
 
 @pytest.mark.parametrize("service", ['api"} or vector(1) # \\', "api|.*", "a.i", "ap[i]"])
-def test_names_of_people_cannot_leave_the_query(read: Reader, service: str) -> None:
+def test_threat_2_names_of_people_cannot_leave_the_query(read: Reader, service: str) -> None:
     """A service name full of PromQL or of regular expressions selects nothing and breaks nothing."""
     found = read("mixed", replace(V1, service=service), replace(V2, service=service))
     assert without_queries(found) == Measured()

@@ -44,7 +44,7 @@ def asked(prometheus_url: str, query: str) -> list[dict[str, Any]]:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_value_never_leaves_its_literal(value: str) -> None:
+def test_threat_2_a_value_never_leaves_its_literal(value: str) -> None:
     """Whatever the value, the literal ends at its own end and means the value."""
     assert scan(quoted(value)) == (value, "")
 
@@ -61,7 +61,7 @@ def test_even_lone_surrogates_stay_inside(value: str) -> None:
 @pytest.mark.parametrize(
     "value", ['"} or vector(1) #', "back\\slash", "a\nb\tc\r", "café", "한국어 🚀", "\x00\x7f", "$1 {{x}}"]
 )
-def test_prometheus_reads_the_same_value(prometheus_url: str, value: str) -> None:
+def test_threat_2_prometheus_reads_the_same_value(prometheus_url: str, value: str) -> None:
     """The real parser agrees on what a literal means: as a separator it comes back whole."""
     (row,) = asked(prometheus_url, f'label_join(vector(1), "seen", {quoted(value)}, "a", "b")')
     assert row["metric"]["seen"] == value

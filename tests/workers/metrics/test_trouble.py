@@ -141,7 +141,7 @@ def test_what_is_no_number_is_no_value(value: str) -> None:
         (("NaN",), "the query found nan, which is no number to judge"),
     ],
 )
-def test_a_condition_of_ones_own_passes_on_one_number_only(values: tuple[str, ...], why: str) -> None:
+def test_threat_2_a_condition_of_ones_own_passes_on_one_number_only(values: tuple[str, ...], why: str) -> None:
     """A series that is no number is a series all the same: what is left beside it must not speak for both."""
     text = said("vector", [row(value, pod=f"pod-{place}") for place, value in enumerate(values)])
     with prometheus_that_says(lambda: (200, text)) as url, contextlib.closing(PrometheusMetrics(catalog(url))) as port:

@@ -1,0 +1,68 @@
+"""Flagger's questions over HTTP: may this revision go on? Answered from approvals, 200 for yes and 403 for not yet.
+
+Flagger sends JSON `{name, namespace, phase, checksum, metadata}` (docs.flagger.app/usage/webhooks) and asks again until
+its own deadline. `metadata.cluster` names the cluster where meshbot has several.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bot.hooks import BadPost, Hook, Reply
+from mesh.domain.catalog import Catalog
+from mesh.domain.commands import Command, Verb
+from mesh.domain.errors import MeshbotError, Unavailable
+from mesh.operations.gatekeeping import HOOKS, is_open, question
+from mesh.operations.receiving import Desk
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_CHECKSUM = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+
+log = logging.getLogger(__name__)
+
+
+def flagger(desk: Desk, *, catalog: Callable[[], Catalog] | None = None) -> dict[str, Hook]:
+    """Return Flagger's hooks by name, each answering by what `catalog` says at that moment.
+
+    Only 200 lets Flagger go on; whatever cannot be known is not 200.
+    """
+
+    def hook_of(name: str) -> Hook:
+        def hook(posted: Any) -> Reply:
+            return _answer(replace(desk, catalog=catalog()) if catalog else desk, _command(name, posted))
+
+        return hook
+
+    return {f"flagger/{name}": hook_of(name) for name in HOOKS}
+
+
+def _answer(desk: Desk, command: Command) -> Reply:
+    try:
+        operation = question(desk, command)
+    except Unavailable:
+        raise
+    except MeshbotError as error:
+        return Reply(403, {"error": f"{error.message} {error.hint}"})
+    return Reply(200 if is_open(operation) else 403, {"operation": operation.id, "state": str(operation.state)})
+
+
+def _command(hook: str, posted: Any) -> Command:
+    """Return what is asked; every word is checked, for cards and keys are made of them. Raises BadPost."""
+    body = posted if isinstance(posted, dict) else {}
+    metadata = body.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise BadPost("`metadata` is not a JSON object.")
+    cluster = metadata.get("cluster")
+    named = {"name": body.get("name"), "namespace": body.get("namespace"), "metadata.cluster": cluster or "any"}
+    for key, value in named.items():
+        if not (isinstance(value, str) and _NAME.fullmatch(value)):
+            raise BadPost(f"`{key}` is not a name.")
+    checksum = body.get("checksum")
+    if not (isinstance(checksum, str) and _CHECKSUM.fullmatch(checksum)):
+        raise BadPost("`checksum` is missing, and approval is bound to it.")
+    words = {"service": body["name"], "namespace": body["namespace"], "cluster": cluster or ""}
+    return Command(verb=Verb.FLAGGER, hook=hook, checksum=checksum, **words)

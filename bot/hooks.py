@@ -1,0 +1,144 @@
+"""Hooks: what other systems post to `/hooks/<name>`, with a token. One table says who reads which.
+
+The token is compared before the body is read. A sender that tries again on 5xx, and drops what gets a 4xx, must get a
+5xx only where trying again helps.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mesh.domain.errors import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+HOOKS_PATH = "/hooks/"
+MAX_BODY = 262_144
+"""Bytes; some hundred alerts."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a sender is answered."""
+
+    status: int
+    said: Mapping[str, Any]
+
+
+Hook = Callable[[Any], Reply]
+"""Reads what was posted, parsed from JSON. Raises Refused for what no repeating mends, Unavailable for the rest."""
+
+
+class BadPost(Refused):
+    """What was posted is not what this hook reads."""
+
+
+class Hooks:
+    """The doors for other systems. Without tokens there are none."""
+
+    def __init__(self, tokens: tuple[str, ...], table: Mapping[str, Hook]) -> None:
+        """Accept any of `tokens`: one, or two while rotating; `table` says who reads `/hooks/<name>`."""
+        self._tokens = tuple(token.encode() for token in tokens)
+        self._table = table
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def counts(self) -> dict[str, int]:
+        """Return how many posts this process answered, by `name status`."""
+        with self._lock:
+            return dict(self._counts)
+
+    def answer(self, path: str, environ: WSGIEnvironment) -> Reply:
+        """Answer one request to `/hooks/…`; never raises."""
+        name = path.removeprefix(HOOKS_PATH)
+        hook = self._table.get(name) if self._tokens else None
+        if hook is None:
+            return _no(404, "There is no such hook.")
+        reply = self._checked(hook, environ)
+        with self._lock:
+            self._counts[f"{name} {reply.status}"] += 1
+        if reply.status >= 400:
+            log.warning("hook %s answered %d: %s", name, reply.status, reply.said.get("error", ""))
+        return reply
+
+    def _checked(self, hook: Hook, environ: WSGIEnvironment) -> Reply:
+        if environ.get("REQUEST_METHOD") != "POST":
+            return _no(405, "POST only.")
+        if not self._knows(environ.get("HTTP_AUTHORIZATION", "")):
+            return _no(401, "The bearer token is missing or wrong.")
+        body = _body(environ)
+        return body if isinstance(body, Reply) else self._heard(hook, body)
+
+    def _heard(self, hook: Hook, body: bytes) -> Reply:
+        try:
+            posted = json.loads(body, parse_constant=_no_number)
+        except (ValueError, RecursionError):
+            return _no(400, "The body is not JSON.")
+        try:
+            return hook(posted)
+        except Refused as error:
+            return _no(422, f"{error.message} {error.hint}".strip())
+        except Unavailable as error:
+            return _no(503, error.message)
+        except Exception:
+            # Whether a second try helps is not known; a repeat does no harm.
+            log.exception("a bug in a hook")
+            return _no(500, "A bug in meshbot; its log has the details.")
+
+    def _knows(self, header: str) -> bool:
+        """Compare in constant time with every token, whichever fits."""
+        scheme, _, given = header.partition(" ")
+        sent = _SCHEMES.get(scheme.lower(), _nothing)(given.strip())
+        fits = [hmac.compare_digest(sent, token) for token in self._tokens]
+        return any(fits)
+
+
+def _body(environ: WSGIEnvironment) -> bytes | Reply:
+    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/json":
+        return _no(415, "The content type must be application/json.")
+    length = environ.get("CONTENT_LENGTH", "")
+    if not (length.isascii() and length.isdigit()):
+        return _no(411, "Content-Length is missing, or is not a number.")
+    if len(length) > 12 or int(length) > MAX_BODY:
+        return _no(413, f"More than {MAX_BODY} bytes.")
+    body: bytes = environ["wsgi.input"].read(int(length))
+    return body if len(body) == int(length) else _no(400, "The body is shorter than announced.")
+
+
+def _bearer(given: str) -> bytes:
+    # WSGI hands headers over as Latin-1.
+    return given.encode("latin-1", "replace")
+
+
+def _password(given: str) -> bytes:
+    """Return the password of Basic (RFC 7617): who has no headers of its own still sends what stands in an address."""
+    try:
+        return base64.b64decode(given, validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
+
+
+def _nothing(_given: str) -> bytes:
+    return b""
+
+
+_SCHEMES: dict[str, Callable[[str], bytes]] = {"bearer": _bearer, "basic": _password}
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _no(status: int, why: str) -> Reply:
+    return Reply(status, {"error": why})

@@ -1,0 +1,98 @@
+"""The App Home: what waits for somebody, what runs for them, what they may do, what is frozen, and help. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chat.blocks import Block, Button, Message, actions, context, header, section
+from chat.cards import change_in_short
+from chat.choices import CALLED, CHOICES
+from chat.escape import DAY_AND_TIME, TIME, Markup, bold, code, date, esc, join, shorten
+from chat.form import OPEN, View
+from chat.phrases import sign
+from chat.rights import whoami_answer
+from mesh.domain.commands import Command, Verb
+from mesh.domain.grammar import format_command
+from mesh.domain.operations import Operation
+from mesh.operations.overview import Notice, Overview
+
+REFRESH = "meshbot.home.refresh"
+MOST_EACH = 10
+"""Lines of one list: a Home has at most 100 blocks, and is to be read at a glance."""
+
+
+def home(found: Overview) -> View:
+    """Draw the App Home as things stood at `found.at`."""
+    drawn = join(" ", [esc("As of"), date(found.at, shown=TIME) + esc("."), esc("Press Refresh to look again.")])
+    top = actions([
+        Button("Move traffic", OPEN, "open", "Open the form to move traffic", "primary"),
+        Button("Refresh", REFRESH, "refresh", "Draw this page again"),
+        Button("Help", CHOICES[0], f"{CALLED}help", "What meshbot understands, as a direct message"),
+    ])  # fmt: skip
+    trouble = [section(join(" ", [esc(":warning:"), esc(shorten(found.trouble, 500))]))] if found.trouble else []
+    return _view([
+        header("meshbot"), top, context([drawn]), *trouble,
+        *_notices("Waiting for your approval", found.waiting, none="Nothing waits for you."),
+        *_running(found.running),
+        *_notices("Freezes", found.freezes, none="Nothing is frozen."),
+        *_rights(found),
+    ])  # fmt: skip
+
+
+def home_told(message: Message) -> View:
+    """Show one answer in place of everything: to somebody who may not see it."""
+    return _view(list(message.blocks))
+
+
+def _view(blocks: Sequence[Block]) -> View:
+    return {"type": "home", "blocks": list(blocks)[:100]}
+
+
+def _notices(title: str, notices: Sequence[Notice], *, none: str) -> list[Block]:
+    lines = [_line(esc(shorten(one.text, 400)), one.command, place=at) for at, one in enumerate(notices[:MOST_EACH])]
+    return [*_title(title), *(lines or [_quiet(none)]), *_more(len(notices))]
+
+
+def _running(operations: Sequence[Operation]) -> list[Block]:
+    lines = [_operation(operation, place=at) for at, operation in enumerate(operations[:MOST_EACH])]
+    nothing = _quiet("None of your operations is running.")
+    return [*_title("Your running operations"), *(lines or [nothing]), *_more(len(operations))]
+
+
+def _operation(operation: Operation, *, place: int) -> Block:
+    found, target = sign(operation), operation.target
+    look = Command(verb=Verb.STATUS, service=target.service, namespace=target.namespace, cluster=target.cluster)
+    words = [
+        join(" ", [esc(found.emoji), bold(esc(found.word)), esc(change_in_short(operation))]),
+        esc(f"{target.cluster} / {target.namespace}"),
+        date(operation.created_at, shown=DAY_AND_TIME),
+        code(operation.id),
+    ]
+    return _line(join(" · ", words), CALLED + format_command(look), place=place)
+
+
+def _line(text: Markup, command: str, *, place: int) -> Block:
+    block = section(text)
+    if command and len(command) > len(CALLED):
+        label = "Status" if command.startswith(f"{CALLED}{Verb.STATUS}") else "Show"
+        button = Button(label, CHOICES[place], command, f"{label}: {shorten(command, 60)}")
+        block["accessory"] = actions([button])["elements"][0]
+    return block
+
+
+def _rights(found: Overview) -> list[Block]:
+    if found.who is None:
+        return [*_title("Your rights"), _quiet("Not known now.")]
+    return [*_title("Your rights"), *whoami_answer(found.who).blocks]
+
+
+def _title(text: str) -> list[Block]:
+    return [{"type": "divider"}, section(bold(esc(text)))]
+
+
+def _quiet(text: str) -> Block:
+    return context([esc(text)])
+
+
+def _more(count: int) -> list[Block]:
+    return [_quiet(f"… and {count - MOST_EACH} more")] if count > MOST_EACH else []

@@ -1,0 +1,105 @@
+"""The gate that Flagger asks at: each of its questions is an operation that waits for approval, and changes nothing.
+
+Flagger moves the weights of its canaries itself, and asks before it does, again and again until it hears yes. What it
+may do is bound to the revision's checksum: another revision is another question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from mesh.domain.approvals import Rule, ask_for, rules_for
+from mesh.domain.catalog import Catalog
+from mesh.domain.commands import Command, Target, Verb
+from mesh.domain.errors import Refused
+from mesh.domain.operations import Operation, Origin, State, Step
+from mesh.domain.policy import Actor
+from mesh.operations.approving import check_votes
+from mesh.operations.receiving import Desk, receive
+from mesh.operations.recording import Record
+from mesh.operations.stage import Stage
+
+ROLLBACK = "rollback"
+HOOKS = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", ROLLBACK)
+"""What Flagger asks about (docs.flagger.app/usage/webhooks)."""
+FLAGGER = Actor("flagger")
+OPEN_S = 86_400.0
+"""How long people have, whatever the rule says: Flagger asks until its own deadline, and a question is asked once."""
+MOST_TIMES = 10
+"""How often one question is asked again after it came to no answer."""
+
+_NO_ANSWER = frozenset({State.EXPIRED, State.VOID, State.FAILED})
+
+
+def question(desk: Desk, command: Command) -> Operation:
+    """Return the operation that stands for a question of Flagger's; the first time, people are asked.
+
+    Raises Refused where nobody could be asked, NotFound for an unknown cluster, Unavailable.
+    """
+    target = desk.catalog.target(command)
+    name = f"flagger {target} {command.hook} {command.checksum}"
+    origin = Origin("hook", channel=_channel(desk.catalog, target))
+    for _ in range(MOST_TIMES):
+        found = receive(desk, command, FLAGGER, origin, dedupe=name).operation
+        if found.state not in _NO_ANSWER:
+            return found
+        name = f"{name} {found.id}"
+    return found
+
+
+def is_open(operation: Operation) -> bool:
+    """Tell whether Flagger may go on."""
+    return operation.state is State.SUCCEEDED
+
+
+def keep(stage: Stage, record: Record) -> None:
+    """Ask people, or open the gate once enough have agreed; raises Refused where their votes no longer count."""
+    operation = record.operation
+    if operation.approval is None:
+        now = stage.time.now()
+        approval = ask_for(_rules(stage.catalog, operation), hashed(operation), now=now)
+        # Its one card stands in that channel already.
+        approval = replace(approval, expires_at=now + OPEN_S, channel="")
+        record.tell(State.WAITING, Step.ASKED, approval.in_words, approval=approval, deadline=0.0)
+        return
+    check_votes(stage, operation, operation.approval, _rules(stage.catalog, operation))
+    record.end(State.SUCCEEDED, Step.OPENED, "Flagger hears yes the next time it asks")
+
+
+def hashed(operation: Operation) -> str:
+    """Return SHA-256 over what people agree to: this hook of this canary at this revision."""
+    agreed = f"flagger {operation.target} {operation.command.hook} {operation.command.checksum}"
+    return hashlib.sha256(agreed.encode()).hexdigest()
+
+
+def _rules(catalog: Catalog, operation: Operation) -> tuple[Rule, ...]:
+    """Return who is asked. Going back takes one person of any rule, and is urged upon nobody."""
+    rules = _of_target(catalog, operation.target)
+    if operation.command.hook != ROLLBACK:
+        return rules
+    groups = tuple(dict.fromkeys(group for rule in rules for group in (*rule.groups, *rule.second)))
+    users = tuple(dict.fromkeys(user for rule in rules for user in rule.users))
+    return (Rule(ROLLBACK, groups=groups, users=users),)
+
+
+def _of_target(catalog: Catalog, target: Target) -> tuple[Rule, ...]:
+    rules = rules_for(catalog.approvals, Verb.FLAGGER, target, 100.0)
+    if not rules:
+        raise Refused(
+            f"No rule of policy.approvals speaks of flagger and {target}, so nobody could agree.",
+            hint="Add one with `verbs: [flagger]`.",
+        )
+    return rules
+
+
+def _channel(catalog: Catalog, target: Target) -> str:
+    """Return where people are asked: Flagger itself is in no channel."""
+    rules = _of_target(catalog, target)
+    channel = next((rule.channel for rule in rules if rule.channel), "") or catalog.service(target).approvals
+    if not channel:
+        raise Refused(
+            f"Nothing says in which channel to ask about {target}.",
+            hint=f"Set `channel` of the rule {rules[0].name}, or `services.{target.service}.channels.approvals`.",
+        )
+    return channel

@@ -1,0 +1,63 @@
+"""Digests in the configuration file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from mesh.domain.digests import Digest, Scope
+from settings.cron import check_cron, check_zone
+from settings.forms import ChannelId, Label, Patterns, Section
+from settings.lines import Path
+
+
+def _cron(value: str) -> str:
+    check_cron(value)
+    return " ".join(value.split())
+
+
+def _zone(value: str) -> str:
+    check_zone(value)
+    return value
+
+
+class DigestSection(Section):
+    """What one channel is told at set times."""
+
+    name: Annotated[Label, Field(description="Its name, unlike that of any other digest.")]
+    channel: Annotated[ChannelId, Field(description="Channel id (`C…`) that it is posted in.")]
+    cron: Annotated[
+        str,
+        AfterValidator(_cron),
+        Field(
+            description="When: minute, hour, day of the month, month and day of the week, such as `0 9 * * MON-FRI`."
+        ),
+    ]
+    zone: Annotated[
+        str,
+        AfterValidator(_zone),
+        Field(description="Time zone of `cron` and of the days it counts by, an IANA name such as `Europe/Berlin`."),
+    ] = Digest("", "", "").zone
+    clusters: Annotated[Patterns, Field(description="Clusters it speaks of; `*` stands for any run of characters.")] = [
+        "*"
+    ]
+    namespaces: Annotated[Patterns, Field(description="Namespaces; `*` as above.")] = ["*"]
+    services: Annotated[Patterns, Field(description="Services; `*` as above.")] = ["*"]
+    quiet: Annotated[bool, Field(description="Post nothing when there is nothing to say.")] = Digest("", "", "").quiet
+
+
+def digest_of(section: DigestSection) -> Digest:
+    """Turn a checked section into the value that the rules work with."""
+    scope = Scope(tuple(section.clusters), tuple(section.namespaces), tuple(section.services))
+    return Digest(section.name, section.channel, section.cron, section.zone, scope, section.quiet)
+
+
+def contradictions(sections: Sequence[DigestSection]) -> Iterator[tuple[Path, str]]:
+    """Find two digests of one name: what one has posted would count for the other."""
+    seen: set[str] = set()
+    for index, section in enumerate(sections):
+        if section.name in seen:
+            yield (index, "name"), f"another digest is called {section.name}; give each a name of its own"
+        seen.add(section.name)

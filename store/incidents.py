@@ -1,0 +1,145 @@
+"""Incidents in Redis: every change and its audit entries are one script, and the clock's index of those to be shown."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import redis
+
+from mesh.domain.commands import Target
+from mesh.domain.errors import Conflict, MeshbotError, NotFound, Unavailable
+from mesh.domain.incidents import Incident
+from mesh.ports import Time
+from store import keys, records, scripts
+from store.auditlog import GENESIS_HEAD, Batch, batch_after
+from store.connection import HINT, translated
+from store.operations import RETENTION_S, TRIES
+
+log = logging.getLogger(__name__)
+
+AGAIN_S = 5.0
+"""After how many seconds the clock looks again at an incident that it handed out, unless a worker says when."""
+
+
+class EnqueueIncident(Protocol):
+    """How an incident gets to the workers; see `store.jobs.JobQueue.incident`."""
+
+    def __call__(self, incident_id: str, attempt: str) -> None:
+        """Hand it over, once for each attempt; raises Unavailable, which the clock makes good."""
+
+
+class RedisIncidents:
+    """See `mesh.ports.Incidents` for the contract."""
+
+    def __init__(self, redis: redis.Redis, time: Time, *, enqueue: EnqueueIncident) -> None:
+        self._redis = redis
+        self._time = time
+        self._enqueue = enqueue
+        self._commit = redis.register_script(scripts.INCIDENT)
+        self._later = redis.register_script(scripts.INCIDENT_LATER)
+
+    def newest(self, target: Target) -> Incident | None:
+        """Return the newest incident of a service, open or not; None where there was none. Raises Unavailable."""
+        with translated():
+            found: Any = self._redis.hget(keys.INCIDENTS, str(target))
+        return next(iter(self._load([found.decode()] if found else [])), None)
+
+    def open(self) -> list[Incident]:
+        """Return every incident that is open, the oldest first; one round trip more than none. Raises Unavailable."""
+        with translated():
+            ids: Any = self._redis.zrange(keys.INCIDENTS_DUE, 0, -1)
+        found = [one for one in self._load([raw.decode() for raw in ids]) if one.open]
+        return sorted(found, key=lambda one: (one.opened_at, one.id))
+
+    def get(self, incident_id: str) -> Incident:
+        """Return the incident; raise NotFound, or Unavailable."""
+        found = self._load([incident_id])
+        if not found:
+            raise NotFound(f"There is no incident {incident_id}.", hint="/mesh incidents lists what is open.")
+        return found[0]
+
+    def commit(self, incident: Incident, entries: Sequence[dict[str, Any]] = ()) -> Incident:
+        """Write the incident and its audit entries, then enqueue it where people were not told yet.
+
+        Raises Conflict as the port says, Unavailable (unknown outcome). The same call may reach Redis twice: the
+        second one changes nothing.
+        """
+        after = replace(incident, revision=incident.revision + 1)
+        names = [keys.incident(after.id), keys.INCIDENTS, keys.INCIDENTS_DUE, keys.AUDIT, keys.AUDIT_HEAD]
+        fixed: list[Any] = [
+            after.id,
+            str(after.target),
+            incident.revision,
+            records.SCHEMA,
+            records.dump_incident(after),
+        ]
+        fixed += [uuid.uuid4().hex, int(after.settled), self._time.now() + AGAIN_S, RETENTION_S, after.former]
+        fixed += [keys.INCIDENT]
+
+        def write(batch: Batch) -> list[Any]:
+            argv = [*fixed, batch.expected, batch.head, GENESIS_HEAD, *batch.lines]
+            answer: list[Any] = self._commit(keys=names, args=argv)
+            return answer
+
+        with translated("Redis did not answer, so it is not known whether the incident was written down."):
+            answer = self._chained([{"at": self._time.now(), **entry} for entry in entries], write)
+        if answer[0] == b"conflict":
+            raise Conflict(f"The incidents of {after.target} were changed by somebody else.", hint="Read them again.")
+        if entries and not after.settled:
+            self._hand_over(after)
+        return after
+
+    def later(self, incident_id: str, *, seconds: float) -> None:
+        """Let the clock look at the incident after `seconds`; does nothing for one that is settled."""
+        with translated():
+            self._later(keys=[keys.INCIDENTS_DUE], args=[incident_id, self._time.now() + seconds])
+
+    def _chained(self, facts: Sequence[dict[str, Any]], write: Callable[[Batch], list[Any]]) -> list[Any]:
+        head: Any = self._redis.get(keys.AUDIT_HEAD) if facts else None
+        for _ in range(TRIES):
+            answer = write(batch_after(head, facts))
+            if answer[0] != b"head":
+                return answer
+            head = answer[1]
+        raise Unavailable("Too many entries are written to the audit log at once.", hint=HINT)
+
+    def _hand_over(self, incident: Incident) -> None:
+        try:
+            self._enqueue(incident.id, f"r{incident.revision}")
+        except MeshbotError as error:
+            log.warning("%s was not enqueued (%s); the clock will do it in %g s", incident.id, error, AGAIN_S)
+
+    def _load(self, ids: Sequence[str]) -> list[Incident]:
+        with translated(), self._redis.pipeline(transaction=False) as pipeline:
+            for incident_id in ids:
+                pipeline.hmget(keys.incident(incident_id), ["schema", "record"])
+            rows = pipeline.execute()
+        found = zip(ids, rows, strict=True)
+        return [records.load_incident(one, *row) for one, row in found if row[1] is not None]
+
+
+class IncidentsDue:
+    """What the clock does: incidents whose cards are due go to a worker, again and again until they are settled."""
+
+    def __init__(self, redis: redis.Redis, *, enqueue: EnqueueIncident) -> None:
+        self._redis = redis
+        self._enqueue = enqueue
+        self._claim = redis.register_script(scripts.INCIDENT_CLAIM)
+
+    def begin(self, now: float) -> None:
+        """Hand every incident that is due at `now` (Unix time) to a worker, once whatever the number of clocks.
+
+        Raises Unavailable.
+        """
+        with translated():
+            ids: Any = self._redis.zrange(keys.INCIDENTS_DUE, "-inf", str(now), byscore=True, offset=0, num=100)
+        for raw in ids:
+            with translated():
+                args = [raw, now, now + AGAIN_S]
+                answer = self._claim(keys=[keys.INCIDENTS_DUE, keys.incident(raw.decode())], args=args)
+            if answer[0] == b"enqueue":
+                self._enqueue(raw.decode(), str(answer[1]))

@@ -1,0 +1,122 @@
+"""Flagger's questions over HTTP: who is answered, and with what."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.hooks import MAX_BODY
+from mesh.domain.approvals import Rule
+from mesh.domain.catalog import Catalog
+from mesh.domain.operations import Operation, State
+from mesh.domain.policy import Policy
+from tests.bot.bench import SRE, Bench
+from tests.bot.senders import TOKEN, Back, Mail, call
+
+RULE = Rule("flagger", verbs=("flagger",), groups=("S0SRE",), channel="C0APPROVE")
+BODY = {"name": "podinfo", "namespace": "shop", "phase": "Progressing", "checksum": "85d557f47b", "metadata": {}}
+
+
+def bench() -> Bench:
+    """A bot whose policy wants one SRE's yes for Flagger."""
+    return Bench(catalog=Catalog(policy=Policy((SRE,)), approvals=(RULE,)))
+
+
+def post(bot: Bench, body: Any = None, *, hook: str = "confirm-promotion", token: str = f"Bearer {TOKEN}") -> Back:
+    """Ask as Flagger does."""
+    raw = body if isinstance(body, bytes) else json.dumps(BODY if body is None else body).encode()
+    headers = {"content-type": "application/json", "authorization": token}
+    return call(bot.application, Mail(raw, headers), path=f"/hooks/flagger/{hook}")
+
+
+def opened(operation: Operation) -> Operation:
+    """Return the question as it is once people agreed."""
+    return replace(operation, state=State.SUCCEEDED)
+
+
+def test_flagger_hears_no_until_people_agreed() -> None:
+    """403 and one operation; 200 once that was approved; another revision is asked about anew."""
+    bot = bench()
+    assert [post(bot).status for _ in range(3)] == [403, 403, 403]
+    (asked,) = bot.started
+    assert (asked.command.hook, asked.command.checksum, str(asked.target)) == (
+        "confirm-promotion",
+        "85d557f47b",
+        "default/shop/podinfo",
+    )
+    bot.operations._stored[asked.id] = opened(asked)
+    assert post(bot).status == 200
+    assert post(bot, {**BODY, "checksum": "other"}).status == 403
+
+
+@pytest.mark.parametrize(
+    "token", ["", "Bearer", "Bearer wrong", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer é", "Basic é"]
+)
+def test_only_the_token_is_answered(token: str) -> None:
+    """Without it nothing is read, asked or told."""
+    bot = bench()
+    assert post(bot, token=token).status == 401
+    assert bot.started == []
+
+
+@pytest.mark.parametrize(
+    ("pair", "status"),
+    [(f"flagger:{TOKEN}", 403), (f":{TOKEN}", 403), (TOKEN, 401), (f"{TOKEN}:", 401), ("flagger:wrong", 401)],
+)
+def test_the_token_may_stand_in_the_address(pair: str, status: int) -> None:
+    """Flagger cannot send headers of its own; a password in the address comes as Basic."""
+    basic = base64.b64encode(pair.encode()).decode()
+    assert post(bench(), token=f"Basic {basic}").status == status
+
+
+@pytest.mark.parametrize("sent", ["Bearer ", "", "Basic Og=="])
+def test_without_a_token_of_ours_nobody_is_answered(sent: str) -> None:
+    """An empty secret is no secret."""
+    bot = Bench(catalog=Catalog(policy=Policy((SRE,)), approvals=(RULE,)), tokens=())
+    assert (post(bot, token=sent).status, bot.started) == (404, [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"x" * (MAX_BODY + 1),
+        b"[" * 60_000,
+        {**BODY, "name": "a b"},
+        {**BODY, "name": None},
+        {**BODY, "namespace": "<!channel>"},
+        {**BODY, "checksum": ""},
+        {**BODY, "checksum": "a\nb"},
+        {key: value for key, value in BODY.items() if key != "checksum"},
+        {**BODY, "metadata": {"cluster": ["x"]}},
+        {**BODY, "metadata": "x"},
+    ],
+    ids=lambda body: repr(body)[:30],
+)
+def test_what_is_no_question_is_refused(body: Any) -> None:
+    """A status that stands for no, and nothing is started."""
+    bot = bench()
+    assert (post(bot, body).status in (400, 413, 422), bot.started) == (True, [])
+
+
+def test_other_hooks_methods_and_clusters() -> None:
+    """404, 405 and 403: whatever is not known is not yes."""
+    bot = bench()
+    assert post(bot, hook="event").status == 404
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    assert call(bot.application, Mail(b"", headers), path="/hooks/flagger/rollback", method="GET").status == 405
+    assert post(bot, {**BODY, "metadata": {"cluster": "nowhere"}}).status == 403
+    assert bot.started == []
+
+
+def test_where_nobody_could_be_asked_flagger_hears_why() -> None:
+    """A rule is missing: 403 with what to do, for Flagger's own log."""
+    bot = Bench()
+    back = post(bot)
+    assert (back.status, "verbs: [flagger]" in back.text) == (403, True)

@@ -1,0 +1,143 @@
+"""Flagger's questions on the in-memory stage: asked once a revision, opened by people, bound to what was asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chat.memory import FixedDirectory
+from mesh.domain.approvals import Rule
+from mesh.domain.commands import Command, Verb
+from mesh.domain.errors import NotFound, Refused, Unavailable
+from mesh.domain.operations import Operation, State, Step
+from mesh.domain.policy import Actor
+from mesh.operations.gatekeeping import HOOKS, OPEN_S, is_open, question
+from mesh.operations.recording import Record
+from mesh.operations.running import run
+from mesh.operations.working import Work
+from tests.builders import LEE
+from tests.mesh.operations.bench import Bench
+from tests.mesh.operations.test_approvals import ANA, KIM, TWO, a_bench, clock
+
+ASKED = Command(
+    verb=Verb.FLAGGER, hook="confirm-promotion", checksum="5d9f", service="podinfo", namespace="shop", cluster="demo"
+)
+RULE = replace(TWO, channel="C0APPROVE")
+
+
+def ask(bench: Bench, command: Command = ASKED) -> Operation:
+    """Ask as Flagger does, and let a worker run what that started."""
+    return run(question(bench.desk, command).id, bench.stage)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_question_waits_for_people_and_then_hears_yes(hook: str) -> None:
+    """Two people for what goes on, one for what goes back; nothing is written to the cluster."""
+    bench = a_bench(RULE)
+    command = replace(ASKED, hook=hook)
+    asked = ask(bench, command)
+    assert (asked.state, asked.origin.channel, asked.mirror) == (State.WAITING, "C0APPROVE", None)
+    bench.do(f"approve {asked.id}", ANA)
+    assert is_open(question(bench.desk, command)) is (hook == "rollback")
+    if hook != "rollback":
+        bench.do(f"approve {asked.id}", KIM)
+    assert is_open(question(bench.desk, command))
+    assert bench.audit_steps(asked)[-1] == "gate opened"
+    assert bench.weights() == [90, 10]
+
+
+def test_a_question_is_asked_once_however_often_flagger_asks() -> None:
+    """Flagger asks every few seconds; people see one card."""
+    bench = a_bench(RULE)
+    found = {ask(bench).id for _ in range(20)}
+    assert len(found) == 1
+    assert list(bench.cards.cards) == list(found)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"checksum": "77aa"}, {"hook": "confirm-rollout"}, {"service": "web"}, {"namespace": "bank"}],
+    ids=["revision", "hook", "name", "namespace"],
+)
+def test_threat_6_an_approval_is_of_one_revision_of_one_canary_at_one_hook(other: dict[str, str]) -> None:
+    """Anything else is another question."""
+    bench = a_bench(replace(RULE, need=1))
+    bench.do(f"approve {ask(bench).id}", ANA)
+    assert is_open(question(bench.desk, ASKED))
+    assert not is_open(question(bench.desk, replace(ASKED, **other)))  # type: ignore[arg-type]  # fields of Command
+
+
+def test_a_denied_question_stays_denied_and_an_expired_one_is_asked_again() -> None:
+    """A no is an answer; silence is none."""
+    bench = a_bench(RULE)
+    denied = ask(bench)
+    bench.do(f"deny {denied.id}", ANA)
+    assert (question(bench.desk, ASKED).id, is_open(question(bench.desk, ASKED))) == (denied.id, False)
+    other = replace(ASKED, checksum="77aa")
+    silent = ask(bench, other)
+    clock(bench, OPEN_S + 1)
+    assert bench.operations.get(silent.id).state is State.EXPIRED
+    again = ask(bench, other)
+    assert (again.id == silent.id, again.state) == (False, State.WAITING)
+
+
+def test_slack_is_not_asked_who_flagger_is() -> None:
+    """It is no account there, and what Slack says to an odd id must not keep people from voting."""
+
+    class Strict(FixedDirectory):
+        """Knows people only."""
+
+        def person(self, actor: Actor) -> str:
+            """Raise for whoever is none."""
+            if not actor.user.startswith("U"):
+                raise Unavailable("Slack did not say who is who (users.info: invalid_arguments).")
+            return super().person(actor)
+
+    bench = a_bench(replace(RULE, need=1))
+    bench.directory = Strict(bench.members)
+    bench.do(f"approve {ask(bench).id}", ANA)
+    assert is_open(question(bench.desk, ASKED))
+
+
+def test_threat_10_a_voter_who_left_before_the_gate_opens_does_not_count() -> None:
+    """Counted, and gone before a worker came to open it: Flagger hears no, and people are asked anew."""
+    bench = a_bench(replace(RULE, need=1))
+    asked = ask(bench)
+    vote = bench.ask(f"approve {asked.id}", ANA)
+    with bench.locks.hold(str(vote.target), wait_s=0) as lease:
+        record = Record(bench.stage, vote, lease)
+        record.tell(State.RUNNING, Step.CHECKING)
+        Work(bench.stage, record).work()
+    bench.directory = FixedDirectory(bench.members, gone=frozenset({ANA.user}))
+    assert run(asked.id, bench.stage).state is State.VOID
+    again = ask(bench)
+    assert (again.id == asked.id, again.state) == (False, State.WAITING)
+
+
+def test_who_may_not_vote_opens_nothing() -> None:
+    """The same rules as for every approval."""
+    bench = a_bench(replace(RULE, need=1))
+    asked = ask(bench)
+    with pytest.raises(Refused):
+        bench.ask(f"approve {asked.id}", LEE)
+    assert not is_open(question(bench.desk, ASKED))
+
+
+@pytest.mark.parametrize(
+    "rules", [(), (replace(RULE, services=("web",)),), (replace(RULE, channel=""),)], ids=["none", "other", "nowhere"]
+)
+def test_where_nobody_could_be_asked_nothing_opens(rules: tuple[Rule, ...]) -> None:
+    """Fail closed: without a rule, or a channel, Flagger hears no with the reason."""
+    bench = a_bench()
+    bench.approvals = rules
+    with pytest.raises(Refused):
+        question(bench.desk, ASKED)
+    with pytest.raises(NotFound):
+        question(bench.desk, replace(ASKED, cluster="nowhere"))
+
+
+def test_flagger_cannot_be_typed() -> None:
+    """Nobody asks in Flagger's name."""
+    with pytest.raises(Refused, match="is no command"):
+        a_bench(RULE).ask("flagger podinfo")

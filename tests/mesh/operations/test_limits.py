@@ -1,0 +1,216 @@
+"""Limits of roles where they bite: in the worker, with the plan in hand, by the policy of that moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mesh.domain.catalog import Flood
+from mesh.domain.errors import Denied, Flooded, Unavailable
+from mesh.domain.hours import read_hours
+from mesh.domain.operations import State, Step
+from mesh.domain.policy import Actor, Policy, Role
+from mesh.domain.rollouts import Happening, Phase
+from mesh.operations.running import run
+from tests.builders import JIN, LEE
+from tests.mesh.domain.test_hours import at
+from tests.mesh.operations.bench import POLICY, Bench
+from tests.mesh.operations.voyage import Voyage
+
+SRE = Role("sre", users=(JIN.user,), verbs=("*",))
+SMALL = replace(SRE, name="small", max_step=20.0, max_share=40.0)
+DAYTIME = replace(SRE, name="daytime", hours=(read_hours("mon-fri 09:00-17:00 Europe/Berlin"),))
+NOON, EVENING, MORNING = at("2026-11-30T12:00"), at("2026-11-30T16:59:30"), at("2026-12-01T09:00")
+
+
+def a_bench(*roles: Role, now: float = NOON) -> Bench:
+    """A bench with this policy, at this time."""
+    bench = Bench(policy=Policy(roles))
+    bench.time.at = now
+    return bench
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("promote api 35", "at most 20 points a step, and v2 would rise 25"),
+        ("promote api 50", "at most 40 %, and v2 would get 50 %"),
+        ("set api v1=65 v2=35", "at most 20 points a step"),
+        ("promote api 50 --force --reason 'I must'", "at most 40 %"),
+        ("canary api v2 25,50", "at most 40 %, and v2 would get 50 %"),
+        ("canary api v2 15,40", "at most 20 points a step, and v2 would rise 25"),
+    ],
+)
+def test_what_is_beyond_every_role_is_refused_with_the_number(text: str, why: str) -> None:
+    """Nothing is written, and a rollout that could not come to its end does not begin."""
+    done = a_bench(SMALL).do(text)
+    assert (done.state, done.story[-1].step) == (State.REFUSED, Step.REFUSED)
+    assert why in done.outcome
+
+
+def test_what_is_within_is_done() -> None:
+    """To the very number; and one role without limits is enough."""
+    bench = a_bench(SMALL)
+    assert bench.do("promote api 30").state is State.SUCCEEDED
+    assert bench.do("promote api 40").state is State.SUCCEEDED
+    assert a_bench(SMALL, SRE).do("promote api 100").state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("text", ["rollback api", "undo api", "promote api 10", "set api v1=90 v2=10"])
+def test_no_limit_stops_traffic_that_goes_back(text: str) -> None:
+    """Neither size nor hour; from above the limits too."""
+    bench = a_bench(SRE)
+    assert bench.do("promote api 90").state is State.SUCCEEDED
+    bench.policy = Policy((replace(SMALL, hours=DAYTIME.hours),))
+    bench.time.at = at("2026-11-29T03:00")
+    assert bench.do(text).state is State.SUCCEEDED
+    assert bench.weights()[1] <= 10
+
+
+def test_hours_count_when_it_runs() -> None:
+    """Asked for in time and run too late is refused, with when it is possible again."""
+    bench = a_bench(DAYTIME, now=EVENING)
+    asked = bench.ask("promote api 50")
+    bench.time.at += 60
+    done = run(asked.id, bench.stage)
+    assert done.story[-1].step is Step.BARRED
+    assert "only mon-fri 09:00-17:00 Europe/Berlin (next Tue 01 Dec 09:00 CET)" in done.outcome
+    assert bench.weights() == [90, 10]
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy((replace(SRE, users=("U0EVE",)),)), Policy((SMALL,))])
+def test_rights_and_limits_are_those_of_the_moment_it_runs(policy: Policy) -> None:
+    """What the policy took away between the request and the run is not done."""
+    bench = a_bench(SRE)
+    asked = bench.ask("promote api 90")
+    bench.policy = policy
+    assert run(asked.id, bench.stage).state is State.REFUSED
+    assert bench.weights() == [90, 10]
+
+
+def test_a_role_for_one_channel_counts_there_alone() -> None:
+    """At the door, and again when it runs; the channel is the request's, not the worker's."""
+    bench = a_bench(replace(SRE, channels=("C0PROD",)))
+    with pytest.raises(Denied, match="in another channel only"):
+        bench.ask("promote api 50", channel="C0DEV")
+    asked = bench.ask("promote api 50")
+    bench.policy = Policy((replace(SRE, channels=("C0OTHER",)),))
+    assert run(asked.id, bench.stage).state is State.REFUSED
+
+
+def test_groups_are_asked_where_the_own_id_has_limits() -> None:
+    """A usergroup's role may allow more; where Slack cannot say, the limits of the own id stay."""
+    team = Role("team", usergroups=("S0TEAM",), verbs=("*",))
+    bench = Bench(policy=Policy((SMALL, team)), members={"S0TEAM": {JIN.user}})
+    assert bench.do("promote api 90").state is State.SUCCEEDED
+    silent = Bench(policy=Policy((SMALL, team)))
+
+    def groups(actor: Actor, named: frozenset[str]) -> frozenset[str]:
+        raise Unavailable("Slack did not answer.")
+
+    silent.directory.groups = groups  # type: ignore[method-assign]
+    assert silent.do("promote api 90").state is State.REFUSED
+    assert silent.do("promote api 30").state is State.SUCCEEDED
+
+
+def test_a_rollout_holds_out_of_hours_and_goes_on_in_them() -> None:
+    """Nobody has to press anything; it bakes anew before it goes on."""
+    voyage = Voyage(a_bench(DAYTIME, now=EVENING))
+    voyage.start()
+    voyage.until(Phase.HELD)
+    assert voyage.operation.rollout is not None
+    assert voyage.operation.rollout.cause is Happening.BARRED
+    assert "next Tue 01 Dec 09:00" in voyage.operation.rollout.why
+    assert voyage.weights[-1] == [75, 25]
+    voyage.bench.time.at = MORNING
+    voyage.until(Phase.COMPLETED, looks=120)
+    assert voyage.weights == [[90, 10], [75, 25], [50, 50], [0, 100]]
+
+
+def test_a_rollout_is_held_where_waiting_does_not_help() -> None:
+    """Its role lost size on the way: people are asked, and going back works."""
+    voyage = Voyage(a_bench(SRE))
+    voyage.start()
+    voyage.bench.policy = Policy((SMALL,))
+    voyage.until(Phase.HELD)
+    assert voyage.operation.rollout is not None
+    assert voyage.operation.rollout.cause is Happening.UNMOVED
+    assert "at most 40 %" in voyage.operation.rollout.why
+    voyage.say("abort api")
+    voyage.work()
+    assert voyage.weights[-1] == [100, 0]
+
+
+def test_who_gives_a_canary_more_is_bound_by_their_own_limits() -> None:
+    """A word to somebody else's rollout is no way round."""
+    helper = Role("helper", users=(LEE.user,), verbs=("skip",), max_share=30.0)
+    voyage = Voyage(a_bench(SRE, helper))
+    voyage.start()
+    said = voyage.say("skip api", actor=LEE)
+    assert said.state is State.REFUSED
+    assert "at most 30 %" in said.outcome
+    assert voyage.phase is Phase.BAKING
+
+
+# --- the door ------------------------------------------------------------------------------------------------------
+
+
+def test_threat_22_a_flood_is_answered_and_starts_nothing() -> None:
+    """One person's changes in a minute; others, readings, and the way back are not counted."""
+    bench = Bench(policy=Policy((*POLICY.roles, Role("lee", users=(LEE.user,), verbs=("*",)))))
+    bench.flood = Flood(user_per_minute=3)
+    for share in (20, 30, 40):
+        bench.ask(f"promote api {share}")
+    with pytest.raises(
+        Flooded, match="more than 3 changes of this kind within a minute, so nothing more was started"
+    ) as refused:
+        bench.ask("promote api 50")
+    assert "Try again in 20 s" in refused.value.hint
+    bench.ask("status api")
+    bench.ask("rollback api")
+    bench.ask("freeze api --reason x")
+    bench.ask("promote api 50", LEE)
+    bench.time.at += 20
+    bench.ask("promote api 60")
+    for _ in range(30):
+        bench.ask("rollback api")
+    with pytest.raises(Flooded, match="more than 30 changes"):
+        bench.ask("rollback api")
+
+
+def test_who_has_no_right_cannot_fill_the_log_or_the_channel() -> None:
+    """Denials are counted by the person, so that they end; the channel's bucket is for those who may."""
+    bench = Bench()
+    bench.flood = Flood(user_per_minute=2, channel_per_minute=1)
+    for _ in range(2):
+        with pytest.raises(Denied):
+            bench.ask("promote api 50", LEE)
+    with pytest.raises(Flooded):
+        bench.ask("promote api 50", LEE)
+    assert [entry["step"] for entry in bench.audit()] == ["denied", "denied", "flooded"]
+    bench.ask("promote api 50")
+    with pytest.raises(Flooded, match="asked for here"):
+        bench.ask("promote api 70")
+
+
+def test_no_more_waits_for_one_service_than_is_sane() -> None:
+    """What is asked beyond that is refused; the way back always has room."""
+    bench = Bench(flood=Flood(open_per_service=2))
+    bench.ask("promote api 20")
+    bench.ask("promote api 30")
+    with pytest.raises(Flooded, match="2 changes of api are waiting or running"):
+        bench.ask("promote api 40")
+    assert bench.ask("rollback api").state is State.QUEUED
+
+
+def test_threat_22_a_flood_leaves_one_entry_a_minute() -> None:
+    """A flood that is stopped is on record, once for each person and minute, and does not flood the log instead."""
+    bench = Bench(flood=Flood(user_per_minute=1))
+    bench.ask("promote api 20")
+    for _ in range(50):
+        with pytest.raises(Flooded):
+            bench.ask("promote api 30")
+    flooded = [entry for entry in bench.audit() if entry["step"] == "flooded"]
+    assert [(entry["actor"], entry["target"]) for entry in flooded] == [("U0JIN", "demo/mesh-demo/api")]
+    assert "more than 1 changes" in flooded[0]["text"]

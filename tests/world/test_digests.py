@@ -1,0 +1,77 @@
+"""Digests on real parts: two clocks, two workers, a real Redis; each slot is one message, whoever is killed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mesh.domain.operations import State
+from store.auditlog import RedisAuditLog
+from store.connection import patient
+from tests.world.town import CONFIGURATION, PROD, Town, kill, make_world
+
+pytestmark = [pytest.mark.world, pytest.mark.timeout(300)]
+
+EVERY_MINUTE = """
+digests:
+  - {name: minutely, channel: C0PROD, cron: "* * * * *", zone: Asia/Seoul}
+  - {name: yearly, channel: C0AUDIT, cron: "0 9 1 1 *", zone: Europe/Berlin, quiet: true}
+"""
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    """A world with a digest every minute, a second worker and a second clock."""
+    world = make_world(tmp_path, mesh="istio")
+    text = CONFIGURATION.replace("MESH", "istio").replace("STABLE", "v1") + EVERY_MINUTE
+    (tmp_path / "meshbot.yaml").write_text(text)
+    with world:
+        world.start_meshbot("worker2", "worker")
+        world.start_meshbot("clock2", "clock")
+        yield Town(world)
+
+
+def digests(town: Town) -> list[dict[str, Any]]:
+    """The digests in the channel that came by themselves, oldest first."""
+    messages = town.world.slack.messages(PROD)
+    return [one for one in messages if one["text"].startswith("Digest minutely.") and "Asked by" not in one["text"]]
+
+
+def await_digests(town: Town, count: int) -> list[dict[str, Any]]:
+    """Wait until there are as many."""
+    deadline = time.monotonic() + 60 * count + 30
+    while len(found := digests(town)) < count:
+        assert time.monotonic() < deadline, "no digest came"
+        time.sleep(0.2)
+    return found
+
+
+def test_each_slot_is_one_message(town: Town) -> None:
+    """It shows the route off its rest; then, after a promotion and two kills, the week with a picture; never twice."""
+    town.reset("istio-traffic.yaml")
+    assert "minutely" in (listed := town.answer("/mesh digest list"))
+    assert "<!date^" in listed.replace("\\u003c", "<")
+    first = await_digests(town, 1)[0]
+    assert "Off their resting split (1)" in town.world.slack.render_text(first)
+    town.await_gates("v2")
+    assert town.do("/mesh promote api 30").state is State.SUCCEEDED
+    asked = town.do("/mesh digest")
+    assert asked.state is State.SUCCEEDED
+    assert "v1 70 % / v2 30 %" in town.card(asked)
+    town.kill_worker("worker")
+    kill(town.world.children["clock"].pid)
+    begun = time.time()
+    found = await_digests(town, len(digests(town)) + 2)
+    last = town.world.slack.render_text(found[-1])
+    assert "1 promotion" in last
+    assert [block for block in found[-1]["blocks"] if block["type"] == "image"]
+    minutes = [int(float(one["ts"]) // 60) for one in found]
+    assert len(set(minutes)) == len(minutes), minutes
+    facts = [entry.facts for entry in RedisAuditLog(patient(town.world.redis.url)).entries()]
+    posted = [one["slot"] for one in facts if one["step"] == "digest posted"]
+    assert len(posted) == len(set(posted)) >= len(found)
+    assert time.time() - begun < 190

@@ -1,0 +1,76 @@
+"""Many commands at once in one channel, on real parts: every one acknowledged in time, every result seen.
+
+`MESHBOT_FLOOD=200` does the whole of it: 200 commands in a second. Without it a sample.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from mesh.domain.operations import State
+from tests.world.ledger import quiet
+from tests.world.storm import PEOPLE
+from tests.world.town import JIN, PROD, Town, make_world, until
+
+COMMANDS = int(os.environ.get("MESHBOT_FLOOD", "40"))
+AT_ONCE = 20
+ACK_S = 3.0
+"""When Slack tells a person that the app did not answer."""
+SLOWER_S = 15.0
+"""How much longer than a message a second the last one may take."""
+BURST = 10
+"""Messages that may be there before the rollback's, which comes last: those that a quiet channel takes at once."""
+ROLLBACK = "/mesh rollback api"
+
+pytestmark = [pytest.mark.world, pytest.mark.timeout(COMMANDS + 180)]
+
+
+def test_a_flood_of_commands_is_answered_and_shown(tmp_path: Path) -> None:
+    """Acks come in time, Slack refuses nothing, each result is a card within what its pace allows, a way back first."""
+    with make_world(tmp_path, mesh="istio") as world:
+        town, slack = Town(world), world.slack
+        town.reset("istio-traffic.yaml")
+        assert world.prometheus
+        # Else the rollback's split is measured over a time that nobody counted, and it stays open for a minute.
+        world.prometheus.wait_until_scraped("sidecars", 40, since_s=12)
+        began = time.monotonic()
+        with ThreadPoolExecutor(AT_ONCE) as hands:
+            # Each for a route of its own words: the same wish again would be the same operation.
+            for number, person in zip(range(COMMANDS - 1), cycle(PEOPLE), strict=False):
+                hands.submit(slack.send, person, PROD, f"/mesh plan promote api {1 + number // len(PEOPLE)}")
+        slack.send(JIN, PROD, ROLLBACK)
+        asked = time.monotonic() - began
+        until(lambda: _is_back(town), "the rollback is not shown", timeout_s=SLOWER_S)
+        back = time.monotonic() - began - asked
+        until(lambda: quiet(town), "not all have ended and are shown", timeout_s=COMMANDS + SLOWER_S)
+        took = time.monotonic() - began
+        deliveries = slack.deliveries()
+        acks = sorted(delivery["attempts"][0]["seconds"] for delivery in deliveries)
+        shown = [one["text"] for one in slack.messages(PROD) if one["author"]["is_bot"]]
+        ends = [one.state for one in town.operations.recent(channel=PROD)]
+        weights = [arm["weight"] for arm in town.object("VirtualService", "api-vs")["spec"]["http"][-1]["route"]]
+        refused = (tmp_path / "worker.log").read_text().count("Slack wants")
+    middle, nearly, last = (acks[int(share * (len(acks) - 1))] for share in (0.5, 0.99, 1.0))
+    print(  # noqa: T201 - the figures are what it is for
+        f"\n{COMMANDS} commands in {asked:.1f} s: acks p50 {middle:.2f} s, p99 {nearly:.2f} s, slowest {last:.2f} s;",
+        f"the rollback shown after {back:.1f} s, all after {took:.0f} s",
+    )
+    assert not any(delivery["timeout"] or delivery["error"] for delivery in deliveries)
+    assert len(acks) == COMMANDS
+    assert last < ACK_S
+    assert refused == 0
+    assert len(shown) == COMMANDS
+    assert [text for text in shown if "Checking" in text] == []
+    assert next(place for place, text in enumerate(shown) if text.startswith("Rolled back")) < BURST
+    assert (ends[0], weights) == (State.SUCCEEDED, [100, 0])
+    assert took < COMMANDS + SLOWER_S
+
+
+def _is_back(town: Town) -> bool:
+    return any(one["text"].startswith("Rolled back") for one in town.world.slack.messages(PROD))
