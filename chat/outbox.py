@@ -207,8 +207,12 @@ def _urgency(operation: Operation) -> Urgency:
         return Urgency.CALL
     if _goes_without_saying(operation):
         return Urgency.PROGRESS
+    untold = operation.story[operation.told :] if is_followed(operation) else ()
+    if any(event.by for event in untold):
+        # Who pressed a button waits to see it happen, and for the next one.
+        return Urgency.CALL
     first = operation.card is None
-    return Urgency.NEWS if operation.done or first else Urgency.PROGRESS
+    return Urgency.NEWS if operation.done or first or untold else Urgency.PROGRESS
 
 
 def _asks(operation: Operation) -> bool:
