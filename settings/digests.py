@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from mesh.domain.digests import Digest, Scope
+from mesh.domain.digests import Digest
+from mesh.domain.scopes import Scope
 from settings.cron import check_cron, check_zone
 from settings.forms import ChannelId, Label, Patterns, Section
 from settings.lines import Path

@@ -10,11 +10,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from mesh.domain.commands import APPROVABLE, Target, Verb
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
+from mesh.domain.scopes import Scope, fits
 from mesh.domain.strategies import Strategy
 
 People = tuple[tuple[str, ...], ...]
@@ -292,13 +292,8 @@ def may_overlap(one: str, other: str) -> bool:
 
 
 def _covers(rule: Rule, verb: Verb, target: Target) -> bool:
-    pairs = (
-        (rule.verbs, str(verb)),
-        (rule.services, target.service),
-        (rule.namespaces, target.namespace),
-        (rule.clusters, target.cluster),
-    )
-    return all(any(fnmatchcase(name, pattern) for pattern in patterns) for patterns, name in pairs)
+    scope = Scope(clusters=rule.clusters, namespaces=rule.namespaces, services=rule.services)
+    return fits(rule.verbs, verb) and scope.covers(target)
 
 
 def _count(approval: Approval, demand: Demand) -> str:

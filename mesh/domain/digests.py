@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from fnmatch import fnmatchcase
 
-from mesh.domain.commands import Target
+from mesh.domain.scopes import Scope
 from mesh.domain.weeks import Week
 
 LATE_S = 3600
@@ -16,30 +15,6 @@ MOST_ITEMS = 8
 """Lines of one part; the rest is counted."""
 MOST_NAMES = 6
 """Names in one line; the rest is counted."""
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Which services a digest speaks of, by patterns in which `*` stands for any run of characters."""
-
-    clusters: tuple[str, ...] = ("*",)
-    namespaces: tuple[str, ...] = ("*",)
-    services: tuple[str, ...] = ("*",)
-
-    def covers(self, target: Target) -> bool:
-        """Tell whether the digest speaks of the target."""
-        names = ((self.namespaces, target.namespace), (self.services, target.service))
-        return self.covers_cluster(target.cluster) and all(_matches(patterns, name) for patterns, name in names)
-
-    def covers_cluster(self, cluster: str) -> bool:
-        """Tell whether it speaks of anything in the cluster."""
-        return _matches(self.clusters, cluster)
-
-    @property
-    def in_words(self) -> str:
-        """What it is limited to: `clusters prod; services api*`; empty when to nothing."""
-        limits = (("clusters", self.clusters), ("namespaces", self.namespaces), ("services", self.services))
-        return "; ".join(f"{what} {', '.join(names)}" for what, names in limits if names != ("*",))
 
 
 @dataclass(frozen=True)
@@ -53,7 +28,7 @@ class Digest:
     """Five fields: minute, hour, day of the month, month, day of the week."""
     zone: str = "UTC"
     """IANA name of the time zone that `cron` and the days of the week are in."""
-    scope: Scope = Scope()
+    scope: Scope = field(default_factory=Scope)
     quiet: bool = False
     """Post nothing when there is nothing to say."""
 
@@ -192,7 +167,3 @@ def narrowed(digest: Digest, *, cluster: str, namespace: str) -> Digest:
     if namespace:
         scope = replace(scope, namespaces=(namespace,))
     return replace(digest, scope=scope)
-
-
-def _matches(patterns: tuple[str, ...], name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -3,46 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 
 from mesh.domain.commands import Target
 from mesh.domain.hours import Hours, opens
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Which targets are meant: names, or patterns with `*` for any run of characters."""
-
-    services: tuple[str, ...] = ("*",)
-    namespaces: tuple[str, ...] = ("*",)
-    clusters: tuple[str, ...] = ("*",)
-
-    @classmethod
-    def of(cls, target: Target) -> Scope:
-        """Return the scope of a target whose parts may be `*`."""
-        return cls((target.service,), (target.namespace,), (target.cluster,))
-
-    def covers(self, target: Target) -> bool:
-        """Tell whether the target is meant."""
-        pairs = (
-            (self.services, target.service),
-            (self.namespaces, target.namespace),
-            (self.clusters, target.cluster),
-        )
-        return all(any(fnmatchcase(name, pattern) for pattern in patterns) for patterns, name in pairs)
-
-    def meets(self, clusters: Sequence[str], namespaces: Sequence[str], services: Sequence[str]) -> bool:
-        """Tell whether something may be meant by this and by these patterns as well."""
-        pairs = ((self.clusters, clusters), (self.namespaces, namespaces), (self.services, services))
-        return all(_may_meet(mine, theirs) for mine, theirs in pairs)
-
-    def __str__(self) -> str:
-        # No asterisk: chats take two of them for bold.
-        parts = (self.clusters, self.namespaces, self.services)
-        names = ["any" if "*" in part else ",".join(part).replace("*", "…") for part in parts]
-        return "everything" if names == ["any"] * 3 else "/".join(names)
+from mesh.domain.scopes import Scope
 
 
 @dataclass(frozen=True)
@@ -123,8 +89,3 @@ def covering(freezes: Iterable[Freeze], target: Target) -> tuple[Freeze, ...]:
 def lifted(freeze: Freeze, now: float) -> Freeze:
     """Return the freeze as it is once somebody lifted it at `now`."""
     return replace(freeze, until=min(freeze.until, now))
-
-
-def _may_meet(mine: Sequence[str], theirs: Sequence[str]) -> bool:
-    """Tell whether one of the patterns covers one of the others; two patterns that only overlap are taken not to."""
-    return any(fnmatchcase(one, other) or fnmatchcase(other, one) for one in mine for other in theirs)

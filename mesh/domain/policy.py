@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from mesh.domain.commands import CHANGING, Target, Verb
 from mesh.domain.hours import Hours
+from mesh.domain.scopes import fits
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _matches(patterns: tuple[str, ...], name: str) -> bool:
     """Tell whether a pattern fits; `*`, which stands for all in a freeze's target, fits nothing but itself."""
     if name == "*":
         return name in patterns
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return fits(patterns, name)
 
 
 def _why_not(policy: Policy, mine: list[Role], verb: Verb, target: Target) -> str:

@@ -129,9 +129,7 @@ class _Gathering:
     def _frozen(self) -> list[Item]:
         """Return the freezes that hold now for anything that the digest may speak of."""
         scope = self._digest.scope
-        mine = [
-            one for one in holding(self._stage) if one.scope.meets(scope.clusters, scope.namespaces, scope.services)
-        ]
+        mine = [one for one in holding(self._stage) if one.scope.meets(scope)]
         return [Item(str(one.scope), f"{ends(one)}: {one.reason}", one.since, one.by, one.id) for one in mine]
 
     def _covers(self, target: Target) -> bool:

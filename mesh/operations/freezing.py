@@ -8,9 +8,10 @@ from typing import Protocol
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target, Verb
 from mesh.domain.errors import Barred, NotFound, Refused, Unavailable
-from mesh.domain.freezes import Freeze, Scope, covering, in_force
+from mesh.domain.freezes import Freeze, covering, in_force
 from mesh.domain.hours import in_zone
 from mesh.domain.operations import Event, Operation, State, Step
+from mesh.domain.scopes import Scope
 from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.stage import Stage
 from mesh.ports import Freezes, Time

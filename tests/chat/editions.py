@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mesh.domain.commands import Target
-from mesh.domain.digests import Edition, Item, Kind, Scope, grouped, part
+from mesh.domain.digests import Edition, Item, Kind, grouped, part
+from mesh.domain.scopes import Scope
 from mesh.domain.weeks import Deed, Outcome, week_of
 
 AT = 1764493200.0

@@ -15,8 +15,9 @@ from chat.cards import card
 from chat.digest_drawing import HEIGHT_PX, WIDTH_PX, week_chart
 from chat.digest_words import MOST_ALT, age, alt_text, bars, changes_in_words
 from chat.digests import digest_message, list_answer
-from mesh.domain.digests import Digest, Edition, Scope
+from mesh.domain.digests import Digest, Edition
 from mesh.domain.operations import Event, State, Step
+from mesh.domain.scopes import Scope
 from mesh.domain.weeks import Changes
 from playground.slack.render import render_text
 from tests.builders import operation

@@ -12,11 +12,12 @@ from chat.freezes import freezes_answer
 from chat.rights import can_answer, whoami_answer
 from mesh.domain.approvals import Rule
 from mesh.domain.commands import Target
-from mesh.domain.freezes import Freeze, Scope
+from mesh.domain.freezes import Freeze
 from mesh.domain.grammar import parse
 from mesh.domain.hours import read_hours
 from mesh.domain.limits import Beyond
 from mesh.domain.policy import Actor, Decision, Role
+from mesh.domain.scopes import Scope
 from mesh.operations.explaining import Can, Right, Whoami
 from playground.slack.render import render_text
 from tests.chat.checking import assert_accepted, assert_inert

@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from mesh.domain.errors import Unavailable
-from mesh.domain.freezes import Freeze, Scope
+from mesh.domain.freezes import Freeze
+from mesh.domain.scopes import Scope
 from mesh.ports import Freezes
 from settings.time import SystemTime
 from store import keys
@@ -18,7 +19,7 @@ from store.connection import patient, quick
 from store.freezes import FORGET_S, RedisFreezes
 from store.memory import MemoryFreezes
 
-API = Scope(("api",), ("shop",), ("prod",))
+API = Scope(("prod",), ("shop",), ("api",))
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])

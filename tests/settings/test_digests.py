@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mesh.domain.digests import Digest, Scope
+from mesh.domain.digests import Digest
+from mesh.domain.scopes import Scope
 from tests.settings.reading import mistakes, read
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from mesh.domain.catalog import Flood
 from mesh.domain.commands import Target
-from mesh.domain.freezes import Scope
 from mesh.domain.hours import read_hours
+from mesh.domain.scopes import Scope
 from tests.mesh.domain.test_hours import at
 from tests.settings.reading import mistakes, read
 
@@ -37,7 +37,7 @@ def test_a_freeze_has_weekly_hours_or_dates(tmp_path: Path) -> None:
     assert closure.weekly == tuple(
         read_hours(one, zone="Europe/Berlin") for one in ("fri 18:00-24:00", "sat-sun 00:00-24:00")
     )
-    assert closure.scope == Scope(("api", "web-*"))
+    assert closure.scope == Scope(services=("api", "web-*"))
     assert closure.scope.covers(Target("prod", "shop", "web-1"))
     [days] = read(tmp_path, FREEZE + "since: 2026-12-24\n    until: 2026-12-26\n").freezes
     assert days.spans == ((at("2026-12-24T00:00"), at("2026-12-27T00:00")),)

@@ -10,12 +10,13 @@ import pytest
 
 from mesh.domain.commands import Target
 from mesh.domain.deeds import deed_of
-from mesh.domain.digests import MOST_ITEMS, Edition, Item, Kind, Scope, Slot, grouped, listed, part
+from mesh.domain.digests import MOST_ITEMS, Edition, Item, Kind, Slot, grouped, listed, part
 from mesh.domain.operations import Event, Operation, State, Step
 from mesh.domain.plans import Plan, Roles, plan
 from mesh.domain.resting import unrest
 from mesh.domain.rollouts import Phase, Rollout
 from mesh.domain.routes import STAMP_WRITTEN
+from mesh.domain.scopes import Scope
 from mesh.domain.strategies import DEFAULT
 from mesh.domain.weeks import Changes, Deed, Outcome, begin_of_week, week_of
 from tests.builders import TARGET, operation, route

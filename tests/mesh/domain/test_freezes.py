@@ -7,8 +7,9 @@ import math
 import pytest
 
 from mesh.domain.commands import Target
-from mesh.domain.freezes import Closure, Freeze, Scope, covering, in_force, lifted
+from mesh.domain.freezes import Closure, Freeze, covering, in_force, lifted
 from mesh.domain.hours import read_hours
+from mesh.domain.scopes import Scope
 from tests.mesh.domain.test_hours import at
 
 API = Target("prod", "shop", "api")
@@ -38,7 +39,7 @@ def test_a_scope_is_written_without_asterisks() -> None:
     """Chats would take them for bold."""
     assert str(Scope()) == str(Scope.of(Target("*", "*", "*"))) == "everything"
     assert str(Scope.of(API)) == "prod/shop/api"
-    assert str(Scope(("api-*", "web"), ("*",), ("prod",))) == "prod/any/api-…,web"
+    assert str(Scope(("prod",), ("*",), ("api-*", "web"))) == "prod/any/api-…,web"
 
 
 def test_a_freeze_holds_until_its_end() -> None:

@@ -14,10 +14,11 @@ from mesh.digest_ports import Newsroom
 from mesh.domain.approvals import Rule
 from mesh.domain.catalog import Catalog, Service
 from mesh.domain.counts import Counts
-from mesh.domain.digests import LATE_S, Digest, Edition, Kind, Part, Scope, Slot, SlotState
+from mesh.domain.digests import LATE_S, Digest, Edition, Kind, Part, Slot, SlotState
 from mesh.domain.errors import Unavailable
 from mesh.domain.gates import Limits
 from mesh.domain.operations import State
+from mesh.domain.scopes import Scope
 from mesh.domain.weeks import Changes
 from mesh.operations.digests import gather
 from mesh.operations.publishing import publish

@@ -8,11 +8,12 @@ import pytest
 
 from mesh.domain.approvals import Rule
 from mesh.domain.errors import NotFound
-from mesh.domain.freezes import Freeze, Scope
+from mesh.domain.freezes import Freeze
 from mesh.domain.grammar import parse
 from mesh.domain.hours import read_hours
 from mesh.domain.operations import Origin
 from mesh.domain.policy import Actor, Policy, Role
+from mesh.domain.scopes import Scope
 from mesh.operations.explaining import Can, can, whoami
 from tests.builders import JIN, LEE
 from tests.mesh.domain.test_hours import at

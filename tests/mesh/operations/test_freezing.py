@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from mesh.domain.errors import Barred, Denied, NotFound, Unavailable
-from mesh.domain.freezes import Closure, Freeze, Scope
+from mesh.domain.freezes import Closure, Freeze
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Policy, Role
 from mesh.domain.rollouts import Happening, Phase
+from mesh.domain.scopes import Scope
 from mesh.operations import judging, working
 from mesh.operations.freezing import holding
 from mesh.operations.running import run
