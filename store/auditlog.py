@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,13 @@ import redis
 from mesh.domain.audit import GENESIS, AuditEntry, chain
 from mesh.domain.errors import Unavailable
 from store import keys, records
-from store.connection import translated
+from store.connection import HINT, translated
 
 PAGE = 500
 """Entries read at once."""
 GENESIS_HEAD = records.dump_head(0, GENESIS)
+TRIES = 200
+"""How often entries are chained anew when others append at the same time; each round one of the rivals succeeds."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,24 @@ def batch_after(head: bytes | None, facts: Sequence[dict[str, Any]]) -> Batch:
         entries.append(chain(last, seq, fact))
         last = entries[-1].hash
     return Batch(expected, records.dump_head(count + len(entries), last), tuple(entries))
+
+
+def chained(
+    redis: redis.Redis, facts: Sequence[dict[str, Any]], write: Callable[[Batch], list[Any]]
+) -> tuple[list[Any], Batch]:
+    """Write `facts` to the end of the log; returns the script's answer, and the batch that it took.
+
+    `write` asks a script that answers `head` with the log's head where that is another by now: then they are chained
+    anew. Raises Unavailable when others never stop appending.
+    """
+    head: Any = redis.get(keys.AUDIT_HEAD) if facts else None
+    for _ in range(TRIES):
+        batch = batch_after(head, facts)
+        answer = write(batch)
+        if answer[0] != b"head":
+            return answer, batch
+        head = answer[1]
+    raise Unavailable("Too many entries are written to the audit log at once.", hint=HINT)
 
 
 class RedisAuditLog:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 import redis
 
 from mesh.domain.commands import Target
-from mesh.domain.errors import Conflict, MeshbotError, NotFound, Unavailable
+from mesh.domain.errors import Conflict, MeshbotError, NotFound
 from mesh.domain.incidents import Incident
 from mesh.ports import Time
 from store import keys, records, scripts
-from store.auditlog import GENESIS_HEAD, Batch, batch_after
-from store.connection import HINT, translated
-from store.operations import RETENTION_S, TRIES
+from store.auditlog import GENESIS_HEAD, Batch, chained
+from store.connection import translated
+from store.operations import RETENTION_S
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,8 @@ class RedisIncidents:
             return answer
 
         with translated("Redis did not answer, so it is not known whether the incident was written down."):
-            answer = self._chained([{"at": self._time.now(), **entry} for entry in entries], write)
+            facts = [{"at": self._time.now(), **entry} for entry in entries]
+            answer, _ = chained(self._redis, facts, write)
         if answer[0] == b"conflict":
             raise Conflict(f"The incidents of {after.target} were changed by somebody else.", hint="Read them again.")
         if entries and not after.settled:
@@ -97,15 +98,6 @@ class RedisIncidents:
         """Let the clock look at the incident after `seconds`; does nothing for one that is settled."""
         with translated():
             self._later(keys=[keys.INCIDENTS_DUE], args=[incident_id, self._time.now() + seconds])
-
-    def _chained(self, facts: Sequence[dict[str, Any]], write: Callable[[Batch], list[Any]]) -> list[Any]:
-        head: Any = self._redis.get(keys.AUDIT_HEAD) if facts else None
-        for _ in range(TRIES):
-            answer = write(batch_after(head, facts))
-            if answer[0] != b"head":
-                return answer
-            head = answer[1]
-        raise Unavailable("Too many entries are written to the audit log at once.", hint=HINT)
 
     def _hand_over(self, incident: Incident) -> None:
         try:

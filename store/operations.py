@@ -20,7 +20,7 @@ from mesh.domain.errors import Conflict, LostLease, MeshbotError, NotFound, Unav
 from mesh.domain.operations import Operation
 from mesh.ports import Lease, Receipt, Time
 from store import deeds, keys, records, scripts
-from store.auditlog import GENESIS_HEAD, Batch, batch_after
+from store.auditlog import GENESIS_HEAD, Batch, batch_after, chained
 from store.connection import HINT, last_look, translated
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,6 @@ MAYBE_STARTED = "Redis did not answer in time, so your request may have been sta
 MAYBE_HINT = "Look for its card before you repeat it."
 TURN_S = 0.15
 """How long a thread waits for the others of its process before it writes all the same, and may have to chain anew."""
-TRIES = 200
-"""How often entries are chained anew when others append at the same time; each round one of the rivals succeeds."""
 
 
 class Enqueue(Protocol):
@@ -282,14 +280,7 @@ class RedisOperations:
 
     def _chained(self, facts: Sequence[dict[str, Any]], write: Callable[[Batch], list[Any]]) -> tuple[list[Any], Batch]:
         with self._in_turn():
-            head: Any = self._redis.get(keys.AUDIT_HEAD) if facts else None
-            for _ in range(TRIES):
-                batch = batch_after(head, facts)
-                answer = write(batch)
-                if answer[0] != b"head":
-                    return answer, batch
-                head = answer[1]
-        raise Unavailable("Too many entries are written to the audit log at once.", hint=HINT)
+            return chained(self._redis, facts, write)
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:

@@ -35,13 +35,18 @@ def dump_operation(operation: Operation) -> bytes:
 
 def load_operation(operation_id: str, schema: bytes, record: bytes) -> Operation:
     """Return the operation that was written as `record`; Unavailable when a newer meshbot wrote it."""
-    if int(schema) > SCHEMA:
-        raise Unavailable(
-            f"Operation {operation_id} was written by a newer meshbot (form {int(schema)}; this one reads {SCHEMA}).",
-            hint="Finish the roll-out of the new version, then try again.",
-        )
+    _must_be_known(f"Operation {operation_id}", schema)
     operation = cast(Operation, _operations.validate_json(record))
     return operation if int(schema) >= 3 else _of_form_2(operation)
+
+
+def _must_be_known(what: str, schema: bytes) -> None:
+    """Raise Unavailable when a newer meshbot wrote it."""
+    if int(schema) > SCHEMA:
+        raise Unavailable(
+            f"{what} was written by a newer meshbot (form {int(schema)}; this one reads {SCHEMA}).",
+            hint="Finish the roll-out of the new version, then try again.",
+        )
 
 
 def _of_form_2(operation: Operation) -> Operation:
@@ -56,11 +61,7 @@ def dump_incident(incident: Incident) -> bytes:
 
 def load_incident(incident_id: str, schema: bytes, record: bytes) -> Incident:
     """Return the incident that was written as `record`; Unavailable when a newer meshbot wrote it."""
-    if int(schema) > SCHEMA:
-        raise Unavailable(
-            f"Incident {incident_id} was written by a newer meshbot (form {int(schema)}; this one reads {SCHEMA}).",
-            hint="Finish the roll-out of the new version, then try again.",
-        )
+    _must_be_known(f"Incident {incident_id}", schema)
     return cast(Incident, _incidents.validate_json(record))
 
 
