@@ -113,7 +113,26 @@ class RedisServer(_Server):
         return answer.startswith(b"+PONG") and f"process_id:{self.child.pid}\r\n".encode() in answer
 
 
-class PrometheusServer(_Server):
+class _Configured(_Server):
+    """A server with a page of its own that reads `_settings` from the file `_config`."""
+
+    _settings: dict[str, object]
+    _config: Path
+
+    @property
+    def url(self) -> str:
+        """The address without a trailing slash, e.g. http://127.0.0.1:40123."""
+        return f"http://{HOST}:{self.port}"
+
+    def start(self) -> Self:
+        """Write the configuration, start, and return once `/-/ready` says so; StartFailed after 10 s."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        # JSON is YAML too, so no name can break the file.
+        self._config.write_text(json.dumps(self._settings, indent=2))
+        return super().start()
+
+
+class PrometheusServer(_Configured):
     """A Prometheus that scrapes `targets` (job name -> "host:port") every `scrape_interval`.
 
     The first sample comes 5.1 to 6 s after the start, whatever the settings: Prometheus hands discovered targets to its
@@ -139,18 +158,6 @@ class PrometheusServer(_Server):
             f"--web.listen-address={HOST}:{self.port}",
         ]
         self.child = Child("prometheus", argv, log_path=self.directory / "prometheus.log")
-
-    @property
-    def url(self) -> str:
-        """The address without a trailing slash, e.g. http://127.0.0.1:40123."""
-        return f"http://{HOST}:{self.port}"
-
-    def start(self) -> Self:
-        """Write the configuration, start, and return once `/-/ready` says so; StartFailed after 10 s."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        # JSON is YAML too, so no target name can break the file.
-        self._config.write_text(json.dumps(self._settings, indent=2))
-        return super().start()
 
     def wait_until_scraped(self, job: str, timeout_s: float = 20, *, since_s: int = 0) -> None:
         """Return once a scrape of `job` succeeded, `since_s` seconds ago or earlier; TimeoutError after `timeout_s`.
@@ -178,7 +185,7 @@ class PrometheusServer(_Server):
         return bool(json.loads(flags).get("data", {}).get("config.file") == str(self._config))
 
 
-class AlertmanagerServer(_Server):
+class AlertmanagerServer(_Configured):
     """An Alertmanager that posts every alert to one webhook with a bearer token, a second after it heard of it."""
 
     def __init__(self, directory: Path, webhook: str, token: str, *, port: int = 0) -> None:
@@ -208,17 +215,6 @@ class AlertmanagerServer(_Server):
             "--cluster.listen-address=",
         ]
         self.child = Child("alertmanager", argv, log_path=self.directory / "alertmanager.log")
-
-    @property
-    def url(self) -> str:
-        """The address without a trailing slash."""
-        return f"http://{HOST}:{self.port}"
-
-    def start(self) -> Self:
-        """Write the configuration, start, and return once `/-/ready` says so; StartFailed after 10 s."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self._config.write_text(json.dumps(self._settings, indent=2))
-        return super().start()
 
     def alert(self, *, ends_at: str = "", **labels: str) -> None:
         """Say that an alert with these labels fires; with `ends_at` (RFC 3339) that it ended then."""

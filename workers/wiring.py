@@ -159,10 +159,11 @@ def prepare_post(environment: Environment) -> Callable[[], None]:
 
     def run() -> None:
         redis, time_ = patient(environment.redis_url), SystemTime()
-        outbox = RedisOutbox(redis, time_, enqueue=JobQueue(redis).send)
+        jobs = JobQueue(redis)
+        outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
         calls = CallsAtHome(slack, SlackDirectory(slack))
-        operations = RedisOperations(redis, time_, enqueue=JobQueue(redis).enqueue)
+        operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
         install_sender(Sender(outbox, RedisLocks(redis), calls, time_, lost=audited(operations)))
 
     return run
