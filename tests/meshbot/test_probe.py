@@ -17,6 +17,7 @@ class Sick(BaseHTTPRequestHandler):
     """Alive, and not ready."""
 
     def do_GET(self) -> None:
+        """Answer 200 for health and 503 for readiness."""
         well = self.path == "/healthz"
         self.send_response(200 if well else 503)
         self.end_headers()
