@@ -25,7 +25,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from slack_sdk.socket_mode.builtin import SocketModeClient
 
 from bot.arrival import LATEST_S, arrival
-from bot.serving import GRACE_S, PROCESSES, PunctualWorker
+from bot.serving import PROCESSES, PunctualWorker
 from bot.websocket import connect
 from chat.connection import web_client
 from mesh.domain.commands import Target

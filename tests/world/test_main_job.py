@@ -181,7 +181,7 @@ def test_killed_between_patch_and_report(istio: Town) -> None:
     istio.reset("istio-traffic.yaml")
     istio.await_gates("v2")
     before = istio.object("VirtualService", "api-vs")
-    # Only once the patch came does a reading hang: those before it pass, and so do looks after an earlier test's change.
+    # Readings hang only once the patch came: those before it pass, and so do looks after an earlier test's change.
     silence = {"method": "GET", "path_contains": "virtualservices/api-vs", "kind": "hang", "seconds": 25}
     istio.cluster_trouble(method="PATCH", path_contains="virtualservices", kind="drop_after", then=silence)
     operation_id = istio.ask("/mesh promote api 50")
@@ -207,7 +207,7 @@ def test_the_audit_log_verifies_and_notices_a_change(istio: Town) -> None:
     # Workers go on writing to the log itself, so a copy in another database is damaged.
     with redis.pipeline() as copying:
         for key in (keys.AUDIT, keys.AUDIT_HEAD):
-            copying.copy(key, key, destination_db=1, replace=True)
+            copying.copy(key, key, destination_db="1", replace=True)
         assert all(copying.execute())
     url = f"{istio.world.redis.url.removesuffix('/0')}/1"
     redis = patient(url)
