@@ -35,8 +35,12 @@ bench-gates: setup ## How often gates blame a healthy canary, how soon they find
 bench-watch: setup ## How long a look at 1 000 active rollouts takes, and what it asks; docs/performance.md
 	@$(BIN)/python -m tools.bench_watch
 
+.PHONY: docs
+docs: setup ## The documents as a site in build/site; a dead link or anchor is an error
+	@$(BIN)/sphinx-build --builder html --conf-dir docs/site --doctree-dir build/doctrees --fail-on-warning --keep-going --quiet . build/site
+
 .PHONY: check
-check: setup ## Linters, types, import contracts
+check: docs ## Linters, types, import contracts, the site of the documents
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy

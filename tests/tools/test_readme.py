@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from pathlib import Path
 
-from mesh.domain.grammar import OPTIONS
-from mesh.domain.verbs import VERBS
+import pytest
+import yaml
 
-HOUSE = Path(__file__).parents[2]
+from mesh.domain.errors import Refused
+from mesh.domain.grammar import OPTIONS, parse
+from mesh.domain.verbs import VERBS
+from settings.file import read_catalog
+from tests.tools.blocks import (
+    HOUSE,
+    PLAIN,
+    Block,
+    blocks,
+    commands,
+    complaint,
+    is_configuration,
+    merged,
+    spans,
+    typed,
+)
+from tools.tour import PAGE, SECTION, stops
+
 README = (HOUSE / "README.md").read_text()
 DOCUMENTS = (HOUSE / "README.md", *sorted((HOUSE / "docs").glob("*.md")))
+LANGUAGES = {"sh", "yaml", "json", "mermaid", "text", "", "{toctree}"}
+
+
+def is_plain(block: Block) -> bool:
+    """Tell whether nothing but small tools is in a block."""
+    return all(words[0] in PLAIN for words in commands(block.text))
 
 
 def test_the_table_of_commands_is_complete() -> None:
@@ -33,4 +58,103 @@ def test_every_picture_and_page_is_there() -> None:
         targets = {page.parent / (link or source) for link, source in found}
         assert [str(target) for target in sorted(targets) if not target.exists()] == [], page.name
         shown |= {target.resolve() for target in targets}
-    assert sorted(set((HOUSE / "docs/pictures").glob("*.png")) - shown) == []
+    assert sorted(set((HOUSE / "docs/pictures").rglob("*.png")) - shown) == []
+
+
+# --- what the documents show can be typed -----------------------------------------------------------------------------
+
+
+def test_every_block_is_of_a_kind_that_is_checked() -> None:
+    """No block hides from the tests behind a language that they do not know."""
+    strange = [f"{block}: {block.language}" for block in blocks() if block.language not in LANGUAGES]
+    assert strange == []
+
+
+@pytest.mark.parametrize("block", blocks("sh"), ids=str)
+def test_every_shell_command_is_there(block: Block) -> None:
+    """Programs are ours, small, or have a reason not to be run; targets, commands, options, files and values exist."""
+    found = {" ".join(words): complaint(words) for words in commands(block.text)}
+    assert {command: why for command, why in found.items() if why} == {}
+    assert found, "an empty block"
+
+
+def test_small_tools_are_run() -> None:
+    """A block of nothing but small tools ends well and prints something."""
+    for block in filter(is_plain, blocks("sh")):
+        script = ["bash", "-euo", "pipefail", "-c", block.text]
+        done = subprocess.run(script, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), block
+        assert done.stdout.strip(), block
+
+
+def test_shell_commands_in_the_text_are_there() -> None:
+    """What stands in a code span and could be typed exists as well."""
+    shown = [*spans("make"), *spans("meshbot"), *spans("kubectl"), *spans("helm")]
+    found = {f"{page.name}: {span}": complaint(words) for page, span in shown for words in commands(span)}
+    assert {span: why for span, why in found.items() if why} == {}
+    assert len(found) > 10
+
+
+def test_every_mesh_command_can_be_typed() -> None:
+    """In blocks and in the text; what the page of commands shows as refused is typed by the tour."""
+    shown = [(str(block), line) for block in blocks("", "text") for line in typed(block)]
+    shown += [(page.name, span) for page, span in spans("/mesh")]
+    refused = {command for stop in stops(PAGE.read_text()) if stop.refused for command in stop.commands}
+    wrong = {}
+    for where, line in shown:
+        try:
+            parse(line)
+        except Refused as error:
+            if line not in refused:
+                wrong[f"{where}: {line}"] = error.message
+    assert wrong == {}
+    assert len(shown) > 60
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_every_yaml_block_is_read(block: Block, tmp_path: Path) -> None:
+    """Fragments of meshbot's configuration load, laid over the example that is shipped; others are YAML."""
+    fragment = yaml.safe_load(block.text)
+    if not is_configuration(fragment):
+        return
+    whole = merged(yaml.safe_load((HOUSE / "docs/examples/meshbot.yaml").read_text()), fragment)
+    path = tmp_path / "meshbot.yaml"
+    path.write_text(yaml.safe_dump(whole))
+    read_catalog(str(path))
+
+
+def test_every_json_block_is_read() -> None:
+    """Each is JSON."""
+    for block in blocks("json"):
+        json.loads(block.text)
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("make tests", "no target tests"),
+        ("meshbot bot --sockets", "No such option"),
+        ("meshbot fly", "No such command"),
+        ("kubectl apply -f manifests/rbacs.yaml", "no file manifests/rbacs.yaml"),
+        ("frobnicate | cut -c1", "nobody knows how to check frobnicate"),
+        ("kind load --config docs/nowhere.yaml", "no file docs/nowhere.yaml"),
+    ],
+)
+def test_what_is_not_there_is_found(command: str, why: str) -> None:
+    """The checks of shell commands can fail."""
+    assert any(why in complaint(words) for words in commands(command))
+
+
+def test_every_command_has_a_section_with_its_card() -> None:
+    """Each verb has a section with its usage as `help` has it, something to type, and a picture in both palettes."""
+    page = PAGE.read_text()
+    sections = {mark["verb"] for mark in SECTION.finditer(page)}
+    assert sections == {verb.value for verb in VERBS}
+    walked = list(stops(page))
+    for verb, text in VERBS.items():
+        assert f"### `{verb}`\n\n`/mesh {text.usage}`\n" in page, verb
+        assert any(stop.verb == verb and stop.is_pictured(line) for stop in walked for line in stop.commands), verb
+        for scheme in ("light", "dark"):
+            assert f"pictures/commands/{verb}-{scheme}.png" in page
+    pictures = {path.stem.rpartition("-")[0] for path in (HOUSE / "docs/pictures/commands").glob("*.png")}
+    assert pictures == sections
