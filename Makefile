@@ -37,7 +37,8 @@ bench-watch: setup ## How long a look at 1 000 active rollouts takes, and what i
 
 .PHONY: docs
 docs: setup ## The documents as a site in build/site; a dead link or anchor is an error
-	@$(BIN)/sphinx-build --builder html --conf-dir docs/site --doctree-dir build/doctrees --fail-on-warning --keep-going --quiet . build/site
+	@$(BIN)/sphinx-build --builder html --conf-dir docs/site --doctree-dir build/doctrees --fresh-env --write-all \
+		--fail-on-warning --keep-going --quiet . build/site
 
 .PHONY: check
 check: docs ## Linters, types, import contracts, the site of the documents

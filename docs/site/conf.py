@@ -41,8 +41,10 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b5cad", "color-brand-content": "#0b5cad"},
     "dark_css_variables": {"color-brand-primary": "#7ab8ff", "color-brand-content": "#7ab8ff"},
 }
+# A block without a language is plain text.
+highlight_language = "text"
 pygments_style = "friendly"
-pygments_dark_style = "github-dark"
+pygments_dark_style = "native"
 
 PICTURE = re.compile(r"<picture>(.*?)</picture>", re.DOTALL)
 DARK = re.compile(r'<source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">')

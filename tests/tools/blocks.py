@@ -173,10 +173,13 @@ def _has(values: Any, path: list[str]) -> bool:
 
 
 def merged(base: Mapping[str, Any], fragment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration in which the entries of a fragment take the place of those of the same name."""
+    """Return a configuration in which the entries of a fragment take the place of those of the same name.
+
+    Its services take the place of all: two entries may not speak of one service.
+    """
     whole = dict(base)
     for key, value in fragment.items():
-        both = isinstance(value, Mapping) and isinstance(whole.get(key), Mapping)
+        both = key != "services" and isinstance(value, Mapping) and isinstance(whole.get(key), Mapping)
         whole[key] = {**whole[key], **value} if both else value
     return whole
 

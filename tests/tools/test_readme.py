@@ -15,7 +15,9 @@ from mesh.domain.grammar import OPTIONS, parse
 from mesh.domain.verbs import VERBS
 from settings.file import read_catalog
 from tests.tools.blocks import (
+    CLUSTERED,
     HOUSE,
+    OUTSIDE,
     PLAIN,
     Block,
     blocks,
@@ -68,6 +70,13 @@ def test_every_block_is_of_a_kind_that_is_checked() -> None:
     """No block hides from the tests behind a language that they do not know."""
     strange = [f"{block}: {block.language}" for block in blocks() if block.language not in LANGUAGES]
     assert strange == []
+
+
+def test_no_command_hides_in_another_language() -> None:
+    """What a shell is told stands in a block of its language."""
+    programs = {"make", "meshbot", *CLUSTERED, *OUTSIDE}
+    lines = [(str(block), line) for block in blocks("", "text") for line in block.text.splitlines() if line.strip()]
+    assert [(where, line) for where, line in lines if line.split()[0] in programs] == []
 
 
 @pytest.mark.parametrize("block", blocks("sh"), ids=str)
