@@ -13,9 +13,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page
 
-from playground.parts import World
 from tools.pictures import PICTURES, SCHEMES, browser
-from tools.tour import CHANNEL, PAGE, Tour
+from tools.tour import CHANNEL, PAGE, Tour, calm_world
 
 CARDS = PICTURES / "commands"
 SIZE = {"width": 1280, "height": 1600}
@@ -29,7 +28,7 @@ SETTLED_S = 1.0
 def main() -> None:
     """Walk, and take a picture wherever the page shows one."""
     CARDS.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as directory, World(Path(directory)) as world, browser() as chromium:
+    with tempfile.TemporaryDirectory() as directory, calm_world(Path(directory)) as world, browser() as chromium:
         tour = Tour(world)
         tour.begin()
         page = chromium.new_page(viewport=SIZE, device_scale_factor=SHARP)  # type: ignore[arg-type]  # a TypedDict

@@ -12,7 +12,7 @@ import pytest
 
 from playground.parts import World
 from tests.tools.blocks import HOUSE, blocks, commands
-from tools.tour import PAGE, Tour
+from tools.tour import PAGE, Tour, calm_world
 
 pytestmark = [pytest.mark.world, pytest.mark.timeout(300)]
 PROCESSES = {"bot", "worker", "clock"}
@@ -24,7 +24,7 @@ MAY_WARN = {"doctor"}
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The world of `make demo`."""
-    with World(tmp_path_factory.mktemp("documents")) as running:
+    with calm_world(tmp_path_factory.mktemp("documents")) as running:
         yield running
 
 
