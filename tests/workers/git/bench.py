@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from mesh.domain.operations import Operation
 from mesh.domain.repositories import InGit, Repository
 from mesh.operations.running import run
 from mesh.operations.stage import Stage
+from store.memory import MemoryOperations
 from tests.mesh.operations.bench import Bench, surroundings
 from tests.workers.git.server import TOKEN, GitServer
 from workers.git.adapter import GitCluster
@@ -67,21 +69,16 @@ class GitBench(Bench):
     def __post_init__(self) -> None:
         """Wire the ports, and the repository beside the cluster."""
         super().__post_init__()
-        self.cluster.git = None  # type: ignore[attr-defined]
         self.git = GitCluster(self.cluster, self.catalog)
 
     @property
     def catalog(self) -> Catalog:
         """The configuration, with the repository."""
-        from dataclasses import replace
-
         return replace(super().catalog, repositories=(self.repository,))
 
     @property
     def stage(self) -> Stage:
         """What a worker has: the cluster behind the repository."""
-        from dataclasses import replace
-
         return replace(super().stage, cluster=self.git)
 
     def another_worker(self) -> None:
@@ -92,7 +89,25 @@ class GitBench(Bench):
         """Apply what is in Git, as Argo CD would: annotations of others stay."""
         for document in yaml.safe_load_all(self.server.read(PATH)):
             if document["kind"] == "VirtualService":
-                self.cluster.client.put(document)
+                held = self.cluster.client._held.get(("VirtualService", "mesh-demo", "api-vs"), {})
+                metadata = {key: held["metadata"][key] for key in ("uid", "generation") if held}
+                self.cluster.client.put({**document, "metadata": {**metadata, **document["metadata"]}})
+
+    def done(self, text: str) -> Operation:
+        """Receive a command, run it, sync, and run it to its end."""
+        asked = self.do(text)
+        self.sync()
+        return self.later(asked)
+
+    def forget(self) -> None:
+        """Empty the store, as after the loss of Redis."""
+        self.operations = MemoryOperations(self.time, log=self.log, locks=self.locks)
+
+    def in_git_now(self) -> list[int]:
+        """The weights at the head of the branch."""
+        documents = yaml.safe_load_all(self.server.read(PATH))
+        route = next(one for one in documents if one["kind"] == "VirtualService")
+        return [arm["weight"] for arm in route["spec"]["http"][0]["route"]]
 
     def later(self, operation: Operation, seconds: float = 5.0) -> Operation:
         """Look at an operation again, as the clock would let a worker do."""

@@ -6,12 +6,14 @@ import base64
 import os
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 TOKEN = "glpat-very-secret"  # a word that must be found nowhere
+AUTHORIZATION = "Basic " + base64.b64encode(f"meshbot:{TOKEN}".encode()).decode()
 _IDENTITY = {"GIT_AUTHOR_NAME": "Lee", "GIT_AUTHOR_EMAIL": "lee@example.com"}
 _IDENTITY |= {"GIT_COMMITTER_NAME": "Lee", "GIT_COMMITTER_EMAIL": "lee@example.com"}
 
@@ -36,6 +38,8 @@ class GitServer:
         git(self.bare, "config", "http.receivepack", "true")
         git(directory, "clone", "--quiet", str(self.bare), str(self.clone))
         self.requests: list[str] = []
+        self.pushes: list[bytes] = []
+        """The bodies of pushes, to send them again."""
         self.before: Callable[[str], None] = lambda _path: None
         """Called with the path of each request before git hears of it; may raise to drop the connection."""
         self.after: Callable[[str], None] = lambda _path: None
@@ -69,15 +73,20 @@ class GitServer:
         git(self.clone, "push", "--quiet", "origin", "HEAD:main")
         return self.head()
 
+    def replay(self, push: bytes) -> bytes:
+        """Let a push that hung arrive now; returns what git says to it."""
+        words = {"Authorization": AUTHORIZATION, "Content-Type": "application/x-git-receive-pack-request"}
+        asked = urllib.request.Request(f"{self.url}/git-receive-pack", data=push, headers=words, method="POST")
+        with urllib.request.urlopen(asked) as answer:
+            return bytes(answer.read())
+
     def head(self, branch: str = "main") -> str:
         """The newest commit of a branch."""
         return git(self.bare, "rev-parse", f"refs/heads/{branch}").strip()
 
     def read(self, path: str, at: str = "main") -> bytes:
         """A file as a commit has it."""
-        return subprocess.run(
-            ["git", "show", f"{at}:{path}"], cwd=self.bare, check=True, capture_output=True
-        ).stdout
+        return subprocess.run(["git", "show", f"{at}:{path}"], cwd=self.bare, check=True, capture_output=True).stdout
 
     def messages(self, branch: str = "main") -> list[str]:
         """The messages of the branch, newest first."""
@@ -102,10 +111,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, body: bytes) -> None:
         path, _, query = self.path.partition("?")
         self.server_of.requests.append(f"{self.command} {self.path}")
-        wanted = "Basic " + base64.b64encode(f"meshbot:{TOKEN}".encode()).decode()
-        if self.headers.get("Authorization") != wanted:
+        if self.headers.get("Authorization") != AUTHORIZATION:
             self._answer(401, [("WWW-Authenticate", "Basic")], b"")
             return
+        if path.endswith("/git-receive-pack"):
+            self.server_of.pushes.append(body)
         self.server_of.before(path)
         environ = {
             **os.environ,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from mesh.domain.operations import State
+from tests.builders import JIN, healthy
 from tests.workers.git.bench import MANIFEST, PATH, GitBench
-from tests.workers.git.server import GitServer
+from tests.workers.git.server import TOKEN, GitServer, git
 
 
 def test_a_promotion_becomes_one_commit_of_two_integers(server: GitServer, tmp_path: Path) -> None:
@@ -26,3 +27,182 @@ def test_a_promotion_becomes_one_commit_of_two_integers(server: GitServer, tmp_p
     assert bench.audit_steps(done) == ["queued", "checking", "patching", "patched", "awaiting", "verified"]
     assert done.commit is not None
     assert done.commit.id == server.head() != before
+
+
+def test_the_commit_says_who_what_and_which_operation(server: GitServer, tmp_path: Path) -> None:
+    """Author, subject and trailers; the token is in none of it."""
+    bench = GitBench(server, tmp_path)
+    asked = bench.do("promote api 50")
+    said = server.messages()[0]
+    assert said.splitlines()[0] == "api: v1 90 -> 50, v2 10 -> 50"
+    assert f"Meshbot-Operation: {asked.id}" in said
+    author = git(server.bare, "log", "-1", "--format=%an <%ae>").strip()
+    assert author == f"meshbot on behalf of {JIN.user} <meshbot@example.com>"
+    assert TOKEN not in said + str(bench.audit()) + str(bench.operations.get(asked.id))
+
+
+def test_undo_is_a_new_commit_with_the_old_weights(server: GitServer, tmp_path: Path) -> None:
+    """The file is byte for byte what it was, and history has both."""
+    bench = GitBench(server, tmp_path)
+    first = bench.done("promote api 50")
+    back = bench.done(f"undo {first.id}")
+    assert back.state is State.SUCCEEDED, back.outcome
+    assert server.read(PATH).decode() == MANIFEST
+    assert [said.splitlines()[0] for said in server.messages()] == [
+        "api: v1 50 -> 90, v2 50 -> 10",
+        "api: v1 90 -> 50, v2 10 -> 50",
+        "First",
+    ]
+
+
+def test_undo_needs_no_memory_but_git(server: GitServer, tmp_path: Path) -> None:
+    """With an empty Redis the newest commit of ours says what was before it."""
+    bench = GitBench(server, tmp_path)
+    bench.done("promote api 50")
+    bench.forget()
+    back = bench.done("undo api")
+    assert back.state is State.SUCCEEDED
+    assert server.read(PATH).decode() == MANIFEST
+
+
+def test_a_rollback_goes_over_what_is_committed_and_not_synced(server: GitServer, tmp_path: Path) -> None:
+    """The cluster still has 90/10 and Git 50/50: everything to stable is committed on top, and nothing raises v2."""
+    bench = GitBench(server, tmp_path)
+    waiting = bench.do("promote api 50")
+    back = bench.do("rollback api")
+    assert bench.in_git_now() == [100, 0]
+    bench.sync()
+    assert bench.later(back).state is State.SUCCEEDED
+    assert bench.weights() == [100, 0]
+    stale = bench.later(waiting)
+    assert stale.state is State.FAILED
+    assert "somebody changed it since" in stale.outcome
+
+
+def test_what_is_not_synced_is_not_raised(server: GitServer, tmp_path: Path) -> None:
+    """Somebody pushed 70/30 and the cluster has 90/10: refused, with both, and nothing is committed."""
+    bench = GitBench(server, tmp_path)
+    head = server.push({PATH: MANIFEST.replace("90  ", "70  ").replace("  10", "  30")})
+    refused = bench.do("promote api 50")
+    assert refused.state is State.REFUSED
+    assert "v1 70 % / v2 30 % in Git, v1 90 % / v2 10 % in the cluster" in refused.outcome
+    assert server.head() == head
+
+
+def test_a_cluster_that_does_not_follow_is_told_with_the_commit(server: GitServer, tmp_path: Path) -> None:
+    """After the configured time the operation ends: committed, not seen; undo is still possible."""
+    bench = GitBench(server, tmp_path)
+    asked = bench.do("promote api 50")
+    assert bench.later(asked, 100).state is State.RUNNING
+    ended = bench.later(asked, 201)
+    assert ended.state is State.FAILED
+    assert ended.outcome == f"Committed as {server.head()[:8]}, but the cluster does not show it after 5 min"
+    assert "sync the application" in ended.hint
+    assert bench.done(f"undo {asked.id}").state is State.SUCCEEDED
+    assert server.read(PATH).decode() == MANIFEST
+
+
+def test_git_already_there_and_the_cluster_behind_is_no_success(server: GitServer, tmp_path: Path) -> None:
+    """A rollback that finds 100/0 in Git does not claim that traffic is back while the cluster has 90/10."""
+    bench = GitBench(server, tmp_path)
+    server.push({PATH: MANIFEST.replace("90  ", "100  ").replace("  10", "  0")})
+    ended = bench.do("rollback api")
+    assert ended.state is State.FAILED
+    assert "Git already has these weights, and the cluster does not" in ended.outcome
+
+
+def test_other_peoples_pushes_to_other_files_do_not_hold_up_a_change(server: GitServer, tmp_path: Path) -> None:
+    """The branch moves between reading and pushing; the file is the same, so the commit is made anew on top."""
+    bench = GitBench(server, tmp_path)
+    pushes = iter(range(2))
+
+    def crowd(path: str) -> None:
+        if path.endswith("git-receive-pack") and (number := next(pushes, None)) is not None:
+            server.push({f"apps/other-{number}.yaml": "kind: Other\n"})
+
+    server.before = crowd
+    bench.do("promote api 50")
+    assert bench.in_git_now() == [50, 50]
+    assert len(server.messages()) == 4
+    assert git(server.bare, "rev-list", "--merges", "main") == ""
+
+
+def test_a_concurrent_change_of_the_weights_is_planned_again_and_refused(server: GitServer, tmp_path: Path) -> None:
+    """Somebody pushes other weights in between: the wish is no longer the same, and theirs stay."""
+    bench = GitBench(server, tmp_path)
+    pushed: list[str] = []
+
+    def rival(path: str) -> None:
+        if path.endswith("git-receive-pack") and not pushed:
+            pushed.append(server.push({PATH: MANIFEST.replace("90  ", "80  ").replace("  10", "  20")}))
+            bench.sync()
+
+    server.before = rival
+    refused = bench.do("promote api 50")
+    assert refused.state is State.REFUSED
+    assert "v1 90 % / v2 10 % became v1 80 % / v2 20 %" in refused.outcome
+    assert "conflict" in bench.audit_steps(refused)
+    assert server.head() == pushed[0]
+
+
+def test_a_comment_pushed_in_between_is_kept(server: GitServer, tmp_path: Path) -> None:
+    """The file changed and its weights did not: planned again on top of that, with both changes in the end."""
+    bench = GitBench(server, tmp_path)
+    pushed: list[str] = []
+
+    def rival(path: str) -> None:
+        if path.endswith("git-receive-pack") and not pushed:
+            pushed.append(server.push({PATH: f"# a new word\n{MANIFEST}"}))
+
+    server.before = rival
+    bench.do("promote api 50")
+    assert bench.in_git_now() == [50, 50]
+    assert server.read(PATH).startswith(b"# a new word\n# Owned")
+
+
+def test_a_server_that_is_away_changes_nothing_and_status_still_answers(server: GitServer, tmp_path: Path) -> None:
+    """People see what the cluster has, and why it cannot be written now; in no word of it is the token."""
+    bench = GitBench(server, tmp_path)
+    server.close()
+    refused, status = bench.do("promote api 50"), bench.do("status api")
+    assert refused.state is State.FAILED
+    assert "The Git server of apps does not answer" in refused.outcome
+    assert [arm.share for arm in status.statuses[0].arms] == [90, 10]
+    assert status.statuses[0].kept.startswith("Kept in Git, and not to be written now: The Git server of apps")
+    assert TOKEN not in str(bench.audit()) + str(status) + str(refused)
+
+
+def test_status_says_that_it_is_kept_in_git_and_shows_what_the_cluster_has(server: GitServer, tmp_path: Path) -> None:
+    """Arms are those of the cluster; Git's weights stand beside them while they differ."""
+    bench = GitBench(server, tmp_path)
+    assert bench.do("status api").statuses[0].kept == f"Kept in Git: {PATH} on main of apps"
+    bench.do("promote api 50")
+    lagging = bench.do("status api").statuses[0]
+    assert [arm.weight for arm in lagging.arms] == [90, 10]
+    assert "Not synced: v1 50 % / v2 50 % in Git, v1 90 % / v2 10 % in the cluster" in lagging.kept
+
+
+def test_a_dry_run_says_that_it_becomes_a_commit_and_makes_none(server: GitServer, tmp_path: Path) -> None:
+    """The plan has the note; the branch stays."""
+    bench = GitBench(server, tmp_path)
+    head = server.head()
+    shown = bench.do("promote api 50 --dry-run")
+    assert shown.plan is not None
+    assert any(f"a commit to {PATH} on main of apps" in note for note in shown.plan.notes)
+    assert server.head() == head
+
+
+def test_a_canary_is_refused_with_the_reason(server: GitServer, tmp_path: Path) -> None:
+    """Its way back would wait for a sync, and nobody would watch meanwhile."""
+    bench = GitBench(server, tmp_path)
+    refused = bench.do("canary api")
+    assert refused.state is State.REFUSED
+    assert "a canary must be turned back within seconds" in refused.outcome
+
+
+def test_gates_and_the_wish_hold_as_for_a_patch(server: GitServer, tmp_path: Path) -> None:
+    """A canary that fails is not promoted by a commit either."""
+    bench = GitBench(server, tmp_path, readings={"v1": healthy(), "v2": healthy(success=50.0)})
+    head = server.head()
+    assert bench.do("promote api 50").state is State.REFUSED
+    assert server.head() == head
