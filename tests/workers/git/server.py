@@ -44,6 +44,10 @@ class GitServer:
         """Called with the path of each request before git hears of it; may raise to drop the connection."""
         self.after: Callable[[str], None] = lambda _path: None
         """Called when git is done, before the answer is sent."""
+        self.redirect = ""
+        """Where every request is sent instead."""
+        self.nonsense: bytes | None = None
+        """What every request is answered with instead."""
         outer = self
 
         class Handler(_Handler):
@@ -111,6 +115,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, body: bytes) -> None:
         path, _, query = self.path.partition("?")
         self.server_of.requests.append(f"{self.command} {self.path}")
+        if self.server_of.redirect:
+            self._answer(302, [("Location", self.server_of.redirect)], b"")
+            return
+        if self.server_of.nonsense is not None:
+            form = "application/x-git-upload-pack-advertisement"
+            self._answer(200, [("Content-Type", form)], self.server_of.nonsense)
+            return
         if self.headers.get("Authorization") != AUTHORIZATION:
             self._answer(401, [("WWW-Authenticate", "Basic")], b"")
             return
