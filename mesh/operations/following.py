@@ -59,9 +59,9 @@ def note(route: Route) -> tuple[str, ...]:
     """Say in a plan that it becomes a commit."""
     if route.kept is None:
         return ()
-    becomes = "a merge request for" if route.kept.mode == "merge-request" else "a commit to"
+    written = "proposed by a merge request for" if route.kept.mode == "merge-request" else "written by a commit to"
     then = "merged and synced" if route.kept.mode == "merge-request" else "synced"
-    return (f"Kept in Git: this becomes {becomes} {route.kept.where}; traffic moves when that is {then}",)
+    return (f"Kept in Git: {written} {route.kept.where}; traffic moves when that is {then}",)
 
 
 def in_status(route: Route) -> str:

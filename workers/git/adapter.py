@@ -12,7 +12,7 @@ from typing import Any
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target
-from mesh.domain.errors import Conflict, Refused, Unavailable
+from mesh.domain.errors import Conflict, MeshbotError, Refused, Unavailable
 from mesh.domain.plans import Plan
 from mesh.domain.repositories import Commit, InGit, Repository
 from mesh.domain.routes import PREFIX, STAMP_ACTOR, STAMP_OPERATION, Arm, Kept, Route, RouteRef, Weights
@@ -67,7 +67,8 @@ class GitCluster:
         found, place = self._cluster.routes(target), self._place(target)
         if place is None:
             return found
-        return [self._told(route, place) if len(route.arms) > 1 else route for route in found]
+        head = _tried(place.remote.fetch)
+        return [_told(route, place, head) if len(route.arms) > 1 else route for route in found]
 
     def services(self, target: Target) -> list[str]:
         """Return what the cluster says."""
@@ -90,7 +91,7 @@ class GitCluster:
         Raises Unavailable, Refused.
         """
         route, place = self._cluster.reread(plan, target), self._place(target)
-        return route if route is None or place is None else self._kept(route, place, plan)
+        return route if route is None or place is None else _kept(route, place, place.remote.fetch(), plan)
 
     def glance(self, plans: Sequence[tuple[Plan, Target]]) -> list[Weights | None]:
         """Return what the cluster has: a hint, no proof."""
@@ -129,40 +130,6 @@ class GitCluster:
         found = self._catalog.in_git(target)
         return Place(*found, self._remotes[found[0].name]) if found else None
 
-    def _told(self, route: Route, place: Place) -> Route:
-        try:
-            return self._kept(route, place, None)
-        except (Refused, Unavailable) as error:
-            kept = Kept(
-                place.where,
-                route.arms,
-                mode=place.in_git.mode,
-                trouble=error.message.removesuffix("."),
-                hint=error.hint,
-                passing=isinstance(error, Unavailable),
-            )
-            return _without_keepers(replace(route, kept=kept))
-
-    def _kept(self, route: Route, place: Place, plan: Plan | None) -> Route:
-        """Return a route of the cluster as Git has it."""
-        remote, head = place.remote, place.remote.fetch()
-        found = remote.find(head, place.path)
-        arms = _arms_in_git(route, _located(found, route, place), place)
-        commit = _ours(place, head, plan) if plan else None
-        kept = Kept(
-            place.where,
-            route.arms,
-            place.repository.sync_s,
-            mode=place.in_git.mode,
-            commit=commit,
-            untouched=plan is not None and remote.same(place.path, plan.resource_version, head),
-        )
-        stamps = _stamps(place, head, route)
-        others = [(key, value) for key, value in route.annotations or () if not key.startswith(PREFIX)]
-        annotations = (*others, *stamps.items())
-        new = replace(route, arms=arms, annotations=annotations, resource_version=head, kept=kept, writer=None)
-        return _without_keepers(new)
-
     def _made(self, plan: Plan, target: Target, place: Place, head: str) -> Made:
         """Make the commit of a plan; one that moves no weight changes no file, and is still a commit."""
         content, by = None, stamps_of(plan).get(STAMP_ACTOR, "")
@@ -174,6 +141,53 @@ class GitCluster:
         said = message(plan, target.cluster, target.service, place.path)
         author = f"meshbot on behalf of {by}" if by else "meshbot"
         return place.remote.make(head, place.path, content, message=said, author=author)
+
+
+def _tried(fetch: Callable[[], str]) -> str | MeshbotError:
+    """Return the newest commit, or why it is not known."""
+    try:
+        return fetch()
+    except (Refused, Unavailable) as error:
+        return error
+
+
+def _told(route: Route, place: Place, head: str | MeshbotError) -> Route:
+    """Return a route of the cluster as Git has it, or with why that cannot be told."""
+    try:
+        if isinstance(head, MeshbotError):
+            raise head
+        return _kept(route, place, head, None)
+    except (Refused, Unavailable) as error:
+        kept = Kept(
+            place.where,
+            route.arms,
+            mode=place.in_git.mode,
+            trouble=error.message.removesuffix("."),
+            hint=error.hint,
+            passing=isinstance(error, Unavailable),
+        )
+        return _without_keepers(replace(route, kept=kept))
+
+
+def _kept(route: Route, place: Place, head: str, plan: Plan | None) -> Route:
+    """Return a route of the cluster as Git has it."""
+    remote = place.remote
+    found = remote.find(head, place.path)
+    arms = _arms_in_git(route, _located(found, route, place), place)
+    commit = _ours(place, head, plan) if plan else None
+    kept = Kept(
+        place.where,
+        route.arms,
+        place.repository.sync_s,
+        mode=place.in_git.mode,
+        commit=commit,
+        untouched=plan is not None and remote.same(place.path, plan.resource_version, head),
+    )
+    stamps = _stamps(place, head, route)
+    others = [(key, value) for key, value in route.annotations or () if not key.startswith(PREFIX)]
+    annotations = (*others, *stamps.items())
+    new = replace(route, arms=arms, annotations=annotations, resource_version=head, kept=kept, writer=None)
+    return _without_keepers(new)
 
 
 def _sent(made: Made, plan: Plan, target: Target, place: Place) -> Commit:

@@ -93,6 +93,12 @@ class GitBench(Bench):
                 metadata = {key: held["metadata"][key] for key in ("uid", "generation") if held}
                 self.cluster.client.put({**document, "metadata": {**metadata, **document["metadata"]}})
 
+    @staticmethod
+    def manifest_object() -> dict[str, Any]:
+        """The route of the manifest, as data."""
+        documents: list[dict[str, Any]] = list(yaml.safe_load_all(MANIFEST))
+        return documents[1]
+
     def done(self, text: str) -> Operation:
         """Receive a command, run it, sync, and run it to its end."""
         asked = self.do(text)

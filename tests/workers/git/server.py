@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 TOKEN = "glpat-very-secret"  # a word that must be found nowhere
 AUTHORIZATION = "Basic " + base64.b64encode(f"meshbot:{TOKEN}".encode()).decode()
@@ -18,11 +18,17 @@ _IDENTITY = {"GIT_AUTHOR_NAME": "Lee", "GIT_AUTHOR_EMAIL": "lee@example.com"}
 _IDENTITY |= {"GIT_COMMITTER_NAME": "Lee", "GIT_COMMITTER_EMAIL": "lee@example.com"}
 
 
-def git(directory: Path, *words: str) -> str:
+def git(directory: Path, *words: str, stdin: IO[str] | None = None) -> str:
     """Run git there and return what it printed."""
     quiet = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", **_IDENTITY}
     done = subprocess.run(
-        ["git", *words], cwd=directory, env={**os.environ, **quiet}, check=True, capture_output=True, text=True
+        ["git", *words],
+        cwd=directory,
+        env={**os.environ, **quiet},
+        stdin=stdin,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return done.stdout
 

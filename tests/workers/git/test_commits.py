@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mesh.domain.catalog import Service
 from mesh.domain.operations import State
 from tests.builders import JIN, healthy
 from tests.workers.git.bench import MANIFEST, PATH, GitBench
@@ -206,3 +207,31 @@ def test_gates_and_the_wish_hold_as_for_a_patch(server: GitServer, tmp_path: Pat
     head = server.head()
     assert bench.do("promote api 50").state is State.REFUSED
     assert server.head() == head
+
+
+def test_what_somebody_pushed_is_drift_that_can_be_adopted(server: GitServer, tmp_path: Path) -> None:
+    """Weights that another person committed and Argo CD applied: told, and taken over by a commit without a change."""
+    bench = GitBench(server, tmp_path)
+    bench.done("promote api 50")
+    theirs = server.read(PATH).decode().replace("50  ", "60  ").replace("  50", "  40")
+    server.push({PATH: theirs})
+    bench.sync()
+    assert bench.do("status api").statuses[0].drift is not None
+    adopted = bench.do("adopt api")
+    assert adopted.state is State.SUCCEEDED
+    assert server.read(PATH).decode() == theirs
+    assert bench.do("status api").statuses[0].drift is None
+
+
+def test_a_route_that_git_keeps_is_not_said_to_be_put_back(server: GitServer, tmp_path: Path) -> None:
+    """Without `in_git` Argo CD's route is refused; with it there is no such warning, on the plan or in status."""
+    bench = GitBench(server, tmp_path)
+    asked, status = bench.do("promote api 50"), bench.do("status api")
+    assert asked.plan is not None
+    assert not [text for text in (*asked.plan.warnings, *status.statuses[0].warnings) if "Argo CD" in text]
+    bench.services = (Service("api", stable="v1", canary="v2"),)
+    bench.another_worker()
+    bench.sync()
+    refused = bench.do("promote api 20")
+    assert refused.state is State.REFUSED
+    assert "Argo CD keeps" in refused.outcome

@@ -82,7 +82,11 @@ def test_a_repository_that_is_too_large_is_not_fetched(server: GitServer, tmp_pa
 def test_a_slow_server_costs_no_more_than_its_time(server: GitServer, tmp_path: Path) -> None:
     """No answer within the time for one exchange: unavailable, in words."""
     release = threading.Event()
-    server.before = lambda _path: release.wait(20) and None
+
+    def slow(_path: str) -> None:
+        release.wait(20)
+
+    server.before = slow
     one = remote(server, tmp_path, timeout_s=0.3)
     with pytest.raises(Unavailable, match="does not answer"):
         one.fetch()
@@ -113,7 +117,8 @@ def test_a_new_token_is_used_at_once(server: GitServer, tmp_path: Path) -> None:
 
 def test_a_redirect_is_not_followed(server: GitServer, tmp_path: Path) -> None:
     """Whoever answers at the configured address cannot send us, and the token, elsewhere."""
-    elsewhere = GitServer(tmp_path / "elsewhere") if (tmp_path / "elsewhere").mkdir() is None else server
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = GitServer(tmp_path / "elsewhere")
     server.push({PATH: MANIFEST})
     server.redirect = f"{elsewhere.url}/info/refs?service=git-upload-pack"
     with pytest.raises(Refused, match="HTTP 302"):
