@@ -10,15 +10,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import yaml
 
 from mesh.domain.errors import Refused
 
-MOST_BYTES = 262_144
-"""Larger files are no manifests, and parsing them takes seconds."""
+MOST_BYTES = 4_194_304
+"""Larger files are no manifests."""
+MOST_PARSED = 65_536
+"""How much of a file is parsed at most, in characters: what is between two lines of `---` and may be the object."""
 
+_BETWEEN = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+"""Such a line ends a document wherever it stands, also within a block of text (YAML 1.2.2, 9.1.2)."""
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,9}")
 _LFS = "version https://git-lfs.github.com/spec/"
 _ELSEWHERE = "Name the file that has the whole object in `in_git.path`, or set `git: patch` for this service."
@@ -51,9 +56,12 @@ class Named:
 class Located:
     """One object within the text of a file."""
 
+    before: str
     text: str
+    """The part of the file that holds the object; `before` and `behind` are never looked into."""
+    behind: str
     documents: tuple[Any, ...]
-    """Every document of the file, as data."""
+    """Every document of `text`, as data: one, unless they are parted in another way than by `---`."""
     number: int
     """Which of them is the object."""
     node: yaml.MappingNode
@@ -74,7 +82,7 @@ class Located:
         for start, end, number in splices:
             text = f"{text[:start]}{number}{text[end:]}"
         self._check(text, {pointer: after for pointer, (_, after) in weights.items()})
-        return text
+        return f"{self.before}{text}{self.behind}"
 
     def _splice(self, pointer: str, before: int, after: int) -> tuple[int, int, int]:
         node: yaml.Node = self.node
@@ -107,15 +115,32 @@ def locate(content: bytes, named: Named, *, where: str) -> Located:
     """Find the one object in the content of a file; raise Refused where it cannot be edited for certain."""
     text = _text(content, where)
     try:
-        roots, documents = list(yaml.compose_all(text, yaml.SafeLoader)), _documents(text)
-        found = [number for number, document in enumerate(documents) if named.fits(document)]
+        found = [located for span in _spans(text, named, where) for located in _in(text, span, named)]
         if len(found) != 1:
             raise _not_one(len(found), named, where)
-        node = roots[found[0]]
-        _check_plain(text, node, where)
+        _check_plain(found[0].text, found[0].node, where)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise Refused(f"{where} is not readable as YAML.", hint=f"Mend it. {_ELSEWHERE}") from error
-    return Located(text, tuple(documents), found[0], node)  # type: ignore[arg-type]  # `_check_plain` saw a mapping
+    return found[0]
+
+
+def _spans(text: str, named: Named, where: str) -> list[tuple[int, int]]:
+    """Return from where to where the documents stand that may be the object: what cannot be is not parsed."""
+    starts = [0, *(match.start() for match in _BETWEEN.finditer(text)), len(text)]
+    spans = [(start, end) for start, end in pairwise(starts) if named.kind in text[start:end]]
+    spans = [(start, end) for start, end in spans if named.name in text[start:end]]
+    if sum(end - start for start, end in spans) > MOST_PARSED:
+        raise Refused(f"{where} has too much in it that may be {named.label}.", hint=f"Split it. {_ELSEWHERE}")
+    return spans
+
+
+def _in(text: str, span: tuple[int, int], named: Named) -> Iterator[Located]:
+    start, end = span
+    part = text[start:end]
+    nodes, documents = list(yaml.compose_all(part, yaml.SafeLoader)), tuple(_documents(part))
+    for number, (node, document) in enumerate(zip(nodes, documents, strict=True)):
+        if named.fits(document) and isinstance(node, yaml.MappingNode):
+            yield Located(text[:start], part, text[end:], documents, number, node)
 
 
 def _text(content: bytes, where: str) -> str:
@@ -145,10 +170,8 @@ def _not_one(count: int, named: Named, where: str) -> Refused:
     return Refused(f"{where} does not have {named.label}.", hint=f"A patch or a chart cannot be edited. {_ELSEWHERE}")
 
 
-def _check_plain(text: str, node: yaml.Node, where: str) -> None:
+def _check_plain(text: str, node: yaml.MappingNode, where: str) -> None:
     """Raise Refused where one place of the document may stand for another: anchors, merges, keys that come twice."""
-    if not isinstance(node, yaml.MappingNode):
-        raise Refused(f"{where} is no object.", hint=_ELSEWHERE)
     start, end = node.start_mark.index, node.end_mark.index
     for event in yaml.parse(text, yaml.SafeLoader):
         named, mark = getattr(event, "anchor", None), event.start_mark

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from mesh.domain.errors import Refused
 from tests.workers.git.bench import MANIFEST
-from workers.git.editing import MOST_BYTES, Named, locate
+from workers.git.editing import MOST_BYTES, MOST_PARSED, Named, locate
 
 NAMED = Named("VirtualService", "networking.istio.io", "mesh-demo", "api-vs")
 V1, V2 = "/spec/http/0/route/0/weight", "/spec/http/0/route/1/weight"
@@ -81,6 +81,24 @@ def test_an_alias_elsewhere_in_the_file_is_nobodys_concern() -> None:
     assert edited(text, v1=(90, 50)) == text.replace("weight: 90  ", "weight: 50  ")
 
 
+def test_a_large_file_is_edited_without_being_parsed() -> None:
+    """Thousands of other documents cost nothing, whatever is in them; what may be the object is bounded."""
+    others = "kind: ConfigMap\ndata:\n  text: |\n    [[[[ {a: *b}\n" + "  x: y\n" * 2_000 + "---\n"
+    text = f"{others * 100}{MANIFEST}---\n{others}"
+    assert edited(text, v1=(90, 50)) == text.replace("weight: 90  ", "weight: 50  ")
+    huge = MANIFEST + "# VirtualService api-vs\n" + "#\n" * MOST_PARSED
+    with pytest.raises(Refused, match="too much in it"):
+        edited(huge, v1=(90, 50))
+
+
+def test_a_document_in_a_text_is_no_object() -> None:
+    """A ConfigMap that holds the manifest of the same route, indented, is another object."""
+    inner = "".join(f"    {line}\n" for line in MANIFEST.split("---\n")[1].splitlines())
+    text = f"kind: ConfigMap\nmetadata: {{name: x}}\ndata:\n  file: |\n{inner}---\n{MANIFEST}"
+    after = edited(text, v1=(90, 50))
+    assert after == text[: text.rindex("weight: 90")] + "weight: 50" + text[text.rindex("weight: 90") + 10 :]
+
+
 def test_the_same_object_twice_is_refused() -> None:
     """Which of them is applied last is not ours to guess."""
     with pytest.raises(Refused, match="has VirtualService mesh-demo/api-vs 2 times"):
@@ -88,7 +106,8 @@ def test_the_same_object_twice_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"\xff\xfe", b"[" * 5_000, b"x" * (MOST_BYTES + 1), b"", b"- 1\n", b"a: *b\n", b"\x00"]
+    "content",
+    [b"\xff\xfe", b"VirtualService api-vs" + b"[" * 5_000, b"x" * (MOST_BYTES + 1), b"", b"- 1\n", b"a: *b\n", b"\x00"],
 )
 def test_what_is_no_manifest_is_refused(content: bytes) -> None:
     """Bytes that are no text, nesting without end, a huge file: refused, never a crash."""
