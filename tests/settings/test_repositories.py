@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,12 @@ def test_what_must_not_be_is_named(old: str, new: str, said: str, tmp_path: Path
     found = mistakes(tmp_path, GOOD.replace(old, new))
     assert [line for line in found if said in line], found
     assert not [line for line in found if "u:p@" in line]
+
+
+def test_the_examples_of_the_manual_are_valid(tmp_path: Path) -> None:
+    """Each configuration in docs/gitops.md can be copied as it is."""
+    page = (Path(__file__).parents[2] / "docs/gitops.md").read_text()
+    examples = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
+    for text in examples:
+        assert read(tmp_path, text).in_git(Target("default", "mesh-demo", "api")) is not None

@@ -47,7 +47,7 @@ class GitServer:
         self.pushes: list[bytes] = []
         """The bodies of pushes, to send them again."""
         self.before: Callable[[str], None] = lambda _path: None
-        """Called with the path of each request before git hears of it; may raise to drop the connection."""
+        """Called with path and query of each request before git hears of it; may raise to drop the connection."""
         self.after: Callable[[str], None] = lambda _path: None
         """Called when git is done, before the answer is sent."""
         self.redirect = ""
@@ -133,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if path.endswith("/git-receive-pack"):
             self.server_of.pushes.append(body)
-        self.server_of.before(path)
+        self.server_of.before(self.path)
         environ = {
             **os.environ,
             "GIT_PROJECT_ROOT": str(self.server_of.directory),
@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         head, _, rest = done.stdout.partition(b"\r\n\r\n")
         fields = [tuple(line.split(": ", 1)) for line in head.decode().split("\r\n")]
         status = next((int(value.split()[0]) for key, value in fields if key == "Status"), 200)
-        self.server_of.after(path)
+        self.server_of.after(self.path)
         self._answer(status, [(key, value) for key, value in fields if key != "Status"], rest)
 
     def _answer(self, status: int, fields: list[tuple[str, str]], body: bytes) -> None:

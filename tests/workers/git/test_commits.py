@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from mesh.domain.catalog import Service
 from mesh.domain.operations import State
 from tests.builders import JIN, healthy
@@ -128,13 +130,16 @@ def test_other_peoples_pushes_to_other_files_do_not_hold_up_a_change(server: Git
     assert git(server.bare, "rev-list", "--merges", "main") == ""
 
 
-def test_a_concurrent_change_of_the_weights_is_planned_again_and_refused(server: GitServer, tmp_path: Path) -> None:
-    """Somebody pushes other weights in between: the wish is no longer the same, and theirs stay."""
+@pytest.mark.parametrize("moment", ["?service=git-receive-pack", "/git-receive-pack"])
+def test_a_concurrent_change_of_the_weights_is_planned_again_and_refused(
+    moment: str, server: GitServer, tmp_path: Path
+) -> None:
+    """Somebody pushes other weights before git tells us where the branch is, or after: planned again, theirs stay."""
     bench = GitBench(server, tmp_path)
     pushed: list[str] = []
 
     def rival(path: str) -> None:
-        if path.endswith("git-receive-pack") and not pushed:
+        if path.endswith(moment) and not pushed:
             pushed.append(server.push({PATH: MANIFEST.replace("90  ", "80  ").replace("  10", "  20")}))
             bench.sync()
 
