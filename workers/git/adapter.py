@@ -285,7 +285,7 @@ def _unstamped(route: Route) -> Route:
 def _without_keepers(route: Route) -> Route:
     """Leave out the warnings that Git will put weights back: it is Git that is written."""
     exceptions = {keeper.exception for keeper in route.keepers}
-    return replace(route, keepers=(), warnings=tuple(text for text in route.warnings if text not in exceptions))
+    return replace(route, warnings=tuple(text for text in route.warnings if text not in exceptions))
 
 
 def _written(plan: Plan, place: Place, commit: Commit) -> Route:

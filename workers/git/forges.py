@@ -16,6 +16,9 @@ from mesh.domain.errors import Refused
 from mesh.domain.repositories import Forge, Repository
 from workers.git.transport import Bounded, token, unavailable
 
+MOST_BYTES = 1_000_000
+"""How much of an answer is read."""
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -77,13 +80,13 @@ def request_merge(repository: Repository, wish: Wish) -> str:
     address, headers = api.address(repository), {**api.headers(token(repository)), "User-Agent": "meshbot"}
     try:
         listed = pool.request("GET", f"{address}?{urlencode(api.sought(repository, wish.branch))}", headers=headers)
-        found = _answer(listed.status, listed.data, repository)
+        found = _answer(listed.status, listed.read(MOST_BYTES), repository)
         if isinstance(found, list) and found:
             return _link(found[0], api.link, repository)
         body = json.dumps(api.body(repository, wish)).encode()
         headers["Content-Type"] = "application/json"
         made = pool.request("POST", address, headers=headers, body=body)
-        return _link(_answer(made.status, made.data, repository), api.link, repository)
+        return _link(_answer(made.status, made.read(MOST_BYTES), repository), api.link, repository)
     finally:
         pool.clear()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Bounded(urllib3.PoolManager):
         """Ask once; raise Refused where the server turns us away, Unavailable where it does not answer well."""
         self._check()
         try:
-            response = super().request(method, url, *args, **{**kwargs, "redirect": False})
+            response = super().request(method, url, *args, **{**kwargs, "redirect": False, "preload_content": False})
         except (HTTPError, OSError) as error:
             raise unavailable(self._repository, type(error).__name__) from error
         try:
@@ -42,16 +43,24 @@ class Bounded(urllib3.PoolManager):
         except Exception:
             response.close()
             raise
-        read = response.read
+        response.read = self._counted(response.read1)  # type: ignore[assignment, method-assign]  # what the users of a response call
+        return response
 
-        def counted(amt: int | None = None, *more: Any, **options: Any) -> bytes:
-            self._check()
-            found = read(amt, *more, **options)
-            self._left -= len(found)
+    def _counted(self, read: Callable[[int], bytes]) -> Callable[[int], bytes]:
+        """Return a reader of so many bytes that looks at time and size after each piece that arrives."""
+
+        def counted(amount: int) -> bytes:
+            found = b""
+            while len(found) < amount:
+                self._check()
+                piece = read(amount - len(found))
+                if not piece:
+                    break
+                self._left -= len(piece)
+                found += piece
             return found
 
-        response.read = counted  # type: ignore[method-assign]  # the reader that both users of a response call
-        return response
+        return counted
 
     def _check(self) -> None:
         if time.monotonic() > self._until:

@@ -39,8 +39,9 @@ def test_a_long_history_is_not_fetched_whole(server: GitServer, tmp_path: Path) 
     assert first.state is State.SUCCEEDED
     bench.another_worker()
     assert bench.done(f"undo {first.id}").state is State.SUCCEEDED
-    known = list(bench.git._remotes["apps"].log(server.head()))
-    assert len(known) == DEPTH
+    oldest = git(server.bare, "rev-list", "--max-parents=0", "main").strip()
+    assert not bench.git._remotes["apps"].same("old-0", oldest, server.head())
+    assert bench.git._remotes["apps"].same("old-0", server.head(), server.head())
     assert server.read(PATH).decode() == MANIFEST
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,30 @@ def test_a_slow_server_costs_no_more_than_its_time(server: GitServer, tmp_path: 
     with pytest.raises(Unavailable, match="does not answer"):
         one.fetch()
     release.set()
+
+
+def test_a_server_that_sends_drop_by_drop_costs_no_more_than_its_time(tmp_path: Path) -> None:
+    """A byte now and then keeps a connection alive, but not for longer than one exchange may take."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n"
+                    b"Content-Length: 60000\r\n\r\nfff0"
+                )
+                while not over.wait(0.05):
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/apps.git"
+        with pytest.raises(Unavailable, match="no end within 1 s"):
+            Remote(Repository("apps", url, timeout_s=1.0)).fetch()
+        over.set()
+        thread.join()
 
 
 @pytest.mark.parametrize("secret", ["wrong-very-secret", ""])
