@@ -165,8 +165,9 @@ def _disagreements(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     """Find what is well formed, but does not fit the rest of the file."""
     yield from clusters.contradictions(config.clusters)
     yield from _of_services(config)
-    in_git = {name: service.in_git for name, service in config.services.items()}
-    yield from repositories.contradictions(config.repositories, in_git)
+    places: dict[Path, Any] = {("services", name, "in_git"): one.in_git for name, one in config.services.items()}
+    places |= {("clusters", name, "in_git"): one.in_git for name, one in config.clusters.items()}
+    yield from repositories.contradictions(config.repositories, places)
     yield from _of_roles(config)
     yield from _of_freezes(config)
     yield from _of_approvals(config)

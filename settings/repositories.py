@@ -97,7 +97,14 @@ class InGitSection(Section):
     """Where Git keeps the route of a service: its weights are then written by commits."""
 
     repository: Annotated[Label, Field(description="A name in `repositories`.")]
-    path: Annotated[Text, AfterValidator(_path), Field(description="The file with the whole object, from the root.")]
+    path: Annotated[
+        Text,
+        AfterValidator(_path),
+        Field(
+            description="The file with the whole object, from the root; `{namespace}` and `{service}` stand for "
+            "those of the command."
+        ),
+    ]
     mode: Annotated[
         Mode, Field(description="`commit` to the watched branch, or open a `merge-request` for what raises a canary.")
     ] = "commit"
@@ -130,12 +137,11 @@ def in_git_of(section: InGitSection | None) -> InGit | None:
 
 
 def contradictions(
-    repositories: Mapping[str, RepositorySection], services: Mapping[str, InGitSection | None]
+    repositories: Mapping[str, RepositorySection], places: Mapping[Path, InGitSection | None]
 ) -> Iterator[tuple[Path, str]]:
-    """Find repositories that nobody can ask for a merge, and services in repositories that there are not."""
+    """Find repositories that nobody can ask for a merge, and places in repositories that there are not."""
     yield from _of_forges(repositories)
-    for name, place in services.items():
-        path = ("services", name, "in_git")
+    for path, place in places.items():
         if place is not None and place.repository not in repositories:
             known = ", ".join(repositories) or "none"
             yield (*path, "repository"), f"no repository is called {place.repository!r}; there is {known}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -63,6 +63,8 @@ class Cluster:
     """Where routes are looked for besides the service's own namespace, e.g. that of the gateways."""
     git: GitPolicy = "refuse"
     """What to do with routes that Argo CD or Flux would put back."""
+    in_git: InGit | None = None
+    """Where the routes of its services are written by commits, unless a service says something else of Git."""
 
 
 @dataclass(frozen=True)
@@ -231,10 +233,14 @@ class Catalog:
 
     def in_git(self, target: Target) -> tuple[Repository, InGit] | None:
         """Return the repository and the file that keep the target's route; None where it is patched."""
-        place = self.service(target).in_git
+        entry = self.service(target)
+        # What a service says of Git itself counts, also where it says that it is patched.
+        place = entry.in_git or (None if entry.git else self.cluster(target.cluster).in_git)
         if place is None:
             return None
-        return next(one for one in self.repositories if one.name == place.repository), place
+        repository = next(one for one in self.repositories if one.name == place.repository)
+        path = place.path.replace("{namespace}", target.namespace).replace("{service}", target.service)
+        return repository, replace(place, path=path)
 
     def git(self, target: Target) -> GitPolicy:
         """Return what to do with routes of the target that Git keeps."""

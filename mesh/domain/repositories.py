@@ -49,7 +49,7 @@ class InGit:
     repository: str
     """Name of a configured repository."""
     path: str
-    """File of the repository, from its root."""
+    """File of the repository, from its root; `{namespace}` and `{service}` stand for those of the target."""
     mode: GitMode = "commit"
     going_back: GitMode = "commit"
     """The same for rollback and undo: an incident does not wait for somebody to merge."""

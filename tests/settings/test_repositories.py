@@ -54,6 +54,30 @@ def test_a_service_is_kept_where_the_configuration_says(tmp_path: Path) -> None:
     assert catalog.in_git(Target("default", "mesh-demo", "web")) is None
 
 
+def test_a_cluster_may_say_it_for_all_its_services(tmp_path: Path) -> None:
+    """The file is named by namespace and service; who says something else of Git is left out."""
+    text = GOOD[: GOOD.index("services:")] + (
+        "clusters: {prod: {in_git: {repository: apps, path: 'apps/{namespace}/{service}.yaml'}}, "
+        "edge: {context: edge}}\n"
+        "services:\n  api: {}\n  web: {git: patch}\n  own: {in_git: {repository: apps, path: own.yaml}}\n"
+    )
+    catalog = read(tmp_path, text)
+
+    def path(service: str, cluster: str = "prod") -> str | None:
+        found = catalog.in_git(Target(cluster, "shop", service))
+        return found[1].path if found else None
+
+    assert [path("api"), path("cart"), path("web"), path("own")] == [
+        "apps/shop/api.yaml",
+        "apps/shop/cart.yaml",
+        None,
+        "own.yaml",
+    ]
+    assert path("api", "edge") is None
+    found = mistakes(tmp_path, text.replace("{repository: apps, path: 'apps/", "{repository: app, path: '"))
+    assert [line for line in found if "clusters.prod.in_git.repository: no repository is called 'app'" in line], found
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
 
 from mesh.domain.catalog import Service
-from mesh.domain.operations import State
+from mesh.domain.operations import Operation, State
 from tests.builders import JIN, healthy
+from tests.mesh.operations.test_approvals import ANA, KIM, SRE, TWO
 from tests.workers.git.bench import MANIFEST, PATH, GitBench
 from tests.workers.git.server import TOKEN, GitServer, git
 
@@ -240,3 +242,34 @@ def test_a_route_that_git_keeps_is_not_said_to_be_put_back(server: GitServer, tm
     refused = bench.do("promote api 20")
     assert refused.state is State.REFUSED
     assert "Argo CD keeps" in refused.outcome
+
+
+def agreed(server: GitServer, directory: Path) -> tuple[GitBench, Operation]:
+    """A promotion that waits for two others, one of whom has agreed."""
+    bench = GitBench(server, directory, approvals=(TWO,), members=copy.deepcopy(SRE))
+    asked = bench.do("promote api 50")
+    assert asked.state is State.WAITING
+    assert bench.do(f"approve {asked.id}", ANA).state is State.SUCCEEDED
+    assert len(server.messages()) == 1
+    return bench, asked
+
+
+def test_what_people_agreed_to_is_committed_once(server: GitServer, tmp_path: Path) -> None:
+    """Nothing before the last vote, one commit after it, though others pushed other files meanwhile."""
+    bench, asked = agreed(server, tmp_path)
+    server.push({"apps/other.yaml": "kind: Other\n"})
+    bench.do(f"approve {asked.id}", KIM)
+    bench.sync()
+    assert bench.later(asked).state is State.SUCCEEDED
+    assert bench.in_git_now() == [50, 50]
+    assert len(server.messages()) == 3
+
+
+def test_an_approval_is_void_where_git_has_other_weights_since(server: GitServer, tmp_path: Path) -> None:
+    """People agreed to 90/10 becoming 50/50; somebody committed 70/30, synced: theirs stays."""
+    bench, asked = agreed(server, tmp_path)
+    head = server.push({PATH: MANIFEST.replace("90  ", "70  ").replace("  10", "  30")})
+    bench.sync()
+    bench.do(f"approve {asked.id}", KIM)
+    assert bench.operations.get(asked.id).state is State.VOID
+    assert server.head() == head
