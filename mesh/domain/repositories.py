@@ -52,7 +52,11 @@ class InGit:
     """File of the repository, from its root; `{namespace}` and `{service}` stand for those of the target."""
     mode: GitMode = "commit"
     going_back: GitMode = "commit"
-    """The same for rollback and undo: an incident does not wait for somebody to merge."""
+    """The same for what gives nobody but the stable arm more: an incident does not wait for somebody to merge."""
+
+    def proposes(self, *, raises: bool) -> bool:
+        """Tell whether a change becomes a merge request; `raises`: it gives more to an arm that is not stable."""
+        return self.mode == "merge-request" and (raises or self.going_back == "merge-request")
 
 
 @dataclass(frozen=True)

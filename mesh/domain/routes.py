@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mesh.domain.errors import NotFound, Refused
 from mesh.domain.quantities import Weight, as_quantity, thousandths
-from mesh.domain.repositories import Commit, GitMode
+from mesh.domain.repositories import Commit, InGit
 
 PREFIX = "meshbot.dev/"
 """Prefix of the annotations that meshbot stamps on every object it patches."""
@@ -201,7 +201,8 @@ class Kept:
     """The arms as the cluster has them."""
     sync_s: float = 0.0
     """How long the cluster may take to show what was committed, in seconds."""
-    mode: GitMode = "commit"
+    in_git: InGit | None = None
+    """How it is written; None where that was not asked about."""
     commit: Commit | None = None
     """The commit of the operation that was asked about, once it is there."""
     untouched: bool = False

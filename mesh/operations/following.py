@@ -6,11 +6,13 @@ Argo CD or Flux has applied it, so the operation ends when the cluster shows the
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.gates import span
 from mesh.domain.operations import Operation
+from mesh.domain.plans import Plan
 from mesh.domain.repositories import Commit
 from mesh.domain.routes import Kept, Route, in_words
 
@@ -55,13 +57,15 @@ def refuse_rollout(route: Route) -> None:
         )
 
 
-def note(route: Route) -> tuple[str, ...]:
-    """Say in a plan that it becomes a commit."""
-    if route.kept is None:
-        return ()
-    written = "proposed by a merge request for" if route.kept.mode == "merge-request" else "written by a commit to"
-    then = "merged and synced" if route.kept.mode == "merge-request" else "synced"
-    return (f"Kept in Git: {written} {route.kept.where}; traffic moves when that is {then}",)
+def noted(plan: Plan, route: Route) -> Plan:
+    """Say in a plan that it becomes a commit, or a merge request."""
+    kept = route.kept
+    if kept is None or not plan.moves:
+        return plan
+    said = f"written by a commit to {kept.where}; traffic moves when that is synced"
+    if kept.in_git and kept.in_git.proposes(raises=plan.raises):
+        said = f"proposed by a merge request for {kept.where}; traffic moves when that is merged and synced"
+    return replace(plan, notes=(*plan.notes, f"Kept in Git: {said}"))
 
 
 def in_status(route: Route) -> str:
@@ -105,6 +109,14 @@ def not_synced(kept: Kept, commit: Commit | None) -> tuple[str, str]:
         "minutes, Flux at its interval; a webhook of the Git server makes it at once), or undo it."
     )
     return text, hint
+
+
+def taken_out(commit: Commit) -> tuple[str, str]:
+    """Return the end, and what to do, where a commit that was on the branch is there no longer."""
+    return (
+        f"Commit {commit.short} is no longer on the branch: somebody rewrote its history",
+        "Nothing more was done. Look at /mesh status, and repeat it if it is still wanted.",
+    )
 
 
 def proposed(commit: Commit) -> tuple[str, str]:

@@ -80,6 +80,12 @@ class Patching:
                 )
             self._verify(plan, route)
             return True
+        commit = self._record.operation.commit
+        if commit and route is not None and route.untouched_since(plan):
+            # Written for certain, and taken back: to write it again would be to do it twice.
+            text, hint = following.taken_out(commit)
+            self._record.end(State.FAILED, Step.FAILED, text, hint=hint)
+            return True
         if route is not None and route.untouched_since(plan):
             self._shut_out(plan, route)
             self._record.tell(State.RUNNING, Step.UNWRITTEN, "no answer came, and it was not written")

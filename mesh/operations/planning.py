@@ -36,8 +36,8 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
     if operation.command.operation:
         route, found, former = restored(operation, cluster, operations)
         check_free(route, operation, catalog)
-        stamps = _stamps(operation, route, found)
-        return plan(route, former, found, stamps=stamps, notes=following.note(route)), route
+        made = plan(route, former, found, stamps=_stamps(operation, route, found))
+        return following.noted(made, route), route
     service = catalog.service(operation.target)
     route = choose(cluster, operation.target, service, operation.command)
     check_free(route, operation, catalog)
@@ -46,8 +46,8 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
     if operation.command.verb is Verb.ADOPT:
         return _adopt(route, service, operation), route
     found, wanted = _WANTED[operation.command.verb](route, service, operation)
-    notes = (*wanted.notes, *following.note(route))
-    made = plan(route, wanted.weights, found, stamps=_stamps(operation, route, found), notes=notes)
+    made = plan(route, wanted.weights, found, stamps=_stamps(operation, route, found), notes=wanted.notes)
+    made = following.noted(made, route)
     return replace(made, warnings=(*made.warnings, *_drift(route, operation))), route
 
 

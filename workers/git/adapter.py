@@ -161,7 +161,7 @@ def _told(route: Route, place: Place, head: str | MeshbotError) -> Route:
         kept = Kept(
             place.where,
             route.arms,
-            mode=place.in_git.mode,
+            in_git=place.in_git,
             trouble=error.message.removesuffix("."),
             hint=error.hint,
             passing=isinstance(error, Unavailable),
@@ -179,7 +179,7 @@ def _kept(route: Route, place: Place, head: str, plan: Plan | None) -> Route:
         place.where,
         route.arms,
         place.repository.sync_s,
-        mode=place.in_git.mode,
+        in_git=place.in_git,
         commit=commit,
         untouched=plan is not None and remote.same(place.path, plan.resource_version, head),
     )
@@ -193,8 +193,7 @@ def _kept(route: Route, place: Place, head: str, plan: Plan | None) -> Route:
 def _sent(made: Made, plan: Plan, target: Target, place: Place) -> Commit:
     """Push a commit, or propose it where that is configured and something else than the stable arm rises."""
     operation = stamps_of(plan).get(STAMP_OPERATION, "")
-    raises = bool(plan.judged or plan.exposed)
-    if place.in_git.mode == "commit" or not (raises or place.in_git.going_back == "merge-request"):
+    if not place.in_git.proposes(raises=plan.raises):
         place.remote.push(made)
         return place.commit(made.id)
     if not operation:

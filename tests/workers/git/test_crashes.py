@@ -157,3 +157,20 @@ def test_a_server_that_stays_silent_is_told_as_unknown(server: GitServer, tmp_pa
     ended = bench.later(asked, 61)
     assert ended.state is State.FAILED
     assert "outcome is not known" in ended.outcome
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_commit_that_somebody_took_out_of_the_branch_is_not_made_again(
+    fresh: bool, server: GitServer, tmp_path: Path
+) -> None:
+    """While the sync is waited for somebody rewrites the branch without our commit: told, and left so."""
+    bench = GitBench(server, tmp_path)
+    first = server.head()
+    asked = bench.do("promote api 50")
+    git(server.bare, "update-ref", "refs/heads/main", first)
+    if fresh:
+        bench.another_worker()
+    ended = bench.later(asked)
+    assert ended.state is State.FAILED
+    assert "is no longer on the branch" in ended.outcome
+    assert server.head() == first

@@ -43,6 +43,8 @@ def test_a_promotion_is_proposed_and_moves_nothing(kind: str, server: GitServer,
     bench = bench_of(server, forge, tmp_path, kind)
     head = server.head()
     asked = bench.do("promote api 50")
+    assert asked.plan is not None
+    assert any("proposed by a merge request for" in note for note in asked.plan.notes)
     branch = f"meshbot/{asked.id}"
     assert asked.state is State.SUCCEEDED
     assert "Proposed as https://git.example.com/apps/requests/1" in asked.outcome
@@ -74,7 +76,10 @@ def test_a_merged_proposal_counts_and_can_be_undone(server: GitServer, forge: Fo
 def test_going_back_is_committed_at_once(server: GitServer, forge: Forge, tmp_path: Path) -> None:
     """A rollback gives nobody but stable more, so nobody has to merge it."""
     bench = bench_of(server, forge, tmp_path)
-    assert bench.done("rollback api").state is State.SUCCEEDED
+    back = bench.done("rollback api")
+    assert back.state is State.SUCCEEDED
+    assert back.plan is not None
+    assert any("written by a commit to" in note for note in back.plan.notes)
     assert bench.in_git_now() == [100, 0]
     assert forge.requests == {}
 
