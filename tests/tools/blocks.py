@@ -110,7 +110,8 @@ def complaint(words: list[str]) -> str:
     if program == "meshbot":
         return meshbot_complaint(words[1:])
     if program in CLUSTERED:
-        return "; ".join(_clustered(words))
+        inner = complaint(words[words.index("--") + 1 :]) if "--" in words else ""
+        return "; ".join(filter(None, [*_clustered(words), inner]))
     if program in OUTSIDE:
         return "; ".join(f"no file {word}" for word in words if _is_ours(word) and not (HOUSE / word).exists())
     return "" if program in PLAIN else f"nobody knows how to check {program}"

@@ -145,6 +145,7 @@ def test_every_json_block_is_read() -> None:
         ("meshbot bot --sockets", "No such option"),
         ("meshbot fly", "No such command"),
         ("kubectl apply -f manifests/rbacs.yaml", "no file manifests/rbacs.yaml"),
+        ("kubectl exec deploy/meshbot-bot -- meshbot doctors", "No such command"),
         ("frobnicate | cut -c1", "nobody knows how to check frobnicate"),
         ("kind load --config docs/nowhere.yaml", "no file docs/nowhere.yaml"),
     ],
