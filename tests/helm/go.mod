@@ -2,10 +2,7 @@ module meshbot.dev/helm
 
 go 1.26.0
 
-require (
-	github.com/yannh/kubeconform v0.8.0
-	helm.sh/helm/v4 v4.3.2
-)
+require helm.sh/helm/v4 v4.3.2
 
 require (
 	dario.cat/mergo v1.0.1 // indirect
@@ -58,8 +55,6 @@ require (
 	github.com/google/gnostic-models v0.7.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gosuri/uitable v0.0.4 // indirect
-	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
-	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
 	github.com/huandu/xstrings v1.5.0 // indirect
 	github.com/ianlancetaylor/demangle v0.0.0-20240805132620-81f5be970eca // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect

@@ -1,9 +1,8 @@
 //go:build tools
 
-// Package helm pins the tools that the chart is tested with: tests/e2e/binaries.py builds them.
+// Package helm pins the helm that the chart is tested with: tests/e2e/binaries.py builds it.
 package helm
 
 import (
-	_ "github.com/yannh/kubeconform/cmd/kubeconform"
 	_ "helm.sh/helm/v4/cmd/helm"
 )
