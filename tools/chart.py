@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -24,7 +24,7 @@ LONGEST = 60
 """Characters of a default that still fit into the table."""
 _OF_HELM = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n|^# Source: .*\n", re.MULTILINE)
 
-Path_ = tuple[str, ...]
+Keys = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -46,33 +46,34 @@ _RIGHTS = r"ServiceAccount/meshbot-worker|(Cluster)?Role(Binding)?/.*"
 _NOT_ALL = rf"{_RIGHTS}|Pod/.*"
 SHEETS = {
     "rbac.yaml": Sheet(
-        "What meshbot's workers may do, in every namespace; bot and clock may do nothing. make e2e runs with these rights.",
+        "What meshbot's workers may do, in every namespace; bot and clock may do nothing. `make e2e` runs with these "
+        "rights.",
         _PLAIN,
         kinds=_RIGHTS,
         namespace=True,
     ),
     "rbac-namespaced.yaml": Sheet(
-        "The same for one namespace, mesh-demo, instead of rbac.yaml; repeat Role and RoleBinding for each namespace of\n"
-        "yours. Routes cannot be watched then, and each job lists them.",
+        "The same for one namespace, mesh-demo, instead of rbac.yaml; repeat Role and RoleBinding for each namespace "
+        "of yours. Routes cannot be watched then, and each job lists them.",
         {**_PLAIN, "rbac": {"scope": "namespaces", "namespaces": ["mesh-demo"]}},
         kinds=_RIGHTS,
         namespace=True,
     ),
     "meshbot.yaml": Sheet(
-        "Bot, workers and clock, with Slack over HTTP: apply rbac.yaml first. The Secret `meshbot` and an address for the\n"
-        "Service `meshbot` are yours to make: README.md.",
+        "Bot, workers and clock, with Slack over HTTP: apply rbac.yaml first. The Secret `meshbot` and an address for "
+        "the Service `meshbot` are yours to make: README.md.",
         _PLAIN,
         besides=_NOT_ALL,
     ),
     "meshbot-socket.yaml": Sheet(
-        "Bot, workers and clock, with Slack over Socket Mode: apply rbac.yaml first. The Secret `meshbot` is yours to make:\n"
-        "README.md.",
+        "Bot, workers and clock, with Slack over Socket Mode: apply rbac.yaml first. The Secret `meshbot` is yours to "
+        "make: README.md.",
         {**_PLAIN, "slack": {"mode": "socket"}},
         besides=_NOT_ALL,
     ),
     "redis.yaml": Sheet(
-        "A small Redis for trials, with a password, an append-only file and no eviction. The Secret `meshbot-redis` is yours\n"
-        "to make: README.md.",
+        "A small Redis for trials, with a password, an append-only file and no eviction. The Secret `meshbot-redis` is "
+        "yours to make: README.md.",
         {**_PLAIN, "redis": {"internal": {"enabled": True, "existingSecret": "meshbot-redis"}}},
         kinds=".*/meshbot-redis",
     ),
@@ -93,7 +94,7 @@ def manifest(sheet: Sheet) -> str:
     objects = [part.removeprefix("---\n") for part in parts if yaml.safe_load(part)]
     chosen = [text for text in objects if _is_wanted(sheet, yaml.safe_load(text))]
     first = [f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}}}"] if sheet.namespace else []
-    about = "\n".join(f"# {line}" for line in sheet.about.splitlines())
+    about = "\n".join(f"# {line}" for line in textwrap.wrap(sheet.about, 110))
     return f"{about}\n{MADE}\n" + "\n---\n".join([*first, *chosen]) + "\n"
 
 
@@ -112,14 +113,12 @@ def readme() -> str:
     return TABLE.sub(lambda found: f"{found[1]}{table}\n{found[2]}", README.read_text(encoding="utf-8"))
 
 
-def described(text: str) -> Iterator[tuple[Path_, Any, str]]:
+def described(text: str) -> Iterator[tuple[Keys, Any, str]]:
     """Yield each value with its path and what the comment `# -- …` above it says; ValueError where one has none."""
-    root = yaml.compose(text, yaml.SafeLoader)
-    assert isinstance(root, yaml.MappingNode)
-    yield from _described(root, text.splitlines(), ())
+    yield from _described(yaml.compose(text, yaml.SafeLoader), text.splitlines(), ())
 
 
-def _described(node: yaml.MappingNode, lines: list[str], above: Path_) -> Iterator[tuple[Path_, Any, str]]:
+def _described(node: yaml.Node, lines: list[str], above: Keys) -> Iterator[tuple[Keys, Any, str]]:
     for key, value in node.value:
         path = (*above, key.value)
         said = lines[key.start_mark.line - 1].strip() if key.start_mark.line else ""
@@ -128,7 +127,8 @@ def _described(node: yaml.MappingNode, lines: list[str], above: Path_) -> Iterat
         elif isinstance(value, yaml.MappingNode) and value.value:
             yield from _described(value, lines, path)
         else:
-            raise ValueError(f"values.yaml:{key.start_mark.line + 1}: {'.'.join(path)} has no comment `# -- …` above it")
+            where = f"values.yaml:{key.start_mark.line + 1}: {'.'.join(path)}"
+            raise ValueError(f"{where} has no comment `# -- …` above it")
 
 
 def _default(value: Any) -> str:

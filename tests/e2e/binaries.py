@@ -20,7 +20,7 @@ PACKAGES = {
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
     "helm": "helm.sh/helm/v4/cmd/helm",
 }
-"""Binary -> its main package; versions are in the go.mod of `home`. `certificate` is built from Go's own tree beside them."""
+"""Binary -> its main package; versions are in the go.mod of its home. `certificate` is built from Go's own tree."""
 CERTIFICATE = "certificate"
 SERVERS = ("etcd", "kube-apiserver", CERTIFICATE)
 _TELL_EVERY_S = 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -179,11 +180,15 @@ def objects(values: Obj) -> list[Obj]:
 
 
 def pods(objs: list[Obj] | tuple[Obj, ...]) -> dict[str, Obj]:
-    """Return every pod, with the metadata and spec it would have, by its component or its own name."""
+    """Return every pod by its component or its own name, with what its controller would give it."""
     found = {}
     for obj in objs:
         if obj["kind"] in ("Deployment", "StatefulSet"):
-            found[obj["metadata"]["labels"]["app.kubernetes.io/component"]] = obj["spec"]["template"]
+            pod = deepcopy(obj["spec"]["template"])
+            for claim in obj["spec"].get("volumeClaimTemplates", []):
+                name = claim["metadata"]["name"]
+                pod["spec"]["volumes"].append({"name": name, "persistentVolumeClaim": {"claimName": f"{name}-0"}})
+            found[obj["metadata"]["labels"]["app.kubernetes.io/component"]] = pod
         elif obj["kind"] == "Pod":
             found[obj["metadata"]["name"]] = obj
     return found

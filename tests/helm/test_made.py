@@ -42,10 +42,15 @@ def test_the_files_together_are_the_whole() -> None:
     names = [(obj["kind"], obj["metadata"]["name"]) for obj in both]
     assert len(names) == len(set(names))
     for who in PROCESSES:
-        [deployment] = [obj for obj in both if (obj["kind"], obj["metadata"]["name"]) == ("Deployment", f"meshbot-{who}")]
+        [deployment] = [
+            obj for obj in both if (obj["kind"], obj["metadata"]["name"]) == ("Deployment", f"meshbot-{who}")
+        ]
         spec = deployment["spec"]["template"]["spec"]
         assert ("ServiceAccount", spec["serviceAccountName"]) in names
-        assert ("ConfigMap", next(one for one in spec["volumes"] if one["name"] == "config")["configMap"]["name"]) in names
+        assert (
+            "ConfigMap",
+            next(one for one in spec["volumes"] if one["name"] == "config")["configMap"]["name"],
+        ) in names
     assert "Secret" not in {kind for kind, _ in names}
 
 

@@ -27,11 +27,7 @@ def named(objs: tuple[Obj, ...] | list[Obj], kind: str, name: str) -> Obj:
 
 def chosen(name: str, labels: dict[str, str]) -> set[str]:
     """The pods that a selector of labels finds."""
-    return {
-        who
-        for who, pod in pods(case(name)).items()
-        if labels.items() <= pod["metadata"]["labels"].items()
-    }
+    return {who for who, pod in pods(case(name)).items() if labels.items() <= pod["metadata"]["labels"].items()}
 
 
 def selectors(obj: Obj) -> list[dict[str, str]]:
@@ -59,25 +55,26 @@ def test_every_selector_finds_the_pods_it_means(name: str) -> None:
 
 
 @every_case
-def test_services_and_entrances_lead_to_open_ports(name: str) -> None:
-    """Every target port is one that the chosen pods declare, and every backend a Service of the chart with that port."""
-    services = {}
-    for obj in case(name):
-        if obj["kind"] == "Service":
-            services[obj["metadata"]["name"]] = {one["name"]: one["port"] for one in obj["spec"]["ports"]}
-            for who in chosen(name, obj["spec"]["selector"]):
-                [container] = pods(case(name))[who]["spec"]["containers"]
-                open_ = {one["name"] for one in container["ports"]}
-                assert {one["targetPort"] for one in obj["spec"]["ports"]} <= open_
-    for obj in case(name):
-        if obj["kind"] == "Ingress":
-            for rule in obj["spec"]["rules"]:
-                for path in rule["http"]["paths"]:
-                    backend = path["backend"]["service"]
-                    assert backend["port"]["name"] in services[backend["name"]]
-        if obj["kind"] == "HTTPRoute":
-            [backend] = obj["spec"]["rules"][0]["backendRefs"]
-            assert backend["port"] in services[backend["name"]].values()
+def test_services_lead_to_open_ports(name: str) -> None:
+    """Every target port is one that each of the chosen pods declares."""
+    for service in (obj for obj in case(name) if obj["kind"] == "Service"):
+        for who in chosen(name, service["spec"]["selector"]):
+            [container] = pods(case(name))[who]["spec"]["containers"]
+            open_ = {one["name"] for one in container["ports"]}
+            assert {one["targetPort"] for one in service["spec"]["ports"]} <= open_
+
+
+@pytest.mark.parametrize("name", ["ingress", "httproute"])
+def test_entrances_lead_to_the_bots_service(name: str) -> None:
+    """By the name of the port in an Ingress, by its number in an HTTPRoute."""
+    [port] = named(case(name), "Service", "meshbot")["spec"]["ports"]
+    if name == "ingress":
+        [rule] = named(case(name), "Ingress", "meshbot")["spec"]["rules"]
+        backends = [path["backend"]["service"] for path in rule["http"]["paths"]]
+        assert backends == [{"name": "meshbot", "port": {"name": port["name"]}}] * 2
+    else:
+        [rule] = named(case(name), "HTTPRoute", "meshbot")["spec"]["rules"]
+        assert rule["backendRefs"] == [{"name": "meshbot", "port": port["port"]}]
 
 
 @pytest.mark.parametrize("hooks", [False, True])
@@ -196,7 +193,9 @@ def test_whom_policies_name_alone_is_let_in() -> None:
 @every_case
 def test_drains_take_one_pod_at_a_time(name: str) -> None:
     """Each process has a budget, unless that is switched off."""
-    budgets = {obj["metadata"]["name"].rsplit("-", 1)[1]: obj for obj in case(name) if obj["kind"] == "PodDisruptionBudget"}
+    budgets = {
+        obj["metadata"]["name"].rsplit("-", 1)[1]: obj for obj in case(name) if obj["kind"] == "PodDisruptionBudget"
+    }
     assert set(budgets) == (set() if name == "little" else set(PROCESSES))
     assert all(one["spec"]["maxUnavailable"] == 1 for one in budgets.values())
 

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.usefixtures("helm")
 LIBRARIES = {"HOME", "MPLCONFIGDIR", "REDISCLI_AUTH", "HTTPS_PROXY"}
 """Variables that are not ours: what libraries read, redis-cli's own, and the extra one of a case."""
 COMING = {"MESHBOT_METRICS_PORT", "REDIS_USERNAME", "REDIS_PASSWORD_FILE", "REDIS_COPIES"}
-COMING |= {"REDIS_SENTINEL_USERNAME", "REDIS_SENTINEL_PASSWORD_FILE"} | {f"REDIS_TLS_{it}" for it in ("CA", "CERT", "KEY")}
+COMING |= {"REDIS_SENTINEL_USERNAME", "REDIS_SENTINEL_PASSWORD_FILE"} | {
+    f"REDIS_TLS_{it}" for it in ("CA", "CERT", "KEY")
+}
 every_case = pytest.mark.parametrize("name", CASES)
 
 
@@ -153,7 +155,7 @@ def test_every_variable_is_one_that_is_read(name: str) -> None:
 def test_every_mount_has_its_volume(name: str) -> None:
     """What a container mounts is there, and every path that a variable names lies below a mount."""
     for who, pod in pods(case(name)).items():
-        volumes = {one["name"] for one in pod["spec"].get("volumes", [])} | {"data"}
+        volumes = {one["name"] for one in pod["spec"].get("volumes", [])}
         for container in pod["spec"]["containers"]:
             mounts = {one["mountPath"]: one["name"] for one in container.get("volumeMounts", [])}
             assert set(mounts.values()) <= volumes, who
@@ -192,7 +194,7 @@ def test_the_bot_answers_what_its_probes_ask() -> None:
     said: list[str] = []
 
     def start(status: str, *_: Any) -> Any:
-        said.append(status.split()[0])
+        said.append(status.split(maxsplit=1)[0])
 
     for path in ("/healthz", "/readyz"):
         list(watched(path, lambda: (False, {}), start))

@@ -36,9 +36,16 @@ def test_roles_grant_exactly_what_the_workers_ask(name: str) -> None:
 def test_rights_are_the_workers_alone(name: str) -> None:
     """Every binding has one subject, the account of the workers' pods, and gives a role that the chart makes."""
     objs = case(name)
-    [worker] = [obj for obj in of_kind(objs, "Deployment") if obj["spec"]["template"]["spec"]["containers"][0]["args"] == ["worker"]]
+    [worker] = [
+        obj
+        for obj in of_kind(objs, "Deployment")
+        if obj["spec"]["template"]["spec"]["containers"][0]["args"] == ["worker"]
+    ]
     account = worker["spec"]["template"]["spec"]["serviceAccountName"]
-    roles = {(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]) for one in of_kind(objs, "ClusterRole", "Role")}
+    roles = {
+        (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"])
+        for one in of_kind(objs, "ClusterRole", "Role")
+    }
     bindings = of_kind(objs, "ClusterRoleBinding", "RoleBinding")
     assert len(bindings) == len(roles)
     for binding in bindings:

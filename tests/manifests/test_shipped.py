@@ -30,4 +30,5 @@ def test_the_manifest_of_the_rights_stands_alone() -> None:
     assert namespace["kind"] == "Namespace"
     assert account["metadata"]["namespace"] == namespace["metadata"]["name"]
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
-    assert binding["subjects"] == [{"kind": "ServiceAccount", **account["metadata"]}]
+    whose = {key: account["metadata"][key] for key in ("name", "namespace")}
+    assert binding["subjects"] == [{"kind": "ServiceAccount", **whose}]
