@@ -144,6 +144,13 @@ def test_each_process_reaches_what_it_needs(who: str, address: str, port: int, e
     assert allows(named(case("default"), "NetworkPolicy", f"meshbot-{who}"), address, port) is expected
 
 
+def test_traces_reach_a_collector_where_there_is_one() -> None:
+    """Every process may send them, and none where nobody takes them."""
+    for who in PROCESSES:
+        assert allows(named(case("traced"), "NetworkPolicy", f"meshbot-{who}"), ELSEWHERE, 4318)
+        assert not allows(named(case("default"), "NetworkPolicy", f"meshbot-{who}"), ELSEWHERE, 4318)
+
+
 @every_case
 def test_every_pod_of_ours_stands_behind_a_policy(name: str) -> None:
     """In both directions; only the bot hears on its port, and the clock and the workers on that of metrics alone."""

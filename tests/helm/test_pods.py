@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from bot.web import watched
 from settings.environment import VARIABLES
-from tests.helm.chart import CASES, PROCESSES, Obj, case, objects, pods
+from tests.helm.chart import CASES, CHART, PROCESSES, SPLIT, Obj, case, objects, pods
 
 pytestmark = pytest.mark.usefixtures("helm")
 
 LIBRARIES = {"HOME", "MPLCONFIGDIR", "REDISCLI_AUTH", "HTTPS_PROXY"}
 """Variables that are not ours: what libraries read, redis-cli's own, and the extra one of a case."""
-COMING = {"MESHBOT_METRICS_PORT", "REDIS_USERNAME", "REDIS_PASSWORD_FILE", "REDIS_COPIES"}
+COMING = {
+    "MESHBOT_METRICS_PORT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "REDIS_USERNAME",
+    "REDIS_PASSWORD_FILE",
+    "REDIS_COPIES",
+}
 COMING |= {"REDIS_SENTINEL_USERNAME", "REDIS_SENTINEL_PASSWORD_FILE"} | {
     f"REDIS_TLS_{it}" for it in ("CA", "CERT", "KEY")
 }
@@ -58,6 +65,14 @@ def test_no_container_may_do_more_than_run(name: str) -> None:
         assert spec["securityContext"]["runAsNonRoot"] is True, who
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, who
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec), who
+
+
+def test_pods_run_as_the_user_of_the_image() -> None:
+    """Its files are that user's to read, whoever the cluster would choose."""
+    [user] = re.findall(r"^USER (\d+):(\d+)$", (CHART.parents[1] / "Dockerfile").read_text(), re.MULTILINE)
+    for who in PROCESSES:
+        security = pods(case("default"))[who]["spec"]["securityContext"]
+        assert (str(security["runAsUser"]), str(security["runAsGroup"])) == user
 
 
 @every_case
@@ -149,6 +164,46 @@ def test_every_variable_is_one_that_is_read(name: str) -> None:
                 if given.endswith("_FILE"):
                     assert variable["value"] == f"/run/secrets/meshbot/{given.removesuffix('_FILE')}"
                     assert given.removesuffix("_FILE") in held(pod)
+
+
+_TLS = "/run/secrets/redis-tls"
+SAID = [
+    (
+        "default",
+        "clock",
+        {"MESHBOT_METRICS_PORT": "9090", "REDIS_URL": None, "PROMETHEUS_URL": None, "KUBECONFIG": None},
+    ),
+    (
+        "redis-sentinel",
+        "clock",
+        {
+            "REDIS_URL": SPLIT["redis"]["url"],
+            "REDIS_URL_FILE": None,
+            "REDIS_USERNAME": "meshbot",
+            "REDIS_SENTINEL_USERNAME": "watcher",
+            "REDIS_COPIES": "1",
+            "REDIS_TLS_CA": f"{_TLS}/CA",
+            "REDIS_TLS_CERT": f"{_TLS}/CERT",
+            "REDIS_TLS_KEY": f"{_TLS}/KEY",
+        },
+    ),
+    ("redis-tls-acl", "bot", {"REDIS_TLS_CA": f"{_TLS}/CA", "REDIS_TLS_CERT": None, "REDIS_COPIES": None}),
+    ("traced", "bot", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.monitoring:4318"}),
+    (
+        "everything-said",
+        "worker",
+        {"KUBECONFIG": "/run/secrets/kubeconfig/kubeconfig", "PROMETHEUS_URL": "http://prometheus.monitoring:9090"},
+    ),
+    ("everything-said", "bot", {"KUBECONFIG": None, "PROMETHEUS_URL": None, "HTTPS_PROXY": "http://proxy:3128"}),
+]
+
+
+@pytest.mark.parametrize(("name", "who", "expected"), SAID)
+def test_what_values_say_arrives(name: str, who: str, expected: dict[str, str | None]) -> None:
+    """Each value is the variable it is meant to be, in the processes that need it; what is not said is not there."""
+    [container] = pods(case(name))[who]["spec"]["containers"]
+    given = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert {variable: given.get(variable) for variable in expected} == expected
 
 
 @every_case

@@ -92,6 +92,9 @@ Variable is the name in the environment without `_FILE`.
 {{- end }}
 {{- end }}
 {{- end }}
+{{- with $root.Values.tracing.endpoint }}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }}}
+{{- end }}
 {{- with $root.Values.slack.apiUrl }}
 - {name: SLACK_API_URL, value: {{ . | quote }}}
 {{- end }}
