@@ -227,6 +227,21 @@ def test_the_secrets_keys_are_those_that_were_asked_for() -> None:
     assert found == {"SLACK_BOT_TOKEN": ("slack", "xoxb"), "REDIS_URL": ("redis", "redis-url")}
 
 
+def test_tokens_of_the_configuration_are_the_workers() -> None:
+    """Secrets for `token_file` lie in the workers' pods and the doctor's, as files that only its group may read."""
+    found = pods(case("tokens"))
+    for who, pod in found.items():
+        secrets = {
+            one["name"]: one["secret"]["defaultMode"] for one in pod["spec"].get("volumes", []) if "secret" in one
+        }
+        wanted = who == "worker" or who.endswith("test-doctor")
+        assert secrets == ({"git-tokens": 0o440, "metrics": 0o440} if wanted else {}), who
+    mounts = found["worker"]["spec"]["containers"][0]["volumeMounts"]
+    assert {"name": "metrics", "mountPath": "/run/secrets/metrics", "readOnly": True} in mounts
+    [tmp] = [one for one in found["worker"]["spec"]["volumes"] if one["name"] == "tmp"]
+    assert tmp["emptyDir"] == {"sizeLimit": "2Gi"}
+
+
 # --- probes ----------------------------------------------------------------------------------------------------------
 
 

@@ -113,7 +113,7 @@ Variable is the name in the environment without `_FILE`.
 {{- $root := index . 0 -}}
 {{- $who := index . 1 -}}
 - name: tmp
-  emptyDir: {sizeLimit: 128Mi}
+  emptyDir: {sizeLimit: {{ eq $who "worker" | ternary $root.Values.worker.tmpSize "128Mi" }}}
 # A directory, not a single file: a changed ConfigMap arrives in it.
 - name: config
   configMap: {name: {{ include "meshbot.configMap" $root }}}
@@ -130,6 +130,12 @@ Variable is the name in the environment without `_FILE`.
     secretName: {{ $root.Values.kubeconfig.existingSecret }}
     defaultMode: 0440
     items: [{key: {{ $root.Values.kubeconfig.key }}, path: kubeconfig}]
+{{- end }}
+{{- if has $who (list "worker" "doctor") }}
+{{- range $root.Values.worker.secretMounts }}
+- name: {{ . }}
+  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- end }}
 {{- end }}
 {{- with $root.Values.redis.tls }}
 {{- if and .existingSecret (not $root.Values.redis.internal.enabled) }}
@@ -156,6 +162,11 @@ Variable is the name in the environment without `_FILE`.
 - {name: secrets, mountPath: /run/secrets/meshbot, readOnly: true}
 {{- if and (has $who (list "worker" "doctor")) $root.Values.kubeconfig.existingSecret }}
 - {name: kubeconfig, mountPath: /run/secrets/kubeconfig, readOnly: true}
+{{- end }}
+{{- if has $who (list "worker" "doctor") }}
+{{- range $root.Values.worker.secretMounts }}
+- {name: {{ . }}, mountPath: /run/secrets/{{ . }}, readOnly: true}
+{{- end }}
 {{- end }}
 {{- if and $root.Values.redis.tls.existingSecret (not $root.Values.redis.internal.enabled) }}
 - {name: redis-tls, mountPath: /run/secrets/redis-tls, readOnly: true}
