@@ -15,6 +15,7 @@ import redis
 from playground.processes import Child
 from playground.servers import RedisServer
 from playground.serving import free_port
+from settings.environment import VARIABLES
 from store import keys
 from tests.e2e.admin import until
 from tests.helm.chart import Obj, case, pods
@@ -46,11 +47,14 @@ def furnished(pod: Obj, root: Path, redis_url: str) -> dict[str, str]:
 
 
 @contextmanager
-def running(who: str, root: Path, redis_url: str, *more: str) -> Iterator[Child]:
-    """Run the process of one pod, with nothing in its environment that the pod does not give it."""
+def running(who: str, root: Path, redis_url: str, *more: str, metrics: int = 0) -> Iterator[Child]:
+    """Run the process of one pod, with nothing in its environment that the pod does not give it.
+
+    `metrics` is the port it is watched at; the pod's own may be taken on this machine.
+    """
     pod = pods(case("default"))[who]
     [container] = pod["spec"]["containers"]
-    environment = furnished(pod, root, redis_url) | {"MESHBOT_METRICS_PORT": str(free_port())}
+    environment = furnished(pod, root, redis_url) | {"MESHBOT_METRICS_PORT": str(metrics or free_port())}
     said = [f"{name}={value}" for name, value in environment.items()]
     command = ["env", "-i", *said, sys.executable, "-m", *container["command"], *container["args"], *more]
     with Child(who, command, log_path=root / f"{who}.log") as child:
@@ -93,3 +97,18 @@ def test_a_clock_works_with_redis_alone(redis_url: str, tmp_path: Path) -> None:
         child.wait_ready(lambda: bool(store.exists(keys.lock("clock"))), 60)
         child.stop(grace_s=30)
         assert child.returncode == 0
+
+
+@pytest.mark.skipif(
+    "MESHBOT_METRICS_PORT" not in {one.name for one in VARIABLES}, reason="no process has a port to be watched at yet"
+)
+@pytest.mark.parametrize("who", ["worker", "clock"])
+def test_who_hears_nobody_is_watched_at_a_port_of_its_own(own_redis: RedisServer, tmp_path: Path, who: str) -> None:
+    """The probes of worker and clock pass, and their metrics are there; without Redis they are not ready."""
+    port = free_port()
+    with running(who, tmp_path, own_redis.url, metrics=port) as child:
+        child.wait_ready(lambda: status(port, "/readyz") == 200, 60)
+        assert (status(port, "/healthz"), status(port, "/metrics")) == (200, 200)
+        own_redis.stop()
+        until(lambda: status(port, "/readyz") == 503, "it says it is ready without Redis", timeout_s=60)
+        assert status(port, "/healthz") == 200
