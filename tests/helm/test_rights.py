@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helm.chart import CASES, Obj, case, objects
+from tests.helm.chart import CASES, HelmFailed, Obj, case, objects
 from workers.cluster.rights import RIGHTS
 
 pytestmark = pytest.mark.usefixtures("helm")
@@ -52,6 +52,14 @@ def test_rights_are_the_workers_alone(name: str) -> None:
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": "meshbot"}]
         ref = binding["roleRef"]
         assert (ref["kind"], binding["metadata"].get("namespace"), ref["name"]) in roles
+
+
+@pytest.mark.parametrize("who", ["bot", "clock"])
+def test_nobody_shares_the_workers_account(who: str) -> None:
+    """Whoever gives two processes one account gives both the rights, so nothing is rendered."""
+    named = {one: {"create": False, "name": "shared"} for one in (who, "worker")}
+    with pytest.raises(HelmFailed, match="is the workers' account"):
+        objects({"serviceAccounts": named})
 
 
 def test_namespaces_alone_need_no_right_on_the_cluster() -> None:

@@ -32,6 +32,7 @@ WRONG: dict[str, tuple[Obj, str]] = {
     "no such scope": ({"rbac": {"scope": "all"}}, "rbac/scope"),
     "namespaces without names": ({"rbac": {"scope": "namespaces"}}, "rbac/namespaces"),
     "names without scope": ({"rbac": {"namespaces": ["shop"]}}, "rbac/namespaces"),
+    "an account of everybody": ({"serviceAccounts": {"worker": {"create": False}}}, "serviceAccounts/worker/name"),
     "no Secret": ({"secrets": {"existingSecret": ""}}, "secrets/existingSecret"),
     "a password in a URL of Redis": ({"redis": {"url": "redis://:secret@redis:6379/0"}}, "redis/url"),
     "not Redis": ({"redis": {"url": "http://redis:6379"}}, "redis/url"),

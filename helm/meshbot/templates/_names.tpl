@@ -40,8 +40,7 @@ labels:
 {{- define "meshbot.account" -}}
 {{- $root := index . 0 -}}
 {{- $account := index $root.Values.serviceAccounts (index . 1) -}}
-{{- $made := printf "%s-%s" (include "meshbot.fullname" $root) (index . 1) -}}
-{{- if $account.create }}{{ default $made $account.name }}{{ else }}{{ default "default" $account.name }}{{ end }}
+{{ default (printf "%s-%s" (include "meshbot.fullname" $root) (index . 1)) $account.name }}
 {{- end }}
 
 {{- define "meshbot.image" -}}
