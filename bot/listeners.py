@@ -11,11 +11,14 @@ from slack_bolt import Ack, App, BoltContext, BoltResponse
 from slack_bolt.error import BoltUnhandledRequestError
 
 from bot.arrival import Arrival
+from bot.denying import Denials
 from bot.hearing import BUTTONS, Ear, incident
 from bot.news import CHANGES, News
 from bot.replies import Replies
 from bot.requests import Payload, Request, from_button, from_event, from_slash
 from bot.surface import Surface
+from chat.approvals import DENY
+from chat.denying import WHY
 from chat.form import FORM, OPEN, PREVIEW, SERVICE
 from chat.home import REFRESH
 
@@ -30,6 +33,7 @@ class Listeners:
     ear: Ear
     replies: Replies
     surface: Surface
+    denials: Denials
     news: News
 
     def slash(self, ack: Ack, body: Payload, context: BoltContext) -> None:
@@ -58,6 +62,19 @@ class Listeners:
         if answer is not None:
             self.replies.later(request, answer.message)
         ack()
+
+    def denial(self, ack: Ack, body: Payload, context: BoltContext) -> None:
+        """Ask whoever pressed Deny for the reason."""
+        request = from_button(body)
+        answer = self.denials.ask(request, _arrival(context))
+        if answer is not None:
+            self.replies.later(request, answer.message)
+            self.surface.touched(request)
+        ack()
+
+    def deny(self, ack: Ack, body: Payload, context: BoltContext) -> None:
+        """Deny with the reason that the form holds."""
+        ack(**self.denials.submit(body, _arrival(context)))
 
     def options(self, ack: Ack, body: Payload, context: BoltContext) -> None:
         """Suggest services to whoever types into the select of the form."""
@@ -117,10 +134,12 @@ def listen(app: App, listeners: Listeners) -> None:
     for button in BUTTONS:
         app.action(button)(listeners.button)
     app.action(OPEN)(listeners.opener)
+    app.action(DENY)(listeners.denial)
     app.action(PREVIEW)(listeners.preview)
     app.action(REFRESH)(listeners.refresh)
     app.options(SERVICE)(listeners.options)
     app.view(FORM)(listeners.submit)
+    app.view(WHY)(listeners.deny)
     app.event("app_home_opened")(listeners.home)
     app.event("app_mention")(listeners.mention)
     app.event("message")(listeners.message)

@@ -13,6 +13,7 @@ from slack_sdk import WebClient
 
 from bot.alertmanager import alertmanager
 from bot.chores import Chores
+from bot.denying import Denials
 from bot.flagger import flagger
 from bot.gate import Gate
 from bot.hearing import Ear
@@ -95,7 +96,7 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     ear = Ear(desk, passport, Door(directory, operations, time_, desk.buckets), catalog=configuration.current)
     surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
     app = make_app(client, passport)
-    listen(app, Listeners(ear, replies, surface, News(changes)))
+    listen(app, Listeners(ear, replies, surface, Denials(surface), News(changes)))
     hooks = Hooks(environment.hook_tokens, _others(desk, configuration.current))
     return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks)
 

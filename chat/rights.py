@@ -16,11 +16,16 @@ from mesh.operations.explaining import Can, Right, Whoami
 _MOST_ROLES = 20
 
 
-def whoami_answer(whoami: Whoami) -> Message:
-    """Say who somebody is to meshbot, what they may change, within which limits, and by which id each right comes."""
+def whoami_answer(whoami: Whoami, *, votes: bool = False) -> Message:
+    """Say who somebody is to meshbot, what they may change, within which limits, and by which id each right comes.
+
+    With `votes` something waits for theirs: who holds no role is not told then that there is nothing for them to do.
+    """
     person = join(" ", [esc("You are"), user(whoami.actor.user), code(whoami.actor.user)])
     groups = join(" ", [code(group) for group in sorted(whoami.groups)]) or esc("none that the policy names")
     roles = [_role(one) for one in whoami.held[:_MOST_ROLES]]
+    if not roles and votes:
+        roles = [esc("You hold no role, so you start no changes. An administrator grants roles.")]
     if not roles:
         roles = [esc("You hold no role: you may read everything and change nothing. An administrator grants roles.")]
     hidden = len(whoami.held) - _MOST_ROLES

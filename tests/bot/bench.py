@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.alertmanager import alertmanager
 from bot.chores import Chores
+from bot.denying import Denials
 from bot.flagger import flagger
 from bot.gate import Gate
 from bot.hearing import Ear
@@ -138,7 +139,7 @@ class Bench:
         ear, self.boards = Ear(self.desk, passport, door), Boards(running=self.operations)
         homes = Homes(self.screens, self.chores, gap_s=0)
         surface = Surface(ear, self.directory, self.boards, self.screens, homes, self.chores)
-        listen(app, Listeners(ear, self.notes, surface, News(self.changes)))
+        listen(app, Listeners(ear, self.notes, surface, Denials(surface), News(self.changes)))
         self.hooks = Hooks(self.tokens, {"alertmanager": alertmanager(self.desk), **flagger(self.desk)})
         self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}), self.hooks)
 

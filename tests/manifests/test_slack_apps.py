@@ -83,7 +83,7 @@ class Registry:
 def heard() -> set[str]:
     """The events that listeners are registered for."""
     app = Registry()
-    listen(app, Listeners(None, None, None, None))  # type: ignore[arg-type]  # nothing is heard here
+    listen(app, Listeners(None, None, None, None, None))  # type: ignore[arg-type]  # nothing is heard here
     return app.events
 
 

@@ -83,7 +83,7 @@ def test_a_requester_and_two_approvers_move_traffic_with_buttons(town: Town) -> 
 
 
 def test_a_denial_and_a_rollback_meanwhile(town: Town) -> None:
-    """A rollback waits for nobody while a change waits, and voids it; a denial ends the next one, with its reason."""
+    """A rollback waits for nobody while a change waits, and voids it; Ana denies the next one on her Home, and why."""
     town.reset("istio-traffic.yaml")
     town.await_gates("v2")
     waiting = asked(town, "/mesh promote api 60")
@@ -93,10 +93,19 @@ def test_a_denial_and_a_rollback_meanwhile(town: Town) -> None:
     town.reset("istio-traffic.yaml")
     next_one = asked(town, "/mesh promote api 70")
     assert next_one.id in town.answer("/mesh approvals", ANA)
-    town.answer(f'/mesh deny {next_one.id} --reason "not during the sale"', ANA)
+    slack = town.world.slack
+    slack.open_home(ANA)
+    until(lambda: '"meshbot.deny"' in json.dumps(slack.views(ANA)), "her Home does not ask")
+    slack.click_view(ANA, next(view for view in slack.views(ANA) if view["type"] == "home"), "meshbot.deny")
+    until(lambda: '"meshbot.deny.why"' in json.dumps(slack.views(ANA)), "nobody asked her why")
+    form = next(view for view in slack.views(ANA) if view["type"] == "modal")
+    empty = slack.submit_view(ANA, form["id"], {"reason": {"reason": {"value": " "}}})
+    assert list(empty["errors"]) == ["reason"]
+    slack.submit_view(ANA, form["id"], {"reason": {"reason": {"value": "not during\nthe sale"}}})
     denied = town.settled(next_one.id)
     assert (denied.state, _weights(town)) == (State.REFUSED, [90, 10])
     assert "not during the sale" in town.card(denied)
+    until(lambda: '"meshbot.deny"' not in json.dumps(slack.views(ANA)), "her Home still asks")
 
 
 def test_flagger_hears_yes_once_two_people_pressed(town: Town) -> None:
