@@ -19,6 +19,7 @@ from mesh.domain.operations import Card, Operation
 from mesh.domain.outsiders import Outsider
 from mesh.domain.points import Point
 from mesh.domain.policy import Actor
+from mesh.domain.stepups import Proof
 from mesh.domain.weeks import Week
 from mesh.ports import Place
 
@@ -78,6 +79,19 @@ class RecordedCards:
         self._announced.setdefault(operation.id, entry)
         if len(self._announced) > len(self.announcements):
             self.announcements.append(audit_line(operation, entry))
+
+
+class RecordedWhispers:
+    """Implements `ports.Whispers`: keeps what each person alone was shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[str, Proof]] = []
+        """Who was shown what, oldest first."""
+
+    def proof_wanted(self, operation: Operation, proof: Proof) -> bool:
+        """Keep it."""
+        self.shown.append((operation.actor.user, proof))
+        return True
 
 
 class RecordedIncidentCards:

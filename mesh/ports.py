@@ -21,6 +21,7 @@ from mesh.domain.plans import Plan
 from mesh.domain.points import Point
 from mesh.domain.policy import Actor
 from mesh.domain.routes import Arm, Route, Weights
+from mesh.domain.stepups import Proof, Question, StepUp
 from mesh.domain.trials import Trial
 
 
@@ -158,6 +159,23 @@ class Locks(Protocol):
 
     def held(self) -> Mapping[str, int]:
         """Return the token of every lock that somebody holds now, by its key; raise Unavailable."""
+
+
+class Prover(Protocol):
+    """The step-up check: another system that knows whether somebody is who they seem to be."""
+
+    def ask(self, rule: StepUp, question: Question) -> Proof:
+        """Ask it, as `rule` says; a yes counts for `rule.valid_for_s`. Never raises: what goes wrong is a no."""
+
+
+class Whispers(Protocol):
+    """What one person alone is told while a worker is at it."""
+
+    def proof_wanted(self, operation: Operation, proof: Proof) -> bool:
+        """Tell whoever asked for `operation` why not, and where to prove who they are; whether they were.
+
+        Never raises.
+        """
 
 
 class Cluster(Protocol):

@@ -85,6 +85,14 @@ def _http(value: str) -> str:
     return value
 
 
+def private_address(value: str) -> str:
+    """Check an address to which secrets are sent: encrypted, or to this very machine."""
+    _http(value)
+    if value.startswith("http://") and _host(value) not in ("127.0.0.1", "::1", "localhost"):
+        raise ValueError("not safe for a token; it must begin with https://, or be on this very machine")
+    return value
+
+
 def _host(address: str) -> str:
     try:
         return urlsplit(address).hostname or ""

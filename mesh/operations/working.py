@@ -21,7 +21,7 @@ from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision, named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import approving, gatekeeping, moves, reading, rollouts, voting
+from mesh.operations import approving, gatekeeping, moves, proving, reading, rollouts, voting
 from mesh.operations.authorising import authorise_again
 from mesh.operations.choosing import rollback
 from mesh.operations.digests import gather, of_channel
@@ -88,7 +88,12 @@ class Work:
             if self.operation.story[-1].step not in _FRESH:
                 self.record.tell(State.RUNNING, Step.RESUMED, "taken up again after an interruption")
             if self.operation.command.votes:
-                voting.cast(self.stage, self.record, lambda held: Work(self.stage, held).recheck())
+                voting.cast(
+                    self.stage,
+                    self.record,
+                    lambda held: Work(self.stage, held).recheck(),
+                    prove=lambda waiting: proving.prove_for_vote(self.stage, self.operation, waiting),
+                )
             elif self.operation.command.verb is Verb.FLAGGER:
                 gatekeeping.keep(self.stage, self.record)
             elif self.operation.command.changes_traffic:
@@ -250,11 +255,13 @@ class Work:
         now = stage.time.now()
         gates = tuple(replace(row, at=row.at or now) for row in self._gates(plan, route))
         plan = warned(plan, gates)
-        if not approving.may_go(stage, self.operation, plan):
-            self._judge(plan, gates, asking=True)
+        asks = not approving.may_go(stage, self.operation, plan)
+        self._judge(plan, gates, asking=asks)
+        # Before others are asked, so that nobody agrees to what its own asker cannot stand up for.
+        self._prove(plan, gates)
+        if asks:
             approving.request(stage, self.record, plan, gates)
             return True
-        self._judge(plan, gates)
         # Again, at the last moment: gates take their time, and a freeze that began meanwhile counts.
         self._check_rise(plan)
         self._take_over()
@@ -269,6 +276,14 @@ class Work:
             except Refused:
                 self.record.operation = replace(self.operation, plan=plan)
                 raise
+
+    def _prove(self, plan: Plan, gates: tuple[GateResult, ...]) -> None:
+        """Raise Refused where the step-up check does not let whoever asked give more traffic."""
+        try:
+            proving.prove_for_plan(self.stage, self.operation, plan, plan.intent)
+        except Refused:
+            self.record.operation = replace(self.operation, plan=plan, gates=gates)
+            raise
 
     def _must_count(self, route: Route) -> None:
         """Raise Unavailable where a rollout would take weights for moved that the mesh does not say it took."""
