@@ -82,6 +82,10 @@ class _Punctual:
         self.arrival.check()
         return found
 
+    def changed_lately(self, actor: Actor, groups: frozenset[str], channel: str) -> bool:
+        """Tell whether one of them changed; that asks Redis alone."""
+        return self.directory.changed_lately(actor, groups, channel)
+
 
 @dataclass(frozen=True)
 class _PunctualBuckets:

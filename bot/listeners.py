@@ -13,7 +13,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 from bot.arrival import Arrival
 from bot.denying import Denials
 from bot.hearing import BUTTONS, Ear, incident
-from bot.news import CHANGES, News
+from bot.news import CHANGES, JOINED, News
 from bot.replies import Replies
 from bot.requests import Payload, Request, from_button, from_event, from_slash
 from bot.surface import Surface
@@ -120,8 +120,12 @@ class Listeners:
             self.mention(body, context)
 
     def changed(self, body: Payload) -> None:
-        """Forget what was known of a person or a usergroup that Slack says has changed."""
+        """Forget what was known of a person, usergroup or channel that Slack says has changed."""
         self.news.hear(body["event"])
+
+    def joined(self, body: Payload, context: BoltContext) -> None:
+        """Say in a channel that the app was invited to what was lost there."""
+        self.news.joined(body["event"], context.bot_user_id or "")
 
     def _answer(self, request: Request, context: BoltContext) -> None:
         self.replies.later(request, self.ear.hear(request, _arrival(context)).message)
@@ -144,7 +148,7 @@ def listen(app: App, listeners: Listeners) -> None:
     app.event("app_mention")(listeners.mention)
     app.event("message")(listeners.message)
     for kind in CHANGES:
-        app.event(kind)(listeners.changed)
+        app.event(kind)(listeners.joined if kind == JOINED else listeners.changed)
     app.error(_failed)
 
 

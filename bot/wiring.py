@@ -20,6 +20,7 @@ from bot.hearing import Ear
 from bot.homes import Homes
 from bot.hooks import Hook, Hooks
 from bot.identity import Passport
+from bot.invited import Invited
 from bot.listeners import Listeners, listen
 from bot.news import News
 from bot.replies import Replies
@@ -81,6 +82,7 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     jobs, changes = JobQueue(redis), RedisChanges(redis)
     directory = SlackDirectory(asking, changes=changes)
     operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
+    outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
     desk = Desk(
         catalog=configuration.current(),
         operations=operations,
@@ -90,13 +92,14 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
         freezes=RedisFreezes(redis, time_),
         buckets=RedisBuckets(redis),
         almanac=CronAlmanac(),
-        outbox=RedisOutbox(redis, time_),
+        outbox=outbox,
     )
     passport, replies, chores, screens = Passport(client), Replies(client), Chores(), Screens(asking)
     ear = Ear(desk, passport, Door(directory, operations, time_, desk.buckets), catalog=configuration.current)
     surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
+    news = News(changes, Invited(operations, desk.incidents, outbox))
     app = make_app(client, passport)
-    listen(app, Listeners(ear, replies, surface, Denials(surface), News(changes)))
+    listen(app, Listeners(ear, replies, surface, Denials(surface), news))
     hooks = Hooks(environment.hook_tokens, _others(desk, configuration.current))
     return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks)
 

@@ -142,6 +142,8 @@ class FixedDirectory:
         self._shared = shared
         self.archived: set[str] = set()
         """Channels that nobody uses any more."""
+        self.changed: set[str] = set()
+        """Ids of people, groups and channels that Slack said have changed."""
 
     def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
         """Return those of the named usergroups the actor is in."""
@@ -160,6 +162,10 @@ class FixedDirectory:
     def place(self, channel: str) -> Place:
         """Return what a channel is: the app is in all of them."""
         return Place(channel in self._shared, bool(channel), archived=channel in self.archived)
+
+    def changed_lately(self, actor: Actor, groups: frozenset[str], channel: str) -> bool:
+        """Tell whether one of them is among those that changed."""
+        return not self.changed.isdisjoint({actor.user, *groups, channel})
 
     def person(self, actor: Actor) -> str:
         """Return the id of the person."""

@@ -347,6 +347,9 @@ class Outbox(Protocol):
     def find(self, key: str) -> Row | None:
         """Return how far a message came; None for a key that was never written, or long ago."""
 
+    def revive(self, key: str, channel: str) -> bool:
+        """Let a message of that channel be tried again that reached nobody; tells whether it was one. Unavailable."""
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -440,6 +443,12 @@ class Directory(Protocol):
         """Return the id that all accounts of this person share, as far as Slack knows: that of the organisation.
 
         The user's own id where there is no other. Raises Unavailable when that cannot be known.
+        """
+
+    def changed_lately(self, actor: Actor, groups: frozenset[str], channel: str) -> bool:
+        """Tell whether Slack told of a change of the person, a group or the channel within the last minutes.
+
+        Never raises: what nobody can tell counts as unchanged, for a minute at most.
         """
 
 
