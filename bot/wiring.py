@@ -163,14 +163,19 @@ def run_http(environment: Environment, place: Place) -> None:
     """Serve signed requests on `place` until SIGTERM; raise Refused naming what the environment lacks."""
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_SIGNING_SECRET")
-    serve_http(http_builder(environment), place)
+    configuration = configured(environment)
+    serve_http(http_builder(environment, configuration), place, tick=configuration.current)
 
 
-def http_builder(environment: Environment) -> Callable[[], WSGIApplication]:
-    """Return what each serving process calls after the fork; each looks at the configuration for itself."""
+def http_builder(environment: Environment, configuration: CatalogFile) -> Callable[[], WSGIApplication]:
+    """Return what each serving process calls after the fork; from then on each looks at the file for itself.
+
+    They inherit the last good configuration: one that takes another's place while the file is broken must not deny what
+    those beside it allow, a rollback above all.
+    """
 
     def build() -> WSGIApplication:
-        bot = make_bot(environment, configured(environment))
+        bot = make_bot(environment, configuration)
         bot.passport.learn_in_background()
         log.info("This process serves.")
         return web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)

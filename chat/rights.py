@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chat.blocks import Block, Message, header, message, section
-from chat.escape import Markup, bold, code, esc, join, shorten, user
+from chat.escape import Markup, bold, code, esc, group, join, shorten, user
 from chat.freezes import freeze_line
 from mesh.domain.approvals import Rule
 from mesh.domain.grammar import format_command
@@ -22,7 +22,7 @@ def whoami_answer(whoami: Whoami, *, votes: bool = False) -> Message:
     With `votes` something waits for theirs: who holds no role is not told then that there is nothing for them to do.
     """
     person = join(" ", [esc("You are"), user(whoami.actor.user), code(whoami.actor.user)])
-    groups = join(" ", [code(group) for group in sorted(whoami.groups)]) or esc("none that the policy names")
+    groups = join(", ", [_by_name(one) for one in sorted(whoami.groups)]) or esc("none that the policy names")
     roles = [_role(one) for one in whoami.held[:_MOST_ROLES]]
     if not roles and votes:
         roles = [esc("You hold no role, so you start no changes. An administrator grants roles.")]
@@ -98,8 +98,16 @@ def _source(right: Right) -> Markup:
     """Say by which id the right comes: who reads it knows which usergroup to leave, or to guard."""
     if not right.sources:
         return Markup("")
-    ids = join(" ", [code(one) for one in right.sources[:10]])
+    ids = join(", ", [_by_name(one) for one in right.sources[:10]])
     return join(" ", [esc("(by"), ids]) + esc(")")
+
+
+def _by_name(found: str) -> Markup:
+    """Return a usergroup by its handle, with the id that the policy knows it by; a person's id alone.
+
+    What these answers are shown in calls nobody: one person alone sees them.
+    """
+    return join(" ", [group(found), code(found)]) if found.startswith("S") else code(found)
 
 
 def _sections(lines: Sequence[Markup]) -> list[Block]:

@@ -49,10 +49,10 @@ def test_whoami() -> None:
     held = (Right(ROLE, ("S0SRE",)), Right(Role("all", verbs=("*",)), (JIN.user,)), Right(LIMITED, (JIN.user, "S0SRE")))
     shown = read(whoami_answer(Whoami(JIN, frozenset({"S0SRE"}), held)))
     assert "@jin U0JIN" in shown
-    assert "api owners allows promote, rollback: services api, web-* (by S0SRE)" in shown
+    assert "api owners allows promote, rollback: services api, web-* (by @S0SRE S0SRE)" in shown
     assert "all allows every change: everywhere (by U0JIN)" in shown
     assert "only in channels C0PROD; limits: at most 10 points a step, at most 50 %, mon-fri 09:00-17:00" in shown
-    assert "(by U0JIN S0SRE)" in shown
+    assert "(by U0JIN, @S0SRE S0SRE)" in shown
     assert "change nothing" in read(whoami_answer(Whoami(JIN, frozenset(), ())))
     assert "Nobody may change traffic now: it is broken" in read(
         whoami_answer(Whoami(JIN, frozenset(), (), "it is broken"))
