@@ -86,7 +86,11 @@ def _role(right: Right) -> Markup:
 
 def _scope(role: Role) -> str:
     verbs = "every change" if "*" in role.verbs else ", ".join(role.verbs) or "nothing"
-    where = [("services", role.services), ("namespaces", role.namespaces), ("clusters", role.clusters)]
+    where = [
+        ("services", role.scope.services),
+        ("namespaces", role.scope.namespaces),
+        ("clusters", role.scope.clusters),
+    ]
     narrowed = [f"{what} {', '.join(names)}" for what, names in where if names != ("*",)]
     narrowed += [f"only in channels {', '.join(role.channels)}"] if role.channels else []
     scope = "; ".join(narrowed) or "everywhere"

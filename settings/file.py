@@ -17,6 +17,7 @@ from mesh.domain.hours import read_hours
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy, Role
 from settings import approvals, clusters, digests, freezes, gates, incidents, rollouts, stepups
+from settings.forms import scope_of
 from settings.lines import Document, Path, Problem, dotted, read_lines
 from settings.schema import ConfigFile, RoleSection, ServiceSection, section_at
 
@@ -89,8 +90,10 @@ def _role(name: str, section: RoleSection) -> Role:
     given: dict[str, Any] = {
         key: tuple(found) if isinstance(found, list) else found for key, found in section.model_dump().items()
     }
+    for part in ("clusters", "namespaces", "services"):
+        del given[part]
     hours = tuple(read_hours(text) for text in given.pop("hours"))
-    return Role(name, verbs=given.pop("may"), hours=hours, **given)
+    return Role(name, verbs=given.pop("may"), scope=scope_of(section), hours=hours, **given)
 
 
 def _checked(path: str) -> ConfigFile:

@@ -6,9 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from mesh.domain.scopes import Scope
 from mesh.domain.stepups import PROVABLE, StepUp
-from settings.forms import Patterns, Seconds, Section, Text, every, private_address
+from settings.forms import Patterns, Seconds, Section, Text, every, private_address, scope_of
 
 
 def _provable(value: str) -> str:
@@ -62,7 +61,7 @@ def step_up_of(section: StepUpSection | None) -> StepUp | None:
         url=section.url,
         token_file=section.token_file,
         ca_file=section.ca_file or "",
-        scope=Scope(tuple(section.clusters), tuple(section.namespaces), tuple(section.services)),
+        scope=scope_of(section),
         verbs=tuple(section.verbs),
         timeout_s=float(section.timeout),
         valid_for_s=float(section.valid_for),

@@ -22,6 +22,7 @@ from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, State
 from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor, Policy, Role
+from mesh.domain.scopes import Scope
 from mesh.operations.running import run
 from tests import builders
 from tests.bot.bench import Bench as Bot
@@ -72,7 +73,7 @@ def policy(verb: Verb) -> Policy:
     every, others = ("*",), tuple(sorted(CHANGING - {verb}))
     return Policy(
         (
-            Role("web", users=("U0WEB",), verbs=every, services=("web",)),
+            Role("web", users=("U0WEB",), verbs=every, scope=Scope(services=("web",))),
             Role("far", users=("U0FAR",), verbs=every, channels=("C0FAR",)),
             Role("odd", users=("U0ODD",), verbs=others),
             Role("owning", users=("U0OWN",), usergroups=("S0SECRET",), verbs=every),
