@@ -90,4 +90,4 @@ def _english(entry: Message) -> str:
 
 
 def _said(entry: Message) -> str:
-    return str(entry.string if isinstance(entry.string, str) else entry.string[0])
+    return str(entry.string if isinstance(entry.string, str) else (entry.string or [""])[0])
