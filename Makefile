@@ -40,9 +40,14 @@ docs: setup ## The documents as a site in build/site; a dead link or anchor is a
 	@$(BIN)/sphinx-build --builder html --conf-dir docs/site --doctree-dir build/doctrees --fresh-env --write-all \
 		--fail-on-warning --keep-going --quiet . build/site
 
+.PHONY: manifests
+manifests: setup ## manifests/*.yaml and the chart's table of values, made from helm/meshbot; needs Go
+	@$(BIN)/python -m tools.chart
+
 .PHONY: check
-check: docs ## Linters, types, import contracts, the site of the documents
+check: docs ## Linters, types, import contracts; the site of the documents; the chart and what is made of it, where there is Go
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/pytest tests/helm/test_made.py tests/helm/test_values.py tests/manifests
