@@ -145,7 +145,7 @@ def _scopes(header: str | None) -> Finding:
 
 def _redis(environment: Environment) -> Iterator[Finding]:
     try:
-        redis = quick(environment.redis_url)
+        redis = quick(environment.redis)
         redis.ping()
         yield Finding("ok", "redis", f"answers, version {redis.info('server')['redis_version']}")
         yield _setting(redis, ("appendonly", "yes"), "Set `appendonly yes`, or a restart forgets operations.")

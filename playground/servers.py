@@ -83,7 +83,10 @@ class RedisServer(_Server):
     With `appendonly=False` nothing is written at all, and a restart begins empty. `port=0` takes a free one.
     """
 
-    def __init__(self, directory: Path, port: int = 0, *, appendonly: bool = True) -> None:
+    def __init__(
+        self, directory: Path, port: int = 0, *, appendonly: bool = True, options: Mapping[str, str] | None = None
+    ) -> None:
+        """Further `options` are those of redis.conf."""
         super().__init__(directory, port)
         settings = {
             "bind": HOST,
@@ -93,9 +96,10 @@ class RedisServer(_Server):
             "appendfsync": "everysec",
             "save": "",
             "daemonize": "no",
+            **(options or {}),
         }
-        options = [word for key, value in settings.items() for word in (f"--{key}", value)]
-        self.child = Child("redis-server", [redis_executable(), *options], log_path=self.directory / "redis.log")
+        words = [word for key, value in settings.items() for word in (f"--{key}", value)]
+        self.child = Child("redis-server", [redis_executable(), *words], log_path=self.directory / "redis.log")
 
     @property
     def url(self) -> str:
