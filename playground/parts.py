@@ -17,7 +17,7 @@ from typing import Any, Self
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.processes import Child, StartFailed
 from playground.sentinels import GuardedRedis
-from playground.servers import PrometheusMissing, PrometheusServer, RedisServer
+from playground.servers import PASSWORD, USER, PrometheusMissing, PrometheusServer, RedisServer
 from playground.serving import free_port
 from playground.slack.driver import SlackDriver
 from playground.slack.world import default_world
@@ -133,6 +133,8 @@ class World:
             "SLACK_APP_TOKEN": slack.app_token,
             "SLACK_API_URL": f"{self.slack_url}/api/",
             "REDIS_URL": self.redis.url,
+            "REDIS_USERNAME": USER,
+            "REDIS_PASSWORD": PASSWORD,
             "KUBECONFIG": str(self.cluster.kubeconfig if self.cluster else self.directory / "kubeconfig"),
             "PROMETHEUS_URL": self.prometheus.url if self.prometheus else "",
             "MESHBOT_HOOK_TOKEN": HOOK_TOKEN,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +25,9 @@ SAFE = {"min-replicas-to-write": "1", "min-replicas-max-lag": "5", "repl-diskles
 class GuardedRedis:
     """A Redis that fails over."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, password: str = "") -> None:
+        """Let the sentinels answer only to who knows the `password`, where there is one."""
+        self._password = password
         first = RedisServer(directory / "redis0", options=SAFE)
         follow = SAFE | {"replicaof": f"{HOST} {first.port}"}
         self.servers = (first, *(RedisServer(directory / f"redis{number}", options=follow) for number in (1, 2)))
@@ -57,7 +58,7 @@ class GuardedRedis:
 
     def master(self) -> RedisServer:
         """Return the server that the sentinels call the master."""
-        state = _asked(self._ports[0], lambda one: one.sentinel_master(SERVICE))
+        state = self._state(self._ports[0])
         return next(server for server in self.servers if server.port == int(state["port"]))
 
     def _sentinel(self, directory: Path, port: int) -> Child:
@@ -69,19 +70,19 @@ class GuardedRedis:
             f"sentinel monitor {SERVICE} {HOST} {self.servers[0].port} 2\n"
             f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}\n"
             f"sentinel failover-timeout {SERVICE} 5000\n"
+            + (f"requirepass {self._password}\nsentinel sentinel-pass {self._password}\n" if self._password else "")
         )
         argv = [redis_executable(), str(config), "--sentinel"]
         return Child(f"sentinel {port}", argv, log_path=home / "sentinel.log")
 
-    @staticmethod
-    def _knows(port: int, *, others: int = 0, replicas: int = 0) -> bool:
+    def _knows(self, port: int, *, others: int = 0, replicas: int = 0) -> bool:
         try:
-            state = _asked(port, lambda one: one.sentinel_master(SERVICE))
+            state = self._state(port)
         except redis.RedisError:
             return False
         return bool(state["num-other-sentinels"] >= others and state["num-slaves"] >= replicas)
 
-
-def _asked(port: int, question: Callable[[redis.Redis], Any]) -> Any:
-    with redis.Redis(HOST, port, socket_timeout=0.5, retry=Retry(NoBackoff(), 0)) as one:
-        return question(one)
+    def _state(self, port: int) -> Any:
+        password = self._password or None
+        with redis.Redis(HOST, port, password=password, socket_timeout=0.5, retry=Retry(NoBackoff(), 0)) as one:
+            return one.sentinel_master(SERVICE)

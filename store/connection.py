@@ -65,6 +65,8 @@ def _client(where: str | Where, *, connect_s: float, read_s: float, retry: Retry
         "retry": retry,
         # A feature of hosted Redis; asking for it costs a round trip for each new connection.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        # Needs a right of its own, which Redis before 7.2 does not know.
+        "driver_info": None,
         "connection_class": links.link_of(address.scheme),
     }
     client = _master(address, settings) if address.sentinels else Client.from_url(address.url, **settings)
