@@ -37,6 +37,8 @@ class Environment:
     """`SLACK_SIGNING_SECRET`; two, with a comma between them, while rotating."""
     slack_app_token: str = field(default="", repr=False)
     """`SLACK_APP_TOKEN`, `xapp-…`; Socket Mode only."""
+    slack_config_token: str = field(default="", repr=False)
+    """`SLACK_CONFIG_TOKEN`, for `meshbot doctor` alone."""
     slack_api_url: str = SLACK_API_URL
     """`SLACK_API_URL`, always with a final slash."""
     redis_url: str = field(default=REDIS_URL, repr=False)
@@ -121,6 +123,13 @@ VARIABLES = (
         "App-level token, `xapp-…`, for `--socket`.",
         may_be_file=True,
         begins=("xapp-",),
+    ),
+    Variable(
+        "SLACK_CONFIG_TOKEN",
+        "slack_config_token",
+        "App configuration token, `xoxe…`: with it `meshbot doctor` compares the app's manifest.",
+        may_be_file=True,
+        begins=("xoxe",),
     ),
     Variable("SLACK_API_URL", "slack_api_url", "Base URL of Slack's Web API.", SLACK_API_URL, begins=WEB),
     Variable(

@@ -13,6 +13,7 @@ FULL = {
     "SLACK_BOT_TOKEN": "xoxb-1",
     "SLACK_SIGNING_SECRET": "old-secret",
     "SLACK_APP_TOKEN": "xapp-1",
+    "SLACK_CONFIG_TOKEN": "xoxe.xoxp-1",
     "SLACK_API_URL": "http://127.0.0.1:8002/api",
     "REDIS_URL": "redis://:password@127.0.0.1:6379/3",
     "REDIS_USERNAME": "meshbot",
@@ -37,6 +38,7 @@ def test_every_variable_is_read() -> None:
         slack_bot_token="xoxb-1",
         slack_signing_secret="old-secret",
         slack_app_token="xapp-1",
+        slack_config_token="xoxe.xoxp-1",
         slack_api_url="http://127.0.0.1:8002/api/",
         redis_url="redis://:password@127.0.0.1:6379/3",
         redis_username="meshbot",
@@ -63,7 +65,7 @@ def test_an_empty_environment_has_the_defaults() -> None:
 def test_no_secret_is_in_the_repr() -> None:
     """Logs and tracebacks show an environment without its secrets."""
     shown = repr(read_environment(FULL))
-    assert not [secret for secret in ("xoxb", "xapp", "old-secret", "password") if secret in shown]
+    assert not [secret for secret in ("xoxb", "xapp", "xoxe", "old-secret", "password") if secret in shown]
 
 
 @pytest.mark.parametrize("name", [variable.name for variable in VARIABLES if variable.may_be_file])
