@@ -32,7 +32,7 @@ class GuardedRedis:
         follow = SAFE | {"replicaof": f"{HOST} {first.port}"}
         self.servers = (first, *(RedisServer(directory / f"redis{number}", options=follow) for number in (1, 2)))
         self._ports = [free_port() for _ in range(3)]
-        self._sentinels = [self._sentinel(directory, port) for port in self._ports]
+        self.sentinels = [self._sentinel(directory, port) for port in self._ports]
         self._stack = ExitStack()
 
     @property
@@ -45,10 +45,10 @@ class GuardedRedis:
         """Start all of them, and return once each sentinel knows both replicas and both others."""
         for server in self.servers:
             self._stack.enter_context(server)
-        for port, child in zip(self._ports, self._sentinels, strict=True):
+        for port, child in zip(self._ports, self.sentinels, strict=True):
             self._stack.enter_context(child)
             child.wait_ready(lambda port=port: self._knows(port), 20)  # type: ignore[misc]  # bound now
-        for port, child in zip(self._ports, self._sentinels, strict=True):
+        for port, child in zip(self._ports, self.sentinels, strict=True):
             child.wait_ready(lambda port=port: self._knows(port, others=2, replicas=2), 20)  # type: ignore[misc]  # bound now
         return self
 

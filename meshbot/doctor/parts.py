@@ -56,7 +56,7 @@ def _of_slack(environment: Environment, catalog: Catalog, role: str) -> list[Che
     asked: list[tuple[str, Callable[[], Iterable[Finding]]]] = [("slack", lambda: slack.token(environment))]
     if role in ("all", "bot"):
         asked += [("socket", lambda: slack.socket(environment)), ("app", lambda: slack.manifest(environment))]
-    if role == "all":
+    if role in ("all", "bot"):
         asked.append(("people", lambda: slack.workspace(environment, catalog)))
     return [] if role == "clock" or not environment.slack_bot_token else [Check(what, look) for what, look in asked]
 

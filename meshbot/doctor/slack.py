@@ -78,8 +78,9 @@ def manifest(environment: Environment) -> Iterator[Finding]:
         return
     try:
         bot = web_client(environment.slack_bot_token, environment.slack_api_url)
-        name = bot.auth_test().get("bot_id")
-        number = str((bot.bots_info(bot=str(name)).get("bot") or {}).get("app_id", ""))
+        mine = bot.auth_test()
+        # Not every kind of token is told it here.
+        number = mine.get("app_id") or (bot.bots_info(bot=mine.get("bot_id")).get("bot") or {}).get("app_id", "")
         owner = web_client(environment.slack_config_token, environment.slack_api_url)
         found = owner.apps_manifest_export(app_id=number).get("manifest") or {}
     except TROUBLE as error:
