@@ -12,10 +12,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from playground.processes import Child
-from playground.servers import HOST, RedisServer, redis_executable
+from playground.servers import HOST, PASSWORD, USER, RedisServer, redis_executable
 from playground.serving import free_port
 
 SERVICE = "mymaster"
+SENTINEL_RIGHTS = "+hello +ping +sentinel|master +sentinel|masters"
+"""What meshbot's user on the sentinels may do, as in docs/redis.md."""
 DOWN_AFTER_MS = 1000
 """After how much silence sentinels call a server down; real ones wait 5 s or more."""
 SAFE = {"min-replicas-to-write": "1", "min-replicas-max-lag": "5", "repl-diskless-sync-delay": "0"}
@@ -70,6 +72,7 @@ class GuardedRedis:
             f"sentinel monitor {SERVICE} {HOST} {self.servers[0].port} 2\n"
             f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}\n"
             f"sentinel failover-timeout {SERVICE} 5000\n"
+            + f"user {USER} on >{PASSWORD} resetchannels -@all {SENTINEL_RIGHTS}\n"
             + (f"requirepass {self._password}\nsentinel sentinel-pass {self._password}\n" if self._password else "")
         )
         argv = [redis_executable(), str(config), "--sentinel"]

@@ -80,6 +80,7 @@ def _master(address: Address, settings: dict[str, Any]) -> redis.Redis:
         **address.sentinel_login,
         **address.tls,
         "ssl": address.encrypted,
+        "driver_info": None,
         "socket_connect_timeout": SENTINEL_S,
         "socket_timeout": SENTINEL_S,
         "retry": Retry(NoBackoff(), 0),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from redis import Redis, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, NoPermissionError
 from redis.sentinel import SentinelConnectionPool
 
 from mesh.domain.errors import Refused
@@ -35,6 +36,10 @@ def redis(environment: Environment) -> Iterator[Finding]:
         info: Info = client.info()
     except Refused as error:
         yield Finding("fail", "redis", error.message, error.hint)
+        return
+    except (AuthenticationError, NoPermissionError) as error:
+        text = f"it does not let us in ({type(error).__name__})"
+        yield Finding("fail", "redis", text, "Check REDIS_USERNAME and REDIS_PASSWORD; docs/redis.md has the rights.")
         return
     except (RedisError, ValueError, OSError) as error:
         yield Finding("fail", "redis", f"no answer ({type(error).__name__})", "Check REDIS_URL, and that Redis runs.")

@@ -45,6 +45,16 @@ def test_a_server_as_the_docs_want_it_is_well(well: RedisServer) -> None:
     assert ("ok", "cannot tell its appendfsync: this Redis does not let us ask") in limited
 
 
+def test_a_login_that_is_refused_is_told_as_that(well: RedisServer) -> None:
+    """A wrong password is not taken for a Redis that is away."""
+    [finding] = redis(Environment(redis_url=well.url, redis_username=USER, redis_password="wrong"))
+    assert (finding.level, "does not let us in" in finding.text, "REDIS_PASSWORD" in finding.todo) == (
+        "fail",
+        True,
+        True,
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -36,7 +36,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedRedis]:
 
 def test_a_hung_master_is_left_within_one_call(guarded: GuardedRedis) -> None:
     """Old connections, scripts and second looks go to the new master by themselves, with logins for both kinds."""
-    where = RedisSettings(guarded.url, USER, PASSWORD, sentinel_password=SENTINELS)
+    where = RedisSettings(guarded.url, USER, PASSWORD, sentinel_username=USER, sentinel_password=PASSWORD)
     worker, bot = patient(where), quick(where)
     script = Copied(worker, WRITE)
     assert script(keys=[KEY], args=["1"]) == ([b"written"], True)

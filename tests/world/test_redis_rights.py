@@ -13,7 +13,8 @@ import pytest
 import redis
 import rq
 
-from playground.servers import PASSWORD, RIGHTS, USER
+from playground.sentinels import SENTINEL_RIGHTS
+from playground.servers import RIGHTS, USER
 from tests.world.town import Town
 
 pytestmark = pytest.mark.world
@@ -56,4 +57,4 @@ def test_the_docs_have_these_rights() -> None:
     page = " ".join((ROOT / "docs/redis.md").read_text().split())
     assert f"user {USER} on >" in page
     assert RIGHTS in page
-    assert PASSWORD not in page
+    assert f"`{SENTINEL_RIGHTS}`" in page
