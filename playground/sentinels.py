@@ -55,7 +55,10 @@ class GuardedRedis:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        # The sentinels go first, so that nothing is promoted on the way.
+        # In order, each would wait for the others for a while.
+        for child in (*self.sentinels, *(server.child for server in self.servers)):
+            if child.running:
+                child.kill()
         self._stack.close()
 
     def master(self) -> RedisServer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +26,20 @@ def test_the_rights_in_the_docs_are_enough(istio: Town) -> None:
     """Whatever people, clocks, RQ and the command line do in a world, Redis never had to refuse it."""
     istio.reset("istio-traffic.yaml")
     admin = redis.Redis.from_url(istio.world.redis.url)
-    words = ("promote api 40 --force --reason x", "rollback api", "undo", "freeze api for 5m --reason x", "freezes")
-    for text in (*words, "unfreeze api", "canary api", "abort api", "history api", "whoami", "digest", "incidents"):
+    changes = (
+        "promote api 40 --force --reason x",
+        "rollback api",
+        "undo",
+        "freeze api for 5m --reason x",
+        "unfreeze api",
+    )
+    for text in changes:
+        istio.do(f"/mesh {text}")
+    rollout = istio.ask("/mesh canary api")
+    istio.do("/mesh rollback api")
+    istio.settled(rollout)
+    for text in ("freezes", "history api", "whoami", "digest", "incidents", "gates api"):
         istio.answer(f"/mesh {text}")
-        time.sleep(0.3)
     environment = {"PATH": "/usr/bin:/bin", **istio.world.environment}
     for arguments in (("audit", "verify"), ("audit", "list"), ("doctor",)):
         subprocess.run([sys.executable, "-m", "meshbot", *arguments], env=environment, capture_output=True, check=False)
