@@ -19,7 +19,7 @@ from aiohttp import web
 
 FREE_PORTS = range(20_000, 32_000)
 """Below those that systems give to outgoing connections, one of which could take a port before its server does."""
-BLOCK = 100
+BLOCK = 200
 """Ports that one process draws from while it lives."""
 
 
@@ -38,25 +38,19 @@ class _Ports:
         self._guard = threading.Lock()
         self._owner = 0
         self._ports: Iterator[int] = iter(())
-        self._size = 0
 
     def draw(self) -> int:
         with self._guard:
             if self._owner != os.getpid():
                 # A child that was forked has its parent's memory and its lock, and would draw the same.
-                self._take_block()
-            for _ in range(len(FREE_PORTS) // BLOCK):
-                for port in islice(self._ports, self._size):
-                    with socket.socket() as probe, suppress(OSError):
-                        probe.bind(("127.0.0.1", port))
-                        return port
-                # A port rests for a minute after its server's connections; a long run needs more than a block.
-                self._take_block()
+                self._ports, self._owner = cycle(_locked_block()), os.getpid()
+            for port in islice(self._ports, len(FREE_PORTS)):
+                with socket.socket() as probe, suppress(OSError):
+                    # As every server here does: connections of the last minute, which are over, keep no port.
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(("127.0.0.1", port))
+                    return port
         raise OSError(f"no port of 127.0.0.1 between {FREE_PORTS.start} and {FREE_PORTS.stop} is free")
-
-    def _take_block(self) -> None:
-        block = _locked_block()
-        self._ports, self._size, self._owner = cycle(block), len(block), os.getpid()
 
 
 def _locked_block() -> range:
