@@ -11,6 +11,7 @@ import pytest
 from mesh.domain.catalog import Catalog, Cluster, Service
 from mesh.domain.errors import Unavailable
 from mesh.domain.policy import Policy, Role
+from mesh.domain.scopes import Scope
 from mesh.ports import Place
 from meshbot.doctor.cluster import namespaces_of, rights, served
 from meshbot.doctor.rights_of_people import held
@@ -156,8 +157,8 @@ def test_roles_that_nobody_holds_are_named() -> None:
 def test_services_that_nobody_may_roll_back_are_named() -> None:
     """By the roles that somebody holds, for the place of each service."""
     promoters = Role("promoters", usergroups=("S0SRE",), verbs=("promote",))
-    web = Role("web", users=("U1",), verbs=("rollback",), services=("web",))
-    ghost = Role("ghost", usergroups=("S0NONE",), verbs=("rollback",), services=("api",))
+    web = Role("web", users=("U1",), verbs=("rollback",), scope=Scope(services=("web",)))
+    ghost = Role("ghost", usergroups=("S0NONE",), verbs=("rollback",), scope=Scope(services=("api",)))
     services = (Service("api"), Service("web"))
     assert ("fail", "nobody may roll back api, web") in list(of_people(promoters, services=services))
     assert ("fail", "nobody may roll back api") in list(of_people(promoters, web, ghost, services=services))
