@@ -45,6 +45,10 @@ from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.operations import RedisOperations
 from store.outbox import RedisOutbox
+from telemetry import ports, tracing
+from telemetry.looks import Program
+from telemetry.serving import Port
+from telemetry.slack import counted
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -75,11 +79,11 @@ class Bot:
 def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     """Build everything the bot needs; calls nobody, so it starts while Slack or Redis are away."""
     redis, time_ = quick(environment.redis_url), SystemTime()
-    client = web_client(environment.slack_bot_token, environment.slack_api_url)
-    asking = web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S)
+    client = counted(web_client(environment.slack_bot_token, environment.slack_api_url))
+    asking = counted(web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S))
     jobs, changes = JobQueue(redis), RedisChanges(redis)
     directory = SlackDirectory(asking, changes=changes)
-    operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
+    operations = ports.operations(RedisOperations(redis, time_, enqueue=jobs.enqueue))
     desk = Desk(
         catalog=configuration.current(),
         operations=operations,
@@ -159,14 +163,20 @@ def run_http(environment: Environment, place: Place) -> None:
     """Serve signed requests on `place` until SIGTERM; raise Refused naming what the environment lacks."""
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_SIGNING_SECRET")
-    serve_http(http_builder(environment), place)
+    serve_http(http_builder(environment, Port.open("bot", environment.metrics_port, several=True)), place)
 
 
-def http_builder(environment: Environment) -> Callable[[], WSGIApplication]:
-    """Return what each serving process calls after the fork; each looks at the configuration for itself."""
+def http_builder(environment: Environment, port: Port) -> Callable[[], WSGIApplication]:
+    """Return what each serving process calls after the fork; each looks at the configuration for itself.
+
+    Whichever of them is free answers at the `port` for all.
+    """
 
     def build() -> WSGIApplication:
-        bot = make_bot(environment, configured(environment))
+        configuration = configured(environment)
+        bot = make_bot(environment, configuration)
+        tracing.begin("bot", wanted=environment.traced)
+        port.serve(port.application(_looks(configuration), _living, bot.ready))
         bot.passport.learn_in_background()
         log.info("This process serves.")
         return web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)
@@ -178,7 +188,24 @@ def run_socket(environment: Environment, place: Place) -> None:
     """Receive over Slack's websocket; raise Refused naming what the environment lacks."""
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_APP_TOKEN")
-    bot = make_bot(environment, configured(environment))
+    configuration = configured(environment)
+    bot, port = make_bot(environment, configuration), Port.open("bot", environment.metrics_port, several=False)
+    tracing.begin("bot", wanted=environment.traced)
     bot.passport.learn_in_background()
-    serve_socket(bot.app, environment.slack_app_token, place, bot.ready, lambda ready: beside(ready, bot.hooks))
+
+    def serves(ready: Health) -> WSGIApplication:
+        port.serve(port.application(_looks(configuration), _living, ready))
+        return beside(ready, bot.hooks)
+
+    serve_socket(bot.app, environment.slack_app_token, place, bot.ready, serves)
     bot.finish()
+    tracing.end()
+
+
+def _looks(configuration: CatalogFile) -> list[Program]:
+    return [Program("bot", lambda: configuration.standing().trouble)]
+
+
+def _living() -> tuple[bool, dict[str, Any]]:
+    """Say that the process lives. Who hangs does not answer, or is ended: gunicorn and the websocket's watchdog do."""
+    return True, {"alive": True}

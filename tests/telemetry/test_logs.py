@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from settings.logs import OneLine
+from telemetry.logs import OneLine
 
 
 def test_foreign_text_cannot_write_further_log_lines() -> None:
