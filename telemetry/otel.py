@@ -58,9 +58,7 @@ class OtelTracer:
         # What OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES say comes first.
         named = not str(given.attributes["service.name"]).startswith("unknown_service")
         resource = Resource(about).merge(given) if named else given.merge(Resource(about))
-        self._provider = TracerProvider(
-            resource=Resource(about).merge(Resource.create()), id_generator=_Ids(), shutdown_on_exit=False
-        )
+        self._provider = TracerProvider(resource=resource, id_generator=_Ids(), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("meshbot")
 
