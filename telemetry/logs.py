@@ -77,5 +77,5 @@ def log_to_stderr(form: str = "text") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLine() if form == "json" else OneLine())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for library in ("slack_sdk", "slack_bolt", "urllib3", "kubernetes", "rq", "opentelemetry"):
+    for library in ("slack_sdk", "slack_bolt", "urllib3", "kubernetes", "rq"):
         logging.getLogger(library).setLevel(logging.WARNING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -47,8 +48,8 @@ class OtelTracer:
 
     def __init__(self, role: str) -> None:
         """Start a thread that sends to what OTEL_EXPORTER_OTLP_ENDPOINT names; `role` is part of the service's name."""
-        # Each failed try to send is told once a batch, in one line.
-        logging.getLogger("opentelemetry").setLevel(logging.WARNING)
+        # A collector that is away is told once for each batch that is lost, not for each try.
+        logging.getLogger("opentelemetry").setLevel(logging.ERROR)
         about = {
             "service.name": f"meshbot-{role}",
             "service.namespace": "meshbot",
@@ -80,8 +81,10 @@ class OtelTracer:
         return _Open(made, attach(trace.set_span_in_context(made)))
 
     def close(self, within_s: float) -> None:
-        """Send what waits."""
-        self._provider.force_flush(int(within_s * 1000))
+        """Send what waits. The library's own limit does not count the pauses between its tries, so this one does."""
+        flushing = threading.Thread(target=self._provider.force_flush, name="last spans", daemon=True)
+        flushing.start()
+        flushing.join(within_s)
 
     def _tell(self, name: str, facts: Facts, operation: str, around: Context, span: tuple[float, float]) -> None:
         since, until = (int(at * _NANO) for at in span)
