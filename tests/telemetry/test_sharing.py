@@ -30,7 +30,7 @@ SCRIPT = """
 
     def told():
         with shared.registry() as registry:
-            return generate_latest(registry).decode()
+            return "\n".join(sorted(generate_latest(registry).decode().splitlines()))
 """
 
 
