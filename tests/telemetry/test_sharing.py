@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = """
+SCRIPT = r"""
     import os, sys
     from pathlib import Path
     from prometheus_client import generate_latest
