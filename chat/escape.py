@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, NoReturn
 
+from chat.locales.catalogue import translated
+
 Separator = Literal["", " ", "\n", ", ", ": ", " · "]
 """What may stand between pieces: a closed list, so that no foreign text comes in this way."""
 Shown = Literal["{time_secs}", "{date_short_pretty} {time}"]
@@ -23,6 +25,7 @@ FENCE = "```"
 _GROUP = re.compile(r"S[A-Z0-9]{1,31}")
 _PERSON = re.compile(r"[UW][A-Z0-9]{1,31}")
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{1,31}")
+_PLACE = re.compile(r"\{(\w+)\}")
 _TORN_ENTITY = re.compile(r"&[a-z]{0,3}$")
 
 
@@ -80,6 +83,15 @@ def prose(text: str) -> Markup:
         return esc(text)
     pieces = [code(part) if at % 2 else Markup(_entities(clean(part))) for at, part in enumerate(parts)]
     return Markup("".join(piece.text for piece in pieces))
+
+
+def tell(text: str, **pieces: Markup) -> Markup:
+    """Say a sentence in the language being spoken, with a piece of markup at each `{name}`.
+
+    `text` is a literal, or came from `mark`; only it is translated. KeyError for a place without a piece.
+    """
+    parts = _PLACE.split(translated(text))
+    return Markup("".join(pieces[part].text if at % 2 else _entities(part) for at, part in enumerate(parts)))
 
 
 def bold(markup: Markup) -> Markup:
