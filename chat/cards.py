@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from chat.approvals import approval_blocks
 from chat.blocks import Block, Message, Plain, actions, context, header, message, section
 from chat.buttons import buttons, offered
+from chat.commits import COMMIT_STEPS, commit_line, commit_moved
 from chat.digests import digest_blocks, digest_text
 from chat.escape import Markup, bold, code, date, esc, fence, join, prose, shorten, user
 from chat.figures import units_kept
@@ -103,6 +104,8 @@ def _blocks(operation: Operation) -> Iterator[Block]:
     yield from _asides(operation)
     yield from approval_blocks(operation)
     yield from _ending(operation)
+    if commit := commit_line(operation):
+        yield context([commit])
     yield context(people(operation) or _asked(operation))
     if again := [esc(why) for step, why in _PLANNED_AGAIN.items() if operation.went(step)]:
         yield context(again)
@@ -143,7 +146,8 @@ def _weights(operation: Operation, plan: Plan) -> Iterator[Block]:
     # What was noted before the first step (`no traffic yet`) is not true any more after it.
     notes = [] if operation.rollout and moved is Moved.DONE else [esc(_stopped(note)) for note in plan.notes]
     if operation.state is State.RUNNING and operation.patch_step is Step.AWAITING:
-        notes.append(esc(_stopped(f"Written and read back. It waits {operation.story[-1].text}")))
+        done = "Committed" if operation.commit else "Written and read back"
+        notes.append(esc(_stopped(f"{done}. It waits {operation.story[-1].text}")))
     if told := astray_lines(operation):
         yield section(told)
     elif operation.split:
@@ -164,6 +168,8 @@ def _moved(operation: Operation) -> Moved | None:
         return bars(rollout, operation.plan)
     if is_plan(operation):
         return Moved.IMAGINED
+    if moved := commit_moved(operation):
+        return moved
     if was_written(operation):
         return Moved.DONE
     if is_unsure(operation):
@@ -176,7 +182,7 @@ def _caption(operation: Operation) -> Markup:
     """Say it where the bars are a memory and not what the route has now."""
     if operation.done and operation.patch_step is Step.PATCHING:
         return esc("As it was read before the patch was sent:")
-    if operation.state is State.FAILED and was_written(operation):
+    if operation.state is State.FAILED and was_written(operation) and not commit_moved(operation):
         return esc("As this change wrote it:")
     rollout = rollout_of(operation)
     if rollout and rollout.cause is Happening.DRIFTED:
@@ -255,7 +261,7 @@ def _outcome(operation: Operation) -> Markup:
     if not said or _is_said_above(operation):
         return Markup("")
     if operation.state is State.SUCCEEDED and operation.went(Step.VERIFIED):
-        return join(" ", [esc("Read back after the patch:"), said])
+        return join(" ", [esc(f"Read back after the {'sync' if operation.commit else 'patch'}:"), said])
     return bold(said)
 
 
@@ -300,6 +306,8 @@ def _told(story: tuple[Event, ...]) -> tuple[Event, ...]:
 def _step(step: Step, operation: Operation) -> str:
     if step is Step.MEASURED and operation.split and operation.split.verdict is Verdict.UNKNOWN:
         return "split not measured"
+    if operation.commit and step in COMMIT_STEPS:
+        return COMMIT_STEPS[step]
     return _STEPS.get(step) or str(step)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chat.commits import commit_sign, was_proposed
 from chat.escape import clean
 from chat.figures import percent
 from chat.freezes import target_in_words, was_about_freezes
@@ -56,7 +57,7 @@ def title(operation: Operation) -> str:
         return said.doing
     idle = is_change(operation) and not was_written(operation) and not was_steered(operation)
     if idle and not was_about_freezes(operation):
-        return f"Nothing to change: {said.wish}"
+        return f"{'Proposed' if was_proposed(operation) else 'Nothing to change'}: {said.wish}"
     return said.did
 
 
@@ -99,6 +100,8 @@ def sign(operation: Operation) -> Sign:
     """Return the sign of the state; colour and picture never stand without their word."""
     if rollout := rollout_of(operation):
         return rollout_sign(operation, rollout)
+    if told := commit_sign(operation):
+        return told
     if operation.state is State.REFUSED:
         return _refused(operation)
     if operation.state is State.FAILED:

@@ -63,6 +63,8 @@ def begin_worker() -> None:
             RESTARTS.labels(queue, end)
     for kind in KINDS:
         LOST.labels(kind)
+    for outcome in ("approved", "denied", "expired", "void"):
+        APPROVAL_WAIT.labels(outcome)
     SLACK_LIMITED.labels("chat.postMessage")
     SLACK_LIMITED.labels("chat.update")
 

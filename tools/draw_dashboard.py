@@ -20,7 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 BOARD = Path(__file__).parents[1] / "helm/meshbot/files/dashboard.json"
-SPAN_S, STEP_S = 300, 3
+SPAN_S, STEP_S = 240, 2
 COLOURS = ("#3274d9", "#e0752d", "#299c46", "#a352cc", "#e02f44", "#0ab4b4")
 GRAFANA = {"green": "#299c46", "red": "#e02f44", "orange": "#e0752d", "blue": "#3274d9"}
 """Grafana's names of colours."""
@@ -107,6 +107,8 @@ def _lines(axes: Axes, panel: dict[str, Any], series: list[tuple[str, list[Any]]
         axes.fill_between(at, low, high, color=colour, alpha=0.3 if stacked else 0.06, linewidth=0)
         axes.plot(at, high, color=colour, linewidth=1.4, label=name)
         base |= dict(zip(at, high, strict=True)) if stacked else {}
+    now = time.time()
+    axes.set_xlim(now - SPAN_S, now)
     axes.set_ylim(bottom=0)
     axes.set_xticks([])
     axes.grid(axis="y", color=look.faint, linewidth=0.6)
