@@ -20,7 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 BOARD = Path(__file__).parents[1] / "helm/meshbot/files/dashboard.json"
-SPAN_S, STEP_S = 240, 2
+SPAN_S, STEP_S = 150, 1
 COLOURS = ("#3274d9", "#e0752d", "#299c46", "#a352cc", "#e02f44", "#0ab4b4")
 GRAFANA = {"green": "#299c46", "red": "#e02f44", "orange": "#e0752d", "blue": "#3274d9"}
 """Grafana's names of colours."""
