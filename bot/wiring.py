@@ -13,12 +13,14 @@ from slack_sdk import WebClient
 
 from bot.alertmanager import alertmanager
 from bot.chores import Chores
+from bot.denying import Denials
 from bot.flagger import flagger
 from bot.gate import Gate
 from bot.hearing import Ear
 from bot.homes import Homes
 from bot.hooks import Hook, Hooks
 from bot.identity import Passport
+from bot.invited import Invited
 from bot.listeners import Listeners, listen
 from bot.news import News
 from bot.replies import Replies
@@ -84,6 +86,7 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     jobs, changes = JobQueue(redis), RedisChanges(redis)
     directory = SlackDirectory(asking, changes=changes)
     operations = ports.operations(RedisOperations(redis, time_, enqueue=jobs.enqueue))
+    outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
     desk = Desk(
         catalog=configuration.current(),
         operations=operations,
@@ -93,13 +96,14 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
         freezes=RedisFreezes(redis, time_),
         buckets=RedisBuckets(redis),
         almanac=CronAlmanac(),
-        outbox=RedisOutbox(redis, time_),
+        outbox=outbox,
     )
     passport, replies, chores, screens = Passport(client), Replies(client), Chores(), Screens(asking)
     ear = Ear(desk, passport, Door(directory, operations, time_, desk.buckets), catalog=configuration.current)
     surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
+    news = News(changes, Invited(operations, desk.incidents, outbox))
     app = make_app(client, passport)
-    listen(app, Listeners(ear, replies, surface, News(changes)))
+    listen(app, Listeners(ear, replies, surface, Denials(surface), news))
     hooks = Hooks(environment.hook_tokens, _others(desk, configuration.current))
     return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks)
 
@@ -163,17 +167,19 @@ def run_http(environment: Environment, place: Place) -> None:
     """Serve signed requests on `place` until SIGTERM; raise Refused naming what the environment lacks."""
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_SIGNING_SECRET")
-    serve_http(http_builder(environment, Port.open("bot", environment.metrics_port, several=True)), place)
+    configuration = configured(environment)
+    port = Port.open("bot", environment.metrics_port, several=True)
+    serve_http(http_builder(environment, configuration, port), place, tick=configuration.current)
 
 
-def http_builder(environment: Environment, port: Port) -> Callable[[], WSGIApplication]:
-    """Return what each serving process calls after the fork; each looks at the configuration for itself.
+def http_builder(environment: Environment, configuration: CatalogFile, port: Port) -> Callable[[], WSGIApplication]:
+    """Return what each serving process calls after the fork; from then on each looks at the file for itself.
 
-    Whichever of them is free answers at the `port` for all.
+    They inherit the last good configuration: one that takes another's place while the file is broken must not deny what
+    those beside it allow, a rollback above all. Whichever of them is free answers at the `port` for all.
     """
 
     def build() -> WSGIApplication:
-        configuration = configured(environment)
         bot = make_bot(environment, configuration)
         tracing.begin("bot", wanted=environment.traced)
         port.serve(port.application(_looks(configuration), _living, bot.ready))

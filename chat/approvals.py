@@ -15,7 +15,6 @@ from mesh.operations.receiving import Waiting
 APPROVE = "meshbot.approve"
 DENY = "meshbot.deny"
 """What Slack sends when one is pressed; the value is the operation's id."""
-VOTES: dict[str, Verb] = {APPROVE: Verb.APPROVE, DENY: Verb.DENY}
 MOST_PEOPLE = 8
 MOST_RULES = 5
 MOST_LISTED = 15
@@ -54,9 +53,10 @@ def approval_blocks(operation: Operation) -> Iterator[Block]:
     ]
     yield section(join("\n", [*lines, _denied(operation)]))
     if waits:
-        typed = code(f'/mesh deny {operation.id} --reason "why"')
         asker = "" if operation.command.verb is Verb.FLAGGER else "Whoever asked cannot approve."
-        yield context([join(" ", [esc(asker), esc("To deny with a reason, type"), typed])])
+        denial = "Who denies is asked why." if any(one.action_id == DENY for one in vote_buttons(operation)) else ""
+        if asker or denial:
+            yield context([join(" ", [esc(asker), esc(denial)])])
 
 
 def vote_buttons(operation: Operation) -> tuple[Button, ...]:
@@ -71,10 +71,9 @@ def vote_buttons(operation: Operation) -> tuple[Button, ...]:
     where = f"in {shorten(target.cluster, 60)} / {shorten(target.namespace, 60)}"
     stands = f", from {shorten(plan.shares_before, 60)}" if plan else ""
     yes = Confirm(f"Approve this change of {service}?", f"An arm gets up to {reaches} {where}{stands}.", "Approve")
-    no = Confirm(f"Deny this change of {service}?", "It ends here and nothing is changed. The card names you.", "Deny")
     return (
         Button("Approve", APPROVE, operation.id, f"Approve {operation.id}", "primary", yes),
-        Button("Deny", DENY, operation.id, f"Deny {operation.id}", "danger", no),
+        Button("Deny", DENY, operation.id, f"Deny {operation.id}", "danger"),
     )
 
 
@@ -89,10 +88,9 @@ def _gate_buttons(operation: Operation, service: str) -> tuple[Button, ...]:
     yes = Confirm(
         f"Approve {hook} of {service}?", "Flagger goes on the next time it asks. The card names you.", "Approve"
     )
-    no = Confirm(f"Deny {hook} of {service}?", "Flagger hears no about this revision. The card names you.", "Deny")
     return (
         Button("Approve", APPROVE, operation.id, f"Approve {operation.id}", "primary", yes),
-        Button("Deny", DENY, operation.id, f"Deny {operation.id}", "danger", no),
+        Button("Deny", DENY, operation.id, f"Deny {operation.id}", "danger"),
     )
 
 

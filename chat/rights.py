@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chat.blocks import Block, Message, header, message, section
-from chat.escape import Markup, bold, code, esc, join, shorten, user
+from chat.escape import Markup, bold, code, esc, group, join, shorten, user
 from chat.freezes import freeze_line
 from mesh.domain.approvals import Rule
 from mesh.domain.grammar import format_command
@@ -16,11 +16,16 @@ from mesh.operations.explaining import Can, Right, Whoami
 _MOST_ROLES = 20
 
 
-def whoami_answer(whoami: Whoami) -> Message:
-    """Say who somebody is to meshbot, what they may change, within which limits, and by which id each right comes."""
+def whoami_answer(whoami: Whoami, *, votes: bool = False) -> Message:
+    """Say who somebody is to meshbot, what they may change, within which limits, and by which id each right comes.
+
+    With `votes` something waits for theirs: who holds no role is not told then that there is nothing for them to do.
+    """
     person = join(" ", [esc("You are"), user(whoami.actor.user), code(whoami.actor.user)])
-    groups = join(" ", [code(group) for group in sorted(whoami.groups)]) or esc("none that the policy names")
+    groups = join(", ", [_by_name(one) for one in sorted(whoami.groups)]) or esc("none that the policy names")
     roles = [_role(one) for one in whoami.held[:_MOST_ROLES]]
+    if not roles and votes:
+        roles = [esc("You hold no role, so you start no changes. An administrator grants roles.")]
     if not roles:
         roles = [esc("You hold no role: you may read everything and change nothing. An administrator grants roles.")]
     hidden = len(whoami.held) - _MOST_ROLES
@@ -81,7 +86,11 @@ def _role(right: Right) -> Markup:
 
 def _scope(role: Role) -> str:
     verbs = "every change" if "*" in role.verbs else ", ".join(role.verbs) or "nothing"
-    where = [("services", role.services), ("namespaces", role.namespaces), ("clusters", role.clusters)]
+    where = [
+        ("services", role.scope.services),
+        ("namespaces", role.scope.namespaces),
+        ("clusters", role.scope.clusters),
+    ]
     narrowed = [f"{what} {', '.join(names)}" for what, names in where if names != ("*",)]
     narrowed += [f"only in channels {', '.join(role.channels)}"] if role.channels else []
     scope = "; ".join(narrowed) or "everywhere"
@@ -93,8 +102,16 @@ def _source(right: Right) -> Markup:
     """Say by which id the right comes: who reads it knows which usergroup to leave, or to guard."""
     if not right.sources:
         return Markup("")
-    ids = join(" ", [code(one) for one in right.sources[:10]])
+    ids = join(", ", [_by_name(one) for one in right.sources[:10]])
     return join(" ", [esc("(by"), ids]) + esc(")")
+
+
+def _by_name(found: str) -> Markup:
+    """Return a usergroup by its handle, with the id that the policy knows it by; a person's id alone.
+
+    What these answers are shown in calls nobody: one person alone sees them.
+    """
+    return join(" ", [group(found), code(found)]) if found.startswith("S") else code(found)
 
 
 def _sections(lines: Sequence[Markup]) -> list[Block]:

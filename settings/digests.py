@@ -8,9 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from mesh.domain.digests import Digest
-from mesh.domain.scopes import Scope
 from settings.cron import check_cron, check_zone
-from settings.forms import ChannelId, Label, Patterns, Section
+from settings.forms import ChannelId, Label, Patterns, Section, scope_of
 from settings.lines import Path
 
 
@@ -51,7 +50,7 @@ class DigestSection(Section):
 
 def digest_of(section: DigestSection) -> Digest:
     """Turn a checked section into the value that the rules work with."""
-    scope = Scope(tuple(section.clusters), tuple(section.namespaces), tuple(section.services))
+    scope = scope_of(section)
     return Digest(section.name, section.channel, section.cron, section.zone, scope, section.quiet)
 
 

@@ -19,6 +19,7 @@ from chat.outbox import SlackCards
 from chat.outcomes import Lost
 from chat.screens import Screens
 from chat.sender import Sender
+from chat.whispers import SlackWhispers
 from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
@@ -61,6 +62,7 @@ from workers.jobs import install, install_sender
 from workers.metrics.adapter import PrometheusMetrics
 from workers.runner import QUEUES, OwnWorker, Wear, work
 from workers.seen import Seen, clock_port, worker_port
+from workers.stepup import HttpProver
 from workers.supervisor import Child, supervise
 
 log = logging.getLogger(__name__)
@@ -105,6 +107,8 @@ class Workshop:
             time=time_,
             incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
             incident_cards=SlackIncidentCards(outbox, slack, draw=draw),
+            prover=HttpProver(),
+            whispers=SlackWhispers(outbox, slack),
             newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SlackNoticeboard(outbox, slack, week_chart)),
         )
         return ports.watched(stage)
@@ -171,7 +175,7 @@ def prepare_post(environment: Environment) -> Callable[[], None]:
         jobs = JobQueue(redis)
         outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
         slack = counted(web_client(environment.slack_bot_token, environment.slack_api_url))
-        calls = CallsAtHome(slack, SlackDirectory(slack))
+        calls = CallsAtHome(slack, SlackDirectory(slack, changes=RedisChanges(redis)))
         operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
         install_sender(
             Sender(ports.lanes(outbox), ports.locks(RedisLocks(redis)), calls, time_, lost=audited(operations))
