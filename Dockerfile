@@ -23,7 +23,7 @@ ENV UV_PROJECT_ENVIRONMENT=/app \
 
 # The packages first: a change of ours leaves this layer as it was.
 COPY pyproject.toml uv.lock ./
-RUN /build/tools/bin/uv sync --frozen --no-dev --no-install-project
+RUN /build/tools/bin/uv sync --frozen --no-dev --extra otel --no-install-project
 COPY README.md ./
 COPY bot bot
 COPY chat chat
@@ -32,8 +32,9 @@ COPY meshbot meshbot
 COPY playground playground
 COPY settings settings
 COPY store store
+COPY telemetry telemetry
 COPY workers workers
-RUN /build/tools/bin/uv sync --frozen --no-dev --no-editable
+RUN /build/tools/bin/uv sync --frozen --no-dev --extra otel --no-editable
 # What nobody imports: the asynchronous twin of the Kubernetes client, and the tests of packages.
 # Then the same source gives the same files: no times of this build in them, one order in every compiled set.
 RUN rm -rf /app/lib/python3.*/site-packages/kubernetes/aio \

@@ -34,6 +34,7 @@ from mesh.operations.freezing import holding, upcoming
 from mesh.operations.incidents import open_incidents
 from mesh.operations.receiving import Desk, digests, history, nothing_started, receive, waiting_for
 from mesh.ports import Bucket, Buckets, Directory, People, Place
+from telemetry.counting import heard
 
 OLDEST_S = 30.0
 """Slack sends an event again after one minute and after five when it got no answer (docs.slack.dev/apis/events-api):
@@ -141,8 +142,9 @@ class Ear:
     def hear(self, request: Request, arrival: Arrival) -> Answer:
         """Answer one request. Whatever goes wrong becomes words; they say so when something may have been started."""
         try:
-            desk = self.enter(request, arrival)
-            return Answer(BUTTONS[request.button](desk, request) if request.button else words(desk, request))
+            with heard(request.text, request.origin.way, arrival.at):
+                desk = self.enter(request, arrival)
+                return Answer(BUTTONS[request.button](desk, request) if request.button else words(desk, request))
         except Exception as error:  # noqa: BLE001 (the last line: people must get an answer whatever happens)
             return in_words(error)
 

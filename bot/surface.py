@@ -26,6 +26,7 @@ from mesh.operations.offering import offered
 from mesh.operations.overview import Boards, overview
 from mesh.operations.receiving import Desk, receive
 from mesh.ports import People
+from telemetry.counting import heard
 
 Response = dict[str, Any]
 """What a modal is answered with (docs.slack.dev/surfaces/modals)."""
@@ -83,7 +84,9 @@ class Surface:
         try:
             request = replace(request, origin=_reachable(self.people, request))
             command = understand(desk, read_form(body["view"]), request.actor, channel=request.origin.channel)
-            said = words(desk, replace(request, text=format_command(command)))
+            text = format_command(command)
+            with heard(text, request.origin.way, arrival.at):
+                said = words(desk, replace(request, text=text))
         except MeshbotError as error:
             return {"response_action": "errors", "errors": {_field(error): beside(error)}}
         except Exception as error:  # noqa: BLE001 (as above)

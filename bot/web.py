@@ -13,6 +13,7 @@ from slack_bolt import App, BoltRequest
 from bot.arrival import arrival
 from bot.gate import Gate, Letter, Turned
 from bot.hooks import HOOKS_PATH, Hooks, Reply
+from telemetry.counting import acknowledged
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -48,6 +49,7 @@ def web(app: App, gate: Gate, ready: Health, hooks: Hooks) -> WSGIApplication:
         except ValueError:
             return _answer(start_response, 400, "The body is not what its content type says.", PLAIN)
         response = app.dispatch(request)
+        acknowledged("http", came.at)
         return _answer(start_response, response.status, response.body, response.first_headers()["content-type"])
 
     return serve

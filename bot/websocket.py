@@ -27,6 +27,7 @@ from bot.serving import GRACE_S, THREADS, Place, serve_beside
 from bot.web import Health
 from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Unavailable
+from telemetry.counting import acknowledged
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -183,6 +184,7 @@ def open_line(app: App, app_token: str, work: Work) -> Line:
         bolt = BoltRequest(mode="socket_mode", body=request.payload, context={"arrival": came})
         with work.begun():
             send_response(client, request, app.dispatch(bolt), time.time())
+        acknowledged("websocket", came.at)
 
     line.message_listeners.append(receive)
     return line

@@ -47,6 +47,10 @@ from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.operations import RedisOperations
 from store.outbox import RedisOutbox
+from telemetry import ports, tracing
+from telemetry.looks import Program
+from telemetry.serving import Port
+from telemetry.slack import counted
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -77,11 +81,11 @@ class Bot:
 def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     """Build everything the bot needs; calls nobody, so it starts while Slack or Redis are away."""
     redis, time_ = quick(environment.redis), SystemTime()
-    client = web_client(environment.slack_bot_token, environment.slack_api_url)
-    asking = web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S)
+    client = counted(web_client(environment.slack_bot_token, environment.slack_api_url))
+    asking = counted(web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S))
     jobs, changes = JobQueue(redis), RedisChanges(redis)
     directory = SlackDirectory(asking, changes=changes)
-    operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
+    operations = ports.operations(RedisOperations(redis, time_, enqueue=jobs.enqueue))
     outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
     desk = Desk(
         catalog=configuration.current(),
@@ -164,18 +168,21 @@ def run_http(environment: Environment, place: Place) -> None:
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_SIGNING_SECRET")
     configuration = configured(environment)
-    serve_http(http_builder(environment, configuration), place, tick=configuration.current)
+    port = Port.open("bot", environment.metrics_port, several=True)
+    serve_http(http_builder(environment, configuration, port), place, tick=configuration.current)
 
 
-def http_builder(environment: Environment, configuration: CatalogFile) -> Callable[[], WSGIApplication]:
+def http_builder(environment: Environment, configuration: CatalogFile, port: Port) -> Callable[[], WSGIApplication]:
     """Return what each serving process calls after the fork; from then on each looks at the file for itself.
 
     They inherit the last good configuration: one that takes another's place while the file is broken must not deny what
-    those beside it allow, a rollback above all.
+    those beside it allow, a rollback above all. Whichever of them is free answers at the `port` for all.
     """
 
     def build() -> WSGIApplication:
         bot = make_bot(environment, configuration)
+        tracing.begin("bot", wanted=environment.traced)
+        port.serve(port.application(_looks(configuration), _living, bot.ready))
         bot.passport.learn_in_background()
         log.info("This process serves.")
         return web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)
@@ -187,7 +194,24 @@ def run_socket(environment: Environment, place: Place) -> None:
     """Receive over Slack's websocket; raise Refused naming what the environment lacks."""
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_APP_TOKEN")
-    bot = make_bot(environment, configured(environment))
+    configuration = configured(environment)
+    bot, port = make_bot(environment, configuration), Port.open("bot", environment.metrics_port, several=False)
+    tracing.begin("bot", wanted=environment.traced)
     bot.passport.learn_in_background()
-    serve_socket(bot.app, environment.slack_app_token, place, bot.ready, lambda ready: beside(ready, bot.hooks))
+
+    def serves(ready: Health) -> WSGIApplication:
+        port.serve(port.application(_looks(configuration), _living, ready))
+        return beside(ready, bot.hooks)
+
+    serve_socket(bot.app, environment.slack_app_token, place, bot.ready, serves)
     bot.finish()
+    tracing.end()
+
+
+def _looks(configuration: CatalogFile) -> list[Program]:
+    return [Program("bot", lambda: configuration.standing().trouble)]
+
+
+def _living() -> tuple[bool, dict[str, Any]]:
+    """Say that the process lives. Who hangs does not answer, or is ended: gunicorn and the websocket's watchdog do."""
+    return True, {"alive": True}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from settings.environment import read_environment
+from meshbot.starting import starting
 from workers.runner import QUEUES
 from workers.wiring import run_clock, run_worker
 
@@ -13,10 +13,10 @@ from workers.wiring import run_clock, run_worker
 @click.option("--queue", type=click.Choice(list(QUEUES)), help="Work on this queue only.")
 def worker(*, queue: str | None) -> None:
     """Run operations; without --queue one process for each queue is started and kept alive."""
-    run_worker(read_environment(), [queue] if queue else list(QUEUES))
+    run_worker(starting(), [queue] if queue else list(QUEUES))
 
 
 @click.command
 def clock() -> None:
     """Start what is due, and what a dead worker left. Any number may run; one of them works."""
-    run_clock(read_environment())
+    run_clock(starting())

@@ -11,7 +11,7 @@ import sys
 import click
 
 from mesh.domain.errors import MeshbotError, Refused
-from settings.logs import log_to_stderr
+from telemetry.logs import log_to_stderr
 
 COMMANDS = {
     "bot": ("meshbot.hearing:bot", "Receive from Slack, over HTTP or Socket Mode."),

@@ -6,7 +6,7 @@ import click
 
 from bot.serving import Place
 from bot.wiring import run_http, run_socket
-from settings.environment import read_environment
+from meshbot.starting import starting
 
 
 @click.command
@@ -18,6 +18,6 @@ def bot(*, socket: bool, port: int, host: str) -> None:
 
     /healthz and /readyz are served on the same port either way.
     """
-    environment = read_environment()
+    environment = starting()
     run = run_socket if socket else run_http
     run(environment, Place(host, port))

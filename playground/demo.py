@@ -47,9 +47,9 @@ def main(commands: tuple[str, ...], person: str, channel: str, port: int) -> Non
     signal.signal(signal.SIGTERM, _interrupt)
     user, place = _ids(person, channel)
     with tempfile.TemporaryDirectory(prefix="meshbot-demo-") as directory:
-        page_port = 0 if commands else port
+        page_port, tell = (0, _silent) if commands else (port, _starting)
         try:
-            with World(Path(directory), page_port=page_port, tell=_starting if not commands else _silent) as world:
+            with World(Path(directory), page_port=page_port, watched=True, tell=tell) as world:
                 if not commands:
                     _serve(world)
                 elif not _run_all(world, commands, user, place):

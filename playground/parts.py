@@ -98,6 +98,8 @@ class World:
     """0 takes a free one."""
     guarded: bool = False
     """True: three Redis servers behind three sentinels take the place of the one."""
+    watched: bool = False
+    """Let Prometheus scrape the product's own processes as well."""
     door: str = ""
     """Where Slack delivers instead, e.g. what stands before several bots; empty for the bot itself."""
     program: tuple[str, ...] = (sys.executable, "-m", "meshbot")
@@ -112,6 +114,8 @@ class World:
     bot_url: str = field(init=False, default="")
     """Where Slack delivers: the bot's `/slack/events`, unless there is a `door`."""
     slack: SlackDriver = field(init=False)
+    metrics_ports: dict[str, int] = field(init=False, default_factory=dict)
+    """Where each process of the product is watched, by its name; empty unless it is."""
     _stack: ExitStack = field(init=False, default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -150,6 +154,7 @@ class World:
         """
         words = arguments or (name,)
         environment = self.environment | ({} if words[0] == "worker" else {"KUBECONFIG": ""})
+        environment["MESHBOT_METRICS_PORT"] = str(self.metrics_ports.get(name, 0))
         child = Child(name, [*self.program, *words], environment, self.directory / f"{name}.log")
         self.children[name] = self._stack.enter_context(child)
         return child
@@ -221,8 +226,11 @@ class World:
         return url
 
     def _start_prometheus(self, traffic_port: int) -> None:
+        if self.watched:
+            self.metrics_ports = {name: free_port() for name in ("bot", "worker", "clock")}
+        own = {f"meshbot-{name}": f"127.0.0.1:{port}" for name, port in self.metrics_ports.items()}
         try:
-            targets = {"sidecars": f"127.0.0.1:{traffic_port}"}
+            targets = {"sidecars": f"127.0.0.1:{traffic_port}", **own}
             server = PrometheusServer(self.directory / "prometheus", targets, port=self.prometheus_port)
         except PrometheusMissing as missing:
             self.tell(f"prometheus    {missing}")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from mesh.domain.errors import Refused
 
@@ -62,6 +63,36 @@ class Environment:
     """`MESHBOT_HOOK_TOKEN`; two, with a comma between them, while rotating."""
     config_path: str = ""
     """`MESHBOT_CONFIG`; empty means no file, so reading only."""
+
+    metrics: str = "9090"
+    """`MESHBOT_METRICS_PORT`; see `metrics_port`."""
+    log_form: str = "text"
+    """`MESHBOT_LOG`: `text` or `json`."""
+    otlp: str = field(default="", repr=False)
+    """`OTEL_EXPORTER_OTLP_ENDPOINT`; may hold a password."""
+    otlp_traces: str = field(default="", repr=False)
+    """`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, likewise."""
+
+    @property
+    def metrics_port(self) -> int:
+        """Where each process serves its metrics and health; 0 for nowhere. Raises Refused."""
+        if not self.metrics.isdecimal() or int(self.metrics) > 65535:
+            raise Refused("MESHBOT_METRICS_PORT is no port.", hint="A number from 1 to 65535, or 0 for none.")
+        return int(self.metrics)
+
+    @property
+    def traced(self) -> bool:
+        """True where traces are to be sent."""
+        return bool(self.otlp or self.otlp_traces)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every value that must never be told, passwords in addresses among them."""
+        slack = (self.slack_bot_token, self.slack_app_token, self.slack_config_token, *self.signing_secrets)
+        whole = (*slack, *self.hook_tokens, self.redis_password, self.redis_sentinel_password)
+        addresses = (self.redis_url, self.prometheus_url, self.otlp, self.otlp_traces)
+        inside = [urlsplit(address).password or "" for address in addresses]
+        return tuple({one for one in (*whole, *inside, *map(unquote, inside)) if one})
 
     @property
     def redis(self) -> RedisSettings:
@@ -176,6 +207,28 @@ VARIABLES = (
         may_be_file=True,
         shortest=16,
     ),
+    Variable(
+        "MESHBOT_METRICS_PORT",
+        "metrics",
+        "Port of `/metrics`, `/healthz` and `/readyz` of each process; `0` for none. Processes on one machine need "
+        "ports of their own.",
+        "9090",
+    ),
+    Variable(
+        "MESHBOT_LOG",
+        "log_form",
+        "Form of the log on standard error, `text` or `json`.",
+        "text",
+        begins=("text", "json"),
+    ),
+    Variable(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "otlp",
+        "Where traces go (OTLP over HTTP); without it there are none. Needs `meshbot[otel]`, which reads the other "
+        "`OTEL_…` variables as well.",
+        begins=WEB,
+    ),
+    Variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "otlp_traces", "The same, for traces only.", begins=WEB),
     Variable("MESHBOT_CONFIG", "config_path", "Path of the configuration file; without it meshbot only reads."),
 )
 

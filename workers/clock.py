@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time as stopwatch
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -67,10 +68,18 @@ class Clock:
         self._locks = locks
         self._time = time
         self._pause_s = TICK_S
+        self.leads = False
+        """True while this is the clock that works."""
+        self._round_at = stopwatch.monotonic()
+
+    def silent_s(self) -> float:
+        """Return for how many seconds it has not come round: leading, or waiting to lead, also without Redis."""
+        return stopwatch.monotonic() - self._round_at
 
     def run(self, stop: threading.Event) -> None:
         """Lead, or wait to lead, until `stop` is set; an absent Redis is waited for."""
         while not stop.is_set():
+            self._round_at = stopwatch.monotonic()
             try:
                 with self._locks.hold("clock", wait_s=0) as lease:
                     self._answered()
@@ -94,9 +103,14 @@ class Clock:
 
     def _lead(self, lease: Lease, stop: threading.Event) -> None:
         log.info("this clock leads now")
-        while not stop.is_set() and self._locks.holds(lease):
-            self.tick()
-            stop.wait(TICK_S)
+        self.leads = True
+        try:
+            while not stop.is_set() and self._locks.holds(lease):
+                self._round_at = stopwatch.monotonic()
+                self.tick()
+                stop.wait(TICK_S)
+        finally:
+            self.leads = False
 
     def _answered(self) -> None:
         if self._pause_s > TICK_S:

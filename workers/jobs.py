@@ -10,6 +10,7 @@ from mesh.domain.digests import Slot
 from mesh.operations import incident_cards, looking, running
 from mesh.operations.publishing import publish
 from mesh.operations.stage import Stage
+from telemetry.tracing import span
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ def install_sender(sender: Sender) -> None:
 
 def run_operation(operation_id: str) -> str:
     """Bring the operation as far as it goes now and return its state; safe to run any number of times."""
-    return str(running.run(operation_id, _stage()).state)
+    with span("work", {}, operation=operation_id):
+        return str(running.run(operation_id, _stage()).state)
 
 
 def look_at(cluster: str) -> None:

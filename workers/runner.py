@@ -25,12 +25,14 @@ from mesh.domain.terms import is_incident, is_operation
 from store.address import Where
 from store.connection import patient
 from store.jobs import DIGEST, FUNCTION, INCIDENT, KEEP_S, LOOK, POST, SEND, TIMEOUT_S, WATCH, queue_name
+from telemetry.metrics import FORGED_JOBS, JOB, QUEUE_WAIT
 from workers.supervisor import exit_on_signals
 
 log = logging.getLogger(__name__)
 
 QUEUES = {"urgent": queue_name(urgent=True), "normal": queue_name(urgent=False), "watch": WATCH, "post": POST}
 """Name on the command line -> RQ queue. One queue for each process: a worker of two can lose a job it just took."""
+_SHORT = {name: short for short, name in QUEUES.items()}
 RESTART_S = 1.0
 WORKER_TTL_S = 20
 """RQ blocks for 15 s less than this in one wait for jobs, so dead connections are noticed within 5 s."""
@@ -110,6 +112,7 @@ class OwnJob(Job):
             # Forget what was read: RQ asks again for its log, and must not get it then either.
             self.data = self.data
             log.error("refused job %r: %s", self.id, problem)
+            FORGED_JOBS.labels(_SHORT.get(str(self.origin), "other")).inc()
             OwnJob.told(problem)
             raise ForgedJob(problem)
 
@@ -192,6 +195,8 @@ class OwnWorker(SimpleWorker):
     death_penalty_class = Deadline
     max_connection_wait_time = 2.0
     log_result_lifespan = False
+    sign: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
+    """Gives a sign of life; must neither raise nor wait."""
 
     def __init__(self, queue: str, connection: redis.Redis, wear: Wear) -> None:
         super().__init__(
@@ -210,11 +215,15 @@ class OwnWorker(SimpleWorker):
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run one job here, and end after it when this process is worn."""
         started, self._busy = time.monotonic(), True
+        OwnWorker.sign()
+        if job.enqueued_at is not None:
+            QUEUE_WAIT.labels(_SHORT[queue.name]).observe(max(0.0, (utcnow() - job.enqueued_at).total_seconds()))
         try:
             super().execute_job(job, queue)
         finally:
-            self._busy = False
-            self.wear.add(time.monotonic() - started, job.timeout or TIMEOUT_S)
+            self._busy, seconds = False, time.monotonic() - started
+            JOB.labels(_SHORT[queue.name]).observe(seconds)
+            self.wear.add(seconds, job.timeout or TIMEOUT_S)
         self._stop_requested = self._stop_requested or bool(self.wear.reason)
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002 (RQ's signature)
@@ -226,6 +235,7 @@ class OwnWorker(SimpleWorker):
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Beat in one round trip, and only when the last beat is old: RQ beats three times around each job."""
+        OwnWorker.sign()
         if pipeline is not None or self.last_heartbeat is None:
             super().heartbeat(timeout, pipeline)
         elif (utcnow() - self.last_heartbeat).total_seconds() >= HEARTBEAT_S:
@@ -281,6 +291,7 @@ def _work_once(where: str | Where, queue: str, wear: Wear) -> bool:
     """Return True when this process should end: it was asked to, or is worn."""
     # Between two workers there is nothing to finish; while one works, its own handlers stand in for these.
     exit_on_signals()
+    OwnWorker.sign()
     worker = None
     try:
         # A client of its own: RQ raises its time limits.

@@ -16,6 +16,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from telemetry.metrics import RESTARTS
+
 log = logging.getLogger(__name__)
 
 POLL_S = 0.05
@@ -28,31 +30,40 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _FORK = multiprocessing.get_context("fork")
 
 
-def supervise(queues: Sequence[str], work: Callable[[str], None], *, tick: Callable[[], object] = lambda: None) -> None:
+def supervise(
+    queues: Sequence[str],
+    work: Callable[[str], None],
+    *,
+    tick: Callable[[], object] = lambda: None,
+    beside: Sequence[Child] = (),
+) -> None:
     """Run `work(queue)` in a process for each queue until SIGTERM or SIGINT; return when all of them have ended.
 
     A process that ends by itself, however, is replaced. On Linux the processes get SIGTERM when this one dies, however
     it dies. Must be called in the main thread of a process without other threads; `work` may count on all that was
-    imported before. `tick` is called all the time, so that what a new process inherits is fresh.
+    imported before. `tick` is called all the time, so that what a new process inherits is fresh. Those `beside` are
+    replaced like the others, and end last.
     """
     stop = threading.Event()
     for number in SIGNALS:
         signal.signal(number, lambda *_: stop.set())
-    children = [_Child(queue, work) for queue in queues]
+    children = [Child(queue, work) for queue in queues]
     while not stop.wait(POLL_S):
         tick()
-        for child in children:
+        for child in (*children, *beside):
             child.replace_if_dead()
-    for child in children:
-        child.process.terminate()
-    for child in children:
-        child.process.join()
+    for ending in (children, beside):
+        for child in ending:
+            child.process.terminate()
+        for child in ending:
+            child.process.join()
 
 
-class _Child:
-    """One queue's process, and the next one after that."""
+class Child:
+    """One queue's process, and the next one after that; or any other that must always be there."""
 
     def __init__(self, queue: str, work: Callable[[str], None]) -> None:
+        """Start it: it runs `work(queue)`."""
         self._queue = queue
         self._work = work
         self._start_at: float | None = None
@@ -66,6 +77,7 @@ class _Child:
         if self._start_at is None:
             status = self.process.exitcode
             level = logging.ERROR if status else logging.INFO
+            RESTARTS.labels(self._queue, "died" if status else "worn").inc()
             log.log(level, "the %s worker ended with status %s and is replaced", self._queue, status)
             before, self._short_lived = self._short_lived, time.monotonic() - self._started < STEADY_S
             self._start_at = time.monotonic() + (RESTART_S if before and self._short_lived else 0)

@@ -49,15 +49,22 @@ from store.operations import RedisOperations
 from store.outbox import LanesDue, RedisOutbox
 from store.pending import Pending
 from store.watches import RedisWatches
+from telemetry import ports, tracing
+from telemetry.logs import hide
+from telemetry.metrics import begin_worker, lost_message
+from telemetry.serving import Port
+from telemetry.signs import Signs
+from telemetry.slack import counted
 from workers.clock import LEAD_S, Clock, run_until_signal
 from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.client import KubernetesClient
 from workers.git.adapter import GitCluster
 from workers.jobs import install, install_sender
 from workers.metrics.adapter import PrometheusMetrics
-from workers.runner import QUEUES, Wear, work
+from workers.runner import QUEUES, OwnWorker, Wear, work
+from workers.seen import Seen, clock_port, worker_port
 from workers.stepup import HttpProver
-from workers.supervisor import supervise
+from workers.supervisor import Child, supervise
 
 log = logging.getLogger(__name__)
 
@@ -81,13 +88,13 @@ class Workshop:
         """Return the one stage of this process; its connections are opened at their first use and then kept."""
         environment, time_ = self.environment, SystemTime()
         redis = patient(environment.redis)
-        slack = web_client(environment.slack_bot_token, environment.slack_api_url)
+        slack = counted(web_client(environment.slack_bot_token, environment.slack_api_url))
         jobs = JobQueue(redis)
         directory = SlackDirectory(slack, changes=RedisChanges(redis))
         outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
         written = SlackCards(outbox, slack, audit_channel=self.catalog.channels.audit, draw=chart)
         cards = CardsAtHome(written, directory)
-        return Stage(
+        stage = Stage(
             catalog=self.catalog,
             operations=RedisOperations(redis, time_, enqueue=jobs.enqueue),
             locks=RedisLocks(redis),
@@ -105,6 +112,7 @@ class Workshop:
             whispers=SlackWhispers(outbox, slack),
             newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SlackNoticeboard(outbox, slack, week_chart)),
         )
+        return ports.watched(stage)
 
 
 def make_workshop(environment: Environment, catalog: Catalog) -> Workshop:
@@ -167,10 +175,12 @@ def prepare_post(environment: Environment) -> Callable[[], None]:
         redis, time_ = patient(environment.redis), SystemTime()
         jobs = JobQueue(redis)
         outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
-        slack = web_client(environment.slack_bot_token, environment.slack_api_url)
+        slack = counted(web_client(environment.slack_bot_token, environment.slack_api_url))
         calls = CallsAtHome(slack, SlackDirectory(slack, changes=RedisChanges(redis)))
         operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
-        install_sender(Sender(outbox, RedisLocks(redis), calls, time_, lost=audited(operations)))
+        install_sender(
+            Sender(ports.lanes(outbox), ports.locks(RedisLocks(redis)), calls, time_, lost=audited(operations))
+        )
 
     return run
 
@@ -179,6 +189,7 @@ def audited(operations: Operations) -> Lost:
     """Return what puts each message that reached nobody into the audit log."""
 
     def lost(row: Row) -> None:
+        lost_message(row.letter.key)
         try:
             operations.audit(facts.of_loss(row))
         except Unavailable as error:
@@ -219,12 +230,27 @@ def run_worker(environment: Environment, queues: Sequence[str]) -> None:
     """
     environment.need("SLACK_BOT_TOKEN")
     configuration = CatalogFile(environment.config_path, environment.prometheus_url)
+    signs, port = Signs(queues), Port.open("worker", environment.metrics_port, several=True)
+    begin_worker()
+    seen = Seen(configuration.standing, lambda: quick(environment.redis))
+    watchers = [Child("metrics", lambda _: worker_port(port, seen, signs))] if port.listener else []
     configuration.wait()
-    supervise(queues, lambda queue: _work(configuration, queue), tick=configuration.current)
+    signs.begin()
+    supervise(queues, lambda queue: _work(configuration, queue, signs), tick=configuration.current, beside=watchers)
 
 
-def _work(configuration: CatalogFile, queue: str) -> None:
+def _work(configuration: CatalogFile, queue: str, signs: Signs) -> None:
     environment, wear = read_environment(), Wear()
+    hide(environment.secrets)
+    OwnWorker.sign = staticmethod(signs.giver(queue))
+    tracing.begin("worker", wanted=environment.traced)
+    try:
+        _work_on(configuration, queue, environment, wear)
+    finally:
+        tracing.end()
+
+
+def _work_on(configuration: CatalogFile, queue: str, environment: Environment, wear: Wear) -> None:
     told = accused(environment.redis)
     if QUEUES[queue] == POST:
         work(environment.redis, queue, prepare_post(environment), wear, told=told)
@@ -312,4 +338,7 @@ def run_clock(environment: Environment) -> None:
     noted = _ConfigurationOnRecord(told, configuration)
     others = (lanes, IncidentsDue(redis, enqueue=jobs.incident), _ConfiguredDigests(digests, configuration), noted)
     locks, looking = RedisLocks(redis, ttl_s=LEAD_S), _ConfiguredLooks(looks, configuration)
-    run_until_signal(Clock(pending, locks, SystemTime(), looks=looking, others=others))
+    clock = Clock(pending, locks, SystemTime(), looks=looking, others=others)
+    seen = Seen(configuration.standing, lambda: quick(environment.redis))
+    clock_port(Port.open("clock", environment.metrics_port, several=False), seen, clock)
+    run_until_signal(clock)

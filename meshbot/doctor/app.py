@@ -17,7 +17,9 @@ PICTURES = "files:write"
 LOOKED_UP = ("channels:history", "groups:history")
 """May be given: a post that Slack did not answer is then looked up, and never repeated (docs/messages.md)."""
 EVENTS = (
-    "app_home_opened", "app_mention", "message.im", "user_change", "subteam_members_changed", "subteam_updated",
+    *("app_home_opened", "app_mention", "message.im", "user_change", "subteam_members_changed", "subteam_updated"),
+    *("channel_archive", "channel_unarchive", "channel_shared", "channel_unshared", "group_archive", "group_unarchive"),
+    "member_joined_channel",
 )  # fmt: skip
 COMMAND = "/mesh"
 ADD = "Change the app as manifests/slack-app.yaml has it, then install it again."

@@ -11,7 +11,7 @@ from chat.form import form
 from chat.memory import FixedDirectory
 from mesh.domain.catalog import Catalog, Cluster, Service
 from mesh.domain.outsiders import Outsider
-from settings.logs import OneLine
+from telemetry.logs import OneLine
 from tests.bot.bench import Bench
 from tests.bot.senders import home_opened, slash, submission, suggestion
 

@@ -75,6 +75,8 @@ def _locked() -> dict[str, list[str]]:
         same = [package for package in packages if package["name"] == name]
         reached[name] = [wheel["url"].rsplit("/", 1)[-1] for package in same for wheel in package.get("wheels", ())]
         needed = [one for package in same for one in package.get("dependencies", ())]
+        if name == "meshbot":
+            needed += same[0]["optional-dependencies"]["otel"]
         wanted += [one["name"] for one in needed if "win32" not in one.get("marker", "")]
     del reached["meshbot"]
     return reached

@@ -28,6 +28,10 @@ FULL = {
     "PROMETHEUS_URL": "http://user:password@127.0.0.1:9090",
     "MESHBOT_HOOK_TOKEN": "a-token-of-hooks-4711",
     "MESHBOT_CONFIG": "/etc/meshbot.yaml",
+    "MESHBOT_METRICS_PORT": "9091",
+    "MESHBOT_LOG": "json",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:password@127.0.0.1:4318",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/traces",
 }
 
 
@@ -53,6 +57,10 @@ def test_every_variable_is_read() -> None:
         prometheus_url="http://user:password@127.0.0.1:9090",
         hook_token="a-token-of-hooks-4711",
         config_path="/etc/meshbot.yaml",
+        metrics="9091",
+        log_form="json",
+        otlp="http://user:password@127.0.0.1:4318",
+        otlp_traces="http://127.0.0.1:4318/v1/traces",
     )
     assert {variable.name for variable in VARIABLES} == set(FULL)
 
@@ -150,3 +158,22 @@ def test_tokens_of_hooks_are_long_and_may_be_two() -> None:
     with pytest.raises(Refused, match="MESHBOT_HOOK_TOKEN holds less than 16 characters") as refused:
         read_environment({"MESHBOT_HOOK_TOKEN": "old-token-of-hooks,hunter2"})
     assert "hunter2" not in refused.value.message + refused.value.hint
+
+
+@pytest.mark.parametrize(("said", "port"), [("", 9090), ("0", 0), ("65535", 65535), ("65536", None), ("http", None)])
+def test_the_metrics_port_is_a_port(said: str, port: int | None) -> None:
+    """It is 9090 unless something else is said, 0 for none, and never what is no port."""
+    environment = read_environment({"MESHBOT_METRICS_PORT": said})
+    if port is not None:
+        assert environment.metrics_port == port
+        return
+    with pytest.raises(Refused, match="MESHBOT_METRICS_PORT"):
+        _ = environment.metrics_port
+
+
+def test_every_secret_is_known_as_one() -> None:
+    """What log lines must not show: tokens, both secrets while rotating, and passwords in both spellings."""
+    found = read_environment(FULL | {"SLACK_SIGNING_SECRET": "one, two", "REDIS_URL": "redis://:p%40ss@h/0"}).secrets
+    tokens = {"xoxb-1", "xapp-1", "xoxe.xoxp-1", "one", "two", "a-token-of-hooks-4711"}
+    passwords = {"p%40ss", "p@ss", "password", "password-of-redis", "password-of-sentinels"}
+    assert set(found) == tokens | passwords

@@ -107,7 +107,8 @@ def test_shell_commands_in_the_text_are_there() -> None:
 def test_every_mesh_command_can_be_typed() -> None:
     """In blocks and in the text; what the page of commands shows as refused is typed by the tour."""
     shown = [(str(block), line) for block in blocks("", "text") for line in typed(block)]
-    shown += [(page.name, span) for page, span in spans("/mesh")]
+    names = {f"/mesh {verb}" for verb in VERBS}  # in a sentence a command may be called by its name alone
+    shown += [(page.name, span) for page, span in spans("/mesh") if span not in names]
     refused = {command for stop in stops(PAGE.read_text()) if stop.refused for command in stop.commands}
     wrong = {}
     for where, line in shown:

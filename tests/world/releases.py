@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("bot", "chat", "mesh", "meshbot", "playground", "settings", "store", "workers")
+WHEEL = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
 
 
 def release(place: Path, *, reads: int, writes: int, novelty: bool = False) -> tuple[str, ...]:
@@ -15,7 +16,7 @@ def release(place: Path, *, reads: int, writes: int, novelty: bool = False) -> t
 
     With `novelty` its operations have a field that this release does not know.
     """
-    for room in ROOMS:
+    for room in WHEEL["packages"]:
         shutil.copytree(ROOT / room, place / room, ignore=shutil.ignore_patterns("__pycache__"))
     forms = {"READS = 4": f"READS = {reads}", "WRITES = 4": f"WRITES = {writes}"}
     _replace(place / "store/records.py", forms)

@@ -1,0 +1,75 @@
+"""Every metric there is: name, labels, meaning. Labels have few values, all of them known from the code.
+
+Each has a label, so that its values are made at their first use: after `telemetry.sharing` has said where they live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+
+# When a number began to count is of no use here, and doubles what is scraped.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # typed in part
+
+REGISTRY = CollectorRegistry()
+"""What this process has counted itself. What is only looked at when somebody asks is in `telemetry.looks`."""
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_SOON = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3)
+"""Slack waits 3 s."""
+_PEOPLE = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 86400)
+
+
+def _counter(name: str, meaning: str, *labels: str) -> Counter:
+    return Counter(f"meshbot_{name}", meaning, labels, registry=REGISTRY)
+
+
+def _histogram(name: str, meaning: str, *labels: str, buckets: Iterable[float] = _SECONDS) -> Histogram:
+    return Histogram(f"meshbot_{name}", meaning, labels, buckets=tuple(buckets), registry=REGISTRY)
+
+
+COMMANDS = _counter("commands_total", "What people asked for, as the bot answered it.", "verb", "outcome")
+ACK = _histogram("ack_seconds", "From a request's arrival to its acknowledgement.", "way", buckets=_SOON)
+OPERATIONS = _counter("operations_total", "Operations that ended.", "verb", "outcome")
+OPERATION = _histogram(
+    "operation_seconds",
+    "From asking to the end, for what neither waited for people nor went step by step.",
+    "verb",
+)
+ROLLOUTS_ENDED = _counter("rollouts_ended_total", "Rollouts that ended.", "phase")
+QUEUE_WAIT = _histogram("queue_wait_seconds", "From enqueueing a job to its start.", "queue")
+JOB = _histogram("job_seconds", "How long jobs ran.", "queue")
+FORGED_JOBS = _counter("forged_jobs_total", "Jobs that meshbot never made, refused.", "queue")
+PATCH = _histogram("patch_seconds", "How long the API server took for a patch.", "kind", "outcome")
+GATES = _counter("gate_verdicts_total", "Verdicts of gates: on plans, and at each look.", "gate", "verdict", "at")
+APPROVAL_WAIT = _histogram("approval_wait_seconds", "From asking people to their answer.", "outcome", buckets=_PEOPLE)
+LOCK_WAIT = _histogram("lock_wait_seconds", "How long a lock was waited for.", "lock", "outcome")
+SLACK_CALL = _histogram("slack_call_seconds", "How long Slack took for a call.", "method", "outcome")
+SLACK_LIMITED = _counter("slack_rate_limited_total", "Calls that Slack answered with 429.", "method")
+LOST = _counter("messages_lost_total", "Messages that must reach people and reached nobody.", "kind")
+RESTARTS = _counter("worker_restarts_total", "Worker processes that were replaced.", "queue", "end")
+
+QUEUES = ("urgent", "normal", "watch", "post")
+KINDS = ("card", "home", "mirror", "audit", "story", "astray", "incident", "digest", "other")
+"""What a message is, by how its key begins."""
+
+
+def begin_worker() -> None:
+    """Start at zero what alerts ask for: the first one of its kind would not be seen to rise."""
+    for queue in QUEUES:
+        FORGED_JOBS.labels(queue)
+        for end in ("worn", "died"):
+            RESTARTS.labels(queue, end)
+    for kind in KINDS:
+        LOST.labels(kind)
+    for outcome in ("approved", "denied", "expired", "void"):
+        APPROVAL_WAIT.labels(outcome)
+    SLACK_LIMITED.labels("chat.postMessage")
+    SLACK_LIMITED.labels("chat.update")
+
+
+def lost_message(key: str) -> None:
+    """Count a message that reached nobody, by what its key says it is."""
+    word = key.partition(" ")[0]
+    LOST.labels(word if word in KINDS else "other").inc()

@@ -1,0 +1,60 @@
+"""The port that others watch."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import socket
+import urllib.request
+
+import pytest
+
+from telemetry.looks import Numbers, State
+from telemetry.serving import application, listen, serve
+
+
+def well() -> tuple[bool, dict[str, object]]:
+    """Say that all is well."""
+    return True, {}
+
+
+def test_several_processes_answer_on_one_port() -> None:
+    """Whoever is free answers; one that dies leaves the port to the others."""
+    listener = listen(0, "127.0.0.1")
+    assert listener is not None
+    fork = multiprocessing.get_context("fork")
+    app = application(Numbers([]), well, well)
+    processes = [fork.Process(target=serve, args=(listener, app), daemon=True) for _ in range(2)]
+    for process in processes:
+        process.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        for path in ["/healthz", "/readyz", "/metrics"] * 5:
+            assert urllib.request.urlopen(url + path, timeout=10).status == 200
+        processes[0].kill()
+        processes[0].join()
+        for _ in range(5):
+            assert urllib.request.urlopen(f"{url}/healthz", timeout=10).status == 200
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+        listener.close()
+
+
+def test_a_taken_port_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """Who cannot be watched still works, and says so."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert listen(taken.getsockname()[1], "127.0.0.1") is None
+    assert "MESHBOT_METRICS_PORT" in caplog.text
+
+
+def test_a_bug_in_one_number_loses_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be read of Redis is left out, with a word that it is; the rest is told."""
+
+    def broken() -> None:
+        raise KeyError("phase")
+
+    with caplog.at_level(logging.ERROR), Numbers([State(broken)]).registry() as registry:  # type: ignore[arg-type]  # on purpose
+        assert registry.get_sample_value("meshbot_redis_up") == 0.0
+    assert "being counted" in caplog.text
