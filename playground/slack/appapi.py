@@ -13,9 +13,11 @@ from playground.slack.state import Message
 from playground.slack.wire import Json, SlackError
 
 EVENTS = (
-    "app_home_opened", "app_mention", "message.im", "user_change", "subteam_members_changed", "subteam_updated",
-)  # fmt: skip
-"""What is delivered here."""
+    *("app_home_opened", "app_mention", "message.im", "user_change", "subteam_members_changed", "subteam_updated"),
+    *("channel_archive", "channel_unarchive", "channel_shared", "channel_unshared", "group_archive", "group_unarchive"),
+    "member_joined_channel",
+)
+"""What it is subscribed to, as in manifests/slack-app.yaml."""
 
 
 def api_test(call: Call) -> Json:
