@@ -13,15 +13,27 @@ from chat.approvals import approval_blocks
 from chat.blocks import Block, Message, Plain, actions, context, header, message, section
 from chat.buttons import buttons, offered
 from chat.digests import digest_blocks, digest_text
-from chat.escape import Markup, bold, code, date, esc, fence, join, prose, shorten, user
+from chat.escape import Markup, bold, code, date, esc, fence, join, prose, shorten, tell, user
 from chat.figures import units_kept
 from chat.findings import astray_lines, route_findings, split_line
 from chat.freezes import place_in_words
 from chat.gates import gates_table
+from chat.locales import heard, mark, tr
 from chat.phases import rollout_of
-from chat.phrases import is_change, is_plan, is_unsure, phrase, sign, title, was_denied, was_forced, was_written
+from chat.phrases import (
+    as_dry_run,
+    is_change,
+    is_plan,
+    is_unsure,
+    phrase,
+    sign,
+    title,
+    was_denied,
+    was_forced,
+    was_written,
+)
 from chat.rollouts import as_sentence, bars, chart, people, progress
-from chat.tables import Moved, route_table, weights_table
+from chat.tables import Moved, more, route_table, weights_table
 from mesh.domain.commands import Verb
 from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import Event, Operation, RouteStatus, State, Step
@@ -41,23 +53,51 @@ _CAME_OF_A_PATCH = frozenset({Step.PATCHED, Step.VERIFIED, Step.CONFLICT, Step.U
 _CAME_OF_A_STEP = frozenset({Step.STEPPED, Step.HELD, Step.STOPPED, Step.TURNING_BACK})
 _CAME_OF_WAITING = frozenset({Step.VERIFIED, Step.UNACCEPTED, Step.FAILED})
 _STEPS = {
-    Step.UNCHANGED: "done",
-    Step.CONFLICT: "not written, changed by others",
-    Step.UNWRITTEN: "not written",
-    Step.AWAITING: "waiting to be accepted",
-    Step.UNACCEPTED: "not accepted",
-    Step.MEASURED: "split measured",
-    Step.STEPPING: "step begun",
-    Step.STEPPED: "step taken",
-    Step.CONFIRMING: "confirmation asked for",
-    Step.STEERED: "passed on",
-    Step.BARRED: "refused for now",
-    Step.LIFTING: "lifting begun",
+    Step.QUEUED: mark("queued"),
+    Step.CHECKING: mark("checking"),
+    Step.RESUMED: mark("resumed"),
+    Step.PATCHING: mark("patching"),
+    Step.PATCHED: mark("patched"),
+    Step.AWAITING: mark("waiting to be accepted"),
+    Step.VERIFIED: mark("verified"),
+    Step.UNACCEPTED: mark("not accepted"),
+    Step.CONFLICT: mark("not written, changed by others"),
+    Step.UNWRITTEN: mark("not written"),
+    Step.FORCED: mark("forced"),
+    Step.REFUSED: mark("refused"),
+    Step.FAILED: mark("failed"),
+    Step.UNCHANGED: mark("done"),
+    Step.EXPIRED: mark("expired"),
+    Step.ASKED: mark("approval asked"),
+    Step.VOTED: mark("voted"),
+    Step.APPROVED: mark("approved"),
+    Step.REMINDED: mark("reminded"),
+    Step.ESCALATED: mark("escalated"),
+    Step.VOTED_DOWN: mark("denied by a vote"),
+    Step.OPENED: mark("gate opened"),
+    Step.VOID: mark("void"),
+    Step.STEPPING: mark("step begun"),
+    Step.STEPPED: mark("step taken"),
+    Step.CONFIRMING: mark("confirmation asked for"),
+    Step.PAUSED: mark("paused"),
+    Step.CONTINUED: mark("continued"),
+    Step.HELD: mark("held"),
+    Step.TURNING_BACK: mark("turning back"),
+    Step.COMPLETED: mark("completed"),
+    Step.TURNED_BACK: mark("turned back"),
+    Step.ABORTED: mark("aborted"),
+    Step.STOPPED: mark("stopped"),
+    Step.STEERED: mark("passed on"),
+    Step.BARRED: mark("refused for now"),
+    Step.FROZEN: mark("frozen"),
+    Step.LIFTING: mark("lifting begun"),
+    Step.LIFTED: mark("lifted"),
+    Step.MEASURED: mark("split measured"),
 }
-"""Steps whose own name says too little."""
+"""What can happen to an operation that has a card, as its line of times says it."""
 _PLANNED_AGAIN = {
-    Step.CONFLICT: "Somebody else changed the object first, so this was planned again.",
-    Step.UNWRITTEN: "No answer came to a patch. It was not written, so this was planned again.",
+    Step.CONFLICT: mark("Somebody else changed the object first, so this was planned again."),
+    Step.UNWRITTEN: mark("No answer came to a patch. It was not written, so this was planned again."),
 }
 
 
@@ -69,21 +109,27 @@ def card(operation: Operation) -> Message:
 def sentence(operation: Operation) -> Markup:
     """Return the card as full sentences, for notifications and screen readers."""
     headline, word, target = title(operation), sign(operation).word, operation.target
-    state = "" if headline.startswith(word) else f" {word}."
-    what = esc(f"{headline} in {place_in_words(target)}.{state}")
-    loud = ["BREAK-GLASS."] * operation.command.break_glass + ["FORCED."] * was_forced(operation)
+    what = esc(tr("{what} in {place}.", what=headline, place=place_in_words(target)))
+    state = esc("" if headline.startswith(word) else f"{word}.")
+    loud = [tr("BREAK-GLASS.")] * operation.command.break_glass + [tr("FORCED.")] * was_forced(operation)
     forced = esc(" ".join(loud))
-    asked = join(" ", [esc("Asked by"), user(operation.actor.user)]) + esc(".")
-    said = as_sentence(operation, operation.outcome) if rollout_of(operation) else operation.outcome
+    asked = tell("Asked by {person}.", person=user(operation.actor.user))
+    outcome = heard(operation.outcome)
+    said = as_sentence(operation, outcome) if rollout_of(operation) else outcome
     if operation.edition:
         return join(" ", [digest_text(operation.edition), asked])
-    return join(" ", [what, forced, esc(_stopped(said or _reason_why(operation))), asked])
+    return join(" ", [what, state, forced, esc(_stopped(said or _reason_why(operation))), asked])
 
 
 def _reason_why(operation: Operation) -> str:
     """Return why a rollout stands where it stands; what a person gave as a reason is not ours to say."""
     rollout = rollout_of(operation)
-    return as_sentence(operation, rollout.why) if rollout and not rollout.by else ""
+    return as_sentence(operation, heard(rollout.why)) if rollout and not rollout.by else ""
+
+
+def _reason_on_record(operation: Operation) -> str:
+    rollout = rollout_of(operation)
+    return rollout.why if rollout and not rollout.by else ""
 
 
 def _blocks(operation: Operation) -> Iterator[Block]:
@@ -96,7 +142,7 @@ def _blocks(operation: Operation) -> Iterator[Block]:
         table = route_table(route, _named(route, operation), counted=bool(operation.target.service))
         yield section(join("\n", [table, route_findings(route)]))
     if operation.gates:
-        yield section(gates_table(operation.gates, said=_reason_why(operation)))
+        yield section(gates_table(operation.gates, said=_reason_on_record(operation)))
     yield from chart(operation)
     if operation.plan and is_plan(operation) and operation.plan.patch:
         yield section(_patch(operation.plan))
@@ -104,7 +150,7 @@ def _blocks(operation: Operation) -> Iterator[Block]:
     yield from approval_blocks(operation)
     yield from _ending(operation)
     yield context(people(operation) or _asked(operation))
-    if again := [esc(why) for step, why in _PLANNED_AGAIN.items() if operation.went(step)]:
+    if again := [esc(tr(why)) for step, why in _PLANNED_AGAIN.items() if operation.went(step)]:
         yield context(again)
     yield context([_times(operation)])
     if pressable := buttons(operation):
@@ -120,7 +166,16 @@ def _what(operation: Operation) -> Iterator[Block]:
 
 
 def _asked(operation: Operation) -> list[Markup | Plain]:
-    return [join(" ", [esc("Asked by"), user(operation.actor.user), esc(_way(operation))]), _reason(operation)]
+    asked = tell(_ASKED.get(operation.origin.way, _ASKED[""]), person=user(operation.actor.user))
+    return [asked, _reason(operation)]
+
+
+_ASKED = {
+    "": mark("Asked by {person}"),
+    "button": mark("Asked by {person} with a button"),
+    "cli": mark("Asked by {person} on the command line"),
+}
+"""By the way in which it was asked."""
 
 
 def _where(operation: Operation) -> Markup:
@@ -128,8 +183,8 @@ def _where(operation: Operation) -> Markup:
     found, target = sign(operation), operation.target
     state = join(" ", [esc(found.emoji), bold(esc(found.word))])
     label = operation.plan.label if operation.plan else ""
-    forced = esc(":rotating_light: ") + bold(esc("FORCED")) if was_forced(operation) else Markup("")
-    glass = esc(":rotating_light: ") + bold(esc("BREAK-GLASS")) if operation.command.break_glass else Markup("")
+    forced = esc(":rotating_light: ") + bold(esc(tr("FORCED"))) if was_forced(operation) else Markup("")
+    glass = esc(":rotating_light: ") + bold(esc(tr("BREAK-GLASS"))) if operation.command.break_glass else Markup("")
     # A digest says itself what it is about.
     place = "" if operation.command.verb is Verb.DIGEST else place_in_words(target)
     return join(" · ", [state, forced, glass, esc(place), esc(label)])
@@ -141,9 +196,10 @@ def _weights(operation: Operation, plan: Plan) -> Iterator[Block]:
     if moved:
         yield section(join("\n", [_caption(operation), weights_table(plan, moved)]))
     # What was noted before the first step (`no traffic yet`) is not true any more after it.
-    notes = [] if operation.rollout and moved is Moved.DONE else [esc(_stopped(note)) for note in plan.notes]
+    notes = [] if operation.rollout and moved is Moved.DONE else [esc(_stopped(heard(note))) for note in plan.notes]
     if operation.state is State.RUNNING and operation.patch_step is Step.AWAITING:
-        notes.append(esc(_stopped(f"Written and read back. It waits {operation.story[-1].text}")))
+        awaited = tr("Written and read back. It waits {whom}", whom=heard(operation.story[-1].text))
+        notes.append(esc(_stopped(awaited)))
     if told := astray_lines(operation):
         yield section(told)
     elif operation.split:
@@ -175,12 +231,12 @@ def _moved(operation: Operation) -> Moved | None:
 def _caption(operation: Operation) -> Markup:
     """Say it where the bars are a memory and not what the route has now."""
     if operation.done and operation.patch_step is Step.PATCHING:
-        return esc("As it was read before the patch was sent:")
+        return esc(tr("As it was read before the patch was sent:"))
     if operation.state is State.FAILED and was_written(operation):
-        return esc("As this change wrote it:")
+        return esc(tr("As this change wrote it:"))
     rollout = rollout_of(operation)
     if rollout and rollout.cause is Happening.DRIFTED:
-        return esc("As meshbot wrote it, before somebody else did:")
+        return esc(tr("As meshbot wrote it, before somebody else did:"))
     return Markup("")
 
 
@@ -188,9 +244,9 @@ def _patch(plan: Plan) -> Markup:
     """Return the writes of the plan, and the hash of what a person agrees to."""
     writes = [op for op in plan.patch if op.op != "test"]
     rows = [_write(op) for op in writes[:MOST_PATCHES]]
-    more = [f"… and {len(writes) - MOST_PATCHES} more"] if len(writes) > MOST_PATCHES else []
-    heading = join(" ", [bold(esc("Patch")), esc("of plan"), code(plan.intent[:12])])
-    return join("\n", [heading, fence(rows + more)])
+    left = more(len(writes) - MOST_PATCHES, mark("… and {count} more"))
+    heading = tell("{patch} of plan {plan}", patch=bold(esc(tr("Patch"))), plan=code(plan.intent[:12]))
+    return join("\n", [heading, fence(rows + left)])
 
 
 def _write(op: PatchOp) -> str:
@@ -201,9 +257,9 @@ def _write(op: PatchOp) -> str:
 def _asides(operation: Operation) -> Iterator[Block]:
     """Yield warnings, and the force that nobody may overlook."""
     warnings = _warnings(operation)
-    lines = [join(" ", [esc(":warning: Warning:"), prose(_stopped(text))]) for text in warnings[:MOST_WARNINGS]]
-    if hidden := warnings[MOST_WARNINGS:]:
-        lines.append(esc(f"… and {len(hidden)} more warnings"))
+    shown = [prose(_stopped(text)) for text in warnings[:MOST_WARNINGS]]
+    lines = [join(" ", [esc(":warning:"), tell("Warning: {warning}", warning=text)]) for text in shown]
+    lines += [esc(line) for line in more(len(warnings) - MOST_WARNINGS, mark("… and {count} more warnings"))]
     if lines:
         yield section(join("\n", lines))
     if operation.command.force and (told := _forced(operation)):
@@ -213,10 +269,14 @@ def _asides(operation: Operation) -> Iterator[Block]:
 def _warnings(operation: Operation) -> list[str]:
     planned = operation.plan.warnings if operation.plan else ()
     several = len(operation.statuses) > 1
-    read = [f"{r.label}: {text}" if several else text for r in operation.statuses for text in r.warnings]
+    read = [
+        f"{route.label}: {heard(text)}" if several else heard(text)
+        for route in operation.statuses
+        for text in route.warnings
+    ]
     hidden = len(operation.statuses) - MOST_ROUTES + operation.unshown
-    more = [f"{hidden} more routes are not shown; ask for one service, like /mesh status api"] if hidden > 0 else []
-    return list(dict.fromkeys([*more, *planned, *read]))
+    left = more(hidden, mark("{count} more routes are not shown; ask for one service, like /mesh status api"))
+    return list(dict.fromkeys([*left, *map(heard, planned), *read]))
 
 
 def _forced(operation: Operation) -> Markup:
@@ -224,23 +284,28 @@ def _forced(operation: Operation) -> Markup:
     if operation.done and not was_forced(operation):
         if operation.state is not State.SUCCEEDED or not is_change(operation):
             return Markup("")
-        return join(" ", [code("--force"), esc("was given, but no gate had to be overruled.")])
-    what = "past the gates by" if was_forced(operation) else "if a gate does not pass, as asked by"
-    loud = join(" ", [esc(":rotating_light:"), bold(esc("FORCED")), esc(what), user(operation.actor.user)])
+        return tell("{force} was given, but no gate had to be overruled.", force=code("--force"))
+    said = _PAST if was_forced(operation) else _PERHAPS_PAST
     # A code span, so that nothing in the person's own words can look like ours.
-    return join(" ", [loud + esc(". Reason:"), code(shorten(operation.command.reason, 300)) or esc("none given.")])
+    reason = code(shorten(operation.command.reason, 300)) or esc(tr("none given."))
+    loud = tell(said, forced=bold(esc(tr("FORCED"))), person=user(operation.actor.user), reason=reason)
+    return join(" ", [esc(":rotating_light:"), loud])
+
+
+_PAST = mark("{forced} past the gates by {person}. Reason: {reason}")
+_PERHAPS_PAST = mark("{forced} if a gate does not pass, as asked by {person}. Reason: {reason}")
 
 
 def _ending(operation: Operation) -> Iterator[Block]:
     """Yield the outcome, what to do next, and what to choose from besides the buttons."""
-    lines = [_outcome(operation), prose(_stopped(_hint(operation), most=_HINT))]
+    lines = [_outcome(operation), prose(_stopped(heard(_hint(operation)), most=_HINT))]
     lines += offered(operation).lines if operation.done and not rollout_of(operation) else ()
     if filled := join("\n", lines):
         yield section(filled)
     last = [route.last_operation for route in operation.statuses if route.last_operation]
     if last:
         found = join(", ", [code(identity) for identity in dict.fromkeys(last[:MOST_ROUTES])])
-        yield context([join(" ", [esc("Last changed by"), found])])
+        yield context([tell("Last changed by {operations}", operations=found)])
 
 
 def _hint(operation: Operation) -> str:
@@ -251,11 +316,11 @@ def _hint(operation: Operation) -> str:
 
 def _outcome(operation: Operation) -> Markup:
     """Return the end in one sentence, unless the tables above have just said it."""
-    said = esc(_stopped(operation.outcome))
+    said = esc(_stopped(heard(operation.outcome)))
     if not said or _is_said_above(operation):
         return Markup("")
     if operation.state is State.SUCCEEDED and operation.went(Step.VERIFIED):
-        return join(" ", [esc("Read back after the patch:"), said])
+        return tell("Read back after the patch: {outcome}", outcome=said)
     return bold(said)
 
 
@@ -274,10 +339,6 @@ def _is_said_above(operation: Operation) -> bool:
 def _reason(operation: Operation) -> Plain:
     reason = operation.command.reason
     return Plain(f"“{shorten(reason, 300)}”" if reason else "")
-
-
-def _way(operation: Operation) -> str:
-    return {"button": "with a button", "cli": "on the command line"}.get(operation.origin.way, "")
 
 
 def _times(operation: Operation) -> Markup:
@@ -299,8 +360,8 @@ def _told(story: tuple[Event, ...]) -> tuple[Event, ...]:
 
 def _step(step: Step, operation: Operation) -> str:
     if step is Step.MEASURED and operation.split and operation.split.verdict is Verdict.UNKNOWN:
-        return "split not measured"
-    return _STEPS.get(step) or str(step)
+        return tr("split not measured")
+    return tr(_STEPS.get(step) or str(step))
 
 
 def _stopped(text: str, *, most: int = _SENTENCE) -> str:
@@ -311,4 +372,5 @@ def _stopped(text: str, *, most: int = _SENTENCE) -> str:
 
 def change_in_short(operation: Operation) -> str:
     """Return `promote api to v2 50 %`, with `(dry run)` where nothing was meant to change. Plain text."""
-    return phrase(operation).wish + (" (dry run)" if not is_change(operation) and is_plan(operation) else "")
+    wish = phrase(operation).wish
+    return as_dry_run(wish) if not is_change(operation) and is_plan(operation) else wish
