@@ -153,7 +153,7 @@ class SlackCards:
             return operation
         for told in news[:-1]:
             self._reply(operation, told)
-        alone = Told(bold(esc("Chart so far")), loud=False, count=len(operation.story))
+        alone = Told(bold(esc(tr("Chart so far"))), loud=False, count=len(operation.story))
         self._reply(operation, news[-1] if news else alone, made, alone=not news)
         self._pictures.shown(operation)
         return replace(operation, told=len(operation.story), chart=made.file_id or operation.chart)
