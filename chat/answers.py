@@ -146,7 +146,7 @@ def _pair(written: str, meaning: str) -> Markup:
 def _past(operation: Operation) -> Markup:
     found = sign(operation)
     head = join(" ", [esc(found.emoji), bold(esc(found.word)), esc(change_in_short(operation))])
-    forced = bold(esc(f":rotating_light: {tr('FORCED')}")) if was_forced(operation) else Markup("")
+    forced = bold(esc(":rotating_light: ") + esc(tr("FORCED"))) if was_forced(operation) else Markup("")
     when = date(operation.created_at, shown=DAY_AND_TIME)
     weights = Markup("")
     if operation.plan and was_written(operation):

@@ -161,7 +161,8 @@ def _row(waiting: Waiting) -> Markup:
     operation, approval, target = waiting.operation, waiting.approval, waiting.operation.target
     plan = operation.plan
     asked = " ".join(filter(None, (operation.command.verb, operation.command.hook, target.service)))
-    what = tr("{what} in {place}", what=asked, place=f"{target.cluster} / {target.namespace}")
+    place = f"{target.cluster} / {target.namespace}"
+    what = tr("{what} in {place}", what=asked, place=place)
     split = esc(shorten(f"{plan.shares_before} -> {plan.shares_after}", 200)) if plan else Markup("")
     until = tell("open until {when}", when=date(approval.expires_at, shown=DAY_AND_TIME))
     by = tell("asked by {person}", person=user(operation.actor.user))
@@ -212,8 +213,8 @@ def _glass(operation: Operation) -> Markup:
 def _steps(approval: Approval) -> Markup:
     if not approval.steps:
         return Markup("")
-    steps = ", ".join(percent(share).removesuffix(" %") for share in approval.steps[:20])
-    return esc(tr("all steps at once: {steps}", steps=f"{steps} %"))
+    steps = ", ".join(percent(share).removesuffix(" %") for share in approval.steps[:20]) + " %"
+    return esc(tr("all steps at once: {steps}", steps=steps))
 
 
 def _denied(operation: Operation) -> Markup:

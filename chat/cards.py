@@ -245,7 +245,8 @@ def _patch(plan: Plan) -> Markup:
     writes = [op for op in plan.patch if op.op != "test"]
     rows = [_write(op) for op in writes[:MOST_PATCHES]]
     left = more(len(writes) - MOST_PATCHES, mark("… and {count} more"))
-    heading = tell("{patch} of plan {plan}", patch=bold(esc(tr("Patch"))), plan=code(plan.intent[:12]))
+    patch = bold(esc(tr("Patch")))
+    heading = tell("{patch} of plan {plan}", patch=patch, plan=code(plan.intent[:12]))
     return join("\n", [heading, fence(rows + left)])
 
 

@@ -134,7 +134,7 @@ def _reapply(command: Command, known: str) -> str:
 
 def _canary(command: Command, _known: str) -> str:
     steps = ", ".join(percent(step.share).removesuffix(" %") for step in command.steps[:20])
-    by = tr("by {steps}", steps=f"{steps} %") if steps else tr("by the steps of its strategy")
+    by = tr("by {steps}", steps=steps + " %") if steps else tr("by the steps of its strategy")
     return tr(
         "This gives {arm} more and more of {service}, {steps}, watched all the time,",
         arm=_arm(command),

@@ -62,7 +62,8 @@ def was_about_freezes(operation: Operation) -> bool:
 def place_in_words(target: Target) -> str:
     """Return `prod / shop`; a part that stands for all says so. Plain text."""
     cluster = tr("every cluster") if target.cluster == "*" else target.cluster
-    return f"{cluster} / {tr('every namespace') if target.namespace == '*' else target.namespace}"
+    namespace = tr("every namespace") if target.namespace == "*" else target.namespace
+    return f"{cluster} / {namespace}"
 
 
 def _coming(freeze: Freeze) -> Markup:

@@ -157,7 +157,7 @@ def _reasons(gates: Sequence[GateResult], said: str) -> list[Markup]:
 def _why(gate: GateResult) -> str:
     why = shorten(heard(gate.why) or tr("no reason given"), 240)
     # What is on record may say it already.
-    unsaid = gate.eta_s and f"about {span(gate.eta_s)}" not in shorten(gate.why, 240)
+    unsaid = gate.eta_s is not None and gate.eta_s > 0 and f"about {span(gate.eta_s)}" not in shorten(gate.why, 240)
     return tr("{why}; about {time} until it can be decided", why=why, time=span(gate.eta_s)) if unsaid else why
 
 
@@ -174,5 +174,5 @@ def _proof(gate: GateResult) -> Markup:
         [measured(gate), _evidence(gate), samples] if gate.value is not None else [heard(gate.why) or tr("no value")]
     )
     told = ", ".join(filter(None, found))
-    said = esc(f"• {tr('{gates} of {arm}: {why}', gates=gate.name, arm=short_name(gate.arm), why=told)}")
+    said = esc("• ") + esc(tr("{gates} of {arm}: {why}", gates=gate.name, arm=short_name(gate.arm), why=told))
     return said + tell("; see: {query}", query=code(shorten(gate.query, _QUERY))) if gate.query else said

@@ -54,10 +54,9 @@ def digest(incident: Incident, drawn: Message) -> str:
 
 def incident_sentence(incident: Incident) -> Markup:
     """Return the card as one sentence, for notifications and screen readers."""
-    target = incident.target
-    place = esc(tr("{what} in {place}.", what=_title(incident), place=f"{target.cluster} / {target.namespace}"))
+    where = esc(tr("{what} in {place}.", what=_title(incident), place=_place(incident)))
     first = next(iter(incident.firing), None)
-    return join(" ", [place, _named(first) if first else esc(_capital(heard(incident.why_ended)))])
+    return join(" ", [where, _named(first) if first else esc(_capital(heard(incident.why_ended)))])
 
 
 def incidents_answer(incidents: Sequence[Incident]) -> Message:
@@ -73,8 +72,7 @@ def incidents_answer(incidents: Sequence[Incident]) -> Message:
 
 def _listed(incident: Incident) -> Markup:
     target, firing = incident.target, incident.firing
-    place = f"{target.cluster} / {target.namespace}"
-    what = bold(esc(tr("{what} in {place}", what=target.service, place=place)))
+    what = bold(esc(tr("{what} in {place}", what=target.service, place=_place(incident))))
     alerts = _named(firing[0]) if firing else Markup("")
     if len(firing) > 1:
         alerts = tell("{alert} and {count} more", alert=alerts, count=esc(str(len(firing) - 1)))
@@ -109,12 +107,11 @@ def _title(incident: Incident) -> str:
 
 def _where(incident: Incident) -> Markup:
     state = (":rotating_light:", tr("Firing")) if incident.open else (":white_check_mark:", tr("Resolved"))
-    target = incident.target
     return join(
         " · ",
         [
             join(" ", [esc(state[0]), bold(esc(state[1]))]),
-            esc(f"{target.cluster} / {target.namespace}"),
+            esc(_place(incident)),
             code(incident.id),
         ],
     )
@@ -245,6 +242,10 @@ def _times(incident: Incident) -> Markup:
     return join(" · ", [opened, ended])
 
 
+def _place(incident: Incident) -> str:
+    return f"{incident.target.cluster} / {incident.target.namespace}"
+
+
 def _capital(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
@@ -277,7 +278,7 @@ def _roll_back(incident: Incident) -> Button:
         "This sends all traffic to {stable} of {service} in {place}, at once.",
         stable=short_name(incident.stable) or tr("the stable arm"),
         service=target.service,
-        place=f"{target.cluster} / {target.namespace}",
+        place=_place(incident),
     )
     label = tr("Roll back")
     confirm = Confirm(tr("Roll back {service}?", service=target.service), question, label)

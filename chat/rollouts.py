@@ -197,13 +197,15 @@ def _confirming(operation: Operation, rollout: Rollout) -> Markup:
     step = rollout.upcoming
     if step is None:
         return Markup("")
-    back = tr("all traffic goes back to {stable}", stable=stable_of(operation))
+    otherwise = tr("it is held")
+    if step.otherwise == "rollback":
+        otherwise = tr("all traffic goes back to {stable}", stable=stable_of(operation))
     return tell(
         "Somebody must press Confirm before {canary} gets {share}, by {until}; else {otherwise}.",
         canary=esc(canary_of(operation)),
         share=esc(percent(step.share)),
         until=date(rollout.deadline, shown=DAY_AND_TIME),
-        otherwise=esc(back if step.otherwise == "rollback" else tr("it is held")),
+        otherwise=esc(otherwise),
     )
 
 

@@ -56,7 +56,7 @@ def steering_buttons(operation: Operation, rollout: Rollout) -> Iterator[Button]
 def _button(action: str, operation: Operation, rollout: Rollout, follows: Phase) -> Button:
     verb, service = STEER[action], operation.target.service
     name = tr(_NAMES[verb])
-    said = f"{_CONSEQUENCES[verb](operation, rollout, follows)} {tr('The card names you.')}"
+    said = " ".join((_CONSEQUENCES[verb](operation, rollout, follows), tr("The card names you.")))
     confirm = Confirm(tr(_ASKS[verb], service=shorten(service, 60)), said, name)
     # With the step: the question names a share, and by the time of the press the canary may stand elsewhere.
     value = f"{operation.id}/{rollout.at}"
@@ -109,7 +109,7 @@ def _pause(operation: Operation, rollout: Rollout, _follows: Phase) -> str:
     )
     if rollout.strategy.on_failure != "rollback":
         return keeps
-    return f"{keeps} {tr('If it is worse, all goes back to {stable}.', stable=short_name(stable_of(operation)))}"
+    return " ".join((keeps, tr("If it is worse, all goes back to {stable}.", stable=short_name(stable_of(operation)))))
 
 
 def _abort(operation: Operation, _rollout: Rollout, _follows: Phase) -> str:

@@ -119,9 +119,8 @@ def _against(operation: Operation) -> list[Markup]:
 def _named(operation: Operation, event: Event) -> Markup:
     """Return which canary it is, where a line stands in the channel without its card."""
     target = operation.target
-    where = tr(
-        "canary of {service} in {place}:", service=target.service, place=f"{target.cluster} / {target.namespace}"
-    )
+    place = f"{target.cluster} / {target.namespace}"
+    where = tr("canary of {service} in {place}:", service=target.service, place=place)
     return Markup("") if event.step in _QUIET else esc(shorten(where, 300))
 
 
