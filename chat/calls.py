@@ -18,7 +18,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
 from chat.blocks import Block, Message, context, message
-from chat.escape import Markup, code, esc, join
+from chat.escape import Markup, code, esc, join, tell
+from chat.locales import tr
 from chat.response_url import respond
 from chat.trouble import TROUBLE, word
 from chat.uploads import is_not_ready

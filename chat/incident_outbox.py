@@ -13,6 +13,7 @@ from chat.charts import Chart
 from chat.escape import esc
 from chat.incidents import chart_of_incident, digest, incident_card, spoken_chart
 from chat.letters import body_of, message_of
+from chat.locales import tr
 from chat.trouble import TROUBLE, word
 from chat.uploads import UploadRefused, upload
 from mesh.domain.errors import Unavailable

@@ -15,6 +15,7 @@ from chat.blocks import message, section
 from chat.cards import card
 from chat.escape import bold, esc
 from chat.letters import body_of
+from chat.locales import tr
 from chat.phrases import went_astray
 from chat.pictures import Draw, Picture, Pictures
 from chat.places import card_key, channel_of, mirror_key

@@ -20,6 +20,7 @@ from chat.calls import (
     Slow,
     Trouble,
 )  # fmt: skip
+from chat.locales import speaking
 from chat.outcomes import Lost, Outcomes
 from chat.paces import (
     LOOK_UP,
