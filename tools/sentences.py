@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-ROOMS = ("mesh", "bot", "workers", "store", "settings/reloading.py")
+ROOMS = ("mesh", "bot", "workers", "store", "settings/reloading.py", "chat/directory.py", "chat/in_views.py")
 """What is wrong in the configuration file is told on the command line, which is English, as files and logs are."""
 NOT_READ_BY_PEOPLE = frozenset({
     "bot/alertmanager.py", "bot/flagger.py", "bot/gate.py", "bot/hooks.py", "bot/serving.py", "bot/web.py",
@@ -26,6 +26,7 @@ NOT_READ_BY_PEOPLE = frozenset({
 })  # fmt: skip
 _NOT_TOLD = frozenset({
     "report {id}", "freeze {id}", "flagger {target} {hook} {checksum}", "watch {plural} {cluster}", "digest {state}",
+    "user {user}", "channel {channel}", "group {group}", "no JSON",
     "digest %s: %s (%s)",  # keys, threads, logs
     "'VirtualService/api-vs/http \"canary\"'", '"hotfix 4412"', "on-failure {lower}", "every {lower}",
     'freeze {service} for 1h {where} --reason "incident {id}"', "a=1 b=1",  # what can be typed
@@ -39,7 +40,7 @@ _QUERIES = re.compile(r"^(sum|max|rate|label_replace|histogram_quantile)\b.*\(|^
 _BUGS = frozenset({"ValueError", "TypeError", "KeyError", "RuntimeError", "LookupError", "AssertionError"})
 _SILENT_CALLS = frozenset({
     "compile", "debug", "info", "warning", "error", "exception", "note", "enqueue", "Thread", "ThreadPoolExecutor",
-    "note_once", "key", "lock", "later", "split", "strftime", "get", "removesuffix",
+    "note_once", "key", "lock", "later", "split", "strftime", "removesuffix",
 })  # fmt: skip
 """Calls whose words are for logs, keys and machines."""
 _WHOLE_NAMES = frozenset({"span", "percent", "shown", "quoted", "listed", "join", "title", "ends"})
@@ -98,7 +99,9 @@ def _words_of_enums(tree: ast.Module) -> Iterator[tuple[Template, int]]:
 def _reads_like_words(text: Template) -> bool:
     """Tell whether it is more than a name, a command, a key or a form of other things."""
     own = _PLACE.sub(" ", text)
-    if "{" in own or "}" in own or _QUERIES.match(text) or text.strip().startswith(("/mesh", "kubectl", "curl")):
+    if "{" in own or "}" in own or _QUERIES.match(text):
+        return False
+    if not text.endswith(".") and text.strip().startswith(("/mesh", "kubectl", "curl")):
         return False
     return bool(_SAID.search(own)) and (" " in text.strip() or text.endswith("."))
 
@@ -180,9 +183,10 @@ class Reader:
         """Return what a place of an f-string may hold, where the source says so."""
         if isinstance(value, ast.Name):
             for where in (scope, self.tree):
-                if value.id in self._known[where]:
+                known = self._known[where].get(value.id)
+                if known and not _has_braces(known):
                     self._put_in[where, value.id] = self._put_in.get((where, value.id), 0) + 1
-                    return self._ways(self._known[where][value.id], where, names)
+                    return self._ways(known, where, names)
         if _words(value):
             return self._ways(value, scope, names)
         if isinstance(value, ast.BoolOp) and isinstance(value.values[-1], ast.Constant):
@@ -213,6 +217,8 @@ def _silent_in(call: ast.Call) -> list[ast.expr]:
     match call:
         case ast.Call(func=ast.Name(id="VerbHelp"), args=[usage, _, examples]):
             return [usage, examples]
+        case ast.Call(func=ast.Attribute(attr="get"), args=[key, *_]):
+            return [key]
         case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)) if name in _SILENT_CALLS:
             return [*call.args, *(word.value for word in call.keywords)]
     return []
@@ -257,6 +263,12 @@ def _words(node: ast.expr) -> bool:
     return False
 
 
+def _has_braces(node: ast.expr) -> bool:
+    """Tell whether text has braces of its own, which would look like places."""
+    texts = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
+    return any(isinstance(text, str) and set("{}") & set(text) for text in texts)
+
+
 def _combined(ways: Iterable[list[Template]]) -> list[Template]:
     """Return every way to say the parts one after another."""
     found = [""]
@@ -291,6 +303,8 @@ class _Names:
 def _name(node: ast.expr) -> str:
     """Return the last name in an expression: what stands there, in a word."""
     while (inner := _inner(node)) is not None:
+        if isinstance(node, ast.GeneratorExp) and isinstance(inner, ast.JoinedStr):
+            return "items"
         node = inner
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):

@@ -3,32 +3,44 @@
 Records and the audit log hold whole English sentences, whoever reads them. To say one in Korean, the English template
 of the catalogue that fits it is found (`{service} has no arm {arm}.`); what stands in its places is taken out and,
 where that is a sentence itself, translated in turn. What fits none stays English: a person's own words, or another
-version's. No text takes long: nothing is tried twice at one place, and the number of tries is bounded.
+version's. No text takes long: each part of it is looked at once, and the number of parts is bounded.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from chat.locales.catalogue import Locale, spoken, templates
 from chat.locales.template import PLACE, Template
 
-_DEEPEST = 4
-"""How many sentences stand in one another at most."""
 _LONGEST = 3000
 """Characters beyond which a text stays as it is: no sentence of ours is so long."""
-_MOST_TEXTS = 60
+_MOST_TEXTS = 80
 """On how many texts the templates are laid at most, for one text and its parts: some milliseconds."""
 _MOST_SENTENCES = 12
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=\S)")
 _ANOTHER = re.compile(r"[.!?] (?=[A-Z/])")
 """Where a second sentence begins."""
-_PLAIN = re.compile(r"[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2} \d\d:\d\d \S+|[\d ]+|/mesh .*|\S+ [\d.]+ %(, \S+ [\d.]+ %)*")
-"""A moment, a count, a command, shares: the same in every language."""
-_ROWS = re.compile(r"[,;] ")
+_PLAIN = re.compile(
+    "|".join((
+        r"[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2} \d\d:\d\d \S+",
+        r"[\d ]+",
+        r"/mesh .*|[a-z-]+ (op|in)-[a-z0-9]+",
+        r"\S+(, \S+)*",
+        r"\S+ [\d.]+ %(, \S+ [\d.]+ %)*",
+    ))
+)  # fmt: skip
+"""A moment, a count, a command, names, shares: the same in every language."""
+_A_NAME = re.compile(r"\S*(, \S+)*")
 _ROW = re.compile(r"(\S+(?:, \S+)*) and (\S+)")
+_SEVERAL = re.compile(r"[,;:] ")
+_WORDS = frozenset({"state", "step", "phase", "verdict", "does"})
+"""Places where a single word is one of ours; in others it is a name."""
+_NAMES = frozenset({"arm", "canary", "stable", "service", "id", "cluster", "namespace", "verb", "version", "subset"})
+"""Places of a single name."""
 
 
 def heard(text: str) -> str:
@@ -39,53 +51,82 @@ def heard(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _heard(locale: Locale, text: str) -> str:
-    found = _Listener(locale).hear(text, 0)
+    listener = _Listener(locale)
+    found = listener.whole(text)
+    found = listener.partly(text) if found is None else found
     return text if found is None else found
 
 
 _Put = Callable[[str], str]
-_Match = tuple[Template, str, dict[str, str], _Put]
-"""A template, what to say for it, what stands in its places, and how to put its stop right."""
+_Hear = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A template that fits."""
+
+    template: Template
+    target: str
+    values: dict[str, str]
+    put: _Put
+    """Puts the stop right."""
 
 
 class _Listener:
-    """Hears one text."""
+    """Hears one text: each of its parts once, so that no text takes long."""
 
     def __init__(self, locale: Locale) -> None:
         self._exact = templates(locale, "rooms")
         self._templates = _with_places(locale)
         self._seen: dict[str, list[_Match]] = {}
+        self._whole: dict[str, str | None] = {}
+        self._partly: dict[str, str | None] = {}
 
-    def hear(self, text: str, depth: int) -> str | None:
-        """Return the text translated; None where it is not ours."""
-        if depth > _DEEPEST:
-            return None
-        ways: tuple[Callable[[str, int], str | None], ...] = (
-            self._as_it_is, self._list, self._surely, self._sentences, self._named, self._row, self._one, self._loosely
-        )  # fmt: skip
-        return next((found for way in ways if (found := way(text, depth)) is not None), None)
+    def whole(self, text: str) -> str | None:
+        """Return the text translated; None where a part of it is neither ours nor a name, a number, a moment."""
+        return self._once(self._whole, text, (self._as_it_is, self._surely, self._list, self._all, self._named))
 
-    def _as_it_is(self, text: str, _depth: int) -> str | None:
+    def partly(self, text: str) -> str | None:
+        """Return the text with what is ours translated; None where nothing is."""
+        return self._once(self._partly, text, (self._some, self._about, self._row, self._one, self._loosely))
+
+    def _once(self, known: dict[str, str | None], text: str, ways: tuple[_Hear, ...]) -> str | None:
+        if text not in known:
+            known[text] = None
+            if len(known) <= _MOST_TEXTS:
+                known[text] = next((found for way in ways if (found := way(text)) is not None), None)
+        return known[text]
+
+    def _any(self, text: str) -> str | None:
+        found = self.whole(text)
+        return self.partly(text) if found is None else found
+
+    def _as_it_is(self, text: str) -> str | None:
         return next((put(self._exact[form]) for form, put in _forms(text) if self._exact.get(form)), None)
 
-    def _surely(self, text: str, depth: int) -> str | None:
+    # --- one sentence ------------------------------------------------------------------------------------------------
+
+    def _surely(self, text: str) -> str | None:
         """Hear it as one sentence about names, numbers, and what is known itself."""
-        return self._laid(text, depth, wholly=True, fits=_is_one)
+        return self._laid(text, self.whole, lambda _, foreign: not foreign)
 
-    def _one(self, text: str, depth: int) -> str | None:
+    def _one(self, text: str) -> str | None:
         """Hear it as one sentence, with foreign words in it."""
-        return self._laid(text, depth, fits=_is_one)
+        return self._laid(text, self._any, lambda match, _: match.template.sure and _is_one(match.values))
 
-    def _loosely(self, text: str, depth: int) -> str | None:
+    def _loosely(self, text: str) -> str | None:
         """Hear it as one sentence, with whole others in it."""
-        return self._laid(text, depth)
+        return self._laid(text, self._any, lambda match, _: match.template.sure)
 
-    def _laid(self, text: str, depth: int, *, wholly: bool = False, fits: Callable[[str], bool] = bool) -> str | None:
-        for template, target, values, put in self._fitting(text):
-            if all(fits(value) for value in values.values() if value):
-                said = self._values(template, values, depth, wholly=wholly)
-                if said is not None:
-                    return put(target.format(**said))
+    def _laid(self, text: str, hear: _Hear, fits: Callable[[_Match, list[str]], bool]) -> str | None:
+        for match in self._fitting(text):
+            said = {place: self._value(match.template, place, value, hear) for place, value in match.values.items()}
+            foreign = [place for place, value in match.values.items() if said[place] is None and not _is_plain(value)]
+            if any(said[place] is None for place in _WORDS & said.keys()):
+                continue
+            if fits(match, [place for place in foreign if place not in match.template.verbatim]):
+                words = {place: match.values[place] if new is None else new for place, new in said.items()}
+                return match.put(match.target.format(**words))
         return None
 
     def _fitting(self, text: str) -> list[_Match]:
@@ -93,98 +134,131 @@ class _Listener:
         if text not in self._seen:
             if len(self._seen) >= _MOST_TEXTS:
                 return []
-            self._seen[text] = [
-                (template, target, values, put)
+            found = (
+                _Match(template, target, values, put)
                 for form, put in _forms(text)
                 for template, target in self._templates
                 if (values := template.values(form)) is not None
-            ]
+            )
+            likely = [match for match in found if _is_likely(match)]
+            self._seen[text] = sorted(likely, key=lambda match: -match.template.weight)
         return self._seen[text]
 
-    def _values(self, template: Template, values: dict[str, str], depth: int, *, wholly: bool) -> dict[str, str] | None:
-        """Return what to say in the places; None where it is not sure enough that this template is meant."""
-        inner = {
-            place: None if place in template.verbatim else self._value(place, value, depth)
-            for place, value in values.items()
-        }
-        foreign = [
-            place
-            for place, value in values.items()
-            if inner[place] is None and place not in template.verbatim and not _is_plain(value)
-        ]
-        if foreign and (wholly or not template.sure):
-            return None
-        numbers = sum(value[:1].isdigit() for value in values.values())
-        if template.is_measure and 2 * numbers < len(values) and not any(inner.values()):
-            return None
-        return {place: value if inner[place] is None else str(inner[place]) for place, value in values.items()}
-
-    def _value(self, place: str, value: str, depth: int) -> str | None:
+    def _value(self, template: Template, place: str, value: str, hear: _Hear) -> str | None:
         """Return what to say for one value: names stay, words of ours do not, and sentences are heard in turn."""
+        if place in template.verbatim:
+            return None
         if place in _WORDS:
             word, stop, rest = value.partition(": ")
             if word in self._exact:
                 return f"{self._exact[word]}{stop}{rest}"
-        return self.hear(value, depth + 1) if " " in value else None
+        if " " not in value:
+            return None
+        if row := _ROW.fullmatch(value):
+            return f"{row[1]}, {row[2]}"
+        inner = value.strip()
+        found = hear(value) or (hear(inner) if inner != value else None)
+        return value.replace(inner, found) if found and inner != value and not found.startswith(" ") else found
 
-    def _sentences(self, text: str, depth: int) -> str | None:
+    # --- several -----------------------------------------------------------------------------------------------------
+
+    def _all(self, text: str) -> str | None:
+        return self._sentences(text, (self._as_it_is, self._surely), partly=False)
+
+    def _some(self, text: str) -> str | None:
+        return self._sentences(text, (self._as_it_is, self._surely, self._one), partly=True)
+
+    def _sentences(self, text: str, ways: tuple[_Hear, ...], *, partly: bool) -> str | None:
         """Hear it as several sentences: at each place the longest run of them that is known."""
         parts = _SENTENCES.split(text)
         if not 1 < len(parts) <= _MOST_SENTENCES:
             return None
         said, at, known = [], 0, False
         while at < len(parts):
-            count, found = next(self._runs(parts[at:], depth), (1, None))
+            count, found = next(_runs(parts[at:], ways), (1, None))
+            if found is None and not partly:
+                return None
             known |= found is not None
             said.append(parts[at] if found is None else found)
             at += count
         return " ".join(said) if known else None
 
-    def _runs(self, parts: list[str], depth: int) -> Iterator[tuple[int, str]]:
-        for count in range(len(parts), 0, -1):
-            text = " ".join(parts[:count])
-            for way in (self._as_it_is, self._surely, self._one):
-                found = way(text, depth)
-                if found is not None:
-                    yield count, found
-
-    def _list(self, text: str, depth: int) -> str | None:
+    def _list(self, text: str) -> str | None:
         """Hear several sentences one after another, each of them known."""
-        return self._parts(text, depth, names=False)
+        return self._parts(text, self.whole, names=False)
 
-    def _row(self, text: str, depth: int) -> str | None:
+    def _row(self, text: str) -> str | None:
         """Hear several things one after another, each of them known or a name."""
-        row = _ROW.fullmatch(text)
-        return f"{row[1]}, {row[2]}" if row else self._parts(text, depth, names=True)
+        return self._parts(text, self._any, names=True)
 
-    def _parts(self, text: str, depth: int, *, names: bool) -> str | None:
+    def _parts(self, text: str, hear: _Hear, *, names: bool) -> str | None:
         for between in ("; ", ", "):
             parts = text.split(between)
-            if 1 < len(parts) <= _MOST_SENTENCES:
-                said = [self.hear(part, depth + 1) if " " in part else None for part in parts]
-                if any(said) and all(new or (names and _is_plain(old)) for new, old in zip(said, parts, strict=True)):
-                    return between.join(new or old for new, old in zip(said, parts, strict=True))
+            if 1 < len(parts) <= _MOST_SENTENCES and (said := _in_a_row(parts, between, hear, names=names)):
+                return between.join(said)
         return None
 
-    def _named(self, text: str, depth: int) -> str | None:
+    def _named(self, text: str) -> str | None:
         """Hear what is said of something: `v2 success: no traffic reached v2`."""
+        return self._of(text, self.whole)
+
+    def _about(self, text: str) -> str | None:
+        return self._of(text, self._any)
+
+    def _of(self, text: str, hear: _Hear) -> str | None:
         name, _, rest = text.partition(": ")
-        found = self.hear(rest, depth + 1) if " " in rest and not _ROWS.search(name) else None
-        return f"{self.hear(name, depth + 1) or name}: {found}" if found else None
+        about = self.whole(name)
+        if about is None and (len(name.split()) > 3 or _SEVERAL.search(name)):
+            return None
+        found = hear(rest) if " " in rest else None
+        return f"{about or name}: {found}" if found else None
 
 
-def _is_one(value: str) -> bool:
-    """Tell whether no second sentence begins in it."""
-    return not _ANOTHER.search(value)
+def _runs(parts: list[str], ways: tuple[_Hear, ...]) -> Iterator[tuple[int, str]]:
+    for count in range(len(parts), 0, -1):
+        text = " ".join(parts[:count])
+        for way in ways:
+            found = way(text)
+            if found is not None:
+                yield count, found
+
+
+def _in_a_row(parts: list[str], between: str, hear: _Hear, *, names: bool) -> list[str] | None:
+    """Return what to say for each of several things; None where one is not known. A sentence may hold `between`."""
+    said, at, known = [], 0, False
+    while at < len(parts):
+        runs = ((count, hear(between.join(parts[at : at + count]))) for count in range(min(3, len(parts) - at), 0, -1))
+        whole = at == 0 and len(parts) <= 3
+        count, found = next((run for run in runs if run[1] and not (whole and run[0] == len(parts))), (1, None))
+        if found is None and not (names and _is_plain(parts[at])):
+            return None
+        known |= found is not None
+        said.append(found or parts[at])
+        at += count
+    return said if known else None
+
+
+def _is_likely(match: _Match) -> bool:
+    """Tell whether a template that fits may be meant: names are single ones, and few words do not make a sentence."""
+    template, values = match.template, match.values
+    if any(not _A_NAME.fullmatch(value) for place, value in values.items() if place in _NAMES):
+        return False
+    if template.sure:
+        return True
+    first = next(iter(values.values()))
+    if template.is_measure and not (_is_plain(first) and (len(values) > 1 or first[:1].isdigit())):
+        return False
+    return not any(_SEVERAL.search(value) for value in list(values.values())[:-1] if not _is_plain(value))
+
+
+def _is_one(values: dict[str, str]) -> bool:
+    """Tell whether no second sentence begins in any of the values."""
+    return not any(_ANOTHER.search(value) for value in values.values())
 
 
 def _is_plain(value: str) -> bool:
-    """Tell whether a value is a name, a number or a moment, which are the same in every language."""
-    return " " not in value.strip() or _PLAIN.fullmatch(value) is not None
-
-
-_WORDS = frozenset({"state", "step", "phase", "verdict", "does"})
-"""Places where a single word is one of ours; in others it is a name."""
+    """Tell whether a value is the same in every language."""
+    return not value.strip() or _PLAIN.fullmatch(value.strip()) is not None
 
 
 def _forms(text: str) -> Iterator[tuple[str, _Put]]:

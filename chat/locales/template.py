@@ -12,6 +12,8 @@ _SURE = 8
 """Letters of its own from which on a template is taken for meant, whatever stands in its places."""
 _MEASURE = 4
 """Letters below which a template is only the form of numbers: `{seconds} s`."""
+_FORM = 8
+"""Characters of its own from which on it is more than that all the same: `({arm} at {share} %), {phase}`."""
 _QUOTES = ("`", '"', "'")
 
 
@@ -45,16 +47,18 @@ class Template:
 
     @cached_property
     def verbatim(self) -> frozenset[str]:
-        """The places between quotes: what stands there is somebody's own words."""
+        """The places between quotes, or of commands: what stands there is somebody's own words, or can be typed."""
         around = zip(self.places, self.words[:-1], self.words[1:], strict=True)
         return frozenset(
-            place for place, before, after in around if before.endswith(_QUOTES) and after.startswith(before[-1:])
+            place
+            for place, before, after in around
+            if before.endswith("/mesh ") or (before.endswith(_QUOTES) and after.startswith(before[-1:]))
         )
 
     @property
     def is_measure(self) -> bool:
         """True for the form of a number, which says nothing by itself; a piece of a sentence is none."""
-        return self._letters < _MEASURE and not self.words[0].startswith(" ")
+        return self._letters < _MEASURE and self.weight < _FORM and not self.words[0].startswith(" ")
 
     def values(self, text: str) -> dict[str, str] | None:
         """Return what stands in each place of `text`; None where it does not fit.
