@@ -189,6 +189,8 @@ class Reader:
                     return self._ways(known, where, names)
         if _words(value):
             return self._ways(value, scope, names)
+        if isinstance(value, ast.BoolOp) and isinstance(value.op, ast.And) and _words(value.values[-1]):
+            return [*self._ways(value.values[-1], scope, names), ""]
         if isinstance(value, ast.BoolOp) and isinstance(value.values[-1], ast.Constant):
             return [names.of(value.values[0]), *self._ways(value.values[-1], scope, names)]
         return [names.of(value)]

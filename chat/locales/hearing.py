@@ -30,11 +30,13 @@ _PLAIN = re.compile(
         r"[\d ]+",
         r"/mesh .*|[a-z-]+ (op|in)-[a-z0-9]+",
         r"\S+(, \S+)*",
-        r"\S+ [\d.]+ %(, \S+ [\d.]+ %)*",
+        r"\S+ [\d.]+ %( ?[,/] \S+ [\d.]+ %)*",
+        r"[A-Z]\w+ [\w.-]+/[\w.-]+(\[\d+\])?( (http|tcp|tls|rules)\b.*)?",
     ))
 )  # fmt: skip
 """A moment, a count, a command, names, shares: the same in every language."""
 _A_NAME = re.compile(r"\S*(, \S+)*")
+_WORD = re.compile(r"(?=: | \()")
 _ROW = re.compile(r"(\S+(?:, \S+)*) and (\S+)")
 _SEVERAL = re.compile(r"[,;:] ")
 _WORDS = frozenset({"state", "step", "phase", "verdict", "does"})
@@ -88,7 +90,9 @@ class _Listener:
 
     def partly(self, text: str) -> str | None:
         """Return the text with what is ours translated; None where nothing is."""
-        return self._once(self._partly, text, (self._some, self._about, self._row, self._one, self._loosely))
+        return self._once(
+            self._partly, text, (self._some, self._known, self._one, self._about, self._row, self._loosely)
+        )
 
     def _once(self, known: dict[str, str | None], text: str, ways: tuple[_Hear, ...]) -> str | None:
         if text not in known:
@@ -122,7 +126,7 @@ class _Listener:
         for match in self._fitting(text):
             said = {place: self._value(match.template, place, value, hear) for place, value in match.values.items()}
             foreign = [place for place, value in match.values.items() if said[place] is None and not _is_plain(value)]
-            if any(said[place] is None for place in _WORDS & said.keys()):
+            if any(said[place] is None and not match.values[place][:1].isdigit() for place in _WORDS & said.keys()):
                 continue
             if fits(match, [place for place in foreign if place not in match.template.verbatim]):
                 words = {place: match.values[place] if new is None else new for place, new in said.items()}
@@ -149,9 +153,9 @@ class _Listener:
         if place in template.verbatim:
             return None
         if place in _WORDS:
-            word, stop, rest = value.partition(": ")
+            word = _WORD.split(value)[0]
             if word in self._exact:
-                return f"{self._exact[word]}{stop}{rest}"
+                return self._exact[word] + value.removeprefix(word)
         if " " not in value:
             return None
         if row := _ROW.fullmatch(value):
@@ -201,6 +205,9 @@ class _Listener:
     def _named(self, text: str) -> str | None:
         """Hear what is said of something: `v2 success: no traffic reached v2`."""
         return self._of(text, self.whole)
+
+    def _known(self, text: str) -> str | None:
+        return self._of(text, self._any) if self.whole(text.partition(": ")[0]) else None
 
     def _about(self, text: str) -> str | None:
         return self._of(text, self._any)

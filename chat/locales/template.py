@@ -70,12 +70,23 @@ class Template:
             return None
         rest = text[len(first) : len(text) - len(last)]
         found: list[str] = []
-        for piece in between:
-            value, piece_found, rest = rest.partition(piece)
+        for at, piece in enumerate(between):
+            if at and piece == between[at - 1] == " ":
+                # Three places in a row: the first and the last are one word each.
+                value, piece_found, rest = _last_word(rest, self.words[at + 2])
+            else:
+                value, piece_found, rest = rest.partition(piece)
             if not piece_found:
                 return None
             found.append(value)
         return _agreeing(self.places, [*found, rest])
+
+
+def _last_word(text: str, behind: str) -> tuple[str, str, str]:
+    """Split at the last space before what comes `behind`."""
+    head, stop, tail = text.partition(behind) if behind else (text, "", "")
+    value, found, word = head.rpartition(" ")
+    return value, found, word + stop + tail
 
 
 def _agreeing(places: tuple[str, ...], found: list[str]) -> dict[str, str] | None:
