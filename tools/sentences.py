@@ -40,7 +40,7 @@ _QUERIES = re.compile(r"^(sum|max|rate|label_replace|histogram_quantile)\b.*\(|^
 _BUGS = frozenset({"ValueError", "TypeError", "KeyError", "RuntimeError", "LookupError", "AssertionError"})
 _SILENT_CALLS = frozenset({
     "compile", "debug", "info", "warning", "error", "exception", "note", "enqueue", "Thread", "ThreadPoolExecutor",
-    "note_once", "key", "lock", "later", "split", "strftime", "removesuffix",
+    "note_once", "getLogger", "key", "lock", "later", "split", "strftime", "removesuffix",
 })  # fmt: skip
 """Calls whose words are for logs, keys and machines."""
 _WHOLE_NAMES = frozenset({"span", "percent", "shown", "quoted", "listed", "join", "title", "ends"})
@@ -177,7 +177,7 @@ class Reader:
             case ast.BinOp(left=left, op=ast.Add(), right=right) if _joins_words(node):
                 return _combined([self._ways(left, scope, names), self._ways(right, scope, names)])
             case _:
-                return [names.of(node)]
+                return self._choices(node, scope, names)
 
     def _choices(self, value: ast.expr, scope: ast.AST, names: _Names) -> list[Template]:
         """Return what a place of an f-string may hold, where the source says so."""

@@ -252,10 +252,15 @@ def _is_likely(match: _Match) -> bool:
         return False
     if template.sure:
         return True
-    first = next(iter(values.values()))
-    if template.is_measure and not (_is_plain(first) and (len(values) > 1 or first[:1].isdigit())):
+    if template.is_measure and not _is_measured(list(values.values())):
         return False
     return not any(_SEVERAL.search(value) for value in list(values.values())[:-1] if not _is_plain(value))
+
+
+def _is_measured(values: list[str]) -> bool:
+    """Tell whether these may stand in a form of few letters: numbers, or a name and what is said of it."""
+    numbers = sum(value[:1].isdigit() for value in values)
+    return _is_plain(values[0]) and (2 * numbers >= len(values) or (len(values) > 1 and " " in values[-1]))
 
 
 def _is_one(values: dict[str, str]) -> bool:
