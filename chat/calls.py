@@ -18,7 +18,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
 from chat.blocks import Block, Message, context, message
-from chat.escape import Markup, code, esc, join
+from chat.escape import Markup, code, tell
 from chat.response_url import respond
 from chat.trouble import TROUBLE, word
 from chat.uploads import is_not_ready
@@ -231,5 +231,9 @@ def _unanswered(error: Exception) -> Trouble:
 
 def _invitation() -> Block:
     """Say why only the asking person sees the card, and how to change that."""
-    why = esc("Only you see this, because I cannot post in the channel. What comes later I send to you directly. Type")
-    return context([join(" ", [why, code("/invite"), esc("there and pick me; then everybody sees the next card.")])])
+    said = tell(
+        "Only you see this, because I cannot post in the channel. What comes later I send to you directly. "
+        "Type {command} there and pick me; then everybody sees the next card.",
+        command=code("/invite"),
+    )
+    return context([said])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from chat import figures
 from chat.escape import clean, shorten
 from chat.figures import columns, no_better, number, percent, short_name
 from chat.locales import mark, tr
@@ -182,9 +183,9 @@ def sparkline(points: Sequence[Point]) -> str:
 
 def span(seconds: float) -> str:
     """Return a duration for people: `45 s`, `5 min`, `3.5 h`."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 3 * 3600 else f"{number(seconds / 3600, places=1)} h"
+    if seconds < 3 * 3600:
+        return figures.span(seconds)
+    return tr("{count} h", count=number(seconds / 3600, places=1))
 
 
 def milliseconds(value: float) -> str:

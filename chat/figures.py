@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from chat.escape import clean
-from chat.locales import many
+from chat.locales import many, tr
 
 CELLS = 20
 """Cells of a bar: one for each 5 %."""
@@ -75,6 +75,12 @@ _COUNTS: dict[str, Callable[[int, str], str]] = {
     "pods": lambda count, number: many("{number} pod", "{number} pods", count, number=number),
     "alerts": lambda count, number: many("{number} alert", "{number} alerts", count, number=number),
 }
+
+
+def span(seconds: float) -> str:
+    """Return a duration for people: `45 s`, `5 min`. What is on record says it by `mesh.domain.gates.span`."""
+    count = round(seconds if seconds < 120 else seconds / 60)
+    return tr("{count} s", count=count) if seconds < 120 else tr("{count} min", count=count)
 
 
 def bar(share: float) -> str:

@@ -211,7 +211,7 @@ def _phrase(doing: str, did: str, wish: str, **values: str) -> Phrase:
 
 def _promote(operation: Operation) -> Phrase:
     service, command, plan = _service(operation), operation.command, operation.plan
-    version = clean(command.version or (plan.canary if plan else "") or "canary")
+    version = clean(command.version or (plan.canary if plan else "")) or tr("canary")
     share = percent(command.share) if command.share is not None else ""
     reached = next((percent(arm.share_after) for arm in plan.arms if arm.name == version), "") if plan else ""
     told = {"service": service, "goal": tr("{version} {share}", version=version, share=share) if share else version}
@@ -236,7 +236,7 @@ def _set(operation: Operation) -> Phrase:
 
 def _rollback(operation: Operation) -> Phrase:
     service = _service(operation)
-    stable = clean(operation.plan.stable if operation.plan else "") or "stable"
+    stable = clean(operation.plan.stable if operation.plan else "") or tr("stable")
     return _phrase(
         mark("Rolling back {service} to {stable}"),
         mark("Rolled back {service} to {stable}"),
