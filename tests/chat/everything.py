@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from chat.answers import accepted_answer, error_answer, help_answer, history_answer, late_answer
@@ -109,7 +110,7 @@ def _errors() -> dict[str, Callable[[], Drawing]]:
         "too_late": TooLate("It is decided.", by=("U0ANA", "U0LEE")),
         "unknown": NotFound("There is no such service."),
     }
-    return {f"error_{name}": lambda error=error: error_answer(error) for name, error in said.items()}
+    return {f"error_{name}": partial(error_answer, error) for name, error in said.items()}
 
 
 def _stories() -> dict[str, Callable[[], Drawing]]:
@@ -124,8 +125,8 @@ def _stories() -> dict[str, Callable[[], Drawing]]:
         return _lines([closing_story(one) or Markup("")])
 
     return {
-        **{name: lambda one=one: thread(one) for name, one in threads.items()},
-        **{name: lambda one=one: end(one) for name, one in ends.items()},
+        **{name: partial(thread, one) for name, one in threads.items()},
+        **{name: partial(end, one) for name, one in ends.items()},
     }
 
 
@@ -133,7 +134,7 @@ def _pressed() -> dict[str, Callable[[], Drawing]]:
     def choice(typed: str) -> Message:
         return error_answer(Refused("Which one?", choices=(f"/mesh {typed}", "/mesh gates api")))
 
-    return {f"pressed_{typed}": lambda typed=typed: choice(typed) for typed in PRESSED}
+    return {f"pressed_{typed}": partial(choice, typed) for typed in PRESSED}
 
 
 def _more() -> dict[str, Callable[[], Drawing]]:
@@ -181,10 +182,10 @@ def _more() -> dict[str, Callable[[], Drawing]]:
 
 
 EVERYTHING: dict[str, Callable[[], Drawing]] = {
-    **{f"card_{name}": lambda one=one: card(one) for name, one in CARDS.items()},
-    **{f"digest_{name}": lambda one=one: digest_message(one, picture="F000000001") for name, one in EDITIONS.items()},
-    **{f"incident_{name}": lambda one=one: incident_card(*one) for name, one in SHOWN.items()},
-    **{f"help_{verb}": lambda verb=verb: help_answer(str(verb)) for verb in VERBS},
+    **{f"card_{name}": partial(card, one) for name, one in CARDS.items()},
+    **{f"digest_{name}": partial(digest_message, one, picture="F000000001") for name, one in EDITIONS.items()},
+    **{f"incident_{name}": partial(incident_card, *one) for name, one in SHOWN.items()},
+    **{f"help_{verb}": partial(help_answer, str(verb)) for verb in VERBS},
     **_errors(),
     **_stories(),
     **_pressed(),

@@ -21,7 +21,7 @@ from chat.escape import tell
 from chat.figures import columns, width
 from chat.incidents import chart_of_incident
 from chat.locales import Locale, hearing, many, mark, speaking, tr
-from chat.locales.catalogue import entries
+from chat.locales.catalogue import templates
 from mesh.domain.commands import Verb
 from playground.slack.blocks import check_view
 from playground.slack.render import render_text
@@ -188,12 +188,8 @@ def _literal(call: ast.Call) -> set[str]:
 
 
 def _pairs() -> dict[str, str]:
-    return {
-        str(entry.id if isinstance(entry.id, str) else entry.id[-1]): str(
-            entry.string if isinstance(entry.string, str) else entry.string[0]
-        )
-        for entry in entries(Locale.KO, "chat")
-    }
+    """Return what is said for each sentence."""
+    return templates(Locale.KO, "chat")
 
 
 def test_every_sentence_has_a_translation() -> None:
@@ -247,3 +243,44 @@ def test_pictures_and_the_audit_log_stay_english() -> None:
             audit_line(SAMPLES["promoted"], "7 abc"),
         )
     assert not HANGUL.search(str(drawn[1:]))
+
+
+_SAYING = frozenset({"esc", "header", "prose", "Plain", "Button", "Confirm", "bold"})
+"""What takes words to be shown."""
+_WORDS_IN_CODE = re.compile(r":[a-z_]+:|[a-z]+\.[a-z.]+|meshbot|open|refresh|preview|help|primary|danger")
+"""Emoji, and what Slack is told and nobody reads."""
+_ENGLISH_ALWAYS = {"audit_line.py"}
+
+
+def test_no_words_go_around_the_catalogue() -> None:
+    """Nothing that is shown is a literal of English, also where no sample comes by."""
+    around = {
+        f"{path.name}:{line}": text
+        for path in Path(chat.__file__).parent.rglob("*.py")
+        if path.name not in _ENGLISH_ALWAYS
+        for line, text in _shown_literals(ast.parse(path.read_text()))
+        if _WORD.search(_WORDS_IN_CODE.sub("", text))
+    }
+    assert not around
+
+
+def _shown_literals(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield the literals that stand in what is shown: as they are, in an f-string, or as one of two."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in _SAYING:
+            for given in call.args:
+                yield from _literals_in(given)
+
+
+def _literals_in(given: ast.expr) -> Iterator[tuple[int, str]]:
+    parts: list[ast.expr] = []
+    if isinstance(given, ast.Constant) and isinstance(given.value, str):
+        yield given.lineno, given.value
+    elif isinstance(given, ast.JoinedStr):
+        parts = given.values
+    elif isinstance(given, ast.IfExp):
+        parts = [given.body, given.orelse]
+    elif isinstance(given, ast.BoolOp):
+        parts = given.values
+    for part in parts:
+        yield from _literals_in(part)
