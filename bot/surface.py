@@ -15,6 +15,7 @@ from bot.requests import Payload, Request, from_button, from_home, from_modal
 from chat import answers
 from chat.form import View, asking, form, options, previewed, receipt, told
 from chat.home import home, home_told
+from chat.locales import heard
 from chat.screens import Screens
 from chat.trouble import TROUBLE, word
 from mesh.domain.commands import ANSWERED_BY_BOT, Command
@@ -139,6 +140,10 @@ class Surface:
         self.homes.touched(request.actor.user, lambda: self._home(request))
 
     def _home(self, request: Request) -> View:
+        with self.ear.voice.to(request.actor.user):
+            return self._drawn(request)
+
+    def _drawn(self, request: Request) -> View:
         # Drawn later than it was asked for: the person may have left meanwhile.
         outsider = self.people.outsider(request.actor)
         if outsider is not None:
@@ -177,4 +182,4 @@ def _field(error: MeshbotError) -> str:
 
 
 def _beside(error: MeshbotError) -> str:
-    return f"{error.message} {error.hint}".strip()[:MOST_SAID]
+    return f"{heard(error.message)} {heard(error.hint)}".strip()[:MOST_SAID]

@@ -14,6 +14,9 @@ from mesh.domain.templates import check_template
 
 DURATION_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
+Language = Literal["en", "ko"]
+"""Languages that messages come in."""
+
 
 class Section(BaseModel):
     """Every part of the file: no unknown keys, no guessing of types."""

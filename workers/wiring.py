@@ -19,6 +19,7 @@ from chat.outbox import SlackCards
 from chat.outcomes import Lost
 from chat.screens import Screens
 from chat.sender import Sender
+from chat.spoken import SpokenCards, SpokenIncidentCards, SpokenNoticeboard
 from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
@@ -82,7 +83,10 @@ class Workshop:
         directory = SlackDirectory(slack, changes=RedisChanges(redis))
         outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
         written = SlackCards(outbox, slack, audit_channel=self.catalog.channels.audit, draw=chart)
-        cards = CardsAtHome(written, directory)
+        cards = CardsInViews(
+            CardsAtHome(written, directory), Screens(slack), [cluster.name for cluster in self.catalog.clusters]
+        )
+        board, language = SlackNoticeboard(outbox, slack, week_chart), self.catalog.language
         return Stage(
             catalog=self.catalog,
             operations=RedisOperations(redis, time_, enqueue=jobs.enqueue),
@@ -92,12 +96,12 @@ class Workshop:
             watches=RedisWatches(redis),
             freezes=RedisFreezes(redis, time_),
             auditlog=RedisAuditLog(redis),
-            cards=CardsInViews(cards, Screens(slack), [cluster.name for cluster in self.catalog.clusters]),
+            cards=SpokenCards(cards, language),
             directory=directory,
             time=time_,
             incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
-            incident_cards=SlackIncidentCards(outbox, slack, draw=draw),
-            newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SlackNoticeboard(outbox, slack, week_chart)),
+            incident_cards=SpokenIncidentCards(SlackIncidentCards(outbox, slack, draw=draw), language),
+            newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SpokenNoticeboard(board, self.catalog)),
         )
 
 
@@ -135,7 +139,8 @@ class Renewal:
 
 def _made_of(catalog: Catalog) -> tuple[object, ...]:
     """Return what adapters keep of a catalog from when they were made."""
-    return (catalog.clusters, catalog.services, catalog.channels)
+    told = [(digest.name, digest.language) for digest in catalog.digests]
+    return (catalog.clusters, catalog.services, catalog.channels, catalog.language, told)
 
 
 def prepare(workshop: Workshop, *, renew: Callable[[Stage], Stage] | None = None) -> Callable[[], None]:

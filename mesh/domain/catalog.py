@@ -150,6 +150,8 @@ class Catalog:
     """How often every active rollout is judged, in seconds."""
     alerting: Alerting = field(default_factory=Alerting)
     digests: tuple[Digest, ...] = ()
+    language: str = "en"
+    """Of messages in channels that nobody asked for: incidents, digests, what Flagger asks."""
 
     def target(self, command: Command) -> Target:
         """Complete the command's target from the configuration.
