@@ -102,7 +102,7 @@ def english(text: str) -> list[str]:
 @pytest.fixture
 def unheard(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what other rooms wrote be some words of Korean: their catalogue is another matter."""
-    monkeypatch.setattr(hearing, "_translated", lambda _locale, _text, _depth: "들은 말")
+    monkeypatch.setattr(hearing, "_heard", lambda _locale, _text: "들은 말")
 
 
 @pytest.mark.parametrize("name", REVIEWED)
