@@ -33,7 +33,7 @@ _GAP = "·"
 _LATE = 3.0
 """A moment that comes so many times later than its neighbours do leaves a gap: nobody looked meanwhile."""
 _MARKED = {Step.HELD: mark("held"), Step.TURNING_BACK: mark("turning back"), Step.ABORTED: mark("aborted")}
-_OUTCOMES = {
+OUTCOMES = {
     Phase.MOVING: mark("moving"),
     Phase.BAKING: mark("under way"),
     Phase.CONFIRMING: mark("waits for a person"),
@@ -258,7 +258,7 @@ def _outcome(operation: Operation) -> str:
     if operation.rollout is None:
         return str(operation.state)
     phase = operation.rollout.phase
-    return _OUTCOMES.get(phase) or str(phase)
+    return OUTCOMES.get(phase) or str(phase)
 
 
 def _limit(operation: Operation, name: str, canary: str) -> float | None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import chat
+from chat import charts, times
 from chat.audit_line import audit_line
 from chat.blocks import Message
 from chat.digest_drawing import week_chart
@@ -23,6 +24,8 @@ from chat.incidents import chart_of_incident
 from chat.locales import Locale, hearing, many, mark, speaking, tr
 from chat.locales.catalogue import templates
 from mesh.domain.commands import Verb
+from mesh.domain.operations import Step
+from mesh.domain.rollouts import Phase
 from playground.slack.blocks import check_view
 from playground.slack.render import render_text
 from tests.chat.checking import assert_accepted, assert_inert
@@ -284,3 +287,10 @@ def _literals_in(given: ast.expr) -> Iterator[tuple[int, str]]:
         parts = given.values
     for part in parts:
         yield from _literals_in(part)
+
+
+def test_every_step_and_phase_has_its_word() -> None:
+    """What is added to the vocabulary of an operation or a rollout needs a word that can be translated."""
+    never_on_a_card = {Step.DENIED, Step.FORGED, Step.FLOODED, Step.CONFIGURED, Step.LOST}
+    assert set(times.STEPS) == set(Step) - never_on_a_card
+    assert set(charts.OUTCOMES) == set(Phase)
