@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from chat import figures
 from chat.escape import clean, shorten
-from chat.figures import columns, no_better, number, percent, short_name
+from chat.figures import no_better, number, percent, short_name
 from chat.locales import mark, tr
 from mesh.domain.operations import Operation, Step
 from mesh.domain.points import Answered, Point
@@ -171,14 +171,13 @@ def sparkline(points: Sequence[Point]) -> str:
     success = _cells([_value(arm.success) for arm in arms], min)
     p99 = _cells([_value(arm.p99_ms) for arm in arms], max)
     lowest, highest = min(known(success), default=100.0), max(known(p99), default=1.0)
-    named = columns(
-        [
-            [tr("success"), f"{_blocks(success, min(lowest, 99.0), 100.0)} {_last(success, '%')}"],
-            ["p99", f"{_blocks(p99, 0.0, highest)} {_last(p99, 'ms')}"],
-        ],
-        gap=1,
+    # Names of metrics, as gates have them: in letters that are all as wide, in whatever font.
+    return "\n".join(
+        (
+            f"success {_blocks(success, min(lowest, 99.0), 100.0)} {_last(success, '%')}",
+            f"p99     {_blocks(p99, 0.0, highest)} {_last(p99, 'ms')}",
+        )
     )
-    return "\n".join(named)
 
 
 def span(seconds: float) -> str:

@@ -106,8 +106,8 @@ def width(text: str) -> int:
     return len(text) + sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
 
 
-def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(), gap: int = 2) -> list[str]:
-    """Pad cells so that columns align, `gap` spaces apart; those in `right` are flushed right, empty ones left out."""
+def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
+    """Pad cells so that columns align, two spaces apart; those in `right` are flushed right, empty ones left out."""
     if not rows:
         return []
     widths = [max(width(row[index]) for row in rows) for index in range(len(rows[0]))]
@@ -116,4 +116,4 @@ def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(
         room = " " * (widths[index] - width(text))
         return room + text if index in right else text + room
 
-    return [(" " * gap).join(cell(text, i) for i, text in enumerate(row) if widths[i]).rstrip() for row in rows]
+    return ["  ".join(cell(text, i) for i, text in enumerate(row) if widths[i]).rstrip() for row in rows]
