@@ -17,7 +17,7 @@ MOST_NAME = 28
 """Characters of a name in a table."""
 COUNTED = frozenset({"requests", "pods"})
 """Units that are counted, and so never have decimals."""
-_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min)(?!\w))")
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min)(?![A-Za-z0-9_]))")
 _PLACES = {"%": 2, "ms": 1}
 """Decimals that people read in a unit."""
 

@@ -67,8 +67,8 @@ PRESSED = (
     "skip api",
     "confirm api",
     "abort api",
-    "freeze api",
-    "freeze --namespace shop --cluster prod",
+    "freeze api --reason sale",
+    "freeze all --namespace shop --cluster prod --reason sale",
     "unfreeze api",
     "status api",
 )

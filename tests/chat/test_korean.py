@@ -19,7 +19,7 @@ from chat.audit_line import audit_line
 from chat.blocks import Message
 from chat.digest_drawing import week_chart
 from chat.escape import tell
-from chat.figures import columns, width
+from chat.figures import columns, units_kept, width
 from chat.incidents import chart_of_incident
 from chat.locales import Locale, hearing, many, mark, speaking, tr
 from chat.locales.catalogue import templates
@@ -233,6 +233,11 @@ def test_columns_align_in_korean() -> None:
     rows = columns([["안정", "90 %"], ["v2", "10 %"], ["카나리", "0 %"]], right=frozenset({1}))
     assert [width(row) for row in rows] == [12, 12, 12]
     assert rows[1] == "v2      10 %"
+
+
+def test_numbers_stay_beside_their_units() -> None:
+    """No line break parts a number from its unit, also where a particle follows."""
+    assert units_kept("50 %를 보냅니다, 20 ms 이하") == "50\u00a0%를 보냅니다, 20\u00a0ms 이하"
 
 
 def test_pictures_and_the_audit_log_stay_english() -> None:
