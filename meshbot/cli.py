@@ -19,6 +19,7 @@ COMMANDS = {
     "clock": ("meshbot.acting:clock", "Start what is due, and what a dead worker left."),
     "demo": ("playground.demo:main", "The whole product on this machine, without accounts."),
     "doctor": ("meshbot.doctor:doctor", "Check everything meshbot depends on."),
+    "probe": ("meshbot.probe:probe", "Ask a process on this machine for its health."),
     "config": ("meshbot.config:config", "Check a configuration file."),
     "audit": ("meshbot.audit:audit", "List, verify and export the audit log."),
 }

@@ -97,6 +97,8 @@ class World:
     """0 takes a free one."""
     door: str = ""
     """Where Slack delivers instead, e.g. what stands before several bots; empty for the bot itself."""
+    program: tuple[str, ...] = (sys.executable, "-m", "meshbot")
+    """What is run as `meshbot`: this checkout, or what was built from it."""
     tell: Callable[[str], None] = _nobody
     redis: RedisServer = field(init=False)
     prometheus: PrometheusServer | None = field(init=False, default=None)
@@ -143,7 +145,7 @@ class World:
         """
         words = arguments or (name,)
         environment = self.environment | ({} if words[0] == "worker" else {"KUBECONFIG": ""})
-        child = Child(name, [sys.executable, "-m", "meshbot", *words], environment, self.directory / f"{name}.log")
+        child = Child(name, [*self.program, *words], environment, self.directory / f"{name}.log")
         self.children[name] = self._stack.enter_context(child)
         return child
 

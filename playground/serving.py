@@ -3,27 +3,73 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import random
 import socket
+import tempfile
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import cycle, islice
+from pathlib import Path
 from types import TracebackType
 
 from aiohttp import web
 
 FREE_PORTS = range(20_000, 32_000)
+"""Below those that systems give to outgoing connections, one of which could take a port before its server does."""
+BLOCK = 100
+"""Ports that one process draws from while it lives."""
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that was free a moment ago.
+    """Return a TCP port of 127.0.0.1 that is free, and that no other process draws as long as this one lives.
 
-    Drawn from below those that systems give to outgoing connections, one of which could take it before its server does.
+    This one draws it again after `BLOCK` others at the earliest. Raises OSError where none is free.
     """
-    for port in random.sample(FREE_PORTS, len(FREE_PORTS)):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise OSError(f"no port of 127.0.0.1 between {FREE_PORTS.start} and {FREE_PORTS.stop} is free")
+    return _PORTS.draw()
+
+
+class _Ports:
+    """A block of ports, locked against other processes of this user by a file that the system unlocks when we end."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._owner = 0
+        self._ports: Iterator[int] = iter(())
+
+    def draw(self) -> int:
+        with self._guard:
+            if self._owner != os.getpid():
+                # A child that was forked has its parent's memory and its lock, and would draw the same.
+                self._ports, self._owner = cycle(_locked_block()), os.getpid()
+            for port in islice(self._ports, len(FREE_PORTS)):
+                with socket.socket() as probe, suppress(OSError):
+                    probe.bind(("127.0.0.1", port))
+                    return port
+        raise OSError(f"no port of 127.0.0.1 between {FREE_PORTS.start} and {FREE_PORTS.stop} is free")
+
+
+def _locked_block() -> range:
+    """Return a block that nobody else has; all ports where every block is taken, or where no file can be locked."""
+    directory = Path(tempfile.gettempdir(), f"meshbot-ports-{os.getuid()}")
+    blocks = [FREE_PORTS[start : start + BLOCK] for start in range(0, len(FREE_PORTS), BLOCK)]
+    for block in random.sample(blocks, len(blocks)):
+        with suppress(OSError):
+            directory.mkdir(exist_ok=True)
+            # Never closed: it is what holds the lock. Python keeps it from programs that are started.
+            lock = os.open(directory / str(block.start), os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(lock)
+                continue
+            return block
+    return FREE_PORTS
+
+
+_PORTS = _Ports()
 
 
 class ServerThread:

@@ -74,7 +74,7 @@ class RedisIncidents:
             after.id,
             str(after.target),
             incident.revision,
-            records.SCHEMA,
+            records.WRITES,
             records.dump_incident(after),
         ]
         fixed += [uuid.uuid4().hex, int(after.settled), self._time.now() + AGAIN_S, RETENTION_S, after.former]

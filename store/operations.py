@@ -231,7 +231,7 @@ class RedisOperations:
         fixed = [
             f"{deadline:.6f}",
             operation.id,
-            records.SCHEMA,
+            records.WRITES,
             records.dump_operation(operation),
             int(operation.urgent),
         ]
@@ -267,7 +267,7 @@ class RedisOperations:
         names = [keys.operation(after.id), keys.AUDIT, keys.AUDIT_HEAD, keys.OPEN, keys.attempts(after.id)]
         key, token = (lease.key, lease.token) if lease else ("", "")
         flags = [int(after.done), int(after.settled), int(after.urgent), uuid.uuid4().hex]
-        argv = [after.id, revision, records.SCHEMA, records.dump_operation(after), *flags, token]
+        argv = [after.id, revision, records.WRITES, records.dump_operation(after), *flags, token]
         times = [self._time.now() + NEXT_LOOK_S, RETENTION_S]
         rollout = [keys.place(after.target), int(after.active_rollout), keys.OPERATION]
         names += [keys.lock(key), keys.rollouts(after.target.cluster), keys.WAITING]

@@ -16,8 +16,16 @@ from mesh.domain.operations import Operation
 from mesh.domain.points import Answered, Point
 from mesh.ports import Watch
 
-SCHEMA = 4
-"""The form of the records this program writes. Raise it when an older program would misread the new form."""
+READS = 4
+"""The newest form of records that this program understands."""
+WRITES = 4
+"""The form of the records that it writes.
+
+A new field needs no new form when an older program may lose it: that one reads over it, and writes the record back
+without. Otherwise a form takes two releases: the first understands it and writes the old one, the second writes it. So
+processes of two releases that follow each other work side by side, whichever way the roll-out goes. What is newer than
+that is left alone by the older program until one that understands it takes it up.
+"""
 
 _CONFIG = ConfigDict(ser_json_inf_nan="strings")
 """Infinity stays infinity: the bound of the last bucket, evidence without end."""
@@ -42,9 +50,9 @@ def load_operation(operation_id: str, schema: bytes, record: bytes) -> Operation
 
 def _must_be_known(what: str, schema: bytes) -> None:
     """Raise Unavailable when a newer meshbot wrote it."""
-    if int(schema) > SCHEMA:
+    if int(schema) > READS:
         raise Unavailable(
-            f"{what} was written by a newer meshbot (form {int(schema)}; this one reads {SCHEMA}).",
+            f"{what} was written by a newer meshbot (form {int(schema)}; this one reads {READS}).",
             hint="Finish the roll-out of the new version, then try again.",
         )
 

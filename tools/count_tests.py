@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-MARKS = ("redis", "prometheus", "world", "browser")
+MARKS = ("redis", "prometheus", "world", "browser", "image")
 E2E = "e2e"
 """The room of tests against a real kube-apiserver; `make e2e` runs them, `make test` all the others."""
 

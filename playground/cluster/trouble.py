@@ -15,7 +15,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _KINDS = ("status", "hang", "drop_before", "drop_after")
 _VERDICTS = ("accept_never", "accept_late", "accept_refused")
-_KEYS = {"method", "path_contains", "times", "kind", "status", "seconds", "reason", "message"}
+_KEYS = {"method", "path_contains", "times", "kind", "status", "seconds", "reason", "message", "then"}
 _REASONS = {
     401: ("Unauthorized", "Unauthorized"),
     403: ("Forbidden", "forbidden by the playground"),
@@ -51,6 +51,8 @@ class Trouble:
     """Why the parents refuse, in one word of the Gateway API."""
     message: str = "refused by the playground"
     """Why the parents refuse, for people."""
+    then: Trouble | None = None
+    """What waits from the moment on at which this one has hit all it hits: nothing earlier can meet it."""
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Trouble:
@@ -65,6 +67,7 @@ class Trouble:
             kind=given["kind"],
             status=int(given.get("status", 500)),
             seconds=float(given.get("seconds", 2)),
+            then=cls.from_json(given["then"]) if given.get("then") else None,
             **{key: str(given[key]) for key in ("reason", "message") if key in given},
         )
 
@@ -106,8 +109,8 @@ class Troubles:
     def _take(self, hits: Callable[[Trouble], bool]) -> Trouble | None:
         for place, trouble in enumerate(self._waiting):
             if hits(trouble):
-                left = replace(trouble, times=trouble.times - 1)
-                self._waiting[place : place + 1] = [left] if left.times else []
+                left = replace(trouble, times=trouble.times - 1) if trouble.times > 1 else trouble.then
+                self._waiting[place : place + 1] = [left] if left else []
                 return trouble
         return None
 

@@ -43,7 +43,7 @@ class Wire:
         return [delivery["attempts"][-1]["error"] for delivery in self.driver.deliveries() if delivery["attempts"]]
 
 
-def until(condition: Callable[[], object], timeout_s: float = 8) -> None:
+def until(condition: Callable[[], object], timeout_s: float = 60) -> None:
     """Wait for `condition`."""
     deadline = time.monotonic() + timeout_s
     while not condition():

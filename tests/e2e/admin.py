@@ -155,7 +155,7 @@ def shipped_rights() -> list[Right]:
     ]
 
 
-def until(true: Callable[[], bool], complaint: str, *, timeout_s: float = 20) -> None:
+def until(true: Callable[[], bool], complaint: str, *, timeout_s: float = 60) -> None:
     """Wait until something is true; AssertionError with the complaint when it never is."""
     deadline = time.monotonic() + timeout_s
     while not true():

@@ -83,8 +83,8 @@ def incident(world: World) -> str:
 
 
 def wait_for(true: Callable[[], bool], complaint: str) -> None:
-    """Wait up to 30 s."""
-    deadline = time.monotonic() + 30
+    """Wait up to 60 s."""
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline, complaint
         time.sleep(0.2)

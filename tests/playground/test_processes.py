@@ -37,7 +37,7 @@ def sleeper(log: Path) -> Iterator[Child]:
         yield child
 
 
-def gone(pid: int, within_s: float = 5) -> bool:
+def gone(pid: int, within_s: float = 60) -> bool:
     """Tell whether the process has ended, waiting for it a while."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:

@@ -109,7 +109,7 @@ class Desk:
         return (self.directory / f"{mode}.log").read_text()
 
 
-def wait(until: Callable[[], object], seconds: float = 10) -> None:
+def wait(until: Callable[[], object], seconds: float = 60) -> None:
     """Return once `until()` is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not until():

@@ -61,7 +61,7 @@ def make_due(client: redis.Redis, *ids: str) -> None:
         client.zadd("meshbot:open", {operation_id: time.time()})
 
 
-def wait(until: Callable[[], object], seconds: float = 5) -> None:
+def wait(until: Callable[[], object], seconds: float = 60) -> None:
     """Return once `until()` is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not until():

@@ -140,7 +140,7 @@ def test_a_job_of_a_lost_redis_is_run_again_by_the_same_process(own_redis: Redis
         # Longer than the patience of a commit.
         time.sleep(4)
         own_redis.start()
-        wait(lambda: desk.settled(operation), seconds=15)
+        wait(lambda: desk.settled(operation))
         assert set(desk.runs(operation)) == {worker.pid}
         assert len(desk.runs(operation)) > 1
 
@@ -169,7 +169,7 @@ def test_a_worker_that_waits_for_redis_ends_on_sigterm(own_redis: RedisServer, t
     with desk.process("work", "normal") as worker:
         wait(lambda: "Redis is away" in desk.log())
         os.kill(worker.pid, signal.SIGTERM)
-        wait(lambda: not worker.running, seconds=2)
+        wait(lambda: not worker.running)
         assert worker.returncode == 0
 
 

@@ -30,7 +30,7 @@ def test_a_job_that_kills_its_process_harms_no_other(desk: Desk, how: str) -> No
         wait(lambda: desk.client.scard("rq:workers") == len(runner.QUEUES))
         killer = desk.receive(f"{how} first")
         others = [desk.receive() for _ in range(5)]
-        wait(lambda: all(map(desk.settled, [killer, *others])), seconds=15)
+        wait(lambda: all(map(desk.settled, [killer, *others])))
         assert [len(desk.runs(one)) for one in [killer, *others]] == [2, 1, 1, 1, 1, 1]
         assert desk.began(others[0])[0] - desk.began(killer)[0] < 1
         assert desk.runs(killer)[0] not in children(supervisor.pid)
@@ -54,9 +54,9 @@ def test_a_worker_that_cannot_live_is_not_started_in_a_loop(desk: Desk) -> None:
 
     each = len(runner.QUEUES)
     with desk.supervisor("0") as supervisor:
-        wait(lambda: deaths() >= each, seconds=15)
+        wait(lambda: deaths() >= each)
         began = time.monotonic()
-        wait(lambda: deaths() >= 4 * each, seconds=15)
+        wait(lambda: deaths() >= 4 * each)
         # The second time at once, then a second before each of two more; in a loop it would be a fraction of one.
         assert time.monotonic() - began > 1.5
         assert supervisor.running
@@ -71,7 +71,7 @@ def test_a_job_that_hangs_ends_and_takes_nothing_with_it(desk: Desk, how: str, m
     monkeypatch.setattr("store.jobs.TIMEOUT_S", 1)
     with desk.supervisor(), desk.clock():
         hanging, other = desk.receive(f"{how} first"), desk.receive()
-        wait(lambda: desk.settled(hanging) and desk.settled(other), seconds=15)
+        wait(lambda: desk.settled(hanging) and desk.settled(other))
         assert len(set(desk.runs(hanging))) == 2
         assert len(desk.runs(other)) == 1
         limit = 1 if how == "hang" else 2
@@ -102,7 +102,7 @@ def test_the_supervisor_serves_all_queues_and_ends_with_them(desk: Desk) -> None
         wait(lambda: not any(desk.client.llen(f"rq:queue:{name}:intermediate") for name in runner.QUEUES.values()))
         time.sleep(0.2)
         os.kill(supervisor.pid, signal.SIGTERM)
-        wait(lambda: not supervisor.running, seconds=4)
+        wait(lambda: not supervisor.running)
         assert supervisor.returncode == 0
         assert all(map(gone, workers))
 
@@ -113,7 +113,7 @@ def test_the_supervisor_ends_after_the_running_job(desk: Desk) -> None:
         operation = desk.receive("sleep 1")
         wait(lambda: desk.runs(operation))
         os.kill(supervisor.pid, signal.SIGTERM)
-        wait(lambda: not supervisor.running, seconds=4)
+        wait(lambda: not supervisor.running)
         assert supervisor.returncode == 0
     assert desk.settled(operation)
 
@@ -125,5 +125,5 @@ def test_a_killed_supervisor_leaves_no_worker(desk: Desk) -> None:
         wait(lambda: desk.client.scard("rq:workers") == len(runner.QUEUES))
         workers = children(supervisor.pid)
         supervisor.kill()
-        wait(lambda: all(map(gone, workers)), seconds=3)
+        wait(lambda: all(map(gone, workers)))
         assert len(workers) == len(runner.QUEUES)

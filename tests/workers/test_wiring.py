@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -162,27 +163,42 @@ def test_each_job_has_one_whole_configuration(tmp_path: Path, monkeypatch: pytes
 
 def test_what_a_new_process_inherits_is_fresh(tmp_path: Path) -> None:
     """The supervisor looks at the file all the time: who takes the place of a worn worker has the last good one."""
-    config = tmp_path / "meshbot.yaml"
-    log = tmp_path / "seen"
-    environment = {"CONFIG": str(config), "SEEN": str(log)}
+    config, seen, inherited = (tmp_path / name for name in ("meshbot.yaml", "seen", "inherited"))
+    environment = {"CONFIG": str(config), "SEEN": str(seen), "INHERITED": str(inherited)}
     config.write_text("policy: {roles: {old: {users: [U0JIN], may: '*'}}}")
     code = """if True:
-        import os, pathlib, time
+        import os, time
         from settings.reloading import CatalogFile
         from workers.supervisor import supervise
-        configuration = CatalogFile(os.environ["CONFIG"])
+        configuration, said = CatalogFile(os.environ["CONFIG"]), []
+        def roles():
+            return ",".join(role.name for role in configuration._standing.catalog.policy.roles)
+        def look():
+            standing = configuration.standing()
+            now = roles() + (" broken" if standing.trouble else "")
+            if said[-1:] != [now]:
+                said.append(now)
+                open(os.environ["SEEN"], "a").write(now + "\\n")
         def work(name):
-            with open(os.environ["SEEN"], "a") as seen:
-                seen.write(",".join(role.name for role in configuration._standing.catalog.policy.roles) + "\\n")
-            time.sleep(2.1)
-        supervise(["urgent"], work, tick=configuration.current)
+            open(os.environ["INHERITED"], "a").write(f"{os.getpid()} {roles()}\\n")
+            time.sleep(600)
+        supervise(["urgent"], work, tick=look)
     """
+
+    def lines(path: Path) -> list[str]:
+        return path.read_text().splitlines() if path.exists() else []
+
     with Child("supervisor", [sys.executable, "-c", code], environment, tmp_path / "log"):
-        until(lambda: log.exists() and log.read_text() == "old\n", "it starts")
+        until(lambda: lines(inherited) and lines(seen) == ["old"], "it starts")
         config.write_text("policy: {roles: {new: {users: [U0JIN], may: '*'}}}")
-        time.sleep(0.8)
+        until(lambda: lines(seen)[-1] == "new", "the supervisor sees the new one")
         config.write_text("policy: [")
-        until(lambda: log.read_text().startswith("old\nnew\n"), "the next one inherits")
+        until(lambda: lines(seen)[-1] == "new broken", "the supervisor sees the broken one")
+        first = lines(inherited)[0].split()
+        os.kill(int(first[0]), signal.SIGKILL)
+        until(lambda: len(lines(inherited)) == 2, "somebody takes the place of the worker")
+        assert first[1] == "old"
+        assert lines(inherited)[1].split()[1] == "new"
 
 
 def test_the_clock_looks_at_the_configured_clusters(

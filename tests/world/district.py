@@ -215,13 +215,13 @@ class District(Town):
         assert found.rollout, f"{operation_id} is {found.state}: {found.outcome} {found.hint}"
         return found.rollout
 
-    def await_phase(self, operation_id: str, phase: Phase, *, timeout_s: float = 40) -> Rollout:
+    def await_phase(self, operation_id: str, phase: Phase, *, timeout_s: float = 60) -> Rollout:
         """Wait until the rollout is in a phase; AssertionError with where it is instead."""
         self.await_that(operation_id, lambda found: found.phase is phase, str(phase), timeout_s=timeout_s)
         return self.rollout(operation_id)
 
     def await_that(
-        self, operation_id: str, true: Callable[[Rollout], bool], what: str, *, timeout_s: float = 40
+        self, operation_id: str, true: Callable[[Rollout], bool], what: str, *, timeout_s: float = 60
     ) -> None:
         """Wait until something is true of the rollout; AssertionError with where it is instead."""
         deadline = time.monotonic() + timeout_s

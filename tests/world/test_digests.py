@@ -43,7 +43,7 @@ def digests(town: Town) -> list[dict[str, Any]]:
 
 def await_digests(town: Town, count: int) -> list[dict[str, Any]]:
     """Wait until there are as many."""
-    deadline = time.monotonic() + 60 * count + 30
+    deadline = time.monotonic() + 60 * count + 90
     while len(found := digests(town)) < count:
         assert time.monotonic() < deadline, "no digest came"
         time.sleep(0.2)
@@ -65,7 +65,8 @@ def test_each_slot_is_one_message(town: Town) -> None:
     town.kill_worker("worker")
     kill(town.world.children["clock"].pid)
     begun = time.time()
-    found = await_digests(town, len(digests(town)) + 2)
+    # One more slot: with the first one's whole minute before it, in which that could have come again.
+    found = await_digests(town, len(digests(town)) + 1)
     last = town.world.slack.render_text(found[-1])
     assert "1 promotion" in last
     assert [block for block in found[-1]["blocks"] if block["type"] == "image"]
@@ -74,4 +75,4 @@ def test_each_slot_is_one_message(town: Town) -> None:
     facts = [entry.facts for entry in RedisAuditLog(patient(town.world.redis.url)).entries()]
     posted = [one["slot"] for one in facts if one["step"] == "digest posted"]
     assert len(posted) == len(set(posted)) >= len(found)
-    assert time.time() - begun < 190
+    assert time.time() - begun < 120

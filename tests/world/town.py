@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 import yaml
 
+from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import Card, Operation
 from playground.parts import OBJECTS, OtherCluster, World
 from playground.slack.world import default_world
@@ -124,18 +125,45 @@ class Town:
     def await_gates(self, canary: str) -> None:
         """Wait until the canary's traffic is enough to be judged, and good: errors of an earlier test are forgotten."""
         assert self.world.prometheus is not None
-        until(lambda: self._is_timed(canary), "the canary's latency was not known", timeout_s=40)
-        until(lambda: self._requests(canary) > 60, "the canary had no traffic", timeout_s=40)
-        until(lambda: self._requests(canary, *FAILED) < 0.5, "the canary did not recover", timeout_s=40)
+        until(lambda: self._is_timed(canary), "the canary's latency was not known")
+        until(lambda: self._requests(canary) > 60, "the canary had no traffic")
+        until(lambda: self._requests(canary, *FAILED) < 0.5, "the canary did not recover")
+        # These queries pass over a scrape that failed; to the gates, which compare two moments, it is a gap.
+        asked = [self.ask("/mesh gates api")]
+
+        def pass_() -> bool:
+            if overall(self.settled(asked[-1]).gates) is Verdict.PASS:
+                return True
+            asked.append(self.ask("/mesh gates api"))
+            return False
+
+        until(pass_, lambda: f"the gates do not pass: {self.where(asked[-1])}")
 
     def await_errors(self, canary: str) -> None:
         """Wait until the gates can see the canary fail."""
-        until(lambda: self._requests(canary, *FAILED) > 20, "no errors were seen", timeout_s=40)
+        until(lambda: self._requests(canary, *FAILED) > 20, "no errors were seen")
 
-    def await_trouble(self) -> None:
-        """Wait until every ordered failure of the cluster has met its request."""
+    def await_trouble(self, operation_id: str) -> None:
+        """Wait until every ordered failure of the cluster has met its request, on the way of an operation.
+
+        AssertionError with how the operation stands where it never does, at once where that is over.
+        """
         url = f"{self.world.cluster_url}/_playground/trouble"
-        until(lambda: not call("GET", url)["waiting"], "the ordered failure met no request")
+
+        def met() -> bool:
+            ended = self.operations.get(operation_id).done
+            left = call("GET", url)["waiting"]
+            assert not (left and ended), f"it ended before it met {left}: {self.where(operation_id)}"
+            return not left
+
+        until(met, lambda: f"it has not met {call('GET', url)['waiting']}: {self.where(operation_id)}")
+
+    def where(self, operation_id: str) -> str:
+        """Say where an operation stands, and what its gates last said."""
+        operation = self.operations.get(operation_id)
+        rows = [f"{row.arm} {row.name} {row.verdict} {row.value} {row.why}" for row in operation.gates]
+        story = [str(event.step) for event in operation.story]
+        return f"{operation_id} is {operation.state}: {operation.outcome} {operation.hint}; {story}; {rows}"
 
     def patch_statuses(self) -> list[int]:
         """The answers to all PATCH requests since the last reset; 0 for a closed socket."""
@@ -180,12 +208,12 @@ class Town:
         """Type a command and return its operation once people were told the end."""
         return self.settled(self.ask(text, user))
 
-    def settled(self, operation_id: str, timeout_s: float = 30) -> Operation:
+    def settled(self, operation_id: str, timeout_s: float = 60) -> Operation:
         """Wait until people see the end of an operation, and return it with its card's place.
 
         What the traffic does is measured later.
         """
-        until(lambda: self._is_told(operation_id), f"{operation_id} did not end", timeout_s=timeout_s)
+        until(lambda: self._is_told(operation_id), lambda: f"no end: {self.where(operation_id)}", timeout_s=timeout_s)
         return replace(self.operations.get(operation_id), card=self.place(operation_id))
 
     def place(self, operation_id: str) -> Card | None:
@@ -201,7 +229,9 @@ class Town:
         """The operation's card as a person reads it now."""
         assert operation.card
         place = operation.card
-        message = self.world.slack.wait_for(lambda m: (m["channel"], m["ts"]) == (place.channel, place.ts))
+        message = self.world.slack.wait_for(
+            lambda m: (m["channel"], m["ts"]) == (place.channel, place.ts), timeout_s=60
+        )
         return self.world.slack.render_text(message)
 
     def kill_worker(self, name: str = "worker") -> None:
@@ -282,11 +312,11 @@ def call(method: str, url: str, body: bytes | None = None) -> Any:
         return json.load(answer)
 
 
-def until(true: Callable[[], bool], complaint: str, *, timeout_s: float = 20) -> None:
+def until(true: Callable[[], object], complaint: str | Callable[[], str], *, timeout_s: float = 60) -> None:
     """Wait until something is true; AssertionError with the complaint when it never is."""
     deadline = time.monotonic() + timeout_s
     while not true():
-        assert time.monotonic() < deadline, complaint
+        assert time.monotonic() < deadline, complaint if isinstance(complaint, str) else complaint()
         time.sleep(0.05)
 
 

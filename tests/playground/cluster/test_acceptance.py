@@ -40,7 +40,7 @@ def parents(http_: Http, name: str = "api") -> list[dict[str, Any]]:
 
 def until(ask: Callable[[], Any]) -> Any:
     """Wait until something is said."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not (said := ask()):
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -65,10 +65,10 @@ class Stage:
         return app
 
     def wait_for_listener(self) -> None:
-        """Return once a page listens to events; AssertionError after 5 s."""
-        deadline = time.monotonic() + 5
+        """Return once a page listens to events; AssertionError after 60 s."""
+        deadline = time.monotonic() + 60
         while not self._listeners:
-            assert time.monotonic() < deadline, "no page opened /page/events within 5 s"
+            assert time.monotonic() < deadline, "no page opened /page/events within 60 s"
             time.sleep(0.01)
 
     def emit(self, kind: str, message: dict[str, Any]) -> None:

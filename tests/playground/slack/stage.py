@@ -41,7 +41,7 @@ class Stage:
     heard: list[dict[str, Any]] = field(default_factory=list)
     """Headers and body of every HTTP delivery, and whether its signature was good."""
 
-    def wait_delivery(self, number: int = 1, timeout_s: float = 5.0) -> dict[str, Any]:
+    def wait_delivery(self, number: int = 1, timeout_s: float = 60.0) -> dict[str, Any]:
         """Return the delivery with this number once it has an attempt; raises AssertionError."""
         found: dict[str, Any] = wait_until(lambda: self._attempted(number), timeout_s)
         return found
@@ -50,7 +50,7 @@ class Stage:
         return next((d for d in self.driver.deliveries() if d["number"] == number and d["attempts"]), None)
 
 
-def wait_until(probe: Callable[[], Any], timeout_s: float = 5.0) -> Any:
+def wait_until(probe: Callable[[], Any], timeout_s: float = 60.0) -> Any:
     """Return the first truthy value of `probe`; raises AssertionError after `timeout_s`."""
     pause = threading.Event()
     for _ in range(int(timeout_s / 0.02)):

@@ -69,7 +69,7 @@ def test_the_app_comes_back_after_a_disconnect(reason: str) -> None:
         stage.app.command("/mesh")(lambda ack: ack("still here"))
         before = handler.client.session_id()
         stage.driver.trouble("disconnect", delivery="*", reason=reason)
-        wait_until(lambda: handler.client.session_id() != before and handler.client.is_connected(), timeout_s=15)
+        wait_until(lambda: handler.client.session_id() != before and handler.client.is_connected())
         stage.driver.send("U0JIN", "C0PROD", "/mesh status")
         stage.driver.wait_for_text("still here")
 

@@ -29,7 +29,7 @@ def url(cluster: RouteLists) -> Iterator[str]:
         yield server.url
 
 
-def eventually(true: Callable[[], bool], within_s: float = 5) -> None:
+def eventually(true: Callable[[], bool], within_s: float = 60) -> None:
     """Wait until something is true; fail after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while not true():

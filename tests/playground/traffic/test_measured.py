@@ -46,7 +46,7 @@ class Measured:
         values = self.query(f"sum(rate({part}{WINDOW})) / sum(rate({whole}{WINDOW}))")
         return values[0] if values else -1.0
 
-    def eventually(self, measure: Callable[[], float], expected: object, within_s: float = 12) -> None:
+    def eventually(self, measure: Callable[[], float], expected: object, within_s: float = 60) -> None:
         """Wait until a measurement equals what is expected; fail with its last value."""
         deadline = time.monotonic() + within_s
         while (value := measure()) != expected:

@@ -51,8 +51,8 @@ class World:
             return json.load(answer)
 
 
-def until(true: Callable[[], object], what: str, *, within_s: float = 5.0) -> None:
-    """Wait until it is true; fail with `what` when that takes too long."""
+def until(true: Callable[[], object], what: str, *, within_s: float = 60.0) -> None:
+    """Wait until it is true; fail with `what` when that takes too long, which on a busy machine is long."""
     end = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < end, what
