@@ -13,7 +13,7 @@ from chat.approvals import approval_blocks
 from chat.blocks import Block, Message, Plain, actions, context, header, message, section
 from chat.buttons import buttons, offered
 from chat.digests import digest_blocks, digest_text
-from chat.escape import Markup, bold, code, date, esc, fence, join, prose, shorten, tell, user
+from chat.escape import Markup, bold, code, esc, fence, join, prose, shorten, tell, user
 from chat.figures import units_kept
 from chat.findings import astray_lines, route_findings, split_line
 from chat.freezes import place_in_words
@@ -25,7 +25,6 @@ from chat.phrases import (
     is_change,
     is_plan,
     is_unsure,
-    phrase,
     sign,
     title,
     was_denied,
@@ -34,67 +33,22 @@ from chat.phrases import (
 )
 from chat.rollouts import as_sentence, bars, chart, people, progress
 from chat.tables import Moved, more, route_table, weights_table
+from chat.times import times
+from chat.wishes import phrase
 from mesh.domain.commands import Verb
 from mesh.domain.gates import Verdict, overall
-from mesh.domain.operations import Event, Operation, RouteStatus, State, Step
+from mesh.domain.operations import Operation, RouteStatus, State, Step
 from mesh.domain.plans import PatchOp, Plan
 from mesh.domain.rollouts import Happening, Phase
 
 MOST_ROUTES = 12
 MOST_WARNINGS = 6
-MOST_TIMES = 8
 MOST_PATCHES = 20
 _SENTENCE = 600
 """Characters of one foreign sentence (an outcome, a warning): the card must stay one glance."""
 _HINT = 1500
 """Characters of what to do next: it may hold a setting to copy, which is of no use when it is cut."""
 
-_CAME_OF_A_PATCH = frozenset({Step.PATCHED, Step.VERIFIED, Step.CONFLICT, Step.UNWRITTEN})
-_CAME_OF_A_STEP = frozenset({Step.STEPPED, Step.HELD, Step.STOPPED, Step.TURNING_BACK})
-_CAME_OF_WAITING = frozenset({Step.VERIFIED, Step.UNACCEPTED, Step.FAILED})
-_STEPS = {
-    Step.QUEUED: mark("queued"),
-    Step.CHECKING: mark("checking"),
-    Step.RESUMED: mark("resumed"),
-    Step.PATCHING: mark("patching"),
-    Step.PATCHED: mark("patched"),
-    Step.AWAITING: mark("waiting to be accepted"),
-    Step.VERIFIED: mark("verified"),
-    Step.UNACCEPTED: mark("not accepted"),
-    Step.CONFLICT: mark("not written, changed by others"),
-    Step.UNWRITTEN: mark("not written"),
-    Step.FORCED: mark("forced"),
-    Step.REFUSED: mark("refused"),
-    Step.FAILED: mark("failed"),
-    Step.UNCHANGED: mark("done"),
-    Step.EXPIRED: mark("expired"),
-    Step.ASKED: mark("approval asked"),
-    Step.VOTED: mark("voted"),
-    Step.APPROVED: mark("approved"),
-    Step.REMINDED: mark("reminded"),
-    Step.ESCALATED: mark("escalated"),
-    Step.VOTED_DOWN: mark("denied by a vote"),
-    Step.OPENED: mark("gate opened"),
-    Step.VOID: mark("void"),
-    Step.STEPPING: mark("step begun"),
-    Step.STEPPED: mark("step taken"),
-    Step.CONFIRMING: mark("confirmation asked for"),
-    Step.PAUSED: mark("paused"),
-    Step.CONTINUED: mark("continued"),
-    Step.HELD: mark("held"),
-    Step.TURNING_BACK: mark("turning back"),
-    Step.COMPLETED: mark("completed"),
-    Step.TURNED_BACK: mark("turned back"),
-    Step.ABORTED: mark("aborted"),
-    Step.STOPPED: mark("stopped"),
-    Step.STEERED: mark("passed on"),
-    Step.BARRED: mark("refused for now"),
-    Step.FROZEN: mark("frozen"),
-    Step.LIFTING: mark("lifting begun"),
-    Step.LIFTED: mark("lifted"),
-    Step.MEASURED: mark("split measured"),
-}
-"""What can happen to an operation that has a card, as its line of times says it."""
 _PLANNED_AGAIN = {
     Step.CONFLICT: mark("Somebody else changed the object first, so this was planned again."),
     Step.UNWRITTEN: mark("No answer came to a patch. It was not written, so this was planned again."),
@@ -152,7 +106,7 @@ def _blocks(operation: Operation) -> Iterator[Block]:
     yield context(people(operation) or _asked(operation))
     if again := [esc(tr(why)) for step, why in _PLANNED_AGAIN.items() if operation.went(step)]:
         yield context(again)
-    yield context([_times(operation)])
+    yield context([times(operation)])
     if pressable := buttons(operation):
         yield actions(pressable)
 
@@ -340,29 +294,6 @@ def _is_said_above(operation: Operation) -> bool:
 def _reason(operation: Operation) -> Plain:
     reason = operation.command.reason
     return Plain(f"“{shorten(reason, 300)}”" if reason else "")
-
-
-def _times(operation: Operation) -> Markup:
-    """Return when each step happened, in the reader's zone, and the operation's id."""
-    story = _told(operation.story)
-    kept = story if len(story) <= MOST_TIMES else (story[0], *story[-(MOST_TIMES - 1) :])
-    steps = [join(" ", [date(event.at), esc(_step(event.step, operation))]) for event in kept]
-    return join(" · ", [*steps, code(operation.id)])
-
-
-def _told(story: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Leave `patching`, `awaiting` and `stepping` out where what came of it is told, too."""
-    closed = max((at for at, event in enumerate(story) if event.step in _CAME_OF_A_PATCH), default=-1)
-    answered = max((at for at, event in enumerate(story) if event.step in _CAME_OF_WAITING), default=-1)
-    stepped = max((at for at, event in enumerate(story) if event.step in _CAME_OF_A_STEP), default=-1)
-    until = {Step.PATCHING: closed, Step.AWAITING: answered, Step.STEPPING: stepped}
-    return tuple(event for at, event in enumerate(story) if at > until.get(event.step, -1))
-
-
-def _step(step: Step, operation: Operation) -> str:
-    if step is Step.MEASURED and operation.split and operation.split.verdict is Verdict.UNKNOWN:
-        return tr("split not measured")
-    return tr(_STEPS.get(step) or str(step))
 
 
 def _stopped(text: str, *, most: int = _SENTENCE) -> str:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from chat import figures
 from chat.escape import clean, shorten
-from chat.figures import columns, no_better, number, percent, short_name
+from chat.figures import no_better, number, percent, short_name
 from chat.locales import mark, tr
 from mesh.domain.operations import Operation, Step
 from mesh.domain.points import Answered, Point
@@ -32,7 +33,7 @@ _GAP = "·"
 _LATE = 3.0
 """A moment that comes so many times later than its neighbours do leaves a gap: nobody looked meanwhile."""
 _MARKED = {Step.HELD: mark("held"), Step.TURNING_BACK: mark("turning back"), Step.ABORTED: mark("aborted")}
-_OUTCOMES = {
+OUTCOMES = {
     Phase.MOVING: mark("moving"),
     Phase.BAKING: mark("under way"),
     Phase.CONFIRMING: mark("waits for a person"),
@@ -170,21 +171,20 @@ def sparkline(points: Sequence[Point]) -> str:
     success = _cells([_value(arm.success) for arm in arms], min)
     p99 = _cells([_value(arm.p99_ms) for arm in arms], max)
     lowest, highest = min(known(success), default=100.0), max(known(p99), default=1.0)
-    named = columns(
-        [
-            [tr("success"), f"{_blocks(success, min(lowest, 99.0), 100.0)} {_last(success, '%')}"],
-            ["p99", f"{_blocks(p99, 0.0, highest)} {_last(p99, 'ms')}"],
-        ],
-        gap=1,
+    # Names of metrics, as gates have them: in letters that are all as wide, in whatever font.
+    return "\n".join(
+        (
+            f"success {_blocks(success, min(lowest, 99.0), 100.0)} {_last(success, '%')}",
+            f"p99     {_blocks(p99, 0.0, highest)} {_last(p99, 'ms')}",
+        )
     )
-    return "\n".join(named)
 
 
 def span(seconds: float) -> str:
     """Return a duration for people: `45 s`, `5 min`, `3.5 h`."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 3 * 3600 else f"{number(seconds / 3600, places=1)} h"
+    if seconds < 3 * 3600:
+        return figures.span(seconds)
+    return tr("{count} h", count=number(seconds / 3600, places=1))
 
 
 def milliseconds(value: float) -> str:
@@ -257,7 +257,7 @@ def _outcome(operation: Operation) -> str:
     if operation.rollout is None:
         return str(operation.state)
     phase = operation.rollout.phase
-    return _OUTCOMES.get(phase) or str(phase)
+    return OUTCOMES.get(phase) or str(phase)
 
 
 def _limit(operation: Operation, name: str, canary: str) -> float | None:

@@ -29,9 +29,9 @@ def age(seconds: float) -> str:
     """Return how old something is, in its two largest units at most: `5 min`, `3 h 20 min`, `2 d 4 h`."""
     minutes = max(0, int(seconds // 60))
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
+    parts = [(days, mark("{count} d")), (hours, mark("{count} h")), (minutes, mark("{count} min"))]
     first = next((at for at, (count, _) in enumerate(parts) if count), 2)
-    kept = [f"{count} {unit}" for count, unit in parts[first : first + 2] if count]
+    kept = [tr(said, count=count) for count, said in parts[first : first + 2] if count]
     return " ".join(kept) or tr("less than a minute")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from chat.escape import clean
-from chat.locales import many
+from chat.locales import many, tr
 
 CELLS = 20
 """Cells of a bar: one for each 5 %."""
@@ -17,7 +17,7 @@ MOST_NAME = 28
 """Characters of a name in a table."""
 COUNTED = frozenset({"requests", "pods"})
 """Units that are counted, and so never have decimals."""
-_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min)(?!\w))")
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min)(?![A-Za-z0-9_]))")
 _PLACES = {"%": 2, "ms": 1}
 """Decimals that people read in a unit."""
 
@@ -77,6 +77,12 @@ _COUNTS: dict[str, Callable[[int, str], str]] = {
 }
 
 
+def span(seconds: float) -> str:
+    """Return a duration for people: `45 s`, `5 min`. What is on record says it by `mesh.domain.gates.span`."""
+    count = round(seconds if seconds < 120 else seconds / 60)
+    return tr("{count} s", count=count) if seconds < 120 else tr("{count} min", count=count)
+
+
 def bar(share: float) -> str:
     """Draw a share (0 to 100) in 20 cells; a share that is not 0 shows a cell, one that is not 100 leaves one."""
     filled = round(share / 100 * CELLS) if math.isfinite(share) else 0
@@ -100,8 +106,8 @@ def width(text: str) -> int:
     return len(text) + sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
 
 
-def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(), gap: int = 2) -> list[str]:
-    """Pad cells so that columns align, `gap` spaces apart; those in `right` are flushed right, empty ones left out."""
+def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
+    """Pad cells so that columns align, two spaces apart; those in `right` are flushed right, empty ones left out."""
     if not rows:
         return []
     widths = [max(width(row[index]) for row in rows) for index in range(len(rows[0]))]
@@ -110,4 +116,4 @@ def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(
         room = " " * (widths[index] - width(text))
         return room + text if index in right else text + room
 
-    return [(" " * gap).join(cell(text, i) for i, text in enumerate(row) if widths[i]).rstrip() for row in rows]
+    return ["  ".join(cell(text, i) for i, text in enumerate(row) if widths[i]).rstrip() for row in rows]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, join, shorten, tell, user
-from chat.figures import counted, percent, short_name
+from chat.figures import counted, percent, short_name, span
 from chat.locales import heard, mark, tr
-from mesh.domain.gates import Verdict, span
+from mesh.domain.gates import Verdict
 from mesh.domain.operations import Operation, RouteStatus
 from mesh.domain.routes import Acceptance, Drift, Owner
 from mesh.domain.splits import SplitSeen

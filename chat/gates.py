@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from decimal import ROUND_FLOOR
 
 from chat.escape import Markup, bold, code, esc, fence, join, shorten, tell
-from chat.figures import COUNTED, columns, counted, no_better, number, short_name, width, with_unit
+from chat.figures import COUNTED, columns, counted, no_better, number, short_name, span, width, with_unit
 from chat.locales import heard, mark, tr
 from chat.tables import more
-from mesh.domain.gates import GateResult, Verdict, span
+from mesh.domain import gates as on_record
+from mesh.domain.gates import GateResult, Verdict
 
 MOST_GATES = 24
 MOST_REASONS = 6
@@ -157,8 +158,9 @@ def _reasons(gates: Sequence[GateResult], said: str) -> list[Markup]:
 def _why(gate: GateResult) -> str:
     why = shorten(heard(gate.why) or tr("no reason given"), 240)
     # What is on record may say it already.
-    unsaid = gate.eta_s is not None and gate.eta_s > 0 and f"about {span(gate.eta_s)}" not in shorten(gate.why, 240)
-    return tr("{why}; about {time} until it can be decided", why=why, time=span(gate.eta_s)) if unsaid else why
+    if not gate.eta_s or f"about {on_record.span(gate.eta_s)}" in shorten(gate.why, 240):
+        return why
+    return tr("{why}; about {time} until it can be decided", why=why, time=span(gate.eta_s))
 
 
 def _reason(verdict: Verdict, names: Sequence[str], arm: str, why: str) -> Markup:

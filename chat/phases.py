@@ -72,12 +72,12 @@ def rollout_sign(operation: Operation, rollout: Rollout) -> Sign:
 
 def canary_of(operation: Operation) -> str:
     """Return the name of the arm that is tried; `canary` where nobody said."""
-    return clean(operation.command.version or (operation.plan.canary if operation.plan else "")) or "canary"
+    return clean(operation.command.version or (operation.plan.canary if operation.plan else "")) or tr("canary")
 
 
 def stable_of(operation: Operation) -> str:
     """Return the name of the arm that traffic goes back to; `stable` where nobody said."""
-    return clean(operation.plan.stable if operation.plan else "") or "stable"
+    return clean(operation.plan.stable if operation.plan else "") or tr("stable")
 
 
 def share_of(rollout: Rollout) -> float:

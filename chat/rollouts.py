@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from chat.blocks import Block, Plain, image, section
 from chat.charts import alt_text
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, fence, join, shorten, tell, user
-from chat.figures import percent, units_kept, width
+from chat.figures import percent, span, units_kept, width
 from chat.locales import heard, many, mark, tr
 from chat.phases import canary_of, place, rollout_of, rollout_sign, share_of, stable_of
 from chat.tables import Moved
-from mesh.domain.gates import span
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
 from mesh.domain.rollouts import Happening, Phase, Rollout, after

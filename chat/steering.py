@@ -7,11 +7,10 @@ from typing import Literal
 
 from chat.blocks import Button, Confirm
 from chat.escape import shorten
-from chat.figures import percent, short_name
+from chat.figures import percent, short_name, span
 from chat.locales import mark, tr
 from chat.phases import canary_of, share_of, stable_of
 from mesh.domain.commands import Verb
-from mesh.domain.gates import span
 from mesh.domain.operations import Operation
 from mesh.domain.rollouts import Happening, Phase, Rollout, after
 
