@@ -29,7 +29,7 @@ _PLAIN = re.compile(
         r"[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2} \d\d:\d\d \S+",
         r"[\d ]+",
         r"/mesh .*|[a-z-]+ (op|in)-[a-z0-9]+",
-        r"\S+(, \S+)*",
+        r"\S+(, \S+)*|\S+ \(\S+\)",
         r"\S+ [\d.]+ %( ?[,/] \S+ [\d.]+ %)*",
         r"[A-Z]\w+ [\w.-]+/[\w.-]+(\[\d+\])?( (http|tcp|tls|rules)\b.*)?",
     ))
@@ -126,7 +126,7 @@ class _Listener:
         for match in self._fitting(text):
             said = {place: self._value(match.template, place, value, hear) for place, value in match.values.items()}
             foreign = [place for place, value in match.values.items() if said[place] is None and not _is_plain(value)]
-            if any(said[place] is None and not match.values[place][:1].isdigit() for place in _WORDS & said.keys()):
+            if said.get("does", "") is None:
                 continue
             if fits(match, [place for place in foreign if place not in match.template.verbatim]):
                 words = {place: match.values[place] if new is None else new for place, new in said.items()}
@@ -161,8 +161,10 @@ class _Listener:
         if row := _ROW.fullmatch(value):
             return f"{row[1]}, {row[2]}"
         inner = value.strip()
-        found = hear(value) or (hear(inner) if inner != value else None)
-        return value.replace(inner, found) if found and inner != value and not found.startswith(" ") else found
+        if (whole := hear(value)) is not None or inner == value:
+            return whole
+        found = hear(inner)
+        return None if found is None else value.replace(inner, found)
 
     # --- several -----------------------------------------------------------------------------------------------------
 
@@ -259,8 +261,8 @@ def _is_likely(match: _Match) -> bool:
 
 def _is_measured(values: list[str]) -> bool:
     """Tell whether these may stand in a form of few letters: numbers, or a name and what is said of it."""
-    numbers = sum(value[:1].isdigit() for value in values)
-    return _is_plain(values[0]) and (2 * numbers >= len(values) or (len(values) > 1 and " " in values[-1]))
+    numbers = all(value[:1].isdigit() for value in (values[1:] or values))
+    return _is_plain(values[0]) and (numbers or (len(values) > 1 and " " in values[-1]))
 
 
 def _is_one(values: dict[str, str]) -> bool:
