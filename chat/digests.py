@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 from chat.blocks import Block, Message, context, header, image, message, section
 from chat.digest_words import age, alt_text, bars, changes_in_words
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, fence, join, prose, shorten, tell, user
+from chat.freezes import narrowed
 from chat.locales import heard, many, mark, tr
 from chat.tables import more
 from mesh.domain.digests import Digest, Edition, Item, Kind, Part
+from mesh.domain.scopes import Scope
 from mesh.domain.weeks import Week
 
 TITLES = {
@@ -79,7 +81,7 @@ def _entry(digest: Digest, upcoming: int | None, *, here: bool) -> Markup:
     next_time = tell("next {when}", when=date(upcoming, shown=DAY_AND_TIME)) if upcoming else esc(tr("never comes"))
     quiet = esc(tr("silent when there is nothing to say")) if digest.quiet else Markup("")
     place = esc(tr("in this channel")) if here else tell("in {channel}", channel=code(digest.channel))
-    limits = esc(shorten(heard(digest.scope.in_words), _SENTENCE))
+    limits = esc(shorten(_limits(digest.scope), _SENTENCE))
     times = join(" ", [code(digest.cron), esc(digest.zone)])
     return join(" · ", [bold(esc(digest.name)), next_time, times, place, limits, quiet])
 
@@ -90,8 +92,13 @@ def _title(edition: Edition) -> str:
 
 def _about(edition: Edition) -> Markup:
     count = many("{count} service with weights", "{count} services with weights", edition.services)
-    what = count + (f" ({heard(edition.scope.in_words)})" if edition.scope.in_words else "")
+    limits = _limits(edition.scope)
+    what = count + (f" ({limits})" if limits else "")
     return join(" · ", [date(edition.at, shown=DAY_AND_TIME), esc(shorten(what, _SENTENCE))])
+
+
+def _limits(scope: Scope) -> str:
+    return "; ".join(narrowed(clusters=scope.clusters, namespaces=scope.namespaces, services=scope.services))
 
 
 def _part(part: Part, at: float) -> Markup:

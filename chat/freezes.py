@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from chat.blocks import Message, header, message, section
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, join, shorten, tell, user
-from chat.locales import many, tr
+from chat.locales import many, mark, tr
 from mesh.domain.commands import Target
 from mesh.domain.freezes import Freeze
 from mesh.domain.operations import Operation, Step
@@ -52,6 +52,18 @@ def wide_in_words(namespace: str, cluster: str) -> str:
     if namespace:
         return tr("namespace {namespace}", namespace=namespace)
     return tr("cluster {cluster}", cluster=cluster) if cluster else tr("everything")
+
+
+def narrowed(**parts: Sequence[str]) -> list[str]:
+    """Return what something is limited to: `services api, web`; nothing for a part that stands for all. Plain text."""
+    return [tr(_NARROWED[what], names=", ".join(names)) for what, names in parts.items() if tuple(names) != ("*",)]
+
+
+_NARROWED = {
+    "services": mark("services {names}"),
+    "namespaces": mark("namespaces {names}"),
+    "clusters": mark("clusters {names}"),
+}
 
 
 def was_about_freezes(operation: Operation) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chat.blocks import Block, Message, header, message, section
 from chat.escape import Markup, bold, code, esc, join, shorten, tell, user
-from chat.freezes import freeze_line
+from chat.freezes import freeze_line, narrowed
 from chat.locales import heard, many, mark, tr
 from chat.tables import more
 from mesh.domain.approvals import Rule
@@ -81,9 +81,14 @@ def _waits(rule: Rule) -> Markup:
 
 
 def _limits(right: Right) -> Markup:
-    limits = heard(limits_in_words(right.role)) or tr("no limits")
+    limits = _limits_of(right.role) or tr("no limits")
     said = esc(shorten(tr("allows it: {limits}", limits=limits), 400))
     return join(" ", [esc("•"), bold(esc(shorten(right.role.name, 80))), said, _source(right)])
+
+
+def _limits_of(role: Role) -> str:
+    """Return the limits of a role, each of which is a sentence of its own."""
+    return ", ".join(heard(limit) for limit in limits_in_words(role).split(", "))
 
 
 def _role(right: Right) -> Markup:
@@ -92,16 +97,11 @@ def _role(right: Right) -> Markup:
 
 def _scope(role: Role) -> str:
     verbs = tr("every change") if "*" in role.verbs else ", ".join(role.verbs) or tr("nothing")
-    where = [
-        (mark("services {names}"), role.services),
-        (mark("namespaces {names}"), role.namespaces),
-        (mark("clusters {names}"), role.clusters),
-    ]
-    narrowed = [tr(said, names=", ".join(names)) for said, names in where if names != ("*",)]
-    narrowed += [tr("only in channels {names}", names=", ".join(role.channels))] if role.channels else []
-    scope = "; ".join(narrowed) or tr("everywhere")
+    where = narrowed(services=role.services, namespaces=role.namespaces, clusters=role.clusters)
+    where += [tr("only in channels {names}", names=", ".join(role.channels))] if role.channels else []
+    scope = "; ".join(where) or tr("everywhere")
     allows = tr("allows {verbs}: {scope}", verbs=verbs, scope=scope)
-    limits = heard(limits_in_words(role))
+    limits = _limits_of(role)
     return shorten(tr("{allows}; limits: {limits}", allows=allows, limits=limits) if limits else allows, 400)
 
 
