@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
+from tools.place_names import Names
+
 ROOMS = ("mesh", "bot", "workers", "store", "settings/reloading.py", "chat/directory.py", "chat/in_views.py")
 """What is wrong in the configuration file is told on the command line, which is English, as files and logs are."""
 NOT_READ_BY_PEOPLE = frozenset({
@@ -43,10 +45,6 @@ _SILENT_CALLS = frozenset({
     "note_once", "getLogger", "key", "lock", "later", "split", "strftime", "removesuffix",
 })  # fmt: skip
 """Calls whose words are for logs, keys and machines."""
-_WHOLE_NAMES = frozenset({"span", "percent", "shown", "quoted", "listed", "join", "title", "ends"})
-"""Functions that only put into form what they are given: the place is named after that."""
-_BUILTINS = frozenset({"str", "int", "len", "round", "max", "min", "ceil", "float", "sorted"})
-_METHODS = frozenset({"removesuffix", "removeprefix", "strip", "decode", "lower", "split"})
 _MOST = 16
 """Ways in which one expression may be said, at most; beyond that its choices stay places."""
 _PLACE = re.compile(r"\{\w+\}")
@@ -160,10 +158,10 @@ class Reader:
             self._skipped.update(ast.walk(one))
 
     def _templates(self, node: ast.expr, scope: ast.AST) -> list[Template]:
-        names = _Names()
+        names = Names()
         return list(dict.fromkeys(_merged(text) for text in self._ways(node, scope, names)))
 
-    def _ways(self, node: ast.expr, scope: ast.AST, names: _Names) -> list[Template]:
+    def _ways(self, node: ast.expr, scope: ast.AST, names: Names) -> list[Template]:
         """Return the ways in which an expression may come out; a place where it is not known."""
         match node:
             case ast.Constant(value=str(text)):
@@ -179,7 +177,7 @@ class Reader:
             case _:
                 return self._choices(node, scope, names)
 
-    def _choices(self, value: ast.expr, scope: ast.AST, names: _Names) -> list[Template]:
+    def _choices(self, value: ast.expr, scope: ast.AST, names: Names) -> list[Template]:
         """Return what a place of an f-string may hold, where the source says so."""
         if isinstance(value, ast.Name):
             for where in (scope, self.tree):
@@ -284,56 +282,3 @@ def _combined(ways: Iterable[list[Template]]) -> list[Template]:
 def _merged(text: Template) -> Template:
     """Return the template with places that stand side by side made one: nothing tells where one ends."""
     return re.sub(r"(\{\w+\})(?:\{\w+\})+", r"\1", text)
-
-
-class _Names:
-    """Names the places of one sentence; two expressions of one name are told apart by a number."""
-
-    def __init__(self) -> None:
-        self._taken: dict[str, str] = {}
-
-    def of(self, node: ast.expr) -> Template:
-        """Return the place of an expression."""
-        base, written = _name(node).strip("_").lower() or "value", ast.unparse(node)
-        name, count = base, 1
-        while self._taken.setdefault(name, written) != written:
-            count += 1
-            name = f"{base}{count}"
-        return f"{{{name}}}"
-
-
-def _name(node: ast.expr) -> str:
-    """Return the last name in an expression: what stands there, in a word."""
-    while (inner := _inner(node)) is not None:
-        if isinstance(node, ast.GeneratorExp) and isinstance(inner, ast.JoinedStr):
-            return "items"
-        node = inner
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
-            return name
-    return "value"
-
-
-def _inner(node: ast.expr) -> ast.expr | None:
-    """Return the part of an expression that names it; None where it has a name itself, or none."""
-    match node:
-        case ast.Call(func=func, args=args):
-            return _inner_of_call(func, args)
-        case ast.BinOp(left=left, right=right):
-            return right if isinstance(left, ast.Constant) else left
-        case ast.BoolOp(values=[first, *_]) | ast.GeneratorExp(elt=first) | ast.ListComp(elt=first):
-            return first
-        case ast.JoinedStr(values=parts):
-            return next((part for part in parts if isinstance(part, ast.FormattedValue)), None)
-        case ast.Subscript(value=value) | ast.FormattedValue(value=value) | ast.IfExp(body=value):
-            return value
-    return None
-
-
-def _inner_of_call(func: ast.expr, args: list[ast.expr]) -> ast.expr | None:
-    if isinstance(func, ast.Attribute) and func.attr in _METHODS:
-        return func.value
-    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-    return args[0] if args and name in _WHOLE_NAMES | _BUILTINS else None
