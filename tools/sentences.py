@@ -32,13 +32,13 @@ _NOT_TOLD = frozenset({
     "digest %s: %s (%s)",  # keys, threads, logs
     "'VirtualService/api-vs/http \"canary\"'", '"hotfix 4412"', "on-failure {lower}", "every {lower}",
     'freeze {service} for 1h {where} --reason "incident {id}"', "a=1 b=1",  # what can be typed
-    "Argo CD", "Argo Rollouts", "Bearer {read}", "API discovery", "HTTP status {status}",  # names
+    "Argo CD", "Argo Rollouts", "API discovery", "HTTP status {status}",  # names
     "spec.subsets[{index}].labels of {rule}", "{obj} spec.rules[{place}].backendRefs[{place2}]",
     "{obj} spec.backends[{index}]", "{obj} {protocol}[{place}].route[{index}]",  # places of an object
 })  # fmt: skip
 """What reads like words and is none."""
-_QUERIES = re.compile(r"^(sum|max|rate|label_replace|histogram_quantile)\b.*\(|^\w+(=|!=)")
-"""PromQL, and matchers of labels."""
+_QUERIES = re.compile(r"^Bearer |^(sum|max|rate|label_replace|histogram_quantile)\b.*\(|^\w+(=|!=)")
+"""PromQL, matchers of labels, and tokens."""
 _BUGS = frozenset({"ValueError", "TypeError", "KeyError", "RuntimeError", "LookupError", "AssertionError"})
 _SILENT_CALLS = frozenset({
     "compile", "debug", "info", "warning", "error", "exception", "note", "enqueue", "Thread", "ThreadPoolExecutor",
