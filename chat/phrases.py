@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chat.commits import commit_sign, was_proposed
 from chat.freezes import was_about_freezes
 from chat.locales import mark, tr
 from chat.phases import Sign, rollout_of, rollout_sign, rollout_title
@@ -36,7 +37,8 @@ def title(operation: Operation) -> str:
         return said.doing
     idle = is_change(operation) and not was_written(operation) and not was_steered(operation)
     if idle and not was_about_freezes(operation):
-        return tr("Nothing to change: {wish}", wish=said.wish)
+        kind = mark("Proposed: {wish}") if was_proposed(operation) else mark("Nothing to change: {wish}")
+        return tr(kind, wish=said.wish)
     return said.did
 
 
@@ -82,8 +84,9 @@ def was_denied(operation: Operation) -> bool:
 
 def sign(operation: Operation) -> Sign:
     """Return the sign of the state; colour and picture never stand without their word."""
-    rollout = rollout_of(operation)
-    return rollout_sign(operation, rollout) if rollout else _sign(operation).spoken
+    if rollout := rollout_of(operation):
+        return rollout_sign(operation, rollout)
+    return (commit_sign(operation) or _sign(operation)).spoken
 
 
 def _sign(operation: Operation) -> Sign:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chat.commits import COMMIT_STEPS
 from chat.escape import Markup, code, date, esc, join
 from chat.locales import mark, tr
 from mesh.domain.gates import Verdict
@@ -27,6 +28,7 @@ STEPS = {
     Step.FAILED: mark("failed"),
     Step.UNCHANGED: mark("done"),
     Step.EXPIRED: mark("expired"),
+    Step.PROPOSED: mark("proposed"),
     Step.ASKED: mark("approval asked"),
     Step.VOTED: mark("voted"),
     Step.APPROVED: mark("approved"),
@@ -76,4 +78,6 @@ def _told(story: tuple[Event, ...]) -> tuple[Event, ...]:
 def _step(step: Step, operation: Operation) -> str:
     if step is Step.MEASURED and operation.split and operation.split.verdict is Verdict.UNKNOWN:
         return tr("split not measured")
+    if operation.commit and step in COMMIT_STEPS:
+        return tr(COMMIT_STEPS[step])
     return tr(STEPS.get(step) or str(step))
