@@ -115,7 +115,7 @@ class Listeners:
 def listen(app: App, listeners: Listeners) -> None:
     """Register every listener on `app`; each speaks the language of whoever it answers."""
     app.error(_failed)
-    register(Voiced(app, listeners.ear.voice), listeners)
+    register(Voiced(app, lambda: listeners.ear.voice), listeners)
 
 
 def register(app: Voiced, listeners: Listeners) -> None:

@@ -31,24 +31,24 @@ class Voice:
         """
         return speaking(lambda: locale_of(self.locale(user) or self.general()))
 
-    def heard_by(self, listener: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a listener of Bolt's that speaks to whoever its `context` says the request is from."""
-
-        @functools.wraps(listener)
-        def speaks(**named: Any) -> Any:
-            with self.to((named.get("context") or {}).get("user_id") or ""):
-                return listener(**named)
-
-        return speaks
-
 
 class Voiced:
     """A Bolt application whose listeners all speak to whoever they answer."""
 
-    def __init__(self, app: Any, voice: Voice) -> None:
+    def __init__(self, app: Any, voice: Callable[[], Voice]) -> None:
         self._app = app
         self._voice = voice
 
     def __getattr__(self, kind: str) -> Callable[..., Callable[[Callable[..., Any]], object]]:
         """Return what registers a listener of one kind: `command`, `action`, `view` …."""
-        return lambda *named: lambda listener: getattr(self._app, kind)(*named)(self._voice.heard_by(listener))
+        return lambda *named: lambda listener: getattr(self._app, kind)(*named)(self._spoken(listener))
+
+    def _spoken(self, listener: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a listener that speaks to whoever its `context` says the request is from."""
+
+        @functools.wraps(listener)
+        def speaks(**named: Any) -> Any:
+            with self._voice().to((named.get("context") or {}).get("user_id") or ""):
+                return listener(**named)
+
+        return speaks

@@ -27,14 +27,15 @@ _ANOTHER = re.compile(r"[.!?] (?=[A-Z/])")
 _PLAIN = re.compile(
     "|".join((
         r"[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2} \d\d:\d\d \S+",
-        r"[\d ]+",
+        r"[\d ]+|[\d.]+ %(, [\d.]+ %)*( and [\d.]+ %)?",
         r"/mesh .*|[a-z-]+ (op|in)-[a-z0-9]+",
-        r"\S+(, \S+)*",
+        r"\S+(, \S+)*|\S+ \(\S+\)",
         r"\S+ [\d.]+ %( ?[,/] \S+ [\d.]+ %)*",
         r"[A-Z]\w+ [\w.-]+/[\w.-]+(\[\d+\])?( (http|tcp|tls|rules)\b.*)?",
     ))
 )  # fmt: skip
 """A moment, a count, a command, names, shares: the same in every language."""
+_SHARE = re.compile(r"[\d.]+ %")
 _A_NAME = re.compile(r"\S*(, \S+)*")
 _WORD = re.compile(r"(?=: | \()")
 _ROW = re.compile(r"(\S+(?:, \S+)*) and (\S+)")
@@ -86,7 +87,9 @@ class _Listener:
 
     def whole(self, text: str) -> str | None:
         """Return the text translated; None where a part of it is neither ours nor a name, a number, a moment."""
-        return self._once(self._whole, text, (self._as_it_is, self._surely, self._list, self._all, self._named))
+        return self._once(
+            self._whole, text, (self._as_it_is, self._surely, self._list, self._continued, self._all, self._named)
+        )
 
     def partly(self, text: str) -> str | None:
         """Return the text with what is ours translated; None where nothing is."""
@@ -126,7 +129,7 @@ class _Listener:
         for match in self._fitting(text):
             said = {place: self._value(match.template, place, value, hear) for place, value in match.values.items()}
             foreign = [place for place, value in match.values.items() if said[place] is None and not _is_plain(value)]
-            if any(said[place] is None and not match.values[place][:1].isdigit() for place in _WORDS & said.keys()):
+            if said.get("does", "") is None:
                 continue
             if fits(match, [place for place in foreign if place not in match.template.verbatim]):
                 words = {place: match.values[place] if new is None else new for place, new in said.items()}
@@ -161,8 +164,10 @@ class _Listener:
         if row := _ROW.fullmatch(value):
             return f"{row[1]}, {row[2]}"
         inner = value.strip()
-        found = hear(value) or (hear(inner) if inner != value else None)
-        return value.replace(inner, found) if found and inner != value and not found.startswith(" ") else found
+        if (whole := hear(value)) is not None or inner == value:
+            return whole
+        found = hear(inner)
+        return None if found is None else value.replace(inner, found)
 
     # --- several -----------------------------------------------------------------------------------------------------
 
@@ -196,11 +201,19 @@ class _Listener:
         return self._parts(text, self._any, names=True)
 
     def _parts(self, text: str, hear: _Hear, *, names: bool) -> str | None:
-        for between in ("; ", ", "):
+        for between in ("; ", ", ", " and "):
             parts = text.split(between)
             if 1 < len(parts) <= _MOST_SENTENCES and (said := _in_a_row(parts, between, hear, names=names)):
-                return between.join(said)
+                return (", " if between == " and " else between).join(said)
         return None
+
+    def _continued(self, text: str) -> str | None:
+        """Hear a sentence and what was put behind it: `It would go ahead now; then 50 % and 100 %`."""
+        first, stop, rest = text.partition("; ")
+        if not stop or (begun := self.whole(first)) is None:
+            return None
+        more = self.whole(stop + rest)
+        return None if more is None else begun + more
 
     def _named(self, text: str) -> str | None:
         """Hear what is said of something: `v2 success: no traffic reached v2`."""
@@ -237,7 +250,7 @@ def _in_a_row(parts: list[str], between: str, hear: _Hear, *, names: bool) -> li
         runs = ((count, hear(between.join(parts[at : at + count]))) for count in range(min(3, len(parts) - at), 0, -1))
         whole = at == 0 and len(parts) <= 3
         count, found = next((run for run in runs if run[1] and not (whole and run[0] == len(parts))), (1, None))
-        if found is None and not (names and _is_plain(parts[at])):
+        if found is None and not (names and _is_plain(parts[at])) and not _SHARE.fullmatch(parts[at]):
             return None
         known |= found is not None
         said.append(found or parts[at])
@@ -259,8 +272,8 @@ def _is_likely(match: _Match) -> bool:
 
 def _is_measured(values: list[str]) -> bool:
     """Tell whether these may stand in a form of few letters: numbers, or a name and what is said of it."""
-    numbers = sum(value[:1].isdigit() for value in values)
-    return _is_plain(values[0]) and (2 * numbers >= len(values) or (len(values) > 1 and " " in values[-1]))
+    numbers = all(value[:1].isdigit() for value in (values[1:] or values))
+    return _is_plain(values[0]) and (numbers or (len(values) > 1 and " " in values[-1]))
 
 
 def _is_one(values: dict[str, str]) -> bool:
