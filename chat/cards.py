@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from chat.approvals import approval_blocks
 from chat.blocks import Block, Message, Plain, actions, context, header, message, section
 from chat.buttons import buttons, offered
+from chat.commits import commit_line, commit_moved
 from chat.digests import digest_blocks, digest_text
 from chat.escape import Markup, bold, code, esc, fence, join, prose, shorten, tell, user
 from chat.figures import units_kept
@@ -103,6 +104,8 @@ def _blocks(operation: Operation) -> Iterator[Block]:
     yield from _asides(operation)
     yield from approval_blocks(operation)
     yield from _ending(operation)
+    if commit := commit_line(operation):
+        yield context([commit])
     yield context(people(operation) or _asked(operation))
     if again := [esc(tr(why)) for step, why in _PLANNED_AGAIN.items() if operation.went(step)]:
         yield context(again)
@@ -152,7 +155,9 @@ def _weights(operation: Operation, plan: Plan) -> Iterator[Block]:
     # What was noted before the first step (`no traffic yet`) is not true any more after it.
     notes = [] if operation.rollout and moved is Moved.DONE else [esc(_stopped(heard(note))) for note in plan.notes]
     if operation.state is State.RUNNING and operation.patch_step is Step.AWAITING:
-        awaited = tr("Written and read back. It waits {whom}", whom=heard(operation.story[-1].text))
+        committed = mark("Committed. It waits {whom}")
+        said = committed if operation.commit else mark("Written and read back. It waits {whom}")
+        awaited = tr(said, whom=heard(operation.story[-1].text))
         notes.append(esc(_stopped(awaited)))
     if told := astray_lines(operation):
         yield section(told)
@@ -174,6 +179,8 @@ def _moved(operation: Operation) -> Moved | None:
         return bars(rollout, operation.plan)
     if is_plan(operation):
         return Moved.IMAGINED
+    if moved := commit_moved(operation):
+        return moved
     if was_written(operation):
         return Moved.DONE
     if is_unsure(operation):
@@ -186,7 +193,7 @@ def _caption(operation: Operation) -> Markup:
     """Say it where the bars are a memory and not what the route has now."""
     if operation.done and operation.patch_step is Step.PATCHING:
         return esc(tr("As it was read before the patch was sent:"))
-    if operation.state is State.FAILED and was_written(operation):
+    if operation.state is State.FAILED and was_written(operation) and not commit_moved(operation):
         return esc(tr("As this change wrote it:"))
     rollout = rollout_of(operation)
     if rollout and rollout.cause is Happening.DRIFTED:
@@ -275,7 +282,8 @@ def _outcome(operation: Operation) -> Markup:
     if not said or _is_said_above(operation):
         return Markup("")
     if operation.state is State.SUCCEEDED and operation.went(Step.VERIFIED):
-        return tell("Read back after the patch: {outcome}", outcome=said)
+        synced = mark("Read back after the sync: {outcome}")
+        return tell(synced if operation.commit else mark("Read back after the patch: {outcome}"), outcome=said)
     return bold(said)
 
 

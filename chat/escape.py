@@ -25,6 +25,7 @@ FENCE = "```"
 _GROUP = re.compile(r"S[A-Z0-9]{1,31}")
 _PERSON = re.compile(r"[UW][A-Z0-9]{1,31}")
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{1,31}")
+_WEB = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]{1,400}")
 _PLACE = re.compile(r"\{(\w+)\}")
 _TORN_ENTITY = re.compile(r"&[a-z]{0,3}$")
 
@@ -112,6 +113,13 @@ def group(group_id: str) -> Markup:
 def channel(channel_id: str) -> Markup:
     """Name a channel, so that a press leads there; what is no channel id is shown as code."""
     return Markup(f"<#{channel_id}>") if _CHANNEL.fullmatch(channel_id) else code(channel_id)
+
+
+def link(url: str, text: str) -> Markup:
+    """Lead to a page on the web; what is no plain address of one is shown as code, with its text."""
+    if not _WEB.fullmatch(url):
+        return code(f"{text} {url}")
+    return Markup(f"<{_entities(url)}|{_entities(_disarmed(text))}>")
 
 
 def date(unix: float, *, shown: Shown = TIME) -> Markup:

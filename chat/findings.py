@@ -92,11 +92,12 @@ def owner_lines(owner: Owner) -> list[Markup]:
 
 
 def route_findings(route: RouteStatus) -> Markup:
-    """Say what stands beside the weights of one route: its rollout, parents, owner and drift; empty for none."""
+    """Say what stands beside the weights of one route: its rollout, Git, parents, owner and drift; empty for none."""
     running = esc(f":hourglass_flowing_sand: {shorten(heard(route.rollout), 400)}.") if route.rollout else Markup("")
     owned = owner_lines(route.owner) if route.owner else []
     drift = drift_line(route.drift) if route.drift else Markup("")
-    return join("\n", [running, *parent_lines(route), *owned, drift])
+    kept = esc(f":card_file_box: {shorten(heard(route.kept), 400)}.") if route.kept else Markup("")
+    return join("\n", [running, kept, *parent_lines(route), *owned, drift])
 
 
 def parent_lines(route: RouteStatus) -> list[Markup]:

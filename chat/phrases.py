@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chat.commits import commit_sign, was_proposed
 from chat.freezes import was_about_freezes
 from chat.locales import mark, tr
 from chat.phases import Sign, rollout_of, rollout_sign, rollout_title
@@ -36,7 +37,8 @@ def title(operation: Operation) -> str:
         return said.doing
     idle = is_change(operation) and not was_written(operation) and not was_steered(operation)
     if idle and not was_about_freezes(operation):
-        return tr("Nothing to change: {wish}", wish=said.wish)
+        idle_end = mark("Proposed: {wish}") if was_proposed(operation) else mark("Nothing to change: {wish}")
+        return tr(idle_end, wish=said.wish)
     return said.did
 
 
@@ -87,6 +89,8 @@ def sign(operation: Operation) -> Sign:
 
 
 def _sign(operation: Operation) -> Sign:
+    if told := commit_sign(operation):
+        return told
     if operation.state is State.REFUSED:
         return _refused(operation)
     if operation.state is State.FAILED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chat.commits import COMMIT_STEPS
 from chat.escape import Markup, code, date, esc, join
 from chat.locales import mark, tr
 from mesh.domain.gates import Verdict
@@ -17,6 +18,7 @@ STEPS = {
     Step.RESUMED: mark("resumed"),
     Step.PATCHING: mark("patching"),
     Step.PATCHED: mark("patched"),
+    Step.PROPOSED: mark("proposed"),
     Step.AWAITING: mark("waiting to be accepted"),
     Step.VERIFIED: mark("verified"),
     Step.UNACCEPTED: mark("not accepted"),
@@ -76,4 +78,6 @@ def _told(story: tuple[Event, ...]) -> tuple[Event, ...]:
 def _step(step: Step, operation: Operation) -> str:
     if step is Step.MEASURED and operation.split and operation.split.verdict is Verdict.UNKNOWN:
         return tr("split not measured")
+    if operation.commit and step in COMMIT_STEPS:
+        return tr(COMMIT_STEPS[step])
     return tr(STEPS.get(step) or str(step))

@@ -19,7 +19,7 @@ from aiohttp import web
 
 FREE_PORTS = range(20_000, 32_000)
 """Below those that systems give to outgoing connections, one of which could take a port before its server does."""
-BLOCK = 100
+BLOCK = 200
 """Ports that one process draws from while it lives."""
 
 
@@ -46,6 +46,8 @@ class _Ports:
                 self._ports, self._owner = cycle(_locked_block()), os.getpid()
             for port in islice(self._ports, len(FREE_PORTS)):
                 with socket.socket() as probe, suppress(OSError):
+                    # As every server here does: connections of the last minute, which are over, keep no port.
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     probe.bind(("127.0.0.1", port))
                     return port
         raise OSError(f"no port of 127.0.0.1 between {FREE_PORTS.start} and {FREE_PORTS.stop} is free")

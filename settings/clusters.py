@@ -11,6 +11,7 @@ from pydantic import Field
 from mesh.domain.catalog import Cluster, MetricsServer
 from settings.forms import Address, GitName, HeaderName, HeaderValue, MeshName, Name, Seconds, Section, Text
 from settings.lines import Path
+from settings.repositories import InGitSection, in_git_of
 
 SERVER = MetricsServer()
 
@@ -92,11 +93,19 @@ class ClusterSection(Section):
             "done), or `patch` them and warn."
         ),
     ] = "refuse"
+    in_git: Annotated[
+        InGitSection | None,
+        Field(
+            description="Where Git keeps the routes of its services, which are then written by commits; a service with "
+            "`in_git` or `git` of its own is left out."
+        ),
+    ] = None
 
 
 def cluster_of(name: str, section: ClusterSection) -> Cluster:
     """Turn a checked section into the value that the rules work with."""
-    said = section.model_dump(exclude={"prometheus", "prometheus_url"})
+    said = section.model_dump(exclude={"prometheus", "prometheus_url", "in_git"})
+    said |= {"in_git": in_git_of(section.in_git)}
     said |= {"kubeconfig": section.kubeconfig or "", "route_namespaces": tuple(section.route_namespaces)}
     return Cluster(name, prometheus=_server(section), **said)
 

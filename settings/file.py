@@ -16,7 +16,7 @@ from mesh.domain.errors import Refused
 from mesh.domain.hours import read_hours
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy, Role
-from settings import approvals, clusters, digests, freezes, gates, incidents, rollouts
+from settings import approvals, clusters, digests, freezes, gates, incidents, repositories, rollouts
 from settings.lines import Document, Path, Problem, dotted, read_lines
 from settings.schema import ConfigFile, RoleSection, ServiceSection, section_at
 
@@ -75,12 +75,14 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
         alerting=incidents.alerting_of(config.incidents),
         digests=tuple(digests.digest_of(section) for section in config.digests),
         language=config.slack.language,
+        repositories=tuple(repositories.repository_of(name, one) for name, one in config.repositories.items()),
     )
 
 
 def _service(name: str, section: ServiceSection) -> Service:
     words = ("cluster", "namespace", "stable", "canary", "route", "mesh", "strategy", "incident_channel")
     said: dict[str, Any] = {word: getattr(section, word) or "" for word in words}
+    said |= {"in_git": repositories.in_git_of(section.in_git)}
     said |= {"git": section.git, "incidents": section.incidents, "approvals": section.channels.approvals or ""}
     return Service(section.service or name, limits=gates.limits_of(section.gates), **said)
 
@@ -164,6 +166,9 @@ def _disagreements(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     """Find what is well formed, but does not fit the rest of the file."""
     yield from clusters.contradictions(config.clusters)
     yield from _of_services(config)
+    places: dict[Path, Any] = {("services", name, "in_git"): one.in_git for name, one in config.services.items()}
+    places |= {("clusters", name, "in_git"): one.in_git for name, one in config.clusters.items()}
+    yield from repositories.contradictions(config.repositories, places)
     yield from _of_roles(config)
     yield from _of_freezes(config)
     yield from _of_approvals(config)

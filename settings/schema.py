@@ -30,6 +30,7 @@ from settings.forms import (
 from settings.freezes import FreezeSection, HoursList
 from settings.gates import GatesSection
 from settings.incidents import IncidentsSection
+from settings.repositories import InGitSection, RepositorySection
 from settings.rollouts import RolloutsSection
 
 
@@ -83,6 +84,9 @@ class ServiceSection(Section):
     ] = None
     mesh: Annotated[MeshName | None, Field(description="Overrides the cluster's `mesh`.")] = None
     git: Annotated[GitName | None, Field(description="Overrides the cluster's `git`.")] = None
+    in_git: Annotated[
+        InGitSection | None, Field(description="Where Git keeps its route, which is then written by commits.")
+    ] = None
     gates: Annotated[GatesSection, Field(description="Limits of this service's gates.")] = GatesSection()
     channels: Annotated[ServiceChannelsSection, Field(description="Slack channels of this service.")] = (
         ServiceChannelsSection()
@@ -185,6 +189,9 @@ class ConfigFile(Section):
             description="Slack user ids that belong to one person, by a name of your choice: whoever has two accounts "
             "has one vote all the same."
         ),
+    ] = {}
+    repositories: Annotated[
+        dict[Label, RepositorySection], Field(description="Git repositories that meshbot may write to, by name.")
     ] = {}
 
 

@@ -23,6 +23,7 @@ NOT_READ_BY_PEOPLE = frozenset({
     "store/outbox_scripts.py", "store/scripts.py",  # Lua, and twins for tests
     "workers/jobs.py", "workers/memory.py", "workers/metrics/promql.py", "workers/runner.py", "workers/supervisor.py",
     "workers/wiring.py",  # queries, the audit log, a start that failed
+    "workers/git/messages.py",  # messages of commits: English, as the audit log
 })  # fmt: skip
 _NOT_TOLD = frozenset({
     "report {id}", "freeze {id}", "flagger {target} {hook} {checksum}", "watch {plural} {cluster}", "digest {state}",
@@ -30,7 +31,8 @@ _NOT_TOLD = frozenset({
     "digest %s: %s (%s)",  # keys, threads, logs
     "'VirtualService/api-vs/http \"canary\"'", '"hotfix 4412"', "on-failure {lower}", "every {lower}",
     'freeze {service} for 1h {where} --reason "incident {id}"', "a=1 b=1",  # what can be typed
-    "Argo CD", "Argo Rollouts", "Bearer {read}", "API discovery", "HTTP status {status}",  # names
+    "Argo CD", "Argo Rollouts", "Bearer {read}", "Bearer {secret}", "API discovery", "HTTP status {status}",  # names
+    "meshbot on behalf of {by}", "version https://git-lfs.github.com/spec/",  # of a commit, and of a file
     "spec.subsets[{index}].labels of {rule}", "{obj} spec.rules[{place}].backendRefs[{place2}]",
     "{obj} spec.backends[{index}]", "{obj} {protocol}[{place}].route[{index}]",  # places of an object
 })  # fmt: skip

@@ -51,6 +51,7 @@ from store.watches import RedisWatches
 from workers.clock import LEAD_S, Clock, run_until_signal
 from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.client import KubernetesClient
+from workers.git.adapter import GitCluster
 from workers.jobs import install, install_sender
 from workers.metrics.adapter import PrometheusMetrics
 from workers.runner import QUEUES, Wear, work
@@ -91,7 +92,7 @@ class Workshop:
             catalog=self.catalog,
             operations=RedisOperations(redis, time_, enqueue=jobs.enqueue),
             locks=RedisLocks(redis),
-            cluster=self.cluster,
+            cluster=GitCluster(self.cluster, self.catalog) if self.catalog.repositories else self.cluster,
             metrics=PrometheusMetrics(self.catalog),
             watches=RedisWatches(redis),
             freezes=RedisFreezes(redis, time_),
@@ -140,7 +141,8 @@ class Renewal:
 def _made_of(catalog: Catalog) -> tuple[object, ...]:
     """Return what adapters keep of a catalog from when they were made."""
     told = [(digest.name, digest.language) for digest in catalog.digests]
-    return (catalog.clusters, catalog.services, catalog.channels, catalog.language, told)
+    made_of = (catalog.clusters, catalog.services, catalog.channels, catalog.repositories)
+    return (*made_of, catalog.language, told)
 
 
 def prepare(workshop: Workshop, *, renew: Callable[[Stage], Stage] | None = None) -> Callable[[], None]:

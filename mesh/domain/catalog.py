@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -16,6 +16,7 @@ from mesh.domain.gates import Limits
 from mesh.domain.incidents import EXPIRES_S
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy
+from mesh.domain.repositories import InGit, Repository
 from mesh.domain.strategies import DEFAULT, Strategy
 
 IncidentPolicy = Literal["refuse", "warn"]
@@ -62,6 +63,8 @@ class Cluster:
     """Where routes are looked for besides the service's own namespace, e.g. that of the gateways."""
     git: GitPolicy = "refuse"
     """What to do with routes that Argo CD or Flux would put back."""
+    in_git: InGit | None = None
+    """Where the routes of its services are written by commits, unless a service says something else of Git."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Service:
     """Overrides the cluster's."""
     git: GitPolicy | None = None
     """Overrides the cluster's."""
+    in_git: InGit | None = None
+    """Where its route is written by commits; None where it is patched."""
     limits: Limits = field(default_factory=Limits)
     strategy: str = ""
     """Name of the strategy of its rollouts; empty means the default."""
@@ -152,6 +157,8 @@ class Catalog:
     digests: tuple[Digest, ...] = ()
     language: str = "en"
     """Of messages in channels that nobody asked for: incidents, digests, what Flagger asks."""
+    repositories: tuple[Repository, ...] = ()
+    """The only ones that are ever written to."""
 
     def target(self, command: Command) -> Target:
         """Complete the command's target from the configuration.
@@ -225,6 +232,17 @@ class Catalog:
     def mesh(self, target: Target) -> str:
         """Return whose metrics speak for the target: `istio` or `linkerd`."""
         return self.service(target).mesh or self.cluster(target.cluster).mesh
+
+    def in_git(self, target: Target) -> tuple[Repository, InGit] | None:
+        """Return the repository and the file that keep the target's route; None where it is patched."""
+        entry = self.service(target)
+        # What a service says of Git itself counts, also where it says that it is patched.
+        place = entry.in_git or (None if entry.git else self.cluster(target.cluster).in_git)
+        if place is None:
+            return None
+        repository = next(one for one in self.repositories if one.name == place.repository)
+        path = place.path.replace("{namespace}", target.namespace).replace("{service}", target.service)
+        return repository, replace(place, path=path)
 
     def git(self, target: Target) -> GitPolicy:
         """Return what to do with routes of the target that Git keeps."""

@@ -12,6 +12,7 @@ from mesh.domain.gates import GateResult
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor
 from mesh.domain.quantities import Weight
+from mesh.domain.repositories import Commit
 from mesh.domain.rollouts import Rollout
 from mesh.domain.routes import Drift, Owner, Parent
 from mesh.domain.splits import SplitSeen
@@ -57,6 +58,8 @@ class Step(StrEnum):
     PATCHED = "patched"
     AWAITING = "awaiting"
     """Read back; the route's parents have not said yet whether they accept it."""
+    PROPOSED = "proposed"
+    """A merge request asks for the change; no weight was moved."""
     VERIFIED = "verified"
     """Read back, and accepted where the API has a word for that."""
     UNACCEPTED = "unaccepted"
@@ -122,7 +125,16 @@ class Step(StrEnum):
 
 
 _OF_A_PATCH = frozenset(
-    {Step.PATCHING, Step.PATCHED, Step.AWAITING, Step.VERIFIED, Step.UNACCEPTED, Step.CONFLICT, Step.UNWRITTEN}
+    {
+        Step.PATCHING,
+        Step.PATCHED,
+        Step.PROPOSED,
+        Step.AWAITING,
+        Step.VERIFIED,
+        Step.UNACCEPTED,
+        Step.CONFLICT,
+        Step.UNWRITTEN,
+    }
 )
 _OPEN = frozenset({Step.PATCHING, Step.PATCHED, Step.AWAITING})
 
@@ -200,6 +212,8 @@ class RouteStatus:
     """Generation of the object that `parents` are compared with."""
     rollout: str = ""
     """What a rollout is doing with it, in words with its id; empty without one."""
+    kept: str = ""
+    """That it is written by commits, where, and whether the cluster follows; empty where Git has no part in it."""
 
 
 @dataclass(frozen=True)
@@ -246,6 +260,8 @@ class Operation:
     """Slack's id of the picture on the card; empty without one."""
     split: SplitSeen | None = None
     """The split that was measured after the patch; None until then, and where nothing is to be measured."""
+    commit: Commit | None = None
+    """The commit that it made, where its service is kept in Git."""
     reported: bool = False
     """True once the end is in the outbox, which sees that it reaches people; until then the clock brings it back."""
     revision: int = 0

@@ -66,6 +66,11 @@ class Plan(RouteRef):
         return any(arm.before != arm.after for arm in self.arms)
 
     @property
+    def raises(self) -> bool:
+        """True when it gives more to an arm that is not the stable one."""
+        return bool(self.judged or self.exposed)
+
+    @property
     def changes(self) -> bool:
         """True when there is something to patch."""
         return bool(self.patch)

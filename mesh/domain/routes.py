@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Literal
 
 from mesh.domain.errors import NotFound, Refused
 from mesh.domain.quantities import Weight, as_quantity, thousandths
+from mesh.domain.repositories import Commit, InGit
 
 PREFIX = "meshbot.dev/"
 """Prefix of the annotations that meshbot stamps on every object it patches."""
@@ -191,6 +192,29 @@ class RouteRef:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What Git says of a route that is written by commits. The route's own weights are then those in Git."""
+
+    where: str
+    """File, branch and repository, for people."""
+    live: tuple[Arm, ...]
+    """The arms as the cluster has them."""
+    sync_s: float = 0.0
+    """How long the cluster may take to show what was committed, in seconds."""
+    in_git: InGit | None = None
+    """How it is written; None where that was not asked about."""
+    commit: Commit | None = None
+    """The commit of the operation that was asked about, once it is there."""
+    untouched: bool = False
+    """True when the file is as it was when the plan that was asked about was made."""
+    trouble: str = ""
+    """Why it cannot be written to; the route's weights are then those of the cluster."""
+    hint: str = ""
+    passing: bool = False
+    """True for trouble that may be over in a moment."""
+
+
+@dataclass(frozen=True)
 class Route(RouteRef):
     """One weighted rule of one object. An object with two weighted rules is read as two routes."""
 
@@ -210,6 +234,25 @@ class Route(RouteRef):
     """Parents that say whether they accept the route; empty where an API has no such word."""
     warnings: tuple[str, ...] = ()
     """What a person should know of this object, e.g. that its API is deprecated."""
+    kept: Kept | None = None
+    """Set where it is written by commits: `arms` has the weights in Git, and the cluster follows."""
+
+    @property
+    def synced(self) -> bool:
+        """True when the cluster has the weights that Git has; always true where Git has no part in it."""
+        return self.kept is None or self.stands({arm.name: arm.weight for arm in self.kept.live})
+
+    @property
+    def as_live(self) -> Route:
+        """The route with the weights that the cluster has."""
+        return replace(self, arms=self.kept.live) if self.kept else self
+
+    def untouched_since(self, ref: RouteRef) -> bool:
+        """Tell whether nobody wrote to what holds the weights since `ref` was read."""
+        if self.kept:
+            return self.uid == ref.uid and self.kept.untouched
+        # The API server counts the generation up with every change of the spec, and weights are spec.
+        return (self.uid, self.generation) == (ref.uid, ref.generation)
 
     @property
     def total(self) -> int:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from mesh.domain.errors import Conflict, MeshbotError, Refused, Unavailable
 from mesh.domain.operations import State, Step
 from mesh.domain.plans import Plan, touch
-from mesh.domain.routes import STAMP_ATTEMPT, STAMP_OPERATION, Acceptance, Route
+from mesh.domain.routes import STAMP_ATTEMPT, STAMP_OPERATION, Acceptance, Kept, Route
+from mesh.operations import following
 from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
 
@@ -17,15 +18,20 @@ LOOK_AGAIN_S = 2.0
 """When to look for a patch again, after the API server could not say whether it arrived."""
 ACCEPTED_AGAIN_S = 0.5
 """When to look again whether the parents accept."""
+GIVE_UP_S = 60.0
+"""How long a patch is looked for; after that people are told that its outcome is not known."""
+SYNC_MOST_S = 3600.0
+"""How long a commit is looked after while Git or the cluster cannot be asked."""
 
 
 class TryLater(MeshbotError):
-    """The outcome of a patch cannot be found out yet; look again in `seconds`."""
+    """The outcome of a patch cannot be found out yet; look again in `seconds`, and no more `give_up_s` after it."""
 
-    def __init__(self, message: str, *, seconds: float = LOOK_AGAIN_S) -> None:
+    def __init__(self, message: str, *, seconds: float = LOOK_AGAIN_S, give_up_s: float = GIVE_UP_S) -> None:
         """Say what is not known."""
         super().__init__(message)
         self.seconds = seconds
+        self.give_up_s = give_up_s
 
 
 class Patching:
@@ -39,13 +45,19 @@ class Patching:
     def send(self, plan: Plan) -> bool:
         """Send the patch; False when it was not written and must be planned again."""
         try:
-            self._stage.cluster.patch(plan, self._record.operation.target)
+            written = self._stage.cluster.patch(plan, self._record.operation.target)
         except Conflict as error:
             self._record.tell(State.RUNNING, Step.CONFLICT, error.message)
             return False
         except Unavailable:
             return self._settle(plan)
-        self._record.tell(State.RUNNING, Step.PATCHED, plan.shares_after)
+        commit = written.kept and written.kept.commit
+        if commit and commit.request:
+            text, hint = following.proposed(commit)
+            self._record.end(State.SUCCEEDED, Step.PROPOSED, text, hint=hint, commit=commit)
+            return True
+        told = following.committed(plan.shares_after, written)
+        self._record.tell(State.RUNNING, Step.PATCHED, told, **following.recorded(written))
         self._verify(plan, self._look(plan))
         return True
 
@@ -60,13 +72,21 @@ class Patching:
         Raises Unavailable when somebody else changed the object since, so that nobody can know.
         """
         route = self._look(plan)
-        if route is not None and route.annotation(STAMP_OPERATION) == self._record.operation.id:
+        if route is not None and self._arrived(route):
             if self._record.operation.patch_step not in (Step.PATCHED, Step.AWAITING):
-                self._record.tell(State.RUNNING, Step.PATCHED, "found on the object")
+                found = "found on the branch" if route.kept else "found on the object"
+                self._record.tell(
+                    State.RUNNING, Step.PATCHED, following.committed(found, route), **following.recorded(route)
+                )
             self._verify(plan, route)
             return True
-        # The API server counts the generation up with every change of the spec, and weights are spec.
-        if route is not None and (route.uid, route.generation) == (plan.uid, plan.generation):
+        commit = self._record.operation.commit
+        if commit and route is not None and route.untouched_since(plan):
+            # Written for certain, and taken back: to write it again would be to do it twice.
+            text, hint = following.taken_out(commit)
+            self._record.end(State.FAILED, Step.FAILED, text, hint=hint)
+            return True
+        if route is not None and route.untouched_since(plan):
             self._shut_out(plan, route)
             self._record.tell(State.RUNNING, Step.UNWRITTEN, "no answer came, and it was not written")
             return False
@@ -85,12 +105,19 @@ class Patching:
             hint="Nothing more was done. Look at /mesh status, and repeat it if it is still wanted.",
         )
 
+    def _arrived(self, route: Route) -> bool:
+        """Tell whether the patch left its trace: our stamp on the object, or our commit on the branch."""
+        stamped = route.annotation(STAMP_OPERATION) == self._record.operation.id
+        return stamped or bool(route.kept and route.kept.commit)
+
     def _look(self, plan: Plan) -> Route | None:
         """Read the object again after a patch was sent; an API server that is away is asked again later."""
         try:
             return self._stage.cluster.reread(plan, self._record.operation.target)
         except Unavailable as error:
-            raise TryLater(error.message) from error
+            # What is on the branch for certain may be waited for as long as a sync may take.
+            give_up_s = SYNC_MOST_S if self._record.operation.commit else GIVE_UP_S
+            raise TryLater(error.message, give_up_s=give_up_s) from error
         except Refused as error:
             # Not a refusal of the change: its patch was sent.
             text = f"The patch was sent, and {plan.label} cannot be read since: {error.message}"
@@ -114,7 +141,9 @@ class Patching:
             text = f"The patch was written, but somebody changed it since: {now}"
             self._record.end(State.FAILED, Step.FAILED, text, hint="See /mesh status.")
             return
-        if route.acceptance is Acceptance.ACCEPTED or not plan.moves:
+        if route.kept and not route.synced:
+            self._await_sync(route.kept)
+        elif route.acceptance is Acceptance.ACCEPTED or not plan.moves:
             self._record.end(State.SUCCEEDED, Step.VERIFIED, plan.shares_after, plan=_as_accepted(plan, route))
         elif route.acceptance is Acceptance.REFUSED:
             self._unaccepted(_refusals(route))
@@ -124,13 +153,31 @@ class Patching:
     def _await(self, route: Route) -> None:
         """Wait for the parents to accept the new generation, without holding up a worker; give up after `ACCEPT_S`."""
         operation, silent = self._record.operation, _silent(route)
-        patched = next(event.at for event in reversed(operation.story) if event.step is Step.PATCHED)
-        if self._stage.time.now() - patched > ACCEPT_S:
-            self._unaccepted(f"{silent} did not say within {ACCEPT_S:g} s that it accepts them")
+        patience_s = ACCEPT_S + (route.kept.sync_s if route.kept else 0.0)
+        if self._since_patched() > patience_s:
+            self._unaccepted(f"{silent} did not say within {patience_s:g} s that it accepts them")
             return
         if operation.patch_step is not Step.AWAITING:
             self._record.tell(State.RUNNING, Step.AWAITING, f"for {silent} to accept it, {ACCEPT_S:g} s at most")
-        raise TryLater(f"{silent} has not accepted it yet", seconds=ACCEPTED_AGAIN_S)
+        raise TryLater(f"{silent} has not accepted it yet", seconds=ACCEPTED_AGAIN_S, give_up_s=patience_s + GIVE_UP_S)
+
+    def _await_sync(self, kept: Kept) -> None:
+        """Wait for the cluster to show what was committed, without holding up a worker; say so when it does not."""
+        operation, waited_s = self._record.operation, self._since_patched()
+        if waited_s > kept.sync_s:
+            text, hint = following.not_synced(kept, operation.commit)
+            self._record.end(State.FAILED, Step.UNACCEPTED, text, hint=hint)
+            return
+        if operation.patch_step is not Step.AWAITING:
+            self._record.tell(State.RUNNING, Step.AWAITING, following.awaited(kept, operation.commit))
+        raise TryLater(
+            "the commit is not synced yet", seconds=following.pause(waited_s), give_up_s=kept.sync_s + GIVE_UP_S
+        )
+
+    def _since_patched(self) -> float:
+        """Return how long ago it was on record that the patch arrived, in seconds."""
+        patched = next(event.at for event in reversed(self._record.operation.story) if event.step is Step.PATCHED)
+        return self._stage.time.now() - patched
 
     def _unaccepted(self, why: str) -> None:
         """End it where the weights are written for certain, and the mesh does not say that they count."""

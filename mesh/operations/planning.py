@@ -22,6 +22,7 @@ from mesh.domain.routes import (
     shown,
 )
 from mesh.domain.shares import Wanted, all_to, promoted, whole_of
+from mesh.operations import following
 from mesh.operations.choosing import again_with, check_configured, choose, is_settled, promoted_roles, roles, stamped
 from mesh.operations.undoing import remembered, restored
 from mesh.ports import Cluster, Operations
@@ -35,7 +36,8 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
     if operation.command.operation:
         route, found, former = restored(operation, cluster, operations)
         check_free(route, operation, catalog)
-        return plan(route, former, found, stamps=_stamps(operation, route, found)), route
+        made = plan(route, former, found, stamps=_stamps(operation, route, found))
+        return following.noted(made, route), route
     service = catalog.service(operation.target)
     route = choose(cluster, operation.target, service, operation.command)
     check_free(route, operation, catalog)
@@ -45,6 +47,7 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
         return _adopt(route, service, operation), route
     found, wanted = _WANTED[operation.command.verb](route, service, operation)
     made = plan(route, wanted.weights, found, stamps=_stamps(operation, route, found), notes=wanted.notes)
+    made = following.noted(made, route)
     return replace(made, warnings=(*made.warnings, *_drift(route, operation))), route
 
 
@@ -55,11 +58,15 @@ def check_free(route: Route, operation: Operation, catalog: Catalog) -> None:
     """
     if route.owner:
         raise _owned(route, route.owner)
+    if route.kept:
+        following.check_writable(route, operation)
+        return
     if route.keepers and not operation.command.goes_back and catalog.git(operation.target) == "refuse":
         who = " and ".join(dict.fromkeys(keeper.name for keeper in route.keepers))
         raise Refused(
             f"{who} keeps {route.label} in Git and would put the old weights back.",
-            hint=f"Change it in Git, or let meshbot write it: `services.{operation.target.service}.git: patch`. "
+            hint="Change it in Git, or let meshbot do that (`in_git`), or let it write over Git: "
+            f"`services.{operation.target.service}.git: patch`. "
             + " ".join(keeper.exception for keeper in route.keepers),
         )
 

@@ -13,6 +13,7 @@ from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import ArmStatus, Operation, RouteStatus
 from mesh.domain.resting import unrest
 from mesh.domain.routes import STAMP_OPERATION, Arm, Route
+from mesh.operations import following
 from mesh.operations.choosing import choose, is_chosen, key, roles
 from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import RouteJudge, judge_plan
@@ -89,7 +90,8 @@ def _faulty(surveyed: Sequence[Surveyed]) -> str:
 
 def route_status(route: Route, target: Target, service: Service, cluster: Cluster | None) -> RouteStatus:
     """Describe one route: each arm's role, weight, share, and where a `cluster` is given ready endpoints."""
-    found = roles(route, service)
+    found, kept = roles(route, service), following.in_status(route)
+    drift, route = route.drift, route.as_live
     names = {found.stable: "stable", found.canary: "canary"}
     arms = tuple(
         ArmStatus(arm.name, names.get(arm.name, ""), arm.weight, route.share(arm), _ready(arm, target, cluster))
@@ -100,11 +102,12 @@ def route_status(route: Route, target: Target, service: Service, cluster: Cluste
         arms,
         route.warnings,
         last_operation=route.annotation(STAMP_OPERATION),
-        drift=route.drift,
+        drift=drift,
         owner=route.owner,
         key=key(route, target),
         parents=route.parents,
         generation=route.generation,
+        kept=kept,
     )
 
 

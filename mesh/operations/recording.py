@@ -50,6 +50,8 @@ class Record:
         more: dict[str, Any] = {"state": str(state)}
         if step in _WITH_PLAN and operation.plan:
             more |= facts.of_plan(operation.plan, operation.gates)
+        if operation.commit and "commit" in changes:
+            more["commit"] = asdict(operation.commit)
         if operation.rollout:
             more |= facts.of_rollout(operation.rollout, operation.gates)
         if operation.approval:

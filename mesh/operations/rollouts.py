@@ -25,6 +25,7 @@ from mesh.domain.shares import promoted
 from mesh.domain.strategies import RolloutStep, Strategy, strategy_of
 from mesh.operations import approving
 from mesh.operations.choosing import again_with
+from mesh.operations.following import refuse_rollout
 from mesh.operations.moves import drift, landed, promotion, start_move
 from mesh.operations.naming import new_id
 from mesh.operations.planning import make_plan
@@ -72,6 +73,7 @@ def first_step(
     for number, one in enumerate(strategy.steps):
         wish = replace(operation, command=promotion(command, command.version, one.share))
         plan, route = make_plan(wish, catalog, cluster, operations)
+        refuse_rollout(route)
         if any(arm.name == plan.canary and arm.rises for arm in plan.arms):
             _check_way_back(plan, operation)
             for later in strategy.steps[number + 1 :]:

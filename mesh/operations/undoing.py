@@ -20,6 +20,7 @@ def restored(operation: Operation, cluster: Cluster, operations: Operations) -> 
     if former.plan is None or not (wrote and former.plan.moves):
         raise _nothing(former)
     route = again(cluster, former.plan, operation.target)
+    _check_merged(former, route)
     _check_written(former, route)
     if not route.stands(former.plan.weights):
         raise _drifted(route, former.id, former.plan.weights)
@@ -62,6 +63,15 @@ def _check_written(former: Operation, route: Route) -> None:
         raise Refused(
             f"{former.id} sent a patch and did not end well, and {route.label} does not show that it was written.",
             hint="Look at /mesh status, then write the weights with /mesh set.",
+        )
+
+
+def _check_merged(former: Operation, route: Route) -> None:
+    """Raise Refused where a change was only proposed."""
+    if former.went(Step.PROPOSED) and former.commit and not route.stands(former.plan.weights if former.plan else {}):
+        raise Refused(
+            f"{former.id} only proposed its change: {former.commit.request} is not merged, or others came after it.",
+            hint="Close it there if it is not wanted.",
         )
 
 

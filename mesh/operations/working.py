@@ -21,7 +21,7 @@ from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision, named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import approving, gatekeeping, moves, reading, rollouts, voting
+from mesh.operations import approving, following, gatekeeping, moves, reading, rollouts, voting
 from mesh.operations.authorising import authorise_again
 from mesh.operations.choosing import rollback
 from mesh.operations.digests import gather, of_channel
@@ -38,8 +38,6 @@ from mesh.operations.undoing import may_be_written
 
 REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
-GIVE_UP_S = 60.0
-"""How long a patch is looked for; after that people are told that its outcome is not known."""
 
 _FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED})
 """What the story ends with where no worker was interrupted."""
@@ -242,6 +240,7 @@ class Work:
         self._same_wish(plan)
         if not plan.changes:
             self._must_count(route)
+            following.check_counts(route)
             self._take_over()
             self.record.end(State.SUCCEEDED, Step.UNCHANGED, "The weights already are as asked", plan=plan)
             return True
@@ -368,7 +367,7 @@ class Work:
 
     def _later(self, error: TryLater) -> None:
         sent = next(event.at for event in reversed(self.operation.story) if event.step is Step.PATCHING)
-        if self.stage.time.now() - sent > GIVE_UP_S:
+        if self.stage.time.now() - sent > error.give_up_s:
             text = f"The patch was sent and its outcome is not known: {error.message}"
             hint = "Look at the object before doing anything else."
             self.record.fail(State.FAILED, Step.FAILED, Unavailable(text, hint=hint))

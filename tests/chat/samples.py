@@ -12,6 +12,7 @@ from mesh.domain.operations import ArmStatus, Event, Operation, Origin, RouteSta
 from mesh.domain.plans import Plan, Roles, adoption, plan
 from mesh.domain.policy import Actor
 from mesh.domain.quantities import Weight, thousandths
+from mesh.domain.repositories import Commit
 from mesh.domain.routes import Arm, Drift, Owner, Parent, Route
 from mesh.domain.shares import promoted
 from mesh.domain.splits import SplitSeen, seen, unknown
@@ -96,6 +97,8 @@ def capacity(arm: str, share: float, ready: int, *, busiest: float = 30.0) -> Ga
 _ALERT = Alert("8a1b", "HighErrorRate", "critical", "api fails in 5 % of its requests", AT, AT)
 INCIDENT = Incident("in-k3v9x2m4ta", API, AT, alerts=(_ALERT, replace(_ALERT, fingerprint="9c2d", since=AT + 1)))
 HALF = planned(route(("v1", 90), ("v2", 10)), v1=50, v2=50)
+COMMIT = Commit("8f3a91c2" * 5, "apps", url="https://git.example.com/platform/apps/-/commit/8f3a91c2?view=inline&w=1")
+_IN_GIT = "Kept in Git: written by a commit to apps/api/routing.yaml on main of apps; traffic moves when that is synced"
 HALF_OF_ALL = replace(HALF, rule="")
 """The same where the object has no other rule."""
 HOME = planned(route(("v1", 50), ("v2", 50)), v1=100, v2=0)
@@ -402,6 +405,52 @@ SAMPLES: dict[str, Operation] = {
         gates=_PASSING,
         story=(*_TOLD, Event(Step.AWAITING, AT + 4, "for Gateway infra/public to accept it")),
     ),
+    "commit_awaiting": operation(
+        "promote api 50",
+        *_DONE[:3],
+        state=State.RUNNING,
+        plan=replace(HALF, notes=(_IN_GIT,)),
+        gates=_PASSING,
+        story=(*_TOLD, Event(Step.AWAITING, AT + 4, "for the cluster to show commit 8f3a91c2, 10 min at most")),
+        commit=COMMIT,
+    ),
+    "commit_unsynced": operation(
+        "promote api 50",
+        *_DONE[:3],
+        Step.AWAITING,
+        Step.UNACCEPTED,
+        state=State.FAILED,
+        plan=replace(HALF, notes=(_IN_GIT,)),
+        gates=_PASSING,
+        commit=COMMIT,
+        outcome="Committed as 8f3a91c2, but the cluster does not show it after 10 min",
+        hint="It is in apps/api/routing.yaml on main of apps and counts as soon as it is synced: sync the application "
+        "(Argo CD asks Git every few minutes, Flux at its interval; a webhook of the Git server makes it at once), or "
+        "undo it.",
+    ),
+    "commit_done": operation(
+        "promote api 50",
+        *_DONE[:3],
+        Step.AWAITING,
+        Step.VERIFIED,
+        state=State.SUCCEEDED,
+        plan=replace(HALF, notes=(_IN_GIT,)),
+        gates=_PASSING,
+        commit=COMMIT,
+        outcome="v1 50 % / v2 50 %",
+    ),
+    "commit_proposed": operation(
+        "promote api 50",
+        *_DONE[:2],
+        Step.PROPOSED,
+        state=State.SUCCEEDED,
+        plan=replace(HALF, notes=(_IN_GIT.replace("written by a commit to", "proposed by a merge request for"),)),
+        gates=_PASSING,
+        commit=replace(COMMIT, request="https://git.example.com/platform/apps/-/merge_requests/12"),
+        outcome="Proposed as https://git.example.com/platform/apps/-/merge_requests/12 (commit 8f3a91c2); no weight "
+        "was moved",
+        hint="Traffic moves when it is merged and synced.",
+    ),
     "unaccepted": operation(
         "promote api 50",
         *_DONE[:3],
@@ -594,6 +643,20 @@ SAMPLES: dict[str, Operation] = {
     ),
     "status": operation(
         "status api", Step.CHECKING, Step.UNCHANGED, state=_SUCCEEDED, statuses=(STATUS,), outcome="v1 90 %, v2 10 %"
+    ),
+    "status_in_git": operation(
+        "status api",
+        Step.CHECKING,
+        Step.UNCHANGED,
+        state=_SUCCEEDED,
+        statuses=(
+            replace(
+                STATUS,
+                kept="Kept in Git: apps/api/routing.yaml on main of apps. Not synced: v1 50 % / v2 50 % in Git, "
+                "v1 90 % / v2 10 % in the cluster",
+            ),
+        ),
+        outcome="v1 90 %, v2 10 %",
     ),
     "status_drift": operation(
         "status api",

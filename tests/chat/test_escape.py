@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.escape import DAY_AND_TIME, Markup, bold, code, cut, date, esc, fence, join, prose, shorten, user
+from chat.escape import DAY_AND_TIME, Markup, bold, code, cut, date, esc, fence, join, link, prose, shorten, user
 
 
 def test_exactly_three_characters_are_escaped() -> None:
@@ -81,3 +81,13 @@ def test_shorten() -> None:
     """Plain text is cut with an ellipsis, and only when it must be."""
     assert shorten("abcd", 4) == "abcd"
     assert shorten("abcde", 4) == "abc…"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "https://a.example/|x>", "https://a.example/<!channel>", "https://a b", "", "ftp://a"],
+)
+def test_only_a_plain_address_becomes_a_link(url: str) -> None:
+    """What a forge or a configuration gives for a page is code unless it is an address and nothing else."""
+    assert link(url, "8f3a91c2").text.startswith("`8f3a91c2")
+    assert link("https://a.example/?a=1&b=2", "8f3a91c2").text == "<https://a.example/?a=1&amp;b=2|8f3a91c2>"

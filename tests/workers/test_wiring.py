@@ -17,6 +17,7 @@ from rq.serializers import JSONSerializer
 from mesh.domain.catalog import Catalog, Cluster
 from mesh.domain.errors import Unavailable
 from mesh.domain.plans import Roles, plan
+from mesh.domain.repositories import Repository
 from mesh.domain.routes import STAMP_OPERATION
 from mesh.operations.stage import Stage
 from playground.cluster.api import make_app
@@ -33,6 +34,7 @@ from tests.workers.cluster.shapes import TARGET, canary, virtual_service
 from workers import jobs, runner, wiring
 from workers.clock import Clock
 from workers.cluster.adapter import KubernetesCluster
+from workers.git.adapter import GitCluster
 
 
 @pytest.fixture(autouse=True)
@@ -226,3 +228,12 @@ def test_the_clock_looks_at_the_configured_clusters(
         return [job.rpartition("-")[0] for job in waiting]
 
     until(lambda: "look-elsewhere" in looks(), "a changed configuration is not followed")
+
+
+def test_a_catalog_with_repositories_is_wired_to_them(tmp_path: Path) -> None:
+    """Without one nothing stands before the cluster; with one the services that it keeps are written there."""
+    environment = Environment("xoxb-test", redis_url="redis://127.0.0.1:9/0", kubeconfig=str(tmp_path / "none"))
+    kept = Catalog(repositories=(Repository("apps", "https://git.example.com/apps.git"),))
+    stages = [wiring.make_workshop(environment, catalog).open_stage() for catalog in (Catalog(), kept)]
+    assert [type(stage.cluster) for stage in stages] == [KubernetesCluster, GitCluster]
+    assert wiring._made_of(Catalog()) != wiring._made_of(kept)

@@ -17,8 +17,8 @@ from mesh.domain.operations import Operation, State
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Actor, Policy
 from mesh.domain.routes import Route
+from mesh.operations.patching import GIVE_UP_S
 from mesh.operations.running import run
-from mesh.operations.working import GIVE_UP_S
 from tests.builders import JIN, LEE, healthy
 from tests.mesh.operations.bench import JUDGED, POLICY, Bench, surroundings, virtual_service
 

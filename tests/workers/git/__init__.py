@@ -1,0 +1,1 @@
+"""Commits, against a real Git server."""

@@ -1,0 +1,294 @@
+"""One remote repository: what its branch says, and commits on top of it. The only module that talks to dulwich.
+
+There is no working tree and no git binary, so nothing of the repository is ever run: no hook, no filter, no submodule.
+Objects are kept in a directory of this process and thrown away with it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import weakref
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dulwich.client import SendPackResult, Urllib3HttpGitClient
+from dulwich.errors import GitProtocolError, HangupException, NotGitRepository, SendPackError
+from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID, ShaFile, Tree
+from dulwich.pack import UnpackedObject, pack_objects_to_data
+from dulwich.refs import Ref
+from dulwich.repo import Repo
+from urllib3.exceptions import HTTPError
+
+from mesh.domain.errors import Conflict, MeshbotError, Refused
+from mesh.domain.repositories import Repository
+from workers.git.transport import Bounded, token, unavailable
+
+DEPTH = 100
+"""How many commits of the branch are known at first, and looked through for ours."""
+ZERO = ObjectID(b"0" * 40)
+
+_FILE, _DIRECTORY = 0o100000, 0o040000
+_TROUBLE = (
+    GitProtocolError,
+    HangupException,
+    SendPackError,
+    HTTPError,
+    OSError,
+    zlib.error,
+    ValueError,
+    KeyError,
+    IndexError,
+    AssertionError,
+    EOFError,
+    NotImplementedError,
+)
+"""What a server that answers nonsense, or nothing, makes the library raise."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file as one commit has it."""
+
+    id: str
+    """Of its content: equal content, equal id."""
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Made:
+    """A commit that is about to be pushed, with everything the server does not have."""
+
+    id: str
+    parent: str
+    objects: tuple[ShaFile, ...]
+
+
+class Remote:
+    """The branch of one configured repository. Every method raises Unavailable or Refused, with no secret in it."""
+
+    def __init__(self, repository: Repository) -> None:
+        """Connect to nothing yet."""
+        self.at = repository
+        self._branch = Ref(f"refs/heads/{repository.branch}".encode())
+        self._pool = Bounded(repository)
+        self._kept: tuple[str, Repo] | None = None
+        """A directory with what was fetched."""
+
+    def fetch(self) -> str:
+        """Learn what the branch has now, and return its newest commit."""
+        if self._kept and _size(self._kept[0]) > 2 * self.at.max_bytes:
+            self.close()
+        fresh = self._kept is None
+        repo = self._repo()
+        with self._translated():
+            heads: list[ObjectID] = []
+
+            def wanted(refs: Mapping[Ref, ObjectID], depth: int | None = None) -> list[ObjectID]:  # noqa: ARG001
+                heads.extend([refs[self._branch]] if self._branch in refs else [])
+                return [head for head in heads if head not in repo.object_store]
+
+            self._client().fetch(
+                "", repo, determine_wants=wanted, depth=DEPTH if fresh else None, ref_prefix=[self._branch]
+            )
+            if not heads:
+                raise Refused(
+                    f"The repository {self.at.name} has no branch {self.at.branch}.",
+                    hint=f"Correct `repositories.{self.at.name}.branch`.",
+                )
+            repo.refs[self._branch] = heads[0]
+            return heads[0].decode()
+
+    def find(self, commit: str, path: str) -> Found:
+        """Return a file as a commit has it; raise Refused where there is none, or something else than a file."""
+        with self._translated():
+            mode, identity = self._entry(commit, path)
+            blob = self._repo()[identity]
+            if mode & 0o170000 != _FILE or not isinstance(blob, Blob):
+                raise self._no_file(path, "is no ordinary file")
+            return Found(identity.decode(), blob.data)
+
+    def same(self, path: str, former: str, commit: str) -> bool:
+        """Tell whether the file is at `commit` what it was at `former`; False where that is no longer known."""
+        if not _is_id(former) or ObjectID(former.encode()) not in self._repo().object_store:
+            return False
+        with self._translated():
+            return self._entry(former, path) == self._entry(commit, path)
+
+    def log(self, commit: str, *, since: str = "") -> Iterator[tuple[str, str]]:
+        """Yield id and message of `commit` and of what came before it, newest first: down to `since`, where known."""
+        repo = self._repo()
+        known = _is_id(since) and ObjectID(since.encode()) in repo.object_store
+        with self._translated():
+            exclude, most = ([ObjectID(since.encode())], 20 * DEPTH) if known else ([], DEPTH)
+            for entry in repo.get_walker([ObjectID(commit.encode())], exclude=exclude, max_entries=most):
+                yield entry.commit.id.decode(), entry.commit.message.decode("utf-8", "replace")
+
+    def make(self, parent: str, path: str, content: bytes | None, *, message: str, author: str) -> Made:
+        """Make a commit on top of `parent` with other content in one file; None for the same in all files."""
+        with self._translated():
+            repo = self._repo()
+            base = repo[ObjectID(parent.encode())]
+            assert isinstance(base, Commit)  # noqa: S101 (what `fetch` returned)
+            new = self._trees(base.tree, path.encode().split(b"/"), content) if content is not None else []
+            commit = Commit()
+            commit.tree = new[-1].id if new else base.tree
+            commit.parents = [ObjectID(parent.encode())]
+            commit.author = commit.committer = f"{_plain(author)} <{_plain(self.at.email)}>".encode()
+            # Never older than its parent: what is newest is told by time.
+            commit.author_time = commit.commit_time = max(int(time.time()), base.commit_time)
+            commit.author_timezone = commit.commit_timezone = 0
+            commit.encoding = b"UTF-8"
+            commit.message = message.encode()
+            return Made(commit.id.decode(), parent, (*new, commit))
+
+    def push(self, made: Made, *, branch: str = "") -> None:
+        """Put a commit onto the watched branch, or onto a new one, called `branch`.
+
+        Raises Conflict where the branch is no longer at the commit's parent (nothing was written), Refused where the
+        server does not take it, Unavailable where nobody knows.
+        """
+        ref = Ref(f"refs/heads/{branch}".encode()) if branch else self._branch
+        expected = ZERO if branch else ObjectID(made.parent.encode())
+        objects = list(made.objects)
+
+        def update(refs: dict[Ref, ObjectID]) -> dict[Ref, ObjectID]:
+            if refs.get(ref, ZERO) != expected:
+                raise self._overtaken()
+            return {ref: ObjectID(made.id.encode())}
+
+        def pack(
+            have: AbstractSet[ObjectID],  # noqa: ARG001 (the library's signature)
+            want: AbstractSet[ObjectID],  # noqa: ARG001
+            *,
+            ofs_delta: bool = True,  # noqa: ARG001
+            progress: Callable[[bytes], None] | None = None,  # noqa: ARG001
+        ) -> tuple[int, Iterator[UnpackedObject]]:
+            # Exactly what was made: everything else is below `parent`, which the server has.
+            return pack_objects_to_data(objects)
+
+        with self._translated():
+            result = self._client().send_pack("", update, pack)
+        self._check_taken(result, ref, expected)
+        for one in objects:
+            self._repo().object_store.add_object(one)
+
+    def heads(self, branch: str) -> str:
+        """Return the newest commit of another branch; an empty string where there is none."""
+        ref = Ref(f"refs/heads/{branch}".encode())
+        with self._translated():
+            found = self._client().get_refs(b"", ref_prefix=[ref]).refs.get(ref)
+            return found.decode() if found else ""
+
+    def close(self) -> None:
+        """Forget everything that was fetched."""
+        if self._kept:
+            _forget(*self._kept)
+        self._kept = None
+
+    # --- within --------------------------------------------------------------------------------------------------
+
+    def _repo(self) -> Repo:
+        if self._kept is None:
+            directory = tempfile.mkdtemp(prefix="meshbot-git-")
+            self._kept = directory, Repo.init_bare(directory)
+            # Removed with the process; not by one that is killed.
+            weakref.finalize(self, _forget, *self._kept)
+        return self._kept[1]
+
+    def _client(self) -> Urllib3HttpGitClient:
+        """Return a client for one exchange: the token may have changed since the last one."""
+        self._pool.begin()
+        secret = token(self.at)
+        return Urllib3HttpGitClient(
+            self.at.url,
+            pool_manager=self._pool,
+            username=self.at.username if secret else None,
+            password=secret or None,
+            quiet=True,
+        )
+
+    def _entry(self, commit: str, path: str) -> tuple[int, ObjectID]:
+        """Return mode and id of what a commit has at `path`, through real directories only."""
+        found = self._repo()[ObjectID(commit.encode())]
+        assert isinstance(found, Commit)  # noqa: S101 (a commit of the branch)
+        mode, identity = _DIRECTORY, found.tree
+        for part in path.encode().split(b"/"):
+            tree = self._repo()[identity] if mode == _DIRECTORY else None
+            if not isinstance(tree, Tree) or part not in tree:
+                raise self._no_file(path, "is not there")
+            mode, identity = tree[part]
+            if S_ISGITLINK(mode) or mode & 0o170000 not in (_DIRECTORY, _FILE):
+                raise self._no_file(path, "is, or lies behind, a symbolic link or a submodule")
+        return mode, identity
+
+    def _trees(self, tree: ObjectID, parts: Sequence[bytes], content: bytes) -> list[ShaFile]:
+        """Return the new objects that a change of one file makes, the root last."""
+        found = self._repo()[tree]
+        assert isinstance(found, Tree)  # noqa: S101 (`_entry` went this way)
+        changed = found.copy()
+        assert isinstance(changed, Tree)  # noqa: S101 (a copy of a tree)
+        mode, identity = found[parts[0]]
+        below: list[ShaFile] = (
+            self._trees(identity, parts[1:], content) if len(parts) > 1 else [Blob.from_string(content)]
+        )
+        changed[parts[0]] = (mode, below[-1].id)
+        return [*below, changed]
+
+    def _check_taken(self, result: SendPackResult, ref: Ref, expected: ObjectID) -> None:
+        """Raise what the server's report says; without a report nobody knows."""
+        status = result.ref_status or {}
+        if ref not in status:
+            raise unavailable(self.at, "it does not say whether it took a push")
+        said = status[ref]
+        if said is None:
+            return
+        if ref == self._branch and ObjectID(self.fetch().encode()) != expected:
+            raise self._overtaken()
+        words = "".join(char for char in str(said)[:200] if char.isprintable())
+        raise Refused(
+            f"The Git server did not take the commit: {words}.",
+            hint=f"See that `{self.at.username}` may push to {ref.decode()} of {self.at.name}, or use merge requests.",
+        )
+
+    def _overtaken(self) -> Conflict:
+        return Conflict(f"Somebody else pushed to {self.at.name} first; nothing was written.", hint="Repeat it.")
+
+    def _no_file(self, path: str, why: str) -> Refused:
+        return Refused(f"{path} of {self.at.name} {why}.", hint="Correct `in_git.path`; see docs/gitops.md.")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except MeshbotError:
+            raise
+        except NotGitRepository as error:
+            raise unavailable(self.at, "there is no repository") from error
+        except _TROUBLE as error:
+            # What was half fetched must not be believed.
+            if not isinstance(error, (HTTPError, OSError)):
+                self.close()
+            raise unavailable(self.at, type(error).__name__) from error
+
+
+def _forget(directory: str, repo: Repo) -> None:
+    repo.close()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == 40 and set(text) <= set("0123456789abcdef")
+
+
+def _plain(text: str) -> str:
+    return "".join(char for char in text if char.isprintable() and char not in "<>")
+
+
+def _size(directory: str) -> int:
+    return sum(path.stat().st_size for path in Path(directory).rglob("*") if path.is_file())
