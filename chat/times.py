@@ -18,6 +18,7 @@ STEPS = {
     Step.RESUMED: mark("resumed"),
     Step.PATCHING: mark("patching"),
     Step.PATCHED: mark("patched"),
+    Step.PROPOSED: mark("proposed"),
     Step.AWAITING: mark("waiting to be accepted"),
     Step.VERIFIED: mark("verified"),
     Step.UNACCEPTED: mark("not accepted"),
