@@ -155,9 +155,11 @@ def _weights(operation: Operation, plan: Plan) -> Iterator[Block]:
     # What was noted before the first step (`no traffic yet`) is not true any more after it.
     notes = [] if operation.rollout and moved is Moved.DONE else [esc(_stopped(heard(note))) for note in plan.notes]
     if operation.state is State.RUNNING and operation.patch_step is Step.AWAITING:
-        committed = mark("Committed. It waits {whom}")
-        said = committed if operation.commit else mark("Written and read back. It waits {whom}")
-        awaited = tr(said, whom=heard(operation.story[-1].text))
+        whom = heard(operation.story[-1].text)
+        if operation.commit:
+            awaited = tr("Committed. It waits {whom}", whom=whom)
+        else:
+            awaited = tr("Written and read back. It waits {whom}", whom=whom)
         notes.append(esc(_stopped(awaited)))
     if told := astray_lines(operation):
         yield section(told)
@@ -282,8 +284,9 @@ def _outcome(operation: Operation) -> Markup:
     if not said or _is_said_above(operation):
         return Markup("")
     if operation.state is State.SUCCEEDED and operation.went(Step.VERIFIED):
-        synced = mark("Read back after the sync: {outcome}")
-        return tell(synced if operation.commit else mark("Read back after the patch: {outcome}"), outcome=said)
+        if operation.commit:
+            return tell("Read back after the sync: {outcome}", outcome=said)
+        return tell("Read back after the patch: {outcome}", outcome=said)
     return bold(said)
 
 

@@ -37,8 +37,8 @@ def title(operation: Operation) -> str:
         return said.doing
     idle = is_change(operation) and not was_written(operation) and not was_steered(operation)
     if idle and not was_about_freezes(operation):
-        idle_end = mark("Proposed: {wish}") if was_proposed(operation) else mark("Nothing to change: {wish}")
-        return tr(idle_end, wish=said.wish)
+        kind = mark("Proposed: {wish}") if was_proposed(operation) else mark("Nothing to change: {wish}")
+        return tr(kind, wish=said.wish)
     return said.did
 
 
@@ -84,13 +84,12 @@ def was_denied(operation: Operation) -> bool:
 
 def sign(operation: Operation) -> Sign:
     """Return the sign of the state; colour and picture never stand without their word."""
-    rollout = rollout_of(operation)
-    return rollout_sign(operation, rollout) if rollout else _sign(operation).spoken
+    if rollout := rollout_of(operation):
+        return rollout_sign(operation, rollout)
+    return (commit_sign(operation) or _sign(operation)).spoken
 
 
 def _sign(operation: Operation) -> Sign:
-    if told := commit_sign(operation):
-        return told
     if operation.state is State.REFUSED:
         return _refused(operation)
     if operation.state is State.FAILED:

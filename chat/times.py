@@ -29,6 +29,7 @@ STEPS = {
     Step.FAILED: mark("failed"),
     Step.UNCHANGED: mark("done"),
     Step.EXPIRED: mark("expired"),
+    Step.PROPOSED: mark("proposed"),
     Step.ASKED: mark("approval asked"),
     Step.VOTED: mark("voted"),
     Step.APPROVED: mark("approved"),

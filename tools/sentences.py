@@ -13,17 +13,19 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
+from tools.place_names import Names
+
 ROOMS = ("mesh", "bot", "workers", "store", "settings/reloading.py", "chat/directory.py", "chat/in_views.py")
 """What is wrong in the configuration file is told on the command line, which is English, as files and logs are."""
 NOT_READ_BY_PEOPLE = frozenset({
     "bot/alertmanager.py", "bot/flagger.py", "bot/gate.py", "bot/hooks.py", "bot/serving.py", "bot/web.py",
     "bot/websocket.py", "bot/wiring.py",  # answers to other systems, and a start that failed
     "mesh/domain/templates.py", "mesh/domain/audit.py",  # told by `meshbot config check`, `meshbot audit verify`
+    "workers/git/messages.py",  # commits
     "store/digest_scripts.py", "store/memory.py", "store/memory_incidents.py", "store/memory_outbox.py",
     "store/outbox_scripts.py", "store/scripts.py",  # Lua, and twins for tests
     "workers/jobs.py", "workers/memory.py", "workers/metrics/promql.py", "workers/runner.py", "workers/supervisor.py",
     "workers/wiring.py",  # queries, the audit log, a start that failed
-    "workers/git/messages.py",  # messages of commits: English, as the audit log
 })  # fmt: skip
 _NOT_TOLD = frozenset({
     "report {id}", "freeze {id}", "flagger {target} {hook} {checksum}", "watch {plural} {cluster}", "digest {state}",
@@ -31,24 +33,20 @@ _NOT_TOLD = frozenset({
     "digest %s: %s (%s)",  # keys, threads, logs
     "'VirtualService/api-vs/http \"canary\"'", '"hotfix 4412"', "on-failure {lower}", "every {lower}",
     'freeze {service} for 1h {where} --reason "incident {id}"', "a=1 b=1",  # what can be typed
-    "Argo CD", "Argo Rollouts", "Bearer {read}", "Bearer {secret}", "API discovery", "HTTP status {status}",  # names
-    "meshbot on behalf of {by}", "version https://git-lfs.github.com/spec/",  # of a commit, and of a file
+    "meshbot on behalf of {by}", "version https://git-lfs.github.com/spec/",  # in Git
+    "Argo CD", "Argo Rollouts", "API discovery", "HTTP status {status}",  # names
     "spec.subsets[{index}].labels of {rule}", "{obj} spec.rules[{place}].backendRefs[{place2}]",
     "{obj} spec.backends[{index}]", "{obj} {protocol}[{place}].route[{index}]",  # places of an object
 })  # fmt: skip
 """What reads like words and is none."""
-_QUERIES = re.compile(r"^(sum|max|rate|label_replace|histogram_quantile)\b.*\(|^\w+(=|!=)")
-"""PromQL, and matchers of labels."""
+_QUERIES = re.compile(r"^Bearer |^(sum|max|rate|label_replace|histogram_quantile)\b.*\(|^\w+(=|!=)")
+"""PromQL, matchers of labels, and tokens."""
 _BUGS = frozenset({"ValueError", "TypeError", "KeyError", "RuntimeError", "LookupError", "AssertionError"})
 _SILENT_CALLS = frozenset({
     "compile", "debug", "info", "warning", "error", "exception", "note", "enqueue", "Thread", "ThreadPoolExecutor",
     "note_once", "getLogger", "key", "lock", "later", "split", "strftime", "removesuffix",
 })  # fmt: skip
 """Calls whose words are for logs, keys and machines."""
-_WHOLE_NAMES = frozenset({"span", "percent", "shown", "quoted", "listed", "join", "title", "ends"})
-"""Functions that only put into form what they are given: the place is named after that."""
-_BUILTINS = frozenset({"str", "int", "len", "round", "max", "min", "ceil", "float", "sorted"})
-_METHODS = frozenset({"removesuffix", "removeprefix", "strip", "decode", "lower", "split"})
 _MOST = 16
 """Ways in which one expression may be said, at most; beyond that its choices stay places."""
 _PLACE = re.compile(r"\{\w+\}")
@@ -162,10 +160,10 @@ class Reader:
             self._skipped.update(ast.walk(one))
 
     def _templates(self, node: ast.expr, scope: ast.AST) -> list[Template]:
-        names = _Names()
+        names = Names()
         return list(dict.fromkeys(_merged(text) for text in self._ways(node, scope, names)))
 
-    def _ways(self, node: ast.expr, scope: ast.AST, names: _Names) -> list[Template]:
+    def _ways(self, node: ast.expr, scope: ast.AST, names: Names) -> list[Template]:
         """Return the ways in which an expression may come out; a place where it is not known."""
         match node:
             case ast.Constant(value=str(text)):
@@ -181,7 +179,7 @@ class Reader:
             case _:
                 return self._choices(node, scope, names)
 
-    def _choices(self, value: ast.expr, scope: ast.AST, names: _Names) -> list[Template]:
+    def _choices(self, value: ast.expr, scope: ast.AST, names: Names) -> list[Template]:
         """Return what a place of an f-string may hold, where the source says so."""
         if isinstance(value, ast.Name):
             for where in (scope, self.tree):
@@ -286,56 +284,3 @@ def _combined(ways: Iterable[list[Template]]) -> list[Template]:
 def _merged(text: Template) -> Template:
     """Return the template with places that stand side by side made one: nothing tells where one ends."""
     return re.sub(r"(\{\w+\})(?:\{\w+\})+", r"\1", text)
-
-
-class _Names:
-    """Names the places of one sentence; two expressions of one name are told apart by a number."""
-
-    def __init__(self) -> None:
-        self._taken: dict[str, str] = {}
-
-    def of(self, node: ast.expr) -> Template:
-        """Return the place of an expression."""
-        base, written = _name(node).strip("_").lower() or "value", ast.unparse(node)
-        name, count = base, 1
-        while self._taken.setdefault(name, written) != written:
-            count += 1
-            name = f"{base}{count}"
-        return f"{{{name}}}"
-
-
-def _name(node: ast.expr) -> str:
-    """Return the last name in an expression: what stands there, in a word."""
-    while (inner := _inner(node)) is not None:
-        if isinstance(node, ast.GeneratorExp) and isinstance(inner, ast.JoinedStr):
-            return "items"
-        node = inner
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
-            return name
-    return "value"
-
-
-def _inner(node: ast.expr) -> ast.expr | None:
-    """Return the part of an expression that names it; None where it has a name itself, or none."""
-    match node:
-        case ast.Call(func=func, args=args):
-            return _inner_of_call(func, args)
-        case ast.BinOp(left=left, right=right):
-            return right if isinstance(left, ast.Constant) else left
-        case ast.BoolOp(values=[first, *_]) | ast.GeneratorExp(elt=first) | ast.ListComp(elt=first):
-            return first
-        case ast.JoinedStr(values=parts):
-            return next((part for part in parts if isinstance(part, ast.FormattedValue)), None)
-        case ast.Subscript(value=value) | ast.FormattedValue(value=value) | ast.IfExp(body=value):
-            return value
-    return None
-
-
-def _inner_of_call(func: ast.expr, args: list[ast.expr]) -> ast.expr | None:
-    if isinstance(func, ast.Attribute) and func.attr in _METHODS:
-        return func.value
-    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-    return args[0] if args and name in _WHOLE_NAMES | _BUILTINS else None

@@ -141,8 +141,7 @@ class Renewal:
 def _made_of(catalog: Catalog) -> tuple[object, ...]:
     """Return what adapters keep of a catalog from when they were made."""
     told = [(digest.name, digest.language) for digest in catalog.digests]
-    made_of = (catalog.clusters, catalog.services, catalog.channels, catalog.repositories)
-    return (*made_of, catalog.language, told)
+    return (catalog.clusters, catalog.services, catalog.channels, catalog.repositories, catalog.language, told)
 
 
 def prepare(workshop: Workshop, *, renew: Callable[[Stage], Stage] | None = None) -> Callable[[], None]:

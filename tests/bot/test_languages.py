@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.chores import Chores
 from chat.buttons import UNDO
 from chat.memory import FixedDirectory
 from mesh.domain.catalog import Catalog
@@ -89,8 +90,15 @@ def test_a_mention_a_form_and_the_home() -> None:
     wrong = {"cluster": "prod", "service": "prod/shop/api", "amount": "lots"}
     back = bot.send(submission(user={"id": SOO, "team_id": "T0MESH"}, view={"state": fields(**wrong)}))
     assert is_korean(back.json["errors"]["amount"])
+
+
+def test_a_home_is_drawn_elsewhere_and_later() -> None:
+    """Whoever draws a Home, in another thread, knows whose it is."""
+    chores = Chores()
+    bot = bench(chores=chores)
     bot.send(home_opened(event={"user": SOO}))
     bot.send(home_opened(event={"user": JIN}))
+    chores.close()
     homes = dict(bot.screens.published)
     assert [is_korean(homes[user]) for user in (SOO, JIN)] == [True, False]
 

@@ -73,6 +73,7 @@ def test_audit_lines_are_english(slack: Slack) -> None:
     office = PostOffice(slack)
     cards = SpokenCards(office.cards, "ko")
     cards.announce(asked_in("ko-KR", SAMPLES["promoted"]), "7 0123456789ab")
+    assert [language_of(row.letter) for row in office.outbox.rows.values()] == [Locale.EN]
     office.deliver()
     (line,) = slack.driver.messages("C0AUDIT")
     assert not HANGUL.search(json.dumps(line, ensure_ascii=False))
