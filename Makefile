@@ -35,9 +35,14 @@ bench-gates: setup ## How often gates blame a healthy canary, how soon they find
 bench-watch: setup ## How long a look at 1 000 active rollouts takes, and what it asks; docs/performance.md
 	@$(BIN)/python -m tools.bench_watch
 
+.PHONY: manifests
+manifests: setup ## manifests/*.yaml and the chart's table of values, made from helm/meshbot; needs Go
+	@$(BIN)/python -m tools.chart
+
 .PHONY: check
-check: setup ## Linters, types, import contracts
+check: setup ## Linters, types, import contracts; the chart and what is made of it, where there is Go
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/pytest tests/helm/test_made.py tests/helm/test_values.py tests/manifests

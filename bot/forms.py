@@ -12,6 +12,7 @@ from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.grammar import parse
 from mesh.domain.policy import Actor
+from mesh.domain.spelling import normalised
 from mesh.operations.offering import offered
 from mesh.operations.receiving import Desk
 
@@ -58,13 +59,21 @@ def understand(desk: Desk, form: Form, actor: Actor, *, channel: str) -> Command
     Raises Misplaced: for an option that is not offered to this person now, and where the text is not understood.
     """
     verb, target = _verb(form), _target(desk, form, actor, channel)
-    for field in ("amount", "version", "reason"):
-        if len(getattr(form, field)) > MOST:
-            raise Misplaced(field, Refused(f"More than {MOST} characters.", hint="Shorten it."))
+    form = replace(form, **{field: written(field, getattr(form, field)) for field in ("amount", "version", "reason")})
     try:
         return parse(_text(verb, target, form))
     except Refused as error:
         raise Misplaced(_culprit(verb, target, form), error) from error
+
+
+def written(field: str, text: str) -> str:
+    """Return what was typed into a field, as it may stand in a command; raise Misplaced where it cannot."""
+    if len(text) > MOST:
+        raise Misplaced(field, Refused(f"More than {MOST} characters.", hint="Shorten it."))
+    try:
+        return normalised(text).strip()
+    except Refused as error:
+        raise Misplaced(field, error) from error
 
 
 def _verb(form: Form) -> Verb:

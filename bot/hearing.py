@@ -12,7 +12,7 @@ from bot.identity import Passport
 from bot.requests import Request
 from bot.voice import Voice
 from chat import answers, freezes, rights
-from chat.approvals import VOTES, approvals_answer
+from chat.approvals import APPROVE, approvals_answer
 from chat.blocks import Message
 from chat.buttons import ROLLBACK, UNDO
 from chat.choices import CHOICES
@@ -82,6 +82,10 @@ class _Punctual:
         found = self.directory.place(channel)
         self.arrival.check()
         return found
+
+    def changed_lately(self, actor: Actor, groups: frozenset[str], channel: str) -> bool:
+        """Tell whether one of them changed; that asks Redis alone."""
+        return self.directory.changed_lately(actor, groups, channel)
 
 
 @dataclass(frozen=True)
@@ -252,14 +256,24 @@ def _steer(desk: Desk, request: Request) -> Message:
     return _start(desk, command, request)
 
 
-def _vote(desk: Desk, request: Request) -> Message:
-    """Vote on the operation of the card, as if it had been typed; pressed anywhere but on that card it is no vote."""
+def _approve(desk: Desk, request: Request) -> Message:
+    """Vote for the operation of the button, as if it had been typed."""
+    return _start(desk, Command(verb=Verb.APPROVE, operation=voted_on(desk, request).id), request)
+
+
+def voted_on(desk: Desk, request: Request) -> Operation:
+    """Return what the pressed button is about; raise Refused where it is neither on its card nor in a Home.
+
+    A Home shows people what they may vote on, and nobody else sees it.
+    """
     with nothing_started():
         waiting = desk.operations.get(_claimed(request))
-        on_card = is_on_card(waiting, desk.outbox, request.origin.channel, request.message)
-    if not on_card:
+        shown = request.origin.way == "home" or is_on_card(
+            waiting, desk.outbox, request.origin.channel, request.message
+        )
+    if not shown:
         raise Refused("This button is not on the card of that change.", hint=f"See /mesh approvals for {waiting.id}.")
-    return _start(desk, Command(verb=VOTES[request.button], operation=waiting.id), request)
+    return waiting
 
 
 def _choose(desk: Desk, request: Request) -> Message:
@@ -323,7 +337,7 @@ BUTTONS: dict[str, Callable[[Desk, Request], Message]] = {
     FREEZE: _freeze_incident,
     STATUS: _look_at_incident,
     **dict.fromkeys(STEER, _steer),
-    **dict.fromkeys(VOTES, _vote),
+    APPROVE: _approve,
     **dict.fromkeys(CHOICES, _choose),
 }
-"""What each of our buttons does."""
+"""What each of our buttons does; *Deny* asks why first (`bot.denying`)."""

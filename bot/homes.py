@@ -45,14 +45,14 @@ class Homes:
 
     def looked(self, user: str, draw: Callable[[], View]) -> None:
         """Somebody looks: draw it now, or once the gap is over."""
-        now = time.monotonic()
         with self._lock:
-            seen = self._seen.setdefault(user, _Seen(now))
-            seen.looked_at = now
-            self._seen.move_to_end(user)
-            while len(self._seen) > MOST:
-                self._seen.popitem(last=False)
-            self._plan(user, seen, draw, max(0.0, seen.drawn_at + self._gap_s - now))
+            seen = self._looking(user)
+            self._plan(user, seen, draw, max(0.0, seen.drawn_at + self._gap_s - seen.looked_at))
+
+    def pressed(self, user: str, draw: Callable[[], View]) -> None:
+        """Somebody pressed something on their Home, which another process may have drawn: draw it after the gap."""
+        with self._lock:
+            self._plan(user, self._looking(user), draw, self._gap_s)
 
     def touched(self, user: str, draw: Callable[[], View]) -> None:
         """Something of theirs changed: draw it after the gap, if they looked at it lately."""
@@ -67,6 +67,15 @@ class Homes:
             seen = self._seen.get(user)
             if seen is not None and time.monotonic() - seen.looked_at < FOLLOWED_S:
                 self._plan(user, seen, draw, FOLLOW_GAP_S)
+
+    def _looking(self, user: str) -> _Seen:
+        now = time.monotonic()
+        seen = self._seen.setdefault(user, _Seen(now))
+        seen.looked_at = now
+        self._seen.move_to_end(user)
+        while len(self._seen) > MOST:
+            self._seen.popitem(last=False)
+        return seen
 
     def _plan(self, user: str, seen: _Seen, draw: Callable[[], View], wait_s: float) -> None:
         due_at = time.monotonic() + wait_s

@@ -11,12 +11,15 @@ from slack_bolt import Ack, App, BoltContext, BoltResponse
 from slack_bolt.error import BoltUnhandledRequestError
 
 from bot.arrival import Arrival
+from bot.denying import Denials
 from bot.hearing import BUTTONS, Ear, incident
-from bot.news import CHANGES, News
+from bot.news import CHANGES, JOINED, News
 from bot.replies import Replies
 from bot.requests import Payload, Request, from_button, from_event, from_slash
 from bot.surface import Surface
 from bot.voice import Voiced
+from chat.approvals import DENY
+from chat.denying import WHY
 from chat.form import FORM, OPEN, PREVIEW, SERVICE
 from chat.home import REFRESH
 
@@ -31,6 +34,7 @@ class Listeners:
     ear: Ear
     replies: Replies
     surface: Surface
+    denials: Denials
     news: News
 
     def slash(self, ack: Ack, body: Payload, context: BoltContext) -> None:
@@ -59,6 +63,19 @@ class Listeners:
         if answer is not None:
             self.replies.later(request, answer.message)
         ack()
+
+    def denial(self, ack: Ack, body: Payload, context: BoltContext) -> None:
+        """Ask whoever pressed Deny for the reason."""
+        request = from_button(body)
+        answer = self.denials.ask(request, _arrival(context))
+        if answer is not None:
+            self.replies.later(request, answer.message)
+            self.surface.touched(request)
+        ack()
+
+    def deny(self, ack: Ack, body: Payload, context: BoltContext) -> None:
+        """Deny with the reason that the form holds."""
+        ack(**self.denials.submit(body, _arrival(context)))
 
     def options(self, ack: Ack, body: Payload, context: BoltContext) -> None:
         """Suggest services to whoever types into the select of the form."""
@@ -104,8 +121,12 @@ class Listeners:
             self.mention(body, context)
 
     def changed(self, body: Payload) -> None:
-        """Forget what was known of a person or a usergroup that Slack says has changed."""
+        """Forget what was known of a person, usergroup or channel that Slack says has changed."""
         self.news.hear(body["event"])
+
+    def joined(self, body: Payload, context: BoltContext) -> None:
+        """Say in a channel that the app was invited to what was lost there."""
+        self.news.joined(body["event"], context.bot_user_id or "")
 
     def _answer(self, request: Request, context: BoltContext) -> None:
         self.replies.later(request, self.ear.hear(request, _arrival(context)).message)
@@ -124,15 +145,17 @@ def register(app: Voiced, listeners: Listeners) -> None:
     for button in BUTTONS:
         app.action(button)(listeners.button)
     app.action(OPEN)(listeners.opener)
+    app.action(DENY)(listeners.denial)
     app.action(PREVIEW)(listeners.preview)
     app.action(REFRESH)(listeners.refresh)
     app.options(SERVICE)(listeners.options)
     app.view(FORM)(listeners.submit)
+    app.view(WHY)(listeners.deny)
     app.event("app_home_opened")(listeners.home)
     app.event("app_mention")(listeners.mention)
     app.event("message")(listeners.message)
     for kind in CHANGES:
-        app.event(kind)(listeners.changed)
+        app.event(kind)(listeners.joined if kind == JOINED else listeners.changed)
 
 
 def _failed(error: Exception, body: dict[str, Any]) -> BoltResponse:

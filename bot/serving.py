@@ -1,7 +1,7 @@
 """Serving: gunicorn with threads for HTTP, and probes for both kinds of process.
 
 Threads, because a request may wait for Redis (0.4 s at most); two processes, because a stuck one must not be all there
-is. Nothing is shared between them: each builds its own application after the fork.
+is. Nothing is shared between them: each builds its own application after the fork, from what the master knows by then.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from bot.arrival import accepted
@@ -56,10 +57,23 @@ class PunctualWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         return super().handle(conn)
 
 
+class _Master(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
+    """The process that forks the others; it has one thread, so nothing is half done in what they inherit."""
+
+    def manage_workers(self) -> None:
+        """See that all are there, as every second; first learn what one that is forked now must know."""
+        self.app.tick()
+        super().manage_workers()
+
+
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    def __init__(self, build: Callable[[], WSGIApplication], place: Place) -> None:
-        self._build, self._place = build, place
+    def __init__(self, build: Callable[[], WSGIApplication], place: Place, tick: Callable[[], object]) -> None:
+        self._build, self._place, self.tick = build, place, tick
         super().__init__()
+
+    def run(self) -> None:
+        """Serve until SIGTERM."""
+        _Master(self).run()
 
     def load_config(self) -> None:
         """Set what differs from gunicorn's defaults."""
@@ -86,9 +100,9 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         return self._build()
 
 
-def serve_http(build: Callable[[], WSGIApplication], place: Place) -> None:
-    """Serve until SIGTERM; ends the process."""
-    _Server(build, place).run()
+def serve_http(build: Callable[[], WSGIApplication], place: Place, *, tick: Callable[[], object]) -> None:
+    """Serve until SIGTERM; ends the process. `tick` is called every second in the process that forks the others."""
+    _Server(build, place, tick).run()
 
 
 class _Threads(ThreadingMixIn, WSGIServer):

@@ -86,7 +86,7 @@ class Surface:
             command = understand(desk, read_form(body["view"]), request.actor, channel=request.origin.channel)
             said = words(desk, replace(request, text=format_command(command)))
         except MeshbotError as error:
-            return {"response_action": "errors", "errors": {_field(error): _beside(error)}}
+            return {"response_action": "errors", "errors": {_field(error): beside(error)}}
         except Exception as error:  # noqa: BLE001 (as above)
             return {"response_action": "update", "view": told(in_words(error).message)}
         self.touched(request)
@@ -136,8 +136,12 @@ class Surface:
             self.look(from_home(body), arrival)
 
     def touched(self, request: Request) -> None:
-        """Draw the App Home of whoever asked for something again, if they looked at it lately."""
-        self.homes.touched(request.actor.user, lambda: self._home(request))
+        """Draw the App Home of whoever asked for something again, if they looked at it lately or pressed it there."""
+        user, origin = request.actor.user, request.origin
+        # A form that was opened on a Home is answered between the two of us.
+        on_home = origin.way == "home" or (origin.way == "modal" and origin.channel == user)
+        follow = self.homes.pressed if on_home else self.homes.touched
+        follow(user, lambda: self._home(request))
 
     def _home(self, request: Request) -> View:
         with self.ear.voice.to(request.actor.user):
@@ -181,5 +185,6 @@ def _field(error: MeshbotError) -> str:
     return error.field if isinstance(error, Misplaced) else "service"
 
 
-def _beside(error: MeshbotError) -> str:
+def beside(error: MeshbotError) -> str:
+    """Return what stands beside a field, as short as Slack wants it."""
     return f"{heard(error.message)} {heard(error.hint)}".strip()[:MOST_SAID]

@@ -13,12 +13,14 @@ from slack_sdk import WebClient
 
 from bot.alertmanager import alertmanager
 from bot.chores import Chores
+from bot.denying import Denials
 from bot.flagger import flagger
 from bot.gate import Gate
 from bot.hearing import Ear
 from bot.homes import Homes
 from bot.hooks import Hook, Hooks
 from bot.identity import Passport
+from bot.invited import Invited
 from bot.listeners import Listeners, listen
 from bot.news import News
 from bot.replies import Replies
@@ -81,6 +83,7 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     jobs, changes = JobQueue(redis), RedisChanges(redis)
     directory = SlackDirectory(asking, changes=changes)
     operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
+    outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
     desk = Desk(
         catalog=configuration.current(),
         operations=operations,
@@ -90,15 +93,16 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
         freezes=RedisFreezes(redis, time_),
         buckets=RedisBuckets(redis),
         almanac=CronAlmanac(),
-        outbox=RedisOutbox(redis, time_),
+        outbox=outbox,
     )
     passport, replies, chores, screens = Passport(client), Replies(client), Chores(), Screens(asking)
     door = Door(directory, operations, time_, desk.buckets)
     voice = Voice(directory.locale, lambda: configuration.current().language)
     ear = Ear(desk, passport, door, catalog=configuration.current, voice=voice)
     surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
+    news = News(changes, Invited(operations, desk.incidents, outbox))
     app = make_app(client, passport)
-    listen(app, Listeners(ear, replies, surface, News(changes)))
+    listen(app, Listeners(ear, replies, surface, Denials(surface), news))
     hooks = Hooks(environment.hook_tokens, _others(desk, configuration.current))
     return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks)
 
@@ -162,14 +166,19 @@ def run_http(environment: Environment, place: Place) -> None:
     """Serve signed requests on `place` until SIGTERM; raise Refused naming what the environment lacks."""
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_SIGNING_SECRET")
-    serve_http(http_builder(environment), place)
+    configuration = configured(environment)
+    serve_http(http_builder(environment, configuration), place, tick=configuration.current)
 
 
-def http_builder(environment: Environment) -> Callable[[], WSGIApplication]:
-    """Return what each serving process calls after the fork; each looks at the configuration for itself."""
+def http_builder(environment: Environment, configuration: CatalogFile) -> Callable[[], WSGIApplication]:
+    """Return what each serving process calls after the fork; from then on each looks at the file for itself.
+
+    They inherit the last good configuration: one that takes another's place while the file is broken must not deny what
+    those beside it allow, a rollback above all.
+    """
 
     def build() -> WSGIApplication:
-        bot = make_bot(environment, configured(environment))
+        bot = make_bot(environment, configuration)
         bot.passport.learn_in_background()
         log.info("This process serves.")
         return web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)

@@ -17,7 +17,6 @@ from mesh.operations.receiving import Waiting
 APPROVE = "meshbot.approve"
 DENY = "meshbot.deny"
 """What Slack sends when one is pressed; the value is the operation's id."""
-VOTES: dict[str, Verb] = {APPROVE: Verb.APPROVE, DENY: Verb.DENY}
 MOST_PEOPLE = 8
 MOST_RULES = 5
 MOST_LISTED = 15
@@ -57,9 +56,11 @@ def approval_blocks(operation: Operation) -> Iterator[Block]:
     ]
     yield section(join("\n", [*lines, _denied(operation)]))
     if waits:
-        typed = code(f'/mesh deny {operation.id} --reason "why"')
         asker = "" if operation.command.verb is Verb.FLAGGER else tr("Whoever asked cannot approve.")
-        yield context([join(" ", [esc(asker), tell("To deny with a reason, type {command}", command=typed)])])
+        asked = any(one.action_id == DENY for one in vote_buttons(operation))
+        denial = tr("Who denies is asked why.") if asked else ""
+        if asker or denial:
+            yield context([join(" ", [esc(asker), esc(denial)])])
 
 
 def vote_buttons(operation: Operation) -> tuple[Button, ...]:
@@ -77,9 +78,9 @@ def vote_buttons(operation: Operation) -> tuple[Button, ...]:
         follows = tr("An arm gets up to {share} in {place}, from {shares}.", share=reaches, place=where, shares=stands)
     else:
         follows = tr("An arm gets up to {share} in {place}.", share=reaches, place=where)
-    yes = Confirm(tr("Approve this change of {service}?", service=service), follows, tr("Approve"))
-    ends = tr("It ends here and nothing is changed. The card names you.")
-    return _yes_or_no(operation, yes, Confirm(tr("Deny this change of {service}?", service=service), ends, tr("Deny")))
+    return _yes_or_no(
+        operation, Confirm(tr("Approve this change of {service}?", service=service), follows, tr("Approve"))
+    )
 
 
 def _gate_buttons(operation: Operation, service: str) -> tuple[Button, ...]:
@@ -91,17 +92,16 @@ def _gate_buttons(operation: Operation, service: str) -> tuple[Button, ...]:
         spoken = tr("Roll back {service} with Flagger", service=service)
         return (Button(tr("Roll back"), APPROVE, operation.id, spoken, "danger", question),)
     goes_on = tr("Flagger goes on the next time it asks. The card names you.")
-    stays = tr("Flagger hears no about this revision. The card names you.")
-    yes = Confirm(tr("Approve {hook} of {service}?", hook=hook, service=service), goes_on, tr("Approve"))
-    no = Confirm(tr("Deny {hook} of {service}?", hook=hook, service=service), stays, tr("Deny"))
-    return _yes_or_no(operation, yes, no)
+    asked = tr("Approve {hook} of {service}?", hook=hook, service=service)
+    return _yes_or_no(operation, Confirm(asked, goes_on, tr("Approve")))
 
 
-def _yes_or_no(operation: Operation, yes: Confirm, no: Confirm) -> tuple[Button, ...]:
+def _yes_or_no(operation: Operation, yes: Confirm) -> tuple[Button, ...]:
+    """Return both buttons; Deny has no question of its own: a form asks why."""
     spoken = {"operation": operation.id}
     return (
         Button(tr("Approve"), APPROVE, operation.id, tr("Approve {operation}", **spoken), "primary", yes),
-        Button(tr("Deny"), DENY, operation.id, tr("Deny {operation}", **spoken), "danger", no),
+        Button(tr("Deny"), DENY, operation.id, tr("Deny {operation}", **spoken), "danger"),
     )
 
 

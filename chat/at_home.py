@@ -36,13 +36,22 @@ class CardsAtHome:
         """Show it where it was asked for, or in our direct messages; raise Unavailable as `inner` does.
 
         The card that stands in the shared channel is left as it is, and never touched again: who moved stays. When
-        Slack does not say what the channel is now, what it said when the request came counts.
+        Slack does not say what the channel is now, what it said when the request came counts. Where approval is asked
+        for in a channel that others read, it is asked for beside the card alone.
         """
+        among_us = self._without_shared_mirror(operation)
         if _has_moved(operation):
-            return _back(operation, self._inner.show(at_home(operation)))
+            return _back(operation, self._inner.show(at_home(among_us)))
         if self._is_shared(operation):
-            return _back(operation, self._inner.show(replace(at_home(operation), card=None)))
-        return self._inner.show(operation)
+            return _back(operation, self._inner.show(replace(at_home(among_us), card=None)))
+        return replace(self._inner.show(among_us), approval=operation.approval)
+
+    def _without_shared_mirror(self, operation: Operation) -> Operation:
+        """Return it without the second place of its card, where others would read that: voters are called elsewhere."""
+        approval = operation.approval
+        if approval is None or not is_shared(self._people, approval.channel):
+            return operation
+        return replace(operation, approval=replace(approval, channel=""))
 
     def picture(self, operation: Operation, points: Sequence[Point]) -> Operation:
         """Put the chart of a rollout on its card; not where others would see it."""
@@ -68,7 +77,7 @@ def _has_moved(operation: Operation) -> bool:
 
 def _back(asked: Operation, shown: Operation) -> Operation:
     """Return what was shown at home as what was asked for where it was; the old card's place counts until then."""
-    return replace(shown, origin=asked.origin, card=shown.card or asked.card)
+    return replace(shown, origin=asked.origin, approval=asked.approval, card=shown.card or asked.card)
 
 
 class CallsAtHome(SlackCalls):

@@ -29,7 +29,7 @@ TURN_S = 0.3
 DEAF_S = 2.0
 """How long it is not asked what changed, after that got no answer."""
 
-_CHANGING = ("user ", "group ")
+_CHANGING = ("user ", "group ", "channel ")
 """What changes are told of."""
 _UNKNOWN_PERSON = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
 _UNKNOWN_GROUP = frozenset({"no_such_subteam", "subteam_not_found"})
@@ -115,6 +115,12 @@ class SlackDirectory:
         known = self._cache.get(f"user {user}")
         person = known[2] if known else None
         return str(person.get("locale") or "")[:MOST_LOCALE] if person else ""
+
+    def changed_lately(self, actor: Actor, groups: frozenset[str], channel: str) -> bool:
+        """Tell whether any of them has a mark: Slack told of a change, and what is on record is older perhaps."""
+        names = [f"user {actor.user}", *(f"group {group}" for group in sorted(groups))]
+        names += [f"channel {channel}"] if channel else []
+        return any(self._mark(name, "") for name in names)
 
     def _is_home(self, person: dict[str, Any], team: str) -> bool:
         """Compare workspaces: the person's with ours, and with the one the request named (a team or an enterprise)."""

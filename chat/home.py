@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chat.approvals import vote_buttons
 from chat.blocks import Block, Button, Message, actions, context, header, section
 from chat.cards import change_in_short
 from chat.choices import CALLED, CHOICES
@@ -51,10 +52,17 @@ def _view(blocks: Sequence[Block]) -> View:
 
 
 def _notices(title: str, notices: Sequence[Notice], *, none: str) -> list[Block]:
-    lines = [
-        _line(esc(shorten(heard(one.text), 400)), one.command, place=at) for at, one in enumerate(notices[:MOST_EACH])
-    ]
+    lines = [block for at, one in enumerate(notices[:MOST_EACH]) for block in _notice(one, place=at)]
     return [*_title(title), *(lines or [_quiet(none)]), *_more(len(notices))]
+
+
+def _notice(notice: Notice, *, place: int) -> list[Block]:
+    """Draw one notice; below what waits for a vote there are the buttons of its card."""
+    votes = vote_buttons(notice.asks) if notice.asks else ()
+    return [
+        _line(esc(shorten(heard(notice.text), 400)), notice.command, place=place),
+        *([actions(votes)] if votes else []),
+    ]
 
 
 def _running(operations: Sequence[Operation]) -> list[Block]:
@@ -87,7 +95,9 @@ def _line(text: Markup, command: str, *, place: int) -> Block:
 def _rights(found: Overview) -> list[Block]:
     if found.who is None:
         return [*_title(tr("Your rights")), _quiet(tr("Not known now."))]
-    return [*_title(tr("Your rights")), *whoami_answer(found.who).blocks]
+    votes = tr("To vote takes no role: the rule that a change waits for says who may.")
+    said = [_quiet(votes)] if found.waiting else []
+    return [*_title(tr("Your rights")), *whoami_answer(found.who, votes=bool(found.waiting)).blocks, *said]
 
 
 def _title(text: str) -> list[Block]:

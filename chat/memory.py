@@ -19,6 +19,7 @@ from mesh.domain.operations import Card, Operation
 from mesh.domain.outsiders import Outsider
 from mesh.domain.points import Point
 from mesh.domain.policy import Actor
+from mesh.domain.stepups import Proof
 from mesh.domain.weeks import Week
 from mesh.ports import Place
 
@@ -80,6 +81,19 @@ class RecordedCards:
             self.announcements.append(audit_line(operation, entry))
 
 
+class RecordedWhispers:
+    """Implements `ports.Whispers`: keeps what each person alone was shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[str, Proof]] = []
+        """Who was shown what, oldest first."""
+
+    def proof_wanted(self, operation: Operation, proof: Proof) -> bool:
+        """Keep it."""
+        self.shown.append((operation.actor.user, proof))
+        return True
+
+
 class RecordedIncidentCards:
     """Implements `ports.IncidentCards`: draws as the real one does, and keeps every drawing."""
 
@@ -128,6 +142,8 @@ class FixedDirectory:
         self._shared = shared
         self.archived: set[str] = set()
         """Channels that nobody uses any more."""
+        self.changed: set[str] = set()
+        """Ids of people, groups and channels that Slack said have changed."""
 
     def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
         """Return those of the named usergroups the actor is in."""
@@ -146,6 +162,10 @@ class FixedDirectory:
     def place(self, channel: str) -> Place:
         """Return what a channel is: the app is in all of them."""
         return Place(channel in self._shared, bool(channel), archived=channel in self.archived)
+
+    def changed_lately(self, actor: Actor, groups: frozenset[str], channel: str) -> bool:
+        """Tell whether one of them is among those that changed."""
+        return not self.changed.isdisjoint({actor.user, *groups, channel})
 
     def person(self, actor: Actor) -> str:
         """Return the id of the person."""

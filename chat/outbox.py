@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from slack_sdk import WebClient
 
+from chat.alone import tell_alone
 from chat.approvals import APPROVE, vote_answer
 from chat.audit_line import audit_line
 from chat.blocks import message, section
@@ -19,7 +19,6 @@ from chat.locales import tr
 from chat.phrases import went_astray
 from chat.pictures import Draw, Picture, Pictures
 from chat.places import card_key, channel_of, mirror_key
-from chat.response_url import respond
 from chat.story import Told, closing_story, is_followed, tell
 from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Unavailable
@@ -120,22 +119,8 @@ class SlackCards:
         """Tell the voter alone what became of the vote, once; everybody sees it on the card of what was voted on."""
         if not operation.done:
             return
-        answer, origin = vote_answer(operation), operation.origin
-        if not origin.response_url and origin.channel.startswith(("D", "U", "W")):
-            # Between the two of us there are no messages for one person alone, and a person's id names such a channel.
-            key, body = f"voted {operation.id}", body_of(answer)
-            self._outbox.put(Letter(key, origin.channel, body, Urgency.CALL, thread=origin.thread, once=True))
-            return
         try:
-            if origin.response_url:
-                respond(origin.response_url, answer, api_url=self._client.base_url)
-            elif origin.channel:
-                where: dict[str, Any] = {
-                    "channel": origin.channel,
-                    "user": operation.actor.user,
-                    "thread_ts": origin.thread or None,
-                }
-                self._client.chat_postEphemeral(text=answer.text, blocks=list(answer.blocks), **where)
+            tell_alone(self._outbox, self._client, operation, vote_answer(operation), key=f"voted {operation.id}")
         except TROUBLE as trouble:
             log.warning("who voted as %s was not told: %s", operation.id, word(trouble))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chat.blocks import Block, Message, header, message, section
-from chat.escape import Markup, bold, code, esc, join, shorten, tell, user
+from chat.escape import Markup, bold, code, esc, group, join, shorten, tell, user
 from chat.freezes import freeze_line, narrowed
 from chat.locales import heard, many, mark, tr
 from chat.tables import more
@@ -18,11 +18,14 @@ from mesh.operations.explaining import Can, Right, Whoami
 _MOST_ROLES = 20
 
 
-def whoami_answer(whoami: Whoami) -> Message:
-    """Say who somebody is to meshbot, what they may change, within which limits, and by which id each right comes."""
+def whoami_answer(whoami: Whoami, *, votes: bool = False) -> Message:
+    """Say who somebody is to meshbot, what they may change, within which limits, and by which id each right comes.
+
+    With `votes` something waits for theirs: who holds no role is not told then that there is nothing for them to do.
+    """
     person, identity = user(whoami.actor.user), code(whoami.actor.user)
-    groups = join(" ", [code(group) for group in sorted(whoami.groups)]) or esc(tr("none that the policy names"))
-    roles = [_role(one) for one in whoami.held[:_MOST_ROLES]] or [esc(tr(_NO_ROLE))]
+    groups = join(", ", [_by_name(one) for one in sorted(whoami.groups)]) or esc(tr("none that the policy names"))
+    roles = [_role(one) for one in whoami.held[:_MOST_ROLES]] or [esc(tr(_NO_ROLE_BUT_A_VOTE if votes else _NO_ROLE))]
     left = [esc(line) for line in more(len(whoami.held) - _MOST_ROLES, mark("… and {count} more roles"))]
     trouble = [_trouble(whoami.trouble)] if whoami.trouble else []
     first = tell("You are {person} {id}", person=person, id=identity)
@@ -37,6 +40,7 @@ def _trouble(why: str) -> Markup:
 
 
 _NO_ROLE = mark("You hold no role: you may read everything and change nothing. An administrator grants roles.")
+_NO_ROLE_BUT_A_VOTE = mark("You hold no role, so you start no changes. An administrator grants roles.")
 
 
 def can_answer(can: Can) -> Message:
@@ -97,7 +101,7 @@ def _role(right: Right) -> Markup:
 
 def _scope(role: Role) -> str:
     verbs = tr("every change") if "*" in role.verbs else ", ".join(role.verbs) or tr("nothing")
-    where = narrowed(services=role.services, namespaces=role.namespaces, clusters=role.clusters)
+    where = narrowed(services=role.scope.services, namespaces=role.scope.namespaces, clusters=role.scope.clusters)
     where += [tr("only in channels {names}", names=", ".join(role.channels))] if role.channels else []
     scope = "; ".join(where) or tr("everywhere")
     allows = tr("allows {verbs}: {scope}", verbs=verbs, scope=scope)
@@ -109,8 +113,16 @@ def _source(right: Right) -> Markup:
     """Say by which id the right comes: who reads it knows which usergroup to leave, or to guard."""
     if not right.sources:
         return Markup("")
-    ids = join(" ", [code(one) for one in right.sources[:10]])
+    ids = join(", ", [_by_name(one) for one in right.sources[:10]])
     return tell("(by {ids})", ids=ids)
+
+
+def _by_name(found: str) -> Markup:
+    """Return a usergroup by its handle, with the id that the policy knows it by; a person's id alone.
+
+    What these answers are shown in calls nobody: one person alone sees them.
+    """
+    return join(" ", [group(found), code(found)]) if found.startswith("S") else code(found)
 
 
 def _sections(lines: Sequence[Markup]) -> list[Block]:

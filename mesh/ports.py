@@ -21,6 +21,7 @@ from mesh.domain.plans import Plan
 from mesh.domain.points import Point
 from mesh.domain.policy import Actor
 from mesh.domain.routes import Arm, Route, Weights
+from mesh.domain.stepups import Proof, Question, StepUp
 from mesh.domain.trials import Trial
 
 
@@ -158,6 +159,23 @@ class Locks(Protocol):
 
     def held(self) -> Mapping[str, int]:
         """Return the token of every lock that somebody holds now, by its key; raise Unavailable."""
+
+
+class Prover(Protocol):
+    """The step-up check: another system that knows whether somebody is who they seem to be."""
+
+    def ask(self, rule: StepUp, question: Question) -> Proof:
+        """Ask it, as `rule` says; a yes counts for `rule.valid_for_s`. Never raises: what goes wrong is a no."""
+
+
+class Whispers(Protocol):
+    """What one person alone is told while a worker is at it."""
+
+    def proof_wanted(self, operation: Operation, proof: Proof) -> bool:
+        """Tell whoever asked for `operation` why not, and where to prove who they are; whether they were.
+
+        Never raises.
+        """
 
 
 class Cluster(Protocol):
@@ -329,6 +347,9 @@ class Outbox(Protocol):
     def find(self, key: str) -> Row | None:
         """Return how far a message came; None for a key that was never written, or long ago."""
 
+    def revive(self, key: str, channel: str) -> bool:
+        """Let a message of that channel be tried again that reached nobody; tells whether it was one. Unavailable."""
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -422,6 +443,12 @@ class Directory(Protocol):
         """Return the id that all accounts of this person share, as far as Slack knows: that of the organisation.
 
         The user's own id where there is no other. Raises Unavailable when that cannot be known.
+        """
+
+    def changed_lately(self, actor: Actor, groups: frozenset[str], channel: str) -> bool:
+        """Tell whether Slack told of a change of the person, a group or the channel within the last minutes.
+
+        Never raises: what nobody can tell counts as unchanged, for a minute at most.
         """
 
 

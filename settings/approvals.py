@@ -8,8 +8,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from mesh.domain.approvals import Rule, canonical, may_overlap
-from settings.forms import Approvable, ChannelId, GroupId, Patterns, Seconds, Section, Text, UserId, every
+from mesh.domain.approvals import Rule, canonical
+from mesh.domain.scopes import overlap
+from settings.forms import Approvable, ChannelId, GroupId, Patterns, Seconds, Section, Text, UserId, every, scope_of
 from settings.lines import Path
 
 
@@ -93,9 +94,7 @@ def rule_of(name: str, section: ApprovalSection) -> Rule:
         groups=tuple(section.groups),
         users=tuple(section.users),
         verbs=tuple(section.verbs),
-        services=tuple(section.services),
-        namespaces=tuple(section.namespaces),
-        clusters=tuple(section.clusters),
+        scope=scope_of(section),
         above=section.above,
         expires_s=float(section.expires),
         remind_s=float(section.remind or 0),
@@ -141,13 +140,7 @@ def _of_one(section: ApprovalSection, aliases: tuple[tuple[str, ...], ...]) -> I
 
 
 def _may_meet(one: ApprovalSection, other: ApprovalSection) -> bool:
-    pairs = (
-        (one.verbs, other.verbs),
-        (one.services, other.services),
-        (one.namespaces, other.namespaces),
-        (one.clusters, other.clusters),
-    )
-    return all(any(may_overlap(mine, theirs) for mine in first for theirs in second) for first, second in pairs)
+    return overlap(one.verbs, other.verbs) and scope_of(one).meets(scope_of(other))
 
 
 def doubled(people: Mapping[str, list[str]]) -> Iterator[tuple[Path, str]]:

@@ -8,9 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from mesh.domain.digests import Digest
-from mesh.domain.scopes import Scope
 from settings.cron import check_cron, check_zone
-from settings.forms import ChannelId, Label, Language, Patterns, Section
+from settings.forms import ChannelId, Label, Language, Patterns, Section, scope_of
 from settings.lines import Path
 
 
@@ -52,9 +51,8 @@ class DigestSection(Section):
 
 def digest_of(section: DigestSection) -> Digest:
     """Turn a checked section into the value that the rules work with."""
-    scope = Scope(tuple(section.clusters), tuple(section.namespaces), tuple(section.services))
     language = section.language or ""
-    return Digest(section.name, section.channel, section.cron, section.zone, scope, section.quiet, language)
+    return Digest(section.name, section.channel, section.cron, section.zone, scope_of(section), section.quiet, language)
 
 
 def contradictions(sections: Sequence[DigestSection]) -> Iterator[tuple[Path, str]]:

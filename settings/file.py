@@ -16,7 +16,8 @@ from mesh.domain.errors import Refused
 from mesh.domain.hours import read_hours
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy, Role
-from settings import approvals, clusters, digests, freezes, gates, incidents, repositories, rollouts
+from settings import approvals, clusters, digests, freezes, gates, incidents, repositories, rollouts, stepups
+from settings.forms import scope_of
 from settings.lines import Document, Path, Problem, dotted, read_lines
 from settings.schema import ConfigFile, RoleSection, ServiceSection, section_at
 
@@ -67,6 +68,7 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
         policy=Policy(tuple(_role(name, section) for name, section in config.policy.roles.items())),
         approvals=tuple(approvals.rule_of(name, section) for name, section in config.policy.approvals.items()),
         break_glass=approvals.break_glass_of(config.policy.break_glass),
+        step_up=stepups.step_up_of(config.policy.step_up),
         people=tuple(tuple(ids) for ids in config.people.values()),
         strategies={name: rollouts.strategy_of(section) for name, section in config.rollouts.strategies.items()},
         freezes=tuple(freezes.closure_of(section) for section in config.freezes),
@@ -91,8 +93,10 @@ def _role(name: str, section: RoleSection) -> Role:
     given: dict[str, Any] = {
         key: tuple(found) if isinstance(found, list) else found for key, found in section.model_dump().items()
     }
+    for part in ("clusters", "namespaces", "services"):
+        del given[part]
     hours = tuple(read_hours(text) for text in given.pop("hours"))
-    return Role(name, verbs=given.pop("may"), hours=hours, **given)
+    return Role(name, verbs=given.pop("may"), scope=scope_of(section), hours=hours, **given)
 
 
 def _checked(path: str) -> ConfigFile:
@@ -210,6 +214,8 @@ def _of_approvals(config: ConfigFile) -> Iterator[tuple[Path, str]]:
     for name, rule in config.policy.approvals.items():
         yield from _below(("policy", "approvals", name), _unknown_clusters(config, rule.clusters))
     yield from _below(("people",), approvals.doubled(config.people))
+    if config.policy.step_up:
+        yield from _below(("policy", "step_up"), _unknown_clusters(config, config.policy.step_up.clusters))
 
 
 def _unknown_clusters(config: ConfigFile, patterns: list[str]) -> Iterator[tuple[Path, str]]:

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from mesh.domain.commands import APPROVABLE, CHANGING
 from mesh.domain.errors import Refused
+from mesh.domain.scopes import Scope
 from mesh.domain.templates import check_template
 
 DURATION_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 Language = Literal["en", "ko"]
 """Languages that messages come in."""
+
+
+class Scoped(Protocol):
+    """A section that says which targets it is about."""
+
+    @property
+    def clusters(self) -> list[str]:
+        """Names or patterns of clusters."""
+
+    @property
+    def namespaces(self) -> list[str]:
+        """Names or patterns of namespaces."""
+
+    @property
+    def services(self) -> list[str]:
+        """Names or patterns of services."""
+
+
+def scope_of(section: Scoped) -> Scope:
+    """Return which targets a checked section is about."""
+    return Scope(tuple(section.clusters), tuple(section.namespaces), tuple(section.services))
 
 
 class Section(BaseModel):
@@ -85,6 +107,14 @@ def _http(value: str) -> str:
     if value and not (re.match(r"https?://[^/\s]", value) and _host(value)):
         # The value is not repeated: such an address may hold a password.
         raise ValueError("not an address; it must begin with http:// or https:// and a host")
+    return value
+
+
+def private_address(value: str) -> str:
+    """Check an address to which secrets are sent: encrypted, or to this very machine."""
+    _http(value)
+    if value.startswith("http://") and _host(value) not in ("127.0.0.1", "::1", "localhost"):
+        raise ValueError("not safe for a token; it must begin with https://, or be on this very machine")
     return value
 
 

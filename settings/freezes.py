@@ -11,8 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from mesh.domain.errors import Refused
 from mesh.domain.freezes import Closure
 from mesh.domain.hours import known_zone, local_moment, read_hours
-from mesh.domain.scopes import Scope
-from settings.forms import Label, Patterns, Section, Text
+from settings.forms import Label, Patterns, Section, Text, scope_of
 from settings.lines import Path
 
 MIDNIGHT = time()
@@ -97,7 +96,7 @@ def closure_of(section: FreezeSection) -> Closure:
     return Closure(
         name=section.name,
         reason=section.reason,
-        scope=Scope(tuple(section.clusters), tuple(section.namespaces), tuple(section.services)),
+        scope=scope_of(section),
         weekly=tuple(read_hours(text, zone=zone) for text in section.weekly),
         spans=((_begin(section.since, zone), _end(section.until, zone)),) if section.since and section.until else (),
     )

@@ -32,6 +32,7 @@ from settings.gates import GatesSection
 from settings.incidents import IncidentsSection
 from settings.repositories import InGitSection, RepositorySection
 from settings.rollouts import RolloutsSection
+from settings.stepups import StepUpSection
 
 
 class ChannelsSection(Section):
@@ -153,6 +154,9 @@ class PolicySection(Section):
     ] = {}
     break_glass: Annotated[
         BreakGlassSection | None, Field(description="Who may pass those rules, two by two; without it nobody.")
+    ] = None
+    step_up: Annotated[
+        StepUpSection | None, Field(description="Who is asked whether a person is proven; without it nobody.")
     ] = None
 
 

@@ -49,6 +49,19 @@ class MemoryOutbox:
         """Return how far a message came."""
         return self.rows.get(key)
 
+    def revive(self, key: str, channel: str) -> bool:
+        """Let a lost message of that channel be tried again."""
+        with self._lock:
+            row = self.rows.get(key)
+            if row is None or row.letter.channel != channel or row.fate is not Fate.LOST:
+                return False
+            self.rows[key] = replace(row, fate=Fate.WAITING, failures=0, not_before=0.0, why="")
+            lane = self._waiting.setdefault(channel, _Lane())
+            lane.count += 1
+            lane.turns[key] = self._own_turn[key]
+            self.lanes[channel] = min(self._time.now(), self.lanes.get(channel, self._time.now()))
+            return True
+
     def due(self, now: float, limit: int = 100) -> list[str]:
         """Return the channels whose lane is due."""
         return [channel for channel, at in self.lanes.items() if at <= now][:limit]

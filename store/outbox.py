@@ -48,6 +48,7 @@ class RedisOutbox:
         self._time = time
         self._enqueue = enqueue
         self._put = redis.register_script(outbox_scripts.PUT)
+        self._revive = redis.register_script(outbox_scripts.REVIVE)
         self._begin = redis.register_script(outbox_scripts.BEGIN)
         self._settle = redis.register_script(outbox_scripts.SETTLE)
         self._spend = redis.register_script(outbox_scripts.SPEND)
@@ -73,6 +74,19 @@ class RedisOutbox:
         with translated():
             fields: Any = self._redis.hgetall(keys.letter(key))
         return _row(fields) if fields else None
+
+    def revive(self, key: str, channel: str) -> bool:
+        """Let a lost message of that channel be tried again; Unavailable when Redis does not answer."""
+        row = self.find(key)
+        if row is None or row.letter.channel != channel:
+            return False
+        names, now = [keys.letter(key), keys.lane(channel), keys.LANES, keys.LANE_COUNTS], self._time.now()
+        with translated():
+            answer: Any = self._revive(keys=names, args=[key, channel, now])
+        if answer[0] != b"written":
+            return False
+        self._hurry(channel, now)
+        return True
 
     def due(self, now: float, limit: int = 100) -> list[str]:
         """Return at most `limit` channels whose lane is due at `now` (Unix time), longest due first."""

@@ -46,6 +46,19 @@ end
 return {'written', ts, where}
 """
 
+REVIVE = """
+-- KEYS: row, lane, lanes, counts
+-- ARGV: 1 key, 2 channel, 3 now
+local stored = redis.call('HMGET', KEYS[1], 'fate', 'order')
+if stored[1] ~= 'lost' then return {'same'} end
+redis.call('HSET', KEYS[1], 'fate', 'waiting', 'failures', 0, 'not_before', 0, 'why', '')
+redis.call('PERSIST', KEYS[1])
+redis.call('HINCRBY', KEYS[4], ARGV[2], 1)
+redis.call('ZADD', KEYS[2], 'LT', stored[2], ARGV[1])
+redis.call('ZADD', KEYS[3], 'LT', ARGV[3], ARGV[2])
+return {'written'}
+"""
+
 BEGIN = """
 -- KEYS: row, lock, paces
 -- ARGV: 1 lease token, 2 expected attempts, 3 now, 4 fate, 5 client, 6 this try, 7 pace, 8 seconds each, 9 burst,

@@ -44,6 +44,7 @@ def main() -> None:
         time.sleep(2 * SETTLED_S)
         whole_pages(chromium, world)
         approval(desk)
+        denial(desk)
         incident(desk)
         digest(desk)
         form(desk)
@@ -71,6 +72,14 @@ def approval(page: Page) -> None:
     turn(page, "U0LEE", "C0INC")
     expect(newest(page, "Waiting for approval")).to_contain_text("1 of 2 approvals", timeout=PATIENCE_MS)
     take(page, newest(page, "Waiting for approval"), "approval")
+
+
+def denial(page: Page) -> None:
+    """Press Deny where it waits, and think better of it."""
+    page.locator("#log").get_by_role("button", name="Deny").last.click()
+    page.get_by_label("Reason").fill("Not during the sale. Ask again on Monday.")
+    page.get_by_role("dialog").screenshot(path=PICTURES / "denial.png")
+    page.get_by_role("button", name="Cancel").click()
 
 
 def incident(page: Page) -> None:

@@ -20,6 +20,7 @@ from chat.outcomes import Lost
 from chat.screens import Screens
 from chat.sender import Sender
 from chat.spoken import SpokenCards, SpokenIncidentCards, SpokenNoticeboard
+from chat.whispers import SlackWhispers
 from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
@@ -55,6 +56,7 @@ from workers.git.adapter import GitCluster
 from workers.jobs import install, install_sender
 from workers.metrics.adapter import PrometheusMetrics
 from workers.runner import QUEUES, Wear, work
+from workers.stepup import HttpProver
 from workers.supervisor import supervise
 
 log = logging.getLogger(__name__)
@@ -102,6 +104,8 @@ class Workshop:
             time=time_,
             incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
             incident_cards=SpokenIncidentCards(SlackIncidentCards(outbox, slack, draw=draw), language),
+            prover=HttpProver(),
+            whispers=SlackWhispers(outbox, slack),
             newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SpokenNoticeboard(board, self.catalog)),
         )
 
@@ -169,7 +173,7 @@ def prepare_post(environment: Environment) -> Callable[[], None]:
         jobs = JobQueue(redis)
         outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
-        calls = CallsAtHome(slack, SlackDirectory(slack))
+        calls = CallsAtHome(slack, SlackDirectory(slack, changes=RedisChanges(redis)))
         operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
         install_sender(Sender(outbox, RedisLocks(redis), calls, time_, lost=audited(operations)))
 

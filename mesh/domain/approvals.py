@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mesh.domain.commands import APPROVABLE, Target, Verb
 from mesh.domain.plans import Plan
@@ -34,10 +34,8 @@ class Rule:
     """Slack user ids who may."""
     verbs: tuple[str, ...] = ("*",)
     """Those of `APPROVABLE`, or `*` for all of them."""
-    services: tuple[str, ...] = ("*",)
-    """Service names; `*` stands for any run of characters."""
-    namespaces: tuple[str, ...] = ("*",)
-    clusters: tuple[str, ...] = ("*",)
+    scope: Scope = field(default_factory=Scope)
+    """What it is about."""
     above: float = 0.0
     """Largest share in per cent that an arm may rise to without this approval."""
     expires_s: float = 900.0
@@ -278,22 +276,8 @@ def canonical(people: People, ids: Sequence[str]) -> str:
     return ids[-1]
 
 
-def may_overlap(one: str, other: str) -> bool:
-    """Tell whether some name fits both patterns; sets like `[ab]` are taken to fit anything."""
-    if "[" in one + other:
-        return True
-    if not one or not other:
-        return not (one + other).strip("*")
-    if one[0] == "*":
-        return may_overlap(one[1:], other) or may_overlap(one, other[1:])
-    if other[0] == "*":
-        return may_overlap(other, one)
-    return (one[0] == other[0] or "?" in (one[0], other[0])) and may_overlap(one[1:], other[1:])
-
-
 def _covers(rule: Rule, verb: Verb, target: Target) -> bool:
-    scope = Scope(clusters=rule.clusters, namespaces=rule.namespaces, services=rule.services)
-    return fits(rule.verbs, verb) and scope.covers(target)
+    return fits(rule.verbs, verb) and rule.scope.covers(target)
 
 
 def _count(approval: Approval, demand: Demand) -> str:

@@ -17,6 +17,7 @@ from mesh.domain.incidents import EXPIRES_S
 from mesh.domain.matching import closest
 from mesh.domain.policy import Policy
 from mesh.domain.repositories import InGit, Repository
+from mesh.domain.stepups import StepUp
 from mesh.domain.strategies import DEFAULT, Strategy
 
 IncidentPolicy = Literal["refuse", "warn"]
@@ -144,6 +145,8 @@ class Catalog:
     """Which changes somebody else must agree to; every rule that speaks of a change must be met."""
     break_glass: Rule | None = None
     """Who may let a change pass all those rules, two by two; None where nobody may."""
+    step_up: StepUp | None = None
+    """Who is asked whether a person is proven before something is given more traffic; None where nobody is."""
     people: People = ()
     """Accounts that belong to one person."""
     strategies: Mapping[str, Strategy] = field(default_factory=dict)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mesh.domain.commands import CHANGING, Target, Verb
 from mesh.domain.hours import Hours
-from mesh.domain.scopes import fits
+from mesh.domain.scopes import Scope, fits
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,8 @@ class Role:
     """Slack usergroup ids, `S…`."""
     verbs: tuple[str, ...] = ()
     """Changing verbs, or `*` for all of them."""
-    services: tuple[str, ...] = ("*",)
-    """Service names; `*` stands for any run of characters."""
-    namespaces: tuple[str, ...] = ("*",)
-    clusters: tuple[str, ...] = ("*",)
+    scope: Scope = field(default_factory=Scope)
+    """What it is about."""
     channels: tuple[str, ...] = ()
     """Slack channel ids from which alone it counts; empty for everywhere. A channel narrows, it grants nothing."""
     max_step: float | None = None
@@ -107,12 +105,7 @@ def sources(role: Role, actor: Actor, groups: frozenset[str]) -> tuple[str, ...]
 
 def covers(role: Role, verb: Verb, target: Target) -> bool:
     """Tell whether the role speaks of this verb on this target."""
-    return (
-        _matches(role.verbs, verb)
-        and _matches(role.services, target.service)
-        and _matches(role.namespaces, target.namespace)
-        and _matches(role.clusters, target.cluster)
-    )
+    return fits(role.verbs, verb) and role.scope.covers(target)
 
 
 def is_heard(role: Role, channel: str) -> bool:
@@ -128,13 +121,6 @@ def is_bound(policy: Policy, channel: str) -> bool:
 def named_groups(policy: Policy) -> frozenset[str]:
     """Return every usergroup id the policy names: the only ones worth asking Slack about."""
     return frozenset(group for role in policy.roles for group in role.usergroups)
-
-
-def _matches(patterns: tuple[str, ...], name: str) -> bool:
-    """Tell whether a pattern fits; `*`, which stands for all in a freeze's target, fits nothing but itself."""
-    if name == "*":
-        return name in patterns
-    return fits(patterns, name)
 
 
 def _why_not(policy: Policy, mine: list[Role], verb: Verb, target: Target) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from mesh.domain.commands import Target
 
@@ -32,13 +33,13 @@ class Scope:
         return fits(self.clusters, cluster)
 
     def meets(self, other: Scope) -> bool:
-        """Tell whether something may be meant by both; two patterns that only overlap are taken not to."""
+        """Tell whether something may be meant by both."""
         pairs = (
             (self.clusters, other.clusters),
             (self.namespaces, other.namespaces),
             (self.services, other.services),
         )
-        return all(_may_meet(mine, theirs) for mine, theirs in pairs)
+        return all(overlap(mine, theirs) for mine, theirs in pairs)
 
     def __str__(self) -> str:
         # No asterisk: chats take two of them for bold.
@@ -48,9 +49,27 @@ class Scope:
 
 
 def fits(patterns: Iterable[str], name: str) -> bool:
-    """Tell whether the name is one of these, or fits a pattern; `*` stands for any run of characters."""
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    """Tell whether the name is one of these, or fits a pattern; `*` stands for any run of characters.
+
+    The name `*`, which stands for all in a freeze's target, fits nothing but that pattern.
+    """
+    return any(name == pattern if name == "*" else fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _may_meet(mine: Sequence[str], theirs: Sequence[str]) -> bool:
-    return any(fits(theirs, one) for one in mine) or any(fits(mine, other) for other in theirs)
+def overlap(mine: Iterable[str], theirs: Sequence[str]) -> bool:
+    """Tell whether some name fits one of these patterns and one of those."""
+    return any(_may_overlap(one, other) for one in mine for other in theirs)
+
+
+@lru_cache(maxsize=4096)
+def _may_overlap(one: str, other: str) -> bool:
+    """Tell whether some name fits both patterns; sets like `[ab]` are taken to fit anything."""
+    if "[" in one + other:
+        return True
+    if not one or not other:
+        return not (one + other).strip("*")
+    if one[0] == "*":
+        return _may_overlap(one[1:], other) or _may_overlap(one, other[1:])
+    if other[0] == "*":
+        return _may_overlap(other, one)
+    return (one[0] == other[0] or "?" in (one[0], other[0])) and _may_overlap(one[1:], other[1:])

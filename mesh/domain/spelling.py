@@ -24,11 +24,14 @@ def words_of(text: str) -> list[str]:
 
     Raises Refused for text that is too long, holds control characters or leaves a quote open.
     """
-    return _lead_off(_words(_normalised(text)))
+    return _lead_off(_words(normalised(text)))
 
 
-def _normalised(text: str) -> str:
-    """Undo what phones and word processors do to typed text; refuse what nobody types."""
+def normalised(text: str) -> str:
+    """Undo what phones and word processors do to typed text; raise Refused for what nobody types.
+
+    What is to be quoted in a command must be in this form before: a curved quote would end the quotes around it.
+    """
     if len(text) > LONGEST:
         raise Refused(f"That is {len(text)} characters; at most {LONGEST} are read.", hint="Shorten the reason.")
     plain = unicodedata.normalize("NFKC", text).translate(_QUOTES).translate(_HYPHENS)

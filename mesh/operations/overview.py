@@ -23,6 +23,8 @@ class Notice:
     """One sentence for people, without a final stop; may hold a person's own words."""
     command: str = ""
     """What its button runs as typed text, e.g. `/mesh status api`; empty for no button."""
+    asks: Operation | None = None
+    """What waits for the person's vote; None for what is only told."""
 
 
 class Board(Protocol):
@@ -45,7 +47,7 @@ class Approvals:
     def notices(self, desk: Desk, actor: Actor) -> Sequence[Notice]:
         """Return it, the most pressing first."""
         mine = [one for one in waiting_for(desk, actor) if one.mine is not False]
-        return [Notice(_asked(one, desk.time.now())) for one in mine]
+        return [Notice(_asked(one, desk.time.now()), asks=one.operation) for one in mine]
 
 
 class Frozen:

@@ -21,7 +21,7 @@ from mesh.operations.authorising import Grant, authorise
 from mesh.operations.freezing import refuse_frozen, scope_of
 from mesh.operations.naming import new_id
 from mesh.operations.noting import note
-from mesh.operations.voting import check_vote, look_up, person_of
+from mesh.operations.voting import check_open, check_vote, look_up, person_of
 from mesh.ports import Bucket, Buckets, Directory, Freezes, Incidents, Operations, Outbox, Receipt, Time
 
 PATIENCE_S = 120.0
@@ -272,6 +272,14 @@ def _take(desk: Desk, bucket: Bucket, said: str) -> None:
     if wait_s:
         hint = f"Try again in {max(1, math.ceil(wait_s))} s. Rolling back, aborting and freezing are counted apart."
         raise Flooded(f"{said}, so nothing more was started.", hint=hint)
+
+
+def check_may_vote(desk: Desk, command: Command, actor: Actor, origin: Origin) -> None:
+    """Raise what `receive` would of this vote now: TooLate, Denied (with an audit entry), NotFound, Unavailable."""
+    with nothing_started():
+        command, target = completed(desk, command, origin)
+        check_open(desk.operations.get(command.operation), desk.time.now())
+    _checked_vote(desk, command, actor, origin, target)
 
 
 def _checked_vote(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> frozenset[str]:

@@ -10,6 +10,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+from mesh.domain.approvals import agreed
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
 from mesh.domain.due import Sight, due
@@ -29,6 +30,7 @@ from mesh.operations.following import refuse_rollout
 from mesh.operations.moves import drift, landed, promotion, start_move
 from mesh.operations.naming import new_id
 from mesh.operations.planning import make_plan
+from mesh.operations.proving import prove_for_plan
 from mesh.operations.raising import barred, check_rise
 from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.stage import Stage
@@ -52,7 +54,9 @@ def begin(stage: Stage, record: Record, decision: Decision) -> None:
     has = next(arm.share_before for arm in plan.arms if arm.name == plan.canary)
     shares = [one.share for one in strategy.steps if one.share > has]
     check_rise(stage, operation, decision, rise_of_steps(plan.canary, has, shares))
-    if not approving.may_go(stage, operation, plan, strategy):
+    asks = not approving.may_go(stage, operation, plan, strategy)
+    prove_for_plan(stage, operation, plan, agreed(plan, strategy))
+    if asks:
         approving.request(stage, record, plan, (), strategy)
         return
     rollout = Rollout(strategy, entered_at=stage.time.now(), move=new_id(), arms=route.arms)

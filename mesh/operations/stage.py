@@ -17,8 +17,10 @@ from mesh.ports import (
     Locks,
     Metrics,
     Operations,
+    Prover,
     Time,
     Watches,
+    Whispers,
 )
 
 
@@ -39,5 +41,9 @@ class Stage:
     time: Time
     incidents: Incidents
     incident_cards: IncidentCards
+    prover: Prover | None = None
+    """Asks the step-up check; where the configuration wants one and this is None, the answer is no."""
+    whispers: Whispers | None = None
+    """Tells people what the step-up check says; None where nobody can."""
     newsroom: Newsroom | None = None
     """What digests are made with; None where none are made."""

@@ -13,6 +13,7 @@ from mesh.domain.policy import Decision
 from mesh.domain.rollouts import MOST_HEARD, Happening, Phase, Rollout, after
 from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift
+from mesh.operations.proving import prove_for_step
 from mesh.operations.raising import check_rise, next_rise
 from mesh.operations.recording import Record
 from mesh.operations.rollouts import fresh, step
@@ -44,6 +45,7 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
             raise _unfit(operation, parent)
         if after(rollout, happening) is Phase.MOVING:
             check_rise(stage, operation, decision, next_rise(parent, happening))
+            prove_for_step(stage, operation, parent)
         rows = _rows(stage, parent)
         if after(rollout, happening) is Phase.COMPLETED:
             _check_end(stage, parent, rows)

@@ -94,11 +94,14 @@ def deciders(waiting: Operation, decided: Event) -> tuple[str, ...]:
     return (decided.by,) if decided.by else ()
 
 
-def cast(stage: Stage, record: Record, recheck: Callable[[Record], None]) -> None:
+def cast(
+    stage: Stage, record: Record, recheck: Callable[[Record], None], *, prove: Callable[[Operation], None]
+) -> None:
     """Count the vote that `record` holds; under the service's lock. Counted twice, it counts once.
 
-    `recheck` does all that is checked before the weights are written, for the operation that waits. Where it finds that
-    the plan does not hold any more, that operation is void.
+    `prove` raises Refused where this voter may not agree to that operation, which then waits on. `recheck` does all
+    that is checked before the weights are written, for the operation that waits. Where it finds that the plan does not
+    hold any more, that operation is void.
     """
     operation = record.operation
     waiting = stage.operations.get(operation.command.operation)
@@ -106,7 +109,7 @@ def cast(stage: Stage, record: Record, recheck: Callable[[Record], None]) -> Non
         raise NotFound(f"{waiting.id} is about another service.", hint="See /mesh approvals.")
     if not _is_cast(operation, waiting):
         try:
-            waiting = _cast(stage, record, waiting, recheck)
+            waiting = _cast(stage, record, waiting, recheck=recheck, prove=prove)
         except TooLate as error:
             by = error.by[-1] if error.by else ""
             record.end(State.REFUSED, Step.REFUSED, error.message.removesuffix("."), by=by, hint=error.hint)
@@ -116,7 +119,14 @@ def cast(stage: Stage, record: Record, recheck: Callable[[Record], None]) -> Non
     record.end(State.SUCCEEDED, Step.VOTED, f"{verb} {waiting.id}{counted}")
 
 
-def _cast(stage: Stage, record: Record, waiting: Operation, recheck: Callable[[Record], None]) -> Operation:
+def _cast(
+    stage: Stage,
+    record: Record,
+    waiting: Operation,
+    *,
+    recheck: Callable[[Record], None],
+    prove: Callable[[Operation], None],
+) -> Operation:
     operation = record.operation
     command = operation.command
     sources = (stage.catalog, stage.directory)
@@ -125,6 +135,7 @@ def _cast(stage: Stage, record: Record, waiting: Operation, recheck: Callable[[R
     if command.verb is Verb.DENY:
         _deny(held, operation)
         return held.operation
+    prove(waiting)
     try:
         recheck(held)
     except Held as error:

@@ -11,19 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from mesh.domain.commands import Command, Verb
+from mesh.domain.commands import Verb
 from mesh.domain.errors import Barred, Denied, Held, MeshbotError, NotFound, Refused, Unavailable
 from mesh.domain.gates import GateResult, Verdict, overall
-from mesh.domain.grammar import format_command
-from mesh.domain.incidents import ALERTS
 from mesh.domain.limits import rise_of
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision, named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import approving, following, gatekeeping, moves, reading, rollouts, voting
+from mesh.operations import approving, following, gatekeeping, moves, proving, reading, rollouts, voting
 from mesh.operations.authorising import authorise_again
-from mesh.operations.choosing import rollback
 from mesh.operations.digests import gather, of_channel
 from mesh.operations.freezing import carry_out, refuse_frozen
 from mesh.operations.incidents import Guard, warned
@@ -32,6 +29,7 @@ from mesh.operations.patching import Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
 from mesh.operations.raising import check_rise
 from mesh.operations.recording import LeftToTheNext, Record, incident
+from mesh.operations.refusing import gates_failed, remedy
 from mesh.operations.stage import Stage
 from mesh.operations.steering import steer
 from mesh.operations.undoing import may_be_written
@@ -86,7 +84,12 @@ class Work:
             if self.operation.story[-1].step not in _FRESH:
                 self.record.tell(State.RUNNING, Step.RESUMED, "taken up again after an interruption")
             if self.operation.command.votes:
-                voting.cast(self.stage, self.record, lambda held: Work(self.stage, held).recheck())
+                voting.cast(
+                    self.stage,
+                    self.record,
+                    lambda held: Work(self.stage, held).recheck(),
+                    prove=lambda waiting: proving.prove_for_vote(self.stage, self.operation, waiting),
+                )
             elif self.operation.command.verb is Verb.FLAGGER:
                 gatekeeping.keep(self.stage, self.record)
             elif self.operation.command.changes_traffic:
@@ -249,11 +252,13 @@ class Work:
         now = stage.time.now()
         gates = tuple(replace(row, at=row.at or now) for row in self._gates(plan, route))
         plan = warned(plan, gates)
-        if not approving.may_go(stage, self.operation, plan):
-            self._judge(plan, gates, asking=True)
+        asks = not approving.may_go(stage, self.operation, plan)
+        self._judge(plan, gates, asking=asks)
+        # Before others are asked, so that nobody agrees to what its own asker cannot stand up for.
+        self._prove(plan, gates)
+        if asks:
             approving.request(stage, self.record, plan, gates)
             return True
-        self._judge(plan, gates)
         # Again, at the last moment: gates take their time, and a freeze that began meanwhile counts.
         self._check_rise(plan)
         self._take_over()
@@ -268,6 +273,14 @@ class Work:
             except Refused:
                 self.record.operation = replace(self.operation, plan=plan)
                 raise
+
+    def _prove(self, plan: Plan, gates: tuple[GateResult, ...]) -> None:
+        """Raise Refused where the step-up check does not let whoever asked give more traffic."""
+        try:
+            proving.prove_for_plan(self.stage, self.operation, plan, plan.intent)
+        except Refused:
+            self.record.operation = replace(self.operation, plan=plan, gates=gates)
+            raise
 
     def _must_count(self, route: Route) -> None:
         """Raise Unavailable where a rollout would take weights for moved that the mesh does not say it took."""
@@ -342,8 +355,8 @@ class Work:
             return
         self.record.operation = replace(self.operation, plan=plan, gates=gates)
         if verdict is Verdict.FAIL:
-            raise _failed(self.operation, gates, why)
-        raise Held(f"Gates could not decide: {why}.", hint=f"The weights stay. {_remedy(gates)}")
+            raise gates_failed(self.operation, gates, why)
+        raise Held(f"Gates could not decide: {why}.", hint=f"The weights stay. {remedy(gates)}")
 
     # --- errors --------------------------------------------------------------------------------------------------
 
@@ -373,38 +386,3 @@ class Work:
             self.record.fail(State.FAILED, Step.FAILED, Unavailable(text, hint=hint))
             return
         self.stage.operations.later(self.operation.id, seconds=error.seconds)
-
-
-def _failed(operation: Operation, gates: tuple[GateResult, ...], why: str) -> Refused:
-    """Say what to do where a gate failed; who is going back already is not told to roll back."""
-    message, overrule = f"Gates failed: {why}.", 'overrule this with --force --reason "why".'
-    if all(row.name == ALERTS for row in gates if row.verdict is Verdict.FAIL):
-        return _during_incident(operation, gates, overrule)
-    if all(row.name == "ready" for row in gates if row.verdict is Verdict.FAIL):
-        return Refused(message, hint=f"The weights stay. Bring up more ready endpoints, or {overrule}")
-    if operation.command.goes_back:
-        return Refused(message, hint=f"The weights stay. Mend it, or {overrule}")
-    if operation.plan and not any(arm.share_before for arm in operation.plan.arms if arm.name != operation.plan.stable):
-        look = "Look at the canary, which has no traffic now; mend it, or"
-        return Refused(message, hint=f"The weights stay. {look} {overrule}")
-    back = rollback(operation.command)
-    return Refused(message, hint="The weights stay. Look at the canary, or roll back.", choices=(back,))
-
-
-def _during_incident(operation: Operation, gates: tuple[GateResult, ...], overrule: str) -> Refused:
-    """Name the incident, and lead there."""
-    asked, found = operation.command, "; ".join(row.why for row in gates if row.name == ALERTS)
-    look = Command(verb=Verb.INCIDENTS, service=asked.service, namespace=asked.namespace, cluster=asked.cluster)
-    hint = f"The weights stay. Wait for its end, roll back, or {overrule}"
-    choices = (f"/mesh {format_command(look)}", rollback(asked))
-    return Refused(f"{asked.service} has an open {found}.", hint=hint, choices=choices)
-
-
-def _remedy(gates: tuple[GateResult, ...]) -> str:
-    """Say what would let the gates decide: traffic where the metrics answered, else the metrics themselves."""
-    measured = [row for row in gates if row.name == "requests"]
-    if any(row.name == "first share" for row in gates):
-        return "Begin with a smaller share, or a canary: /mesh help canary."
-    if any(row.value is not None or "no traffic" in row.why for row in measured):
-        return "Wait for more traffic, then repeat."
-    return "See that the metrics server is there and answers (meshbot doctor), then repeat."

@@ -9,12 +9,14 @@ from typing import Any
 
 from bot.alertmanager import alertmanager
 from bot.chores import Chores
+from bot.denying import Denials
 from bot.flagger import flagger
 from bot.gate import Gate
 from bot.hearing import Ear
 from bot.homes import Homes
 from bot.hooks import Hooks
 from bot.identity import Identity, Passport
+from bot.invited import Invited
 from bot.listeners import Listeners, listen
 from bot.news import News
 from bot.replies import Replies
@@ -38,6 +40,7 @@ from mesh.operations.receiving import Desk
 from settings.cron import CronAlmanac
 from store.memory import MemoryBuckets, MemoryChanges, MemoryFreezes, MemoryOperations
 from store.memory_incidents import MemoryIncidents
+from store.memory_outbox import MemoryOutbox
 from tests.bot.senders import SECRET, TOKEN, Back, Mail, call
 
 SRE = Role("sre", users=("U0JIN",), usergroups=("S0SRE",), verbs=("*",))
@@ -112,6 +115,7 @@ class Bench:
     tokens: tuple[str, ...] = (TOKEN,)
     changes: MemoryChanges = field(default_factory=MemoryChanges)
     catalog: Catalog = field(default_factory=lambda: Catalog(policy=Policy((SRE,))))
+    outbox: MemoryOutbox = field(default_factory=lambda: MemoryOutbox(Wall()))
     digests: tuple[Digest, ...] = ()
     locales: dict[str, str] = field(default_factory=dict)
     """What is remembered of people's languages, by id."""
@@ -142,7 +146,8 @@ class Bench:
         ear, self.boards = Ear(self.desk, passport, door, voice=voice), Boards(running=self.operations)
         homes = Homes(self.screens, self.chores, gap_s=0)
         surface = Surface(ear, self.directory, self.boards, self.screens, homes, self.chores)
-        listen(app, Listeners(ear, self.notes, surface, News(self.changes)))
+        news = News(self.changes, Invited(self.operations, self.incidents, self.outbox))
+        listen(app, Listeners(ear, self.notes, surface, Denials(surface), news))
         self.hooks = Hooks(self.tokens, {"alertmanager": alertmanager(self.desk), **flagger(self.desk)})
         self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}), self.hooks)
 

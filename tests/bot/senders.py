@@ -144,6 +144,14 @@ def submission(**changes: Any) -> Mail:
     return signed(urlencode({"payload": json.dumps(modal_fields("view_submission", **changes))}))
 
 
+def reason_given(operation: str, reason: Any, **changes: Any) -> Mail:
+    """The form that asks why somebody denies, opened in C0PROD and sent off."""
+    kept = json.dumps({"channel": "C0PROD", "thread": "", "operation": operation})
+    state = {"values": {"reason": {"reason": {"value": reason}}}}
+    view = {"callback_id": "meshbot.deny.why", "private_metadata": kept, "state": state, **changes.pop("view", {})}
+    return submission(view=view, **changes)
+
+
 def suggestion(**changes: Any) -> Mail:
     """Somebody types `ap` into the form's select."""
     return signed(urlencode({"payload": json.dumps(modal_fields("block_suggestion", **changes))}))

@@ -139,6 +139,30 @@ def slack(tmp_path: Path) -> Iterator[Callable[..., SlackDriver]]:
         child.stop()
 
 
+def serving(bot: Process) -> list[int]:
+    """The processes that gunicorn forked."""
+    main = bot.child.pid
+    return [int(pid) for pid in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+
+
+def test_a_process_that_takes_anothers_place_has_the_last_good_configuration(
+    tmp_path: Path, redis_url: str, slack: Callable[..., SlackDriver]
+) -> None:
+    """A file that became good after the start, and is broken now: who is forked next still lets people roll back."""
+    with running(tmp_path, redis_url, slack_url=address(slack()), policy="policy: {roles: {}}\n") as bot:
+        until(lambda: len(serving(bot)) == PROCESSES)
+        (tmp_path / "meshbot.yaml").write_text(POLICY)
+        until(lambda: f" {bot.child.pid} settings.reloading: " in bot.text, 30)
+        (tmp_path / "meshbot.yaml").write_text("policy: {roles: {sre: [broken")
+        before = set(serving(bot))
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: len(set(serving(bot)) - before) == PROCESSES, 30)
+        until(lambda: _answers(bot.port), 30)
+        answers = [post(bot.port, ours(f"rollback svc{at}")).text for at in range(8)]
+        assert ["Queued as" in answer for answer in answers] == [True] * 8
+
+
 def test_the_bot_keeps_answering_when_redis_hangs(
     tmp_path: Path, own_redis: RedisServer, slack: Callable[..., SlackDriver]
 ) -> None:

@@ -121,6 +121,16 @@ def test_the_form_means_what_one_would_type(given: dict[str, str], text: str | N
     check_view(back.json["view"], kind="modal")
 
 
+@pytest.mark.parametrize("reason", ["it’s slow", "’ --force ’", "“ --force “", "x” —force “y"])
+def test_threat_19_curved_quotes_in_a_field_end_no_quotes(reason: str) -> None:
+    """What a phone makes of an apostrophe stays within its field: it is neither refused nor an option."""
+    bot = bench()
+    send_off(bot, verb="promote", reason=reason)
+    [operation] = bot.started
+    assert operation.command.force is False
+    assert "--force" in operation.command.reason or operation.command.reason == "it's slow"
+
+
 def test_what_needs_no_operation_is_answered_in_the_modal() -> None:
     """History is shown where it was asked for."""
     bot = bench()

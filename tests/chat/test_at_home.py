@@ -11,11 +11,12 @@ from chat.blocks import message
 from chat.calls import NoEntry
 from chat.directory import SlackDirectory
 from chat.escape import esc
-from chat.places import card_key, is_on_card
-from mesh.domain.operations import Card, Operation
+from chat.places import card_key, is_on_card, mirror_key
+from mesh.domain.operations import Card, Event, Operation, Origin, Step
+from tests.chat.agreeing import asked, waiting
 from tests.chat.conftest import Slack
 from tests.chat.posting import PostOffice
-from tests.chat.samples import SAMPLES
+from tests.chat.samples import AT, SAMPLES
 
 CHECKING, PROMOTED, FORCED = SAMPLES["checking"], SAMPLES["promoted"], SAMPLES["forced"]
 
@@ -49,6 +50,22 @@ def test_a_card_leaves_a_channel_that_others_read(slack: Slack) -> None:
     [mine] = slack.driver.messages("D0JIN", as_="U0JIN")
     assert "Verified" in slack.driver.render_text(mine)
     assert (again.card, mine["ts"]) == (moved.card, first["ts"])
+
+
+def test_approval_is_not_asked_for_where_others_read(slack: Slack) -> None:
+    """The second card is not even drawn there: voters are called below the first one; the record stays what it was."""
+    home = Home(slack)
+    slack.driver.change_channel("C0INC", ext_shared=True)
+    asks = replace(asked(), channel="C0INC")
+    one = waiting(asks, Event(Step.REMINDED, AT + 300, "0 of 2 approvals"), origin=Origin("slash", "C0PROD"))
+    shown = home.show(one)
+    assert (shown.approval, shown.mirror) == (asks, None)
+    assert home.office.outbox.find(mirror_key(one)) is None
+    assert shown.card
+    [_, called] = slack.driver.replies("C0PROD", shown.card.ts)
+    assert "Still waits for approval" in slack.driver.render_text(called)
+    slack.driver.change_channel("C0INC", ext_shared=False)
+    assert home.show(shown).mirror
 
 
 def test_a_thread_moves_with_its_card(slack: Slack) -> None:

@@ -24,7 +24,7 @@ from tests.chat.checking import assert_accepted, assert_inert
 from tests.chat.test_cards import HOSTILE
 
 JIN = Actor("U0JIN", "T0MESH")
-ROLE = Role("api owners", users=("U0JIN",), verbs=("promote", "rollback"), services=("api", "web-*"))
+ROLE = Role("api owners", users=("U0JIN",), verbs=("promote", "rollback"), scope=Scope(services=("api", "web-*")))
 LIMITED = replace(
     ROLE,
     name="daytime",
@@ -49,10 +49,10 @@ def test_whoami() -> None:
     held = (Right(ROLE, ("S0SRE",)), Right(Role("all", verbs=("*",)), (JIN.user,)), Right(LIMITED, (JIN.user, "S0SRE")))
     shown = read(whoami_answer(Whoami(JIN, frozenset({"S0SRE"}), held)))
     assert "@jin U0JIN" in shown
-    assert "api owners allows promote, rollback: services api, web-* (by S0SRE)" in shown
+    assert "api owners allows promote, rollback: services api, web-* (by @S0SRE S0SRE)" in shown
     assert "all allows every change: everywhere (by U0JIN)" in shown
     assert "only in channels C0PROD; limits: at most 10 points a step, at most 50 %, mon-fri 09:00-17:00" in shown
-    assert "(by U0JIN S0SRE)" in shown
+    assert "(by U0JIN, @S0SRE S0SRE)" in shown
     assert "change nothing" in read(whoami_answer(Whoami(JIN, frozenset(), ())))
     assert "Nobody may change traffic now: it is broken" in read(
         whoami_answer(Whoami(JIN, frozenset(), (), "it is broken"))
@@ -97,7 +97,7 @@ def test_freezes_says_what_holds_and_what_comes() -> None:
 @pytest.mark.parametrize("word", HOSTILE, ids=lambda word: repr(word[:20]))
 def test_threat_3_hostile_words_in_rights(word: str) -> None:
     """Whatever stands in any field, no answer makes it active."""
-    role = Role(word, verbs=(word,), services=(word,), namespaces=(word,), clusters=(word,), channels=(word,))
+    role = Role(word, verbs=(word,), scope=Scope((word,), (word,), (word,)), channels=(word,))
     held = (Right(role, (word,)),) * 40
     freeze = Freeze(word, Scope((word,), (word,), (word,)), 1.0, 2.0, word, word)
     answers = [

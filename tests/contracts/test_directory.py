@@ -57,6 +57,12 @@ def test_only_named_groups_are_answered(directory: Directory) -> None:
     assert directory.groups(JIN, frozenset()) == frozenset()
 
 
+def test_without_news_nothing_has_changed(directory: Directory) -> None:
+    """What nobody was told of counts for its minute."""
+    assert directory.changed_lately(JIN, NAMED, "C0PROD") is False
+    assert directory.changed_lately(JIN, frozenset(), "") is False
+
+
 def test_a_person_without_an_organisation_is_their_own_id(directory: Directory) -> None:
     """The canonical id is there for everybody, also for who left."""
     assert [directory.person(actor) for actor in (JIN, GONE)] == ["U0JIN", "U0GONE"]

@@ -194,6 +194,25 @@ def test_a_new_drawing_of_what_was_lost_meanwhile(kept: Kept, fate: Fate) -> Non
     assert (kept.row("card").fate, kept.waiting()) == (Fate.WAITING, ["card"])
 
 
+def test_what_was_lost_can_be_tried_again(kept: Kept) -> None:
+    """By its key and channel, once; it keeps its urgency, and its failures are forgotten. Nothing else is touched."""
+    kept.put("posted")
+    kept.put("lost", urgency=Urgency.STORY)
+    with kept.locks.hold("lane C1", wait_s=0) as lease:
+        assert lease
+        for key, fate in (("posted", Fate.POSTED), ("lost", Fate.LOST)):
+            begun, _ = kept.outbox.begin(kept.row(key), lease, FREE, now=kept.time.at)
+            kept.outbox.settle(replace(begun, fate=fate, failures=3, not_before=kept.time.at + 99, why="no entry"))
+    kept.outbox.rest("C1", seen=kept.outbox.look("C1", 9).seen, due=None)
+    assert [kept.outbox.revive(*one) for one in (("posted", "C1"), ("lost", "C2"), ("never", "C1"))] == [False] * 3
+    assert (kept.waiting(), kept.outbox.due(kept.time.at)) == ([], [])
+    assert [kept.outbox.revive("lost", "C1") for _ in range(2)] == [True, False]
+    row = kept.row("lost")
+    assert (row.fate, row.failures, row.not_before, row.why) == (Fate.WAITING, 0, 0.0, "")
+    kept.put("urgent", urgency=Urgency.CALL)
+    assert (kept.waiting(), kept.outbox.due(kept.time.at)) == (["urgent", "lost"], ["C1"])
+
+
 def test_what_may_have_been_posted(kept: Kept) -> None:
     """A message whose outcome nobody knows waits for a drawing that must reach people; a lost one for any."""
     for fate, quiet in ((Fate.UNKNOWN, []), (Fate.LOST, ["lost"])):

@@ -1,4 +1,4 @@
-"""Builds etcd, kube-apiserver and kubectl from their Go modules, once, into a cache that every later run uses."""
+"""Builds etcd, kube-apiserver, kubectl and helm from their Go modules, once, into a cache that every later run uses."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+    "helm": "helm.sh/helm/v4/cmd/helm",
 }
-"""Binary -> its main package; versions are in go.mod. `certificate` is built from Go's own tree beside them."""
+"""Binary -> its main package; versions are in the go.mod of its home. `certificate` is built from Go's own tree."""
 CERTIFICATE = "certificate"
 SERVERS = ("etcd", "kube-apiserver", CERTIFICATE)
 _TELL_EVERY_S = 60
@@ -29,25 +30,28 @@ class BuildFailed(RuntimeError):
     """The servers could not be built; the message ends with what Go said."""
 
 
-def cache() -> Path:
-    """Return the directory of these versions: `$XDG_CACHE_HOME/meshbot-e2e/<hash of go.mod and go.sum>`."""
-    digest = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in ("go.mod", "go.sum")))
+def cache(home: Path = HERE) -> Path:
+    """Return the directory of these versions: `$XDG_CACHE_HOME/meshbot-e2e/<hash of go.mod and go.sum>`.
+
+    Each `home` (a directory with a go.mod) has its own: a newer helm must not have kube-apiserver built again.
+    """
+    digest = hashlib.sha256(b"".join((home / name).read_bytes() for name in ("go.mod", "go.sum")))
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return root / "meshbot-e2e" / digest.hexdigest()[:16]
 
 
-def build(say: Callable[[str], None] | None = None, *, names: Sequence[str] = SERVERS) -> Path:
+def build(say: Callable[[str], None] | None = None, *, names: Sequence[str] = SERVERS, home: Path = HERE) -> Path:
     """Build those that are missing and return the directory of the binaries; BuildFailed without Go or its proxy.
 
     The first time takes 5 minutes on two free cores (kube-apiserver is large), 10 on a busy machine, and about 10 s
     with a warm Go build cache. Safe to end at any moment: a binary appears under its name only when it is whole.
     """
     say = say or _to_stderr
-    directory = cache()
+    directory = cache(home)
     directory.mkdir(parents=True, exist_ok=True)
     for name in names:
         if not (directory / name).exists():
-            _build_one(directory / name, PACKAGES.get(name) or _generator(), say)
+            _build_one(directory / name, PACKAGES.get(name) or _generator(), home, say)
     return directory
 
 
@@ -69,18 +73,18 @@ def download(module: str, version: str) -> dict[str, Any]:
     return said
 
 
-def _build_one(target: Path, package: str, say: Callable[[str], None]) -> None:
+def _build_one(target: Path, package: str, home: Path, say: Callable[[str], None]) -> None:
     say(f"e2e: building {target.name} ({package}) into {target.parent}")
     part = target.with_suffix(f".{os.getpid()}")
     started = told = time.monotonic()
     command = ["nice", _go(), "build", "-ldflags=-s -w", "-o", str(part), package]
     log_path = target.with_suffix(".log")
-    with log_path.open("w+") as log, subprocess.Popen(command, cwd=HERE, stdout=log, stderr=log) as process:
+    with log_path.open("w+") as log, subprocess.Popen(command, cwd=home, stdout=log, stderr=log) as process:
         while process.poll() is None:
             time.sleep(0.2)
             if time.monotonic() - told > _TELL_EVERY_S:
                 told = time.monotonic()
-                say(f"e2e: still building {target.name}, {told - started:.0f} s; a first build takes 5 to 10 minutes")
+                say(f"e2e: still building {target.name}, {told - started:.0f} s; kube-apiserver takes 5 to 10 minutes")
     if process.returncode:
         raise BuildFailed(f"{' '.join(command)} ended with {process.returncode}: {log_path.read_text()[-2000:]}")
     part.rename(target)
@@ -96,7 +100,7 @@ def _generator() -> str:
 def _go() -> str:
     found = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
     if found is None:
-        raise BuildFailed("go is not in PATH; install Go as tests/e2e/go.mod names it, or give E2E_KUBECONFIG")
+        raise BuildFailed("go is not in PATH; install Go as tests/e2e/go.mod and tests/helm/go.mod name it")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ class Source:
     version: str
     sum: str
     files: str
-    """Glob inside the module."""
+    """Globs inside the module, with spaces between them."""
 
 
 SOURCES = (
@@ -48,12 +49,28 @@ SOURCES = (
     ),
 )  # fmt: skip
 """Not in a go.mod: their requirements would move the versions the servers are built with."""
+OPERATORS = (
+    Source(
+        "github.com/kedacore/keda/v2", "v2.21.0", "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=",
+        "config/crd/bases/keda.sh_scaledobjects.yaml config/crd/bases/keda.sh_triggerauthentications.yaml",
+    ),
+    Source(
+        "github.com/external-secrets/external-secrets", "v1.3.2", "h1:u2J8RjlHIeF0oZCqtl92adI/uZWUwOesJIDkfql6LqQ=",
+        "config/crds/bases/external-secrets.io_externalsecrets.yaml",
+    ),
+    Source(
+        "github.com/prometheus-operator/prometheus-operator", "v0.85.0",
+        "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
+        "example/prometheus-operator-crd/*_prometheusrules.yaml example/prometheus-operator-crd/*_servicemonitors.yaml",
+    ),
+)  # fmt: skip
+"""What the chart has objects of, for those who ask for them; meshbot itself knows nothing of them."""
 SMI_VERSIONS = ("v1alpha4", "v1alpha3", "v1alpha2", "v1alpha1")
 
 
-def definitions(directory: Path) -> list[Obj]:
+def definitions(directory: Path, sources: Sequence[Source] = SOURCES) -> list[Obj]:
     """Return every definition, ready to be created; kept in `directory` after the first time."""
-    files = [path for source in SOURCES for path in _kept(source, directory)]
+    files = [path for source in sources for path in _kept(source, directory)]
     texts = [path.read_text(encoding="utf-8") for path in (*files, *sorted((HERE / "crds").glob("*.yaml")))]
     found = (document for text in texts for document in documents(text))
     return [_modern(document) for document in found if document["kind"] == "CustomResourceDefinition"]
@@ -68,7 +85,7 @@ def _kept(source: Source, directory: Path) -> list[Path]:
         part = home.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        for path in sorted(Path(said["Dir"]).glob(source.files)):
+        for path in (path for glob in source.files.split() for path in Path(said["Dir"]).glob(glob)):
             shutil.copyfile(path, part / path.name)
         part.rename(home)
     return sorted(home.glob("*.yaml"))

@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from playground.processes import Child
 from playground.serving import free_port
 from tests.e2e.admin import ACCOUNTS, Admin, until
 from tests.e2e.binaries import CERTIFICATE, build
-from tests.e2e.crds import definitions
+from tests.e2e.crds import SOURCES, Source, definitions
 
 HOST = "127.0.0.1"
 AUDIT_LOG = "audit.log"
@@ -52,9 +52,9 @@ def servers(directory: Path) -> Iterator[Path]:
         yield kubeconfig
 
 
-def install(admin: Admin, cache: Path) -> None:
-    """Create the meshes' definitions, those a cluster has already left as they are, and wait until all are served."""
-    wanted = definitions(cache)
+def install(admin: Admin, cache: Path, sources: Sequence[Source] = SOURCES) -> None:
+    """Create definitions, those a cluster has already left as they are, and wait until all are served."""
+    wanted = definitions(cache, sources)
     for definition in wanted:
         reply = admin.do("POST", _CRDS, definition)
         assert reply.status in (201, 409), f"{definition['metadata']['name']}: {reply.body.get('message')}"

@@ -45,6 +45,13 @@ SCOPES_OF_EVENTS = {
     "user_change": "users:read",
     "subteam_members_changed": "usergroups:read",
     "subteam_updated": "usergroups:read",
+    "channel_archive": "channels:read",
+    "channel_unarchive": "channels:read",
+    "channel_shared": "channels:read groups:read",
+    "channel_unshared": "channels:read groups:read",
+    "group_archive": "groups:read",
+    "group_unarchive": "groups:read",
+    "member_joined_channel": "channels:read groups:read",
 }
 SUBSCRIPTIONS = {"message": "message.im"} | {name: name for name in SCOPES_OF_EVENTS if name != "message.im"}
 """How the events that listeners hear are subscribed to: of messages, those in direct messages only."""
@@ -83,7 +90,7 @@ class Registry:
 def heard() -> set[str]:
     """The events that listeners are registered for."""
     app = Registry()
-    listen(app, Listeners(None, None, None, None))  # type: ignore[arg-type]  # nothing is heard here
+    listen(app, Listeners(None, None, None, None, None))  # type: ignore[arg-type]  # nothing is heard here
     return app.events
 
 

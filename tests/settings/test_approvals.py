@@ -9,6 +9,7 @@ import pytest
 from mesh.domain.approvals import Rule
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target
+from mesh.domain.scopes import Scope
 from tests.settings.reading import mistakes, read
 
 
@@ -43,9 +44,7 @@ def test_a_rule_arrives_whole(tmp_path: Path) -> None:
         groups=("S0SRE",),
         users=("U0ANA",),
         verbs=("promote", "canary"),
-        services=("api-*",),
-        namespaces=("shop",),
-        clusters=("prod",),
+        scope=Scope(("prod",), ("shop",), ("api-*",)),
         above=20.0,
         expires_s=1800.0,
         remind_s=300.0,

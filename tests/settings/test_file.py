@@ -114,7 +114,7 @@ def test_a_star_grants_every_change(tmp_path: Path) -> None:
     """`may: "*"` is the list that holds it."""
     catalog = read(tmp_path, 'policy: {roles: {sre: {users: [U0JIN], may: "*", services: "*"}}}')
     assert catalog.policy.roles[0].verbs == ("*",)
-    assert catalog.policy.roles[0].services == ("*",)
+    assert catalog.policy.roles[0].scope.services == ("*",)
 
 
 MISTAKES = [

@@ -10,6 +10,7 @@ from mesh.domain.catalog import Flood
 from mesh.domain.commands import Target
 from mesh.domain.hours import read_hours
 from mesh.domain.scopes import Scope
+from mesh.domain.stepups import StepUp
 from tests.mesh.domain.test_hours import at
 from tests.settings.reading import mistakes, read
 
@@ -93,3 +94,57 @@ def test_two_freezes_of_one_name_are_a_mistake(tmp_path: Path) -> None:
     """People are told the name, so it must be one freeze's."""
     twice = FREEZE + "weekly: [mon 09:00-10:00]\n" + FREEZE.partition("\n")[2] + "weekly: [tue 09:00-10:00]\n"
     assert mistakes(tmp_path, twice) == ["6: freezes[1].name: another freeze is called `weekend`"]
+
+
+def test_a_step_up_check_arrives_whole(tmp_path: Path) -> None:
+    """Every key; durations as everywhere."""
+    catalog = read(
+        tmp_path,
+        """
+        clusters: {prod: {}}
+        policy:
+          step_up:
+            url: https://sso.example.com/check
+            token_file: /run/secrets/step-up
+            ca_file: /etc/ssl/own.pem
+            clusters: [prod]
+            namespaces: [shop]
+            services: ["api*"]
+            verbs: [promote, approve]
+            timeout: 5s
+            valid_for: 10m
+        """,
+    )
+    scope = Scope(("prod",), ("shop",), ("api*",))
+    assert catalog.step_up == StepUp(
+        "https://sso.example.com/check",
+        "/run/secrets/step-up",
+        "/etc/ssl/own.pem",
+        scope,
+        ("promote", "approve"),
+        timeout_s=5.0,
+        valid_for_s=600.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("url: http://sso.example.com/check", "not safe for a token"),
+        ("url: sso.example.com", "not an address"),
+        ("url: https://x, verbs: [rollback]", "never asked about"),
+        ("url: https://x, timeout: 60s", "timeout"),
+        ("url: https://x, clusters: [prdo]", "no cluster is called"),
+    ],
+)
+def test_mistakes_in_a_step_up_check_are_named(tmp_path: Path, line: str, said: str) -> None:
+    """A token never goes over an open line, and what goes back cannot be barred."""
+    text = f"clusters: {{prod: {{}}}}\npolicy: {{step_up: {{token_file: /t, {line}}}}}\n"
+    [mistake] = mistakes(tmp_path, text)
+    assert said in mistake
+
+
+def test_this_very_machine_may_be_asked_in_the_open(tmp_path: Path) -> None:
+    """A sidecar of the worker's pod needs no certificate."""
+    text = "policy: {step_up: {token_file: /t, url: 'http://127.0.0.1:9000/check'}}"
+    assert read(tmp_path, text).step_up

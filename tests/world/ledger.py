@@ -10,7 +10,7 @@ from typing import Any
 
 import redis
 
-from bot.requests import from_button, from_event, from_slash
+from bot.requests import from_button, from_event, from_modal, from_slash
 from chat.cards import card
 from chat.letters import REPEATED, message_of
 from mesh.domain.audit import verify
@@ -165,7 +165,7 @@ def _named(delivery: dict[str, Any]) -> str:
     if delivery["kind"] == "slash_commands":
         return from_slash(payload).dedupe
     if delivery["kind"] == "interactive":
-        return from_button(payload).dedupe
+        return (from_modal if payload["type"] == "view_submission" else from_button)(payload).dedupe
     event = from_event(payload)
     return event.dedupe if event else ""
 

@@ -31,6 +31,8 @@ PAIR = (House("pair0", 60.0), House("pair1", 60.0))
 CANARIES = (House("bird0", 60.0), House("bird1", 60.0))
 HOUSES = (*FREE, *SOLO, *PAIR, *CANARIES)
 ABOVE = 20.0
+PONDERED_S = 0.5
+"""How long somebody thinks about why they deny."""
 TWICE = 0.25
 """Share of what is sent that Slack delivers twice, or whose answer it never gets."""
 TROUBLE = 0.08
@@ -132,7 +134,19 @@ class Crowd:
             return self.say(f"approve {one.id}")
         action = "meshbot.deny" if self.dice.random() < 0.2 else "meshbot.approve"
         people = self.dice.choices(PEOPLE, k=self.dice.randint(2, 6))
-        return self._press(self._card_of(one), action, people)
+        self._press(self._card_of(one), action, people)
+        if action == "meshbot.deny":
+            self._at_once([lambda who=who: self._say_why(who, one) for who in people])  # type: ignore[misc]  # bound now
+        return None
+
+    def _say_why(self, who: str, waiting: Operation) -> None:
+        """Send off every form that asks this person why they deny it; some of them twice."""
+        slack = self.town.world.slack
+        time.sleep(PONDERED_S)
+        asked = [view for view in slack.views(who) if waiting.id in str(view.get("private_metadata"))]
+        for view in asked:
+            self._maybe_twice()
+            slack.submit_view(who, view["id"], {"reason": {"reason": {"value": "the storm"}}})
 
     def press(self) -> None:
         """Press Roll back or Undo on a card, as one person or several, once or twice."""

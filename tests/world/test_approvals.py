@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mesh.domain.operations import Operation, State, Step
 from playground.parts import HOOK_TOKEN
+from tests.stepups import LINK, checkpoint
 from tests.world.town import ANA, JIN, LEE, PROD, Town, make_world, post, until
 
 pytestmark = [pytest.mark.world, pytest.mark.timeout(240)]
 
 INCIDENTS = "C0INC"
+SETTLED_S = 1.0
+"""Longer than a changed configuration file is left alone, in case it is half written."""
 RULE = """
   approvals:
     production: {need: 2, users: [U0JIN, U0ANA, U0LEE], above: 20, channel: C0INC}
@@ -83,7 +88,7 @@ def test_a_requester_and_two_approvers_move_traffic_with_buttons(town: Town) -> 
 
 
 def test_a_denial_and_a_rollback_meanwhile(town: Town) -> None:
-    """A rollback waits for nobody while a change waits, and voids it; a denial ends the next one, with its reason."""
+    """A rollback waits for nobody while a change waits, and voids it; Ana denies the next one on her Home, and why."""
     town.reset("istio-traffic.yaml")
     town.await_gates("v2")
     waiting = asked(town, "/mesh promote api 60")
@@ -93,10 +98,41 @@ def test_a_denial_and_a_rollback_meanwhile(town: Town) -> None:
     town.reset("istio-traffic.yaml")
     next_one = asked(town, "/mesh promote api 70")
     assert next_one.id in town.answer("/mesh approvals", ANA)
-    town.answer(f'/mesh deny {next_one.id} --reason "not during the sale"', ANA)
+    slack = town.world.slack
+    slack.open_home(ANA)
+    until(lambda: '"meshbot.deny"' in json.dumps(slack.views(ANA)), "her Home does not ask")
+    slack.click_view(ANA, next(view for view in slack.views(ANA) if view["type"] == "home"), "meshbot.deny")
+    until(lambda: '"meshbot.deny.why"' in json.dumps(slack.views(ANA)), "nobody asked her why")
+    form = next(view for view in slack.views(ANA) if view["type"] == "modal")
+    empty = slack.submit_view(ANA, form["id"], {"reason": {"reason": {"value": " "}}})
+    assert list(empty["errors"]) == ["reason"]
+    slack.submit_view(ANA, form["id"], {"reason": {"reason": {"value": "not during\nthe sale"}}})
     denied = town.settled(next_one.id)
     assert (denied.state, _weights(town)) == (State.REFUSED, [90, 10])
     assert "not during the sale" in town.card(denied)
+    until(lambda: '"meshbot.deny"' not in json.dumps(slack.views(ANA)), "her Home still asks")
+
+
+def test_a_change_waits_for_the_proof_that_it_is_you(town: Town, tmp_path: Path) -> None:
+    """A real worker asks a real server; Jin alone is shown the link, and once proven the same words go through."""
+    town.reset("istio-traffic.yaml")
+    town.await_gates("v2")
+    configuration, before = town.world.configuration, town.world.configuration.read_text()
+    with checkpoint(tmp_path) as check:
+        said = f"  step_up: {{url: '{check.rule.url}', token_file: '{check.rule.token_file}', valid_for: 0}}\n"
+        configuration.write_text(before + said)
+        time.sleep(SETTLED_S)
+        refused = town.do("/mesh promote api 15", JIN)
+        assert (refused.state, _weights(town)) == (State.REFUSED, [90, 10])
+        shown = town.world.slack.wait_for(lambda m: m["ephemeral_to"] == JIN and LINK in json.dumps(m["blocks"]))
+        assert "no proof of" in town.world.slack.render_text(shown)
+        assert LINK not in json.dumps([m for m in town.world.slack.transcript() if not m["ephemeral_to"]])
+        check.proven = {JIN}
+        assert town.do("/mesh promote api 15", JIN).state is State.SUCCEEDED
+        assert town.do("/mesh rollback api", JIN).state is State.SUCCEEDED
+        assert (_weights(town), [one["user"] for one in check.asked]) == ([100, 0], [JIN, JIN])
+    configuration.write_text(before)
+    time.sleep(SETTLED_S)
 
 
 def test_flagger_hears_yes_once_two_people_pressed(town: Town) -> None:

@@ -14,7 +14,6 @@ from mesh.domain.approvals import (
     ask,
     canonical,
     highest_share,
-    may_overlap,
     rules_for,
     why_not,
     why_not_deny,
@@ -24,6 +23,7 @@ from mesh.domain.approvals import (
 from mesh.domain.commands import APPROVABLE, CHANGING, Target, Verb
 from mesh.domain.plans import Plan, Roles, plan
 from mesh.domain.policy import Actor
+from mesh.domain.scopes import Scope, overlap
 from mesh.domain.strategies import RolloutStep, Strategy
 from tests.builders import TARGET, route
 
@@ -78,16 +78,16 @@ def test_only_changing_verbs_can_wait() -> None:
 @pytest.mark.parametrize(
     ("scope", "asked"),
     [
-        ({"services": ("a*",)}, True),
-        ({"services": ("web",)}, False),
-        ({"namespaces": ("mesh-*",)}, True),
-        ({"namespaces": ("prod",)}, False),
-        ({"clusters": ("default",)}, True),
-        ({"clusters": ("edge",)}, False),
+        ({"scope": Scope(services=("a*",))}, True),
+        ({"scope": Scope(services=("web",))}, False),
+        ({"scope": Scope(namespaces=("mesh-*",))}, True),
+        ({"scope": Scope(namespaces=("prod",))}, False),
+        ({"scope": Scope(clusters=("default",))}, True),
+        ({"scope": Scope(clusters=("edge",))}, False),
         ({"verbs": ("set",)}, False),
     ],
 )
-def test_a_rule_speaks_of_its_scope_only(scope: dict[str, tuple[str, ...]], asked: bool) -> None:
+def test_a_rule_speaks_of_its_scope_only(scope: dict[str, object], asked: bool) -> None:
     """Verbs, services, namespaces and clusters all have to fit."""
     assert bool(rules_for((replace(RULE, **scope),), Verb.PROMOTE, TARGET, 50.0)) is asked  # type: ignore[arg-type]  # fields of Rule
 
@@ -253,9 +253,12 @@ def test_threat_5_accounts_of_one_person_have_one_id() -> None:
 )
 def test_patterns_that_may_fit_one_name(one: str, other: str, both: bool) -> None:
     """Either way round."""
-    assert may_overlap(one, other) is may_overlap(other, one) is both
+    assert overlap([one], [other]) is overlap([other], [one]) is both
+    assert Scope(services=(one,)).meets(Scope(services=(other,))) is both
 
 
 def test_a_target_of_another_cluster_is_not_ours() -> None:
     """Patterns are matched letter by letter, case and all."""
-    assert not rules_for((replace(RULE, clusters=("PROD",)),), Verb.PROMOTE, Target("prod", "a", "b"), 50.0)
+    assert not rules_for(
+        (replace(RULE, scope=Scope(clusters=("PROD",))),), Verb.PROMOTE, Target("prod", "a", "b"), 50.0
+    )

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mesh.domain.commands import CHANGING, Target, Verb
 from mesh.domain.policy import Policy, Role, decide
+from mesh.domain.scopes import Scope
 from tests.builders import JIN, LEE, TARGET
 
 OWNERS = Role(
-    "owners", users=(JIN.user,), usergroups=("S0API",), verbs=("promote", "rollback"), services=("api", "web-*")
+    "owners",
+    users=(JIN.user,),
+    usergroups=("S0API",),
+    verbs=("promote", "rollback"),
+    scope=Scope(services=("api", "web-*")),
 )
 POLICY = Policy((OWNERS,))
 
@@ -37,7 +44,7 @@ def test_all_is_not_one_of_many() -> None:
     """What is about every service needs a role for every service: no other pattern fits."""
     everything = Target("*", "*", "*")
     for services in (("?",), ("[*]",), ("api", "a*")):
-        policy = Policy((Role("some", users=(JIN.user,), verbs=("*",), services=services),))
+        policy = Policy((Role("some", users=(JIN.user,), verbs=("*",), scope=Scope(services=services)),))
         assert not decide(policy, JIN, frozenset(), Verb.FREEZE, everything).allowed
     assert decide(
         Policy((Role("all", users=(JIN.user,), verbs=("*",)),)), JIN, frozenset(), Verb.FREEZE, everything
@@ -46,8 +53,17 @@ def test_all_is_not_one_of_many() -> None:
 
 def test_narrow_roles_stay_narrow() -> None:
     """A role for one namespace of one cluster says nothing of any other."""
-    role = Role("prod", users=(JIN.user,), verbs=("*",), namespaces=("shop",), clusters=("prod",))
+    role = Role("prod", users=(JIN.user,), verbs=("*",), scope=Scope(namespaces=("shop",), clusters=("prod",)))
     policy = Policy((role,))
     assert decide(policy, JIN, frozenset(), Verb.SET, Target("prod", "shop", "api")).allowed
     assert not decide(policy, JIN, frozenset(), Verb.SET, Target("prod", "shop2", "api")).allowed
     assert not decide(policy, JIN, frozenset(), Verb.SET, Target("dev", "shop", "api")).allowed
+
+
+@pytest.mark.parametrize(
+    ("services", "allowed"), [(("*",), True), (("api*",), False), (("?",), False), (("[*]",), False)]
+)
+def test_what_is_about_everything_needs_a_role_for_everything(services: tuple[str, ...], allowed: bool) -> None:
+    """A freeze of all services has the target `*`, which no pattern for some names may be taken to mean."""
+    policy = Policy((Role("some", users=(JIN.user,), verbs=("*",), scope=Scope(services=services)),))
+    assert decide(policy, JIN, frozenset(), Verb.FREEZE, Target("prod", "*", "*")).allowed is allowed

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chat.memory import FixedDirectory, RecordedCards, RecordedIncidentCards
+from chat.memory import FixedDirectory, RecordedCards, RecordedIncidentCards, RecordedWhispers
 from mesh.domain.approvals import People, Rule
 from mesh.domain.audit import AuditEntry
 from mesh.domain.catalog import Catalog, Cluster, Flood, Service
@@ -17,9 +17,11 @@ from mesh.domain.freezes import Closure
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, Origin
 from mesh.domain.policy import Actor, Policy, Role
+from mesh.domain.stepups import StepUp
 from mesh.operations.receiving import Desk, receive
 from mesh.operations.running import run
 from mesh.operations.stage import Stage
+from mesh.ports import Prover
 from store.memory import MemoryAuditLog, MemoryBuckets, MemoryFreezes, MemoryLocks, MemoryOperations, MemoryWatches
 from store.memory_incidents import MemoryIncidents
 from tests.builders import JIN, healthy
@@ -108,6 +110,8 @@ class Bench:
     approvals: tuple[Rule, ...] = ()
     people: People = ()
     break_glass: Rule | None = None
+    step_up: StepUp | None = None
+    prover: Prover | None = None
 
     def __post_init__(self) -> None:
         """Wire the ports."""
@@ -123,6 +127,7 @@ class Bench:
         self.cards = RecordedCards()
         self.incidents = MemoryIncidents(self.time, log=self.log)
         self.incident_cards = RecordedIncidentCards()
+        self.whispers = RecordedWhispers()
         self.directory = FixedDirectory(self.members)
         self.deliveries = itertools.count()
 
@@ -137,6 +142,7 @@ class Bench:
             approvals=self.approvals,
             people=self.people,
             break_glass=self.break_glass,
+            step_up=self.step_up,
             freezes=self.closures,
             flood=self.flood,
         )
@@ -153,6 +159,7 @@ class Bench:
         names = ("catalog", "operations", "locks", "cluster", "metrics", "cards", "freezes")
         parts = {name: getattr(self, name) for name in names}
         parts |= {"auditlog": self.log, "directory": self.directory, "time": self.time, "watches": self.watches}
+        parts |= {"prover": self.prover, "whispers": self.whispers}
         return Stage(**parts, incidents=self.incidents, incident_cards=self.incident_cards)
 
     def ask(self, text: str, actor: Actor = JIN, *, delivery: str = "", channel: str = "C0PROD") -> Operation:

@@ -9,7 +9,7 @@ import pytest
 from chat.memory import FixedDirectory
 from mesh.domain.errors import Denied, Unavailable
 from mesh.domain.operations import Origin, State
-from mesh.domain.policy import Policy, Role
+from mesh.domain.policy import Actor, Policy, Role
 from mesh.operations.explaining import can
 from mesh.operations.running import run
 from mesh.ports import Place
@@ -75,3 +75,49 @@ def test_threat_12_slack_is_not_asked_where_no_role_is_bound() -> None:
     bench = Bench()
     bench.directory = Silent({})
     assert bench.do("promote api 50").state is State.SUCCEEDED
+
+
+# --- what Slack said has changed -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("about", ["U0JIN", "S0TEAM", "C0PROD"])
+def test_threat_10_news_count_at_once_for_what_waits_in_the_queue(about: str) -> None:
+    """Who left a group after asking does not keep its rights for a whole minute; without news the record counts."""
+    role = Role("team", usergroups=("S0TEAM",), verbs=("*",), channels=("C0PROD",))
+    for changed, state in (
+        (set(), State.SUCCEEDED),
+        ({about}, State.REFUSED),
+        ({"U0ANA", "S0X", "C0X"}, State.SUCCEEDED),
+    ):
+        bench = Bench(policy=Policy((role,)), members={"S0TEAM": {JIN.user}})
+        asked = bench.ask("promote api 50")
+        bench.members["S0TEAM"].clear()
+        bench.directory.changed = changed
+        assert run(asked.id, bench.stage).state is state
+
+
+def test_news_of_a_channel_matter_where_a_role_is_bound_to_it() -> None:
+    """Another role does not depend on it, so nobody is asked."""
+    bench = Bench(policy=Policy((Role("team", usergroups=("S0TEAM",), verbs=("*",)),)), members={"S0TEAM": {JIN.user}})
+    asked = bench.ask("promote api 50")
+    bench.members["S0TEAM"].clear()
+    bench.directory.changed = {"C0PROD"}
+    assert run(asked.id, bench.stage).state is State.SUCCEEDED
+
+
+class Mute(FixedDirectory):
+    """A Slack that does not say who somebody is."""
+
+    def active(self, actor: Actor) -> bool:
+        """Say nothing."""
+        raise Unavailable("Slack did not say who is who (users.info: ratelimited).")
+
+
+@pytest.mark.parametrize(("text", "state"), [("rollback api", State.SUCCEEDED), ("promote api 50", State.REFUSED)])
+def test_a_silent_slack_does_not_stop_who_goes_back(text: str, state: State) -> None:
+    """Slack tells of every new status text, too: where it then says no more, the record counts for its minute."""
+    bench = Bench(policy=Policy((Role("sre", users=(JIN.user,), verbs=("*",)),)))
+    asked = bench.ask(text)
+    bench.directory = Mute({})
+    bench.directory.changed = {JIN.user}
+    assert run(asked.id, bench.stage).state is state

@@ -173,7 +173,7 @@ def test_lifting_takes_the_same_words_or_the_id() -> None:
 
 def test_freezes_need_a_right() -> None:
     """At the door and when they run; the right of a scope covers that scope alone."""
-    team = Role("team", users=(LEE.user,), verbs=("freeze", "unfreeze", "promote"), services=("api",))
+    team = Role("team", users=(LEE.user,), verbs=("freeze", "unfreeze", "promote"), scope=Scope(services=("api",)))
     bench = Bench(policy=Policy((*POLICY.roles, team)))
     with pytest.raises(Denied):
         bench.ask("freeze all --reason x", LEE)

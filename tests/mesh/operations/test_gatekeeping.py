@@ -12,6 +12,7 @@ from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import NotFound, Refused, Unavailable
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Actor
+from mesh.domain.scopes import Scope
 from mesh.operations.gatekeeping import HOOKS, OPEN_S, is_open, question
 from mesh.operations.recording import Record
 from mesh.operations.running import run
@@ -125,7 +126,9 @@ def test_who_may_not_vote_opens_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "rules", [(), (replace(RULE, services=("web",)),), (replace(RULE, channel=""),)], ids=["none", "other", "nowhere"]
+    "rules",
+    [(), (replace(RULE, scope=Scope(services=("web",))),), (replace(RULE, channel=""),)],
+    ids=["none", "other", "nowhere"],
 )
 def test_where_nobody_could_be_asked_nothing_opens(rules: tuple[Rule, ...]) -> None:
     """Fail closed: without a rule, or a channel, Flagger hears no with the reason."""

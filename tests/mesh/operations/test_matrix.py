@@ -11,6 +11,7 @@ from mesh.domain.errors import Denied
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, State
 from mesh.domain.policy import Actor, Policy, Role
+from mesh.domain.scopes import Scope
 from mesh.operations.running import run
 from tests.builders import JIN, LEE, operation
 from tests.mesh.operations.bench import Bench
@@ -27,9 +28,9 @@ NARROW: dict[str, Role | None] = {
     "another person's": replace(EVERYTHING, users=("U0EVE",)),
     "another usergroup's": replace(EVERYTHING, users=(), usergroups=("S0OTHER",)),
     "another channel's": replace(EVERYTHING, channels=("C0OTHER",)),
-    "another service's": replace(EVERYTHING, services=("web",)),
-    "another namespace's": replace(EVERYTHING, namespaces=("shop",)),
-    "another cluster's": replace(EVERYTHING, clusters=("prod",)),
+    "another service's": replace(EVERYTHING, scope=Scope(services=("web",))),
+    "another namespace's": replace(EVERYTHING, scope=Scope(namespaces=("shop",))),
+    "another cluster's": replace(EVERYTHING, scope=Scope(clusters=("prod",))),
 }
 
 

@@ -16,6 +16,7 @@ from chat.screens import Screens
 from mesh.domain.catalog import Catalog, Cluster, Service
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Policy, Role
+from mesh.domain.scopes import Scope
 from playground.serving import ServerThread, free_port
 from playground.slack.driver import SlackDriver
 from playground.slack.server import make_app
@@ -30,7 +31,7 @@ CATALOG = Catalog(
     services=tuple(Service(name) for name in ("api", "api-gateway", "checkout", "search", "web")),
     policy=Policy((
         Role("sre", usergroups=("S0SRE",), verbs=("*",)),
-        Role("api-owners", usergroups=("S0APIOWN",), verbs=("promote", "rollback"), services=("api",)),
+        Role("api-owners", usergroups=("S0APIOWN",), verbs=("promote", "rollback"), scope=Scope(services=("api",))),
     )),
 )  # fmt: skip
 

@@ -1,0 +1,267 @@
+"""Who reaches whom: services, entrances, policies, budgets, scalers and monitors."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.hooks import HOOKS_PATH
+from bot.web import SLACK_PATH
+from store.jobs import NORMAL, POST, URGENT, WATCH
+from tests.helm.chart import CASES, CHART, PROCESSES, Obj, case, objects, pods
+
+pytestmark = pytest.mark.usefixtures("helm")
+
+every_case = pytest.mark.parametrize("name", CASES)
+
+
+def named(objs: tuple[Obj, ...] | list[Obj], kind: str, name: str) -> Obj:
+    """The one object of that kind and name."""
+    [found] = [obj for obj in objs if (obj["kind"], obj["metadata"]["name"]) == (kind, name)]
+    return found
+
+
+def chosen(name: str, labels: dict[str, str]) -> set[str]:
+    """The pods that a selector of labels finds."""
+    return {who for who, pod in pods(case(name)).items() if labels.items() <= pod["metadata"]["labels"].items()}
+
+
+def selectors(obj: Obj) -> list[dict[str, str]]:
+    """Every selector of pods that an object of the chart has."""
+    spec = obj.get("spec", {})
+    match obj["kind"]:
+        case "Service":
+            return [spec["selector"]]
+        case "Deployment" | "StatefulSet" | "PodDisruptionBudget":
+            return [spec["selector"]["matchLabels"]]
+        case "NetworkPolicy":
+            return [spec["podSelector"]["matchLabels"]]
+        case _:
+            return []
+
+
+@every_case
+def test_every_selector_finds_the_pods_it_means(name: str) -> None:
+    """A Deployment, a budget and a policy find their own process and no other; the metrics' Service finds all three."""
+    for obj in case(name):
+        component = obj["metadata"].get("labels", {}).get("app.kubernetes.io/component")
+        expected = set(PROCESSES) if component == "metrics" else {component}
+        for selector in selectors(obj):
+            assert chosen(name, selector) == expected, (obj["kind"], obj["metadata"]["name"])
+
+
+@every_case
+def test_services_lead_to_open_ports(name: str) -> None:
+    """Every target port is one that each of the chosen pods declares."""
+    for service in (obj for obj in case(name) if obj["kind"] == "Service"):
+        for who in chosen(name, service["spec"]["selector"]):
+            [container] = pods(case(name))[who]["spec"]["containers"]
+            open_ = {one["name"] for one in container["ports"]}
+            assert {one["targetPort"] for one in service["spec"]["ports"]} <= open_
+
+
+@pytest.mark.parametrize("name", ["ingress", "httproute"])
+def test_entrances_lead_to_the_bots_service(name: str) -> None:
+    """By the name of the port in an Ingress, by its number in an HTTPRoute."""
+    [port] = named(case(name), "Service", "meshbot")["spec"]["ports"]
+    if name == "ingress":
+        [rule] = named(case(name), "Ingress", "meshbot")["spec"]["rules"]
+        backends = [path["backend"]["service"] for path in rule["http"]["paths"]]
+        assert backends == [{"name": "meshbot", "port": {"name": port["name"]}}] * 2
+    else:
+        [rule] = named(case(name), "HTTPRoute", "meshbot")["spec"]["rules"]
+        assert rule["backendRefs"] == [{"name": "meshbot", "port": port["port"]}]
+
+
+@pytest.mark.parametrize("hooks", [False, True])
+def test_slack_reaches_one_path(hooks: bool) -> None:
+    """Ingress and HTTPRoute bring what the bot hears from Slack; hooks when asked for; health and metrics never."""
+    values: Obj = {"hooks": {"enabled": hooks}}
+    values["ingress"] = {"enabled": True, "host": "a.example.com", "hooks": hooks}
+    values["httpRoute"] = {"enabled": True, "parentRefs": [{"name": "public"}], "hooks": hooks}
+    objs = objects(values)
+    [rule] = named(objs, "Ingress", "meshbot")["spec"]["rules"]
+    expected = {(SLACK_PATH, "Exact")} | ({(HOOKS_PATH, "Prefix")} if hooks else set())
+    assert {(one["path"], one["pathType"]) for one in rule["http"]["paths"]} == expected
+    [rule] = named(objs, "HTTPRoute", "meshbot")["spec"]["rules"]
+    expected = {("Exact", SLACK_PATH)} | ({("PathPrefix", HOOKS_PATH.rstrip("/"))} if hooks else set())
+    assert {(one["path"]["type"], one["path"]["value"]) for one in rule["matches"]} == expected
+    assert {one["method"] for one in rule["matches"]} == {"POST"}
+
+
+# --- policies --------------------------------------------------------------------------------------------------------
+
+
+def allows(policy: Obj, address: str, port: int) -> bool:
+    """Whether a policy lets its pods connect to an address outside the cluster."""
+    return any(
+        any(one["port"] == port for one in rule["ports"])
+        and ("to" not in rule or any(_holds(peer.get("ipBlock"), address) for peer in rule["to"]))
+        for rule in policy["spec"]["egress"]
+    )
+
+
+def _holds(block: dict[str, Any] | None, address: str) -> bool:
+    if not block:
+        return False
+    where = ipaddress.ip_address(address)
+    inside = [where in ipaddress.ip_network(cidr) for cidr in block.get("except", [])]
+    return where in ipaddress.ip_network(block["cidr"]) and not any(inside)
+
+
+SLACK, API, ELSEWHERE, SLACK_V6 = "3.68.1.1", "10.96.0.1", "203.0.113.9", "2606:4700::1"
+ALLOWED = [
+    ("bot", SLACK, 443, True),
+    ("bot", SLACK_V6, 443, True),
+    ("bot", API, 443, False),
+    ("bot", "fd00::1", 443, False),
+    ("bot", "169.254.169.254", 443, False),
+    ("bot", API, 6443, False),
+    ("bot", ELSEWHERE, 6443, False),
+    ("bot", ELSEWHERE, 80, False),
+    ("bot", ELSEWHERE, 6379, True),
+    ("bot", ELSEWHERE, 9090, False),
+    ("worker", SLACK, 443, True),
+    ("worker", API, 443, True),
+    ("worker", ELSEWHERE, 6443, True),
+    ("worker", API, 9090, True),
+    ("worker", ELSEWHERE, 80, False),
+    ("clock", ELSEWHERE, 6379, True),
+    ("clock", ELSEWHERE, 26379, True),
+    ("clock", SLACK, 443, False),
+    ("clock", API, 443, False),
+    ("clock", API, 9090, False),
+]
+
+
+@pytest.mark.parametrize(("who", "address", "port", "expected"), ALLOWED)
+def test_each_process_reaches_what_it_needs(who: str, address: str, port: int, expected: bool) -> None:
+    """The bot has no way to an API server of a private address, the clock none to anything but Redis."""
+    assert allows(named(case("default"), "NetworkPolicy", f"meshbot-{who}"), address, port) is expected
+
+
+def test_traces_reach_a_collector_where_there_is_one() -> None:
+    """Every process may send them, and none where nobody takes them."""
+    for who in PROCESSES:
+        assert allows(named(case("traced"), "NetworkPolicy", f"meshbot-{who}"), ELSEWHERE, 4318)
+        assert not allows(named(case("default"), "NetworkPolicy", f"meshbot-{who}"), ELSEWHERE, 4318)
+
+
+@every_case
+def test_every_pod_of_ours_stands_behind_a_policy(name: str) -> None:
+    """In both directions; only the bot hears on its port, and the clock and the workers on that of metrics alone."""
+    policies = [obj for obj in case(name) if obj["kind"] == "NetworkPolicy"]
+    covered = {who for one in policies for who in chosen(name, one["spec"]["podSelector"]["matchLabels"])}
+    if name == "little":
+        assert policies == []
+        return
+    assert covered == set(pods(case(name))) - {one for one in pods(case(name)) if "-test-" in one}
+    for one in policies:
+        assert one["spec"]["policyTypes"] == ["Ingress", "Egress"]
+        heard = {port["port"] for rule in one["spec"]["ingress"] for port in rule["ports"]}
+        who = one["metadata"]["labels"]["app.kubernetes.io/component"]
+        assert heard == {"bot": {"http", "metrics"}, "redis": {6379}}.get(who, {"metrics"})
+
+
+def test_the_redis_of_the_chart_is_for_meshbot_alone() -> None:
+    """Processes reach it and no other Redis; it hears nobody else and calls nobody."""
+    objs = case("redis-internal-own-secret")
+    redis = named(objs, "NetworkPolicy", "meshbot-redis")
+    [rule] = redis["spec"]["ingress"]
+    [peer] = rule["from"]
+    assert {"app.kubernetes.io/name", "app.kubernetes.io/instance"} == set(peer["podSelector"]["matchLabels"])
+    assert redis["spec"]["egress"] == []
+    for who in PROCESSES:
+        policy = named(objs, "NetworkPolicy", f"meshbot-{who}")
+        assert not allows(policy, ELSEWHERE, 6379)
+        peers = [peer for rule in policy["spec"]["egress"] for peer in rule.get("to", []) if "podSelector" in peer]
+        [labels] = [peer["podSelector"]["matchLabels"] for peer in peers]
+        assert chosen("redis-internal-own-secret", labels) == {"redis"}
+
+
+def test_whom_policies_name_alone_is_let_in() -> None:
+    """Peers for the bot's port and for metrics are those of the values, and the pods of `helm test`."""
+    ingress = named(case("everything-said"), "NetworkPolicy", "traffic-bot")["spec"]["ingress"]
+    by_port = {rule["ports"][0]["port"]: rule["from"] for rule in ingress}
+    given = CASES["everything-said"]["networkPolicy"]
+    assert by_port["metrics"] == given["allowMetricsFrom"]
+    assert by_port["http"][:-1] == given["allowHttpFrom"]
+    labels = by_port["http"][-1]["podSelector"]["matchLabels"]
+    assert chosen("everything-said", labels) == {"traffic-test-ready", "traffic-test-doctor"}
+
+
+# --- scaling and watching --------------------------------------------------------------------------------------------
+
+
+@every_case
+def test_drains_take_one_pod_at_a_time(name: str) -> None:
+    """Each process has a budget, unless that is switched off."""
+    budgets = {
+        obj["metadata"]["name"].rsplit("-", 1)[1]: obj for obj in case(name) if obj["kind"] == "PodDisruptionBudget"
+    }
+    assert set(budgets) == (set() if name == "little" else set(PROCESSES))
+    assert all(one["spec"]["maxUnavailable"] == 1 for one in budgets.values())
+
+
+def test_who_is_scaled_has_no_number_of_its_own() -> None:
+    """A Deployment that says how many would fight its scaler at each upgrade."""
+    objs = case("autoscaled")
+    hpa, keda = named(objs, "HorizontalPodAutoscaler", "meshbot-bot"), named(objs, "ScaledObject", "meshbot-worker")
+    for target in (hpa["spec"]["scaleTargetRef"], keda["spec"]["scaleTargetRef"]):
+        assert "replicas" not in named(objs, "Deployment", target["name"])["spec"]
+    assert named(case("default"), "Deployment", "meshbot-bot")["spec"]["replicas"] == 2
+    assert keda["spec"]["minReplicaCount"] >= 1
+
+
+@pytest.mark.parametrize("name", ["autoscaled", "keda-sentinel", "redis-internal"])
+def test_keda_looks_at_every_queue_of_rq(name: str) -> None:
+    """Each queue's list in Redis is one trigger; RQ keeps a queue under `rq:queue:` and its name."""
+    triggers = named(case(name), "ScaledObject", "meshbot-worker")["spec"]["triggers"]
+    lists = sorted(one["metadata"]["listName"] for one in triggers)
+    assert lists == sorted(f"rq:queue:{queue}" for queue in (URGENT, NORMAL, WATCH, POST))
+
+
+def test_keda_logs_in_where_redis_asks_for_it() -> None:
+    """With the password of the chart's own Redis, or with user and password of a Secret; else with nothing."""
+    own = named(case("redis-internal"), "TriggerAuthentication", "meshbot-worker")["spec"]["secretTargetRef"]
+    assert own == [{"parameter": "password", "name": "meshbot-redis", "key": "password"}]
+    theirs = named(case("keda-sentinel"), "TriggerAuthentication", "meshbot-worker")["spec"]["secretTargetRef"]
+    assert {(one["parameter"], one["name"], one["key"]) for one in theirs} == {
+        ("password", "keda", "password"),
+        ("username", "keda", "user"),
+    }
+    scaled = named(case("autoscaled"), "ScaledObject", "meshbot-worker")
+    assert "authenticationRef" not in json.dumps(scaled)
+
+
+def test_prometheus_scrapes_every_process() -> None:
+    """The monitor finds the metrics' Service by its labels, at a port that it has."""
+    objs = case("monitored")
+    monitor, service = named(objs, "ServiceMonitor", "meshbot"), named(objs, "Service", "meshbot-metrics")
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    [endpoint] = monitor["spec"]["endpoints"]
+    assert (endpoint["port"], endpoint["path"]) == ("metrics", "/metrics")
+    assert endpoint["port"] in {one["name"] for one in service["spec"]["ports"]}
+    assert service["spec"]["publishNotReadyAddresses"] is True
+
+
+def test_rules_and_dashboard_are_those_of_the_files() -> None:
+    """Nothing in them is a template of helm's: braces are Prometheus's and Grafana's."""
+    objs = case("monitored")
+    rules = yaml.safe_load((CHART / "files/rules.yaml").read_text())
+    assert named(objs, "PrometheusRule", "meshbot")["spec"] == rules
+    board = json.loads(named(objs, "ConfigMap", "meshbot-dashboard")["data"]["meshbot.json"])
+    assert board == json.loads((CHART / "files/dashboard.json").read_text())
+
+
+def test_labels_that_operators_look_for_are_added() -> None:
+    """Prometheus and Grafana find their objects by the labels of the values."""
+    objs = case("monitored")
+    for kind in ("ServiceMonitor", "PrometheusRule"):
+        assert named(objs, kind, "meshbot")["metadata"]["labels"]["release"] == "prometheus"
+    board = named(objs, "ConfigMap", "meshbot-dashboard")["metadata"]
+    assert (board["labels"]["grafana_dashboard"], board["annotations"]) == ("1", {"grafana_folder": "Mesh"})
