@@ -77,7 +77,7 @@ class Bot:
 
 def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     """Build everything the bot needs; calls nobody, so it starts while Slack or Redis are away."""
-    redis, time_ = quick(environment.redis_url), SystemTime()
+    redis, time_ = quick(environment.redis), SystemTime()
     client = web_client(environment.slack_bot_token, environment.slack_api_url)
     asking = web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S)
     jobs, changes = JobQueue(redis), RedisChanges(redis)

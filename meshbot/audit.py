@@ -97,7 +97,7 @@ def export(*, form: str, output: IO[str], **wanted: Any) -> None:
 
 
 def _log() -> RedisAuditLog:
-    return RedisAuditLog(patient(read_environment().redis_url))
+    return RedisAuditLog(patient(read_environment().redis))
 
 
 def _exported(entry: AuditEntry) -> dict[str, Any]:

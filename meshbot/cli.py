@@ -18,7 +18,7 @@ COMMANDS = {
     "worker": ("meshbot.acting:worker", "Run the operations of one queue, or of both."),
     "clock": ("meshbot.acting:clock", "Start what is due, and what a dead worker left."),
     "demo": ("playground.demo:main", "The whole product on this machine, without accounts."),
-    "doctor": ("meshbot.doctor:doctor", "Check everything meshbot depends on."),
+    "doctor": ("meshbot.doctor.command:doctor", "Check everything meshbot depends on."),
     "probe": ("meshbot.probe:probe", "Ask a process on this machine for its health."),
     "config": ("meshbot.config:config", "Check a configuration file."),
     "audit": ("meshbot.audit:audit", "List, verify and export the audit log."),

@@ -16,7 +16,8 @@ from typing import Any, Self
 
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.processes import Child, StartFailed
-from playground.servers import PrometheusMissing, PrometheusServer, RedisServer
+from playground.sentinels import GuardedRedis
+from playground.servers import PASSWORD, USER, PrometheusMissing, PrometheusServer, RedisServer
 from playground.serving import free_port
 from playground.slack.driver import SlackDriver
 from playground.slack.world import default_world
@@ -95,12 +96,14 @@ class World:
     """0 takes a free one; a configuration that names its metrics server has to know it beforehand."""
     bot_port: int = 0
     """0 takes a free one."""
+    guarded: bool = False
+    """True: three Redis servers behind three sentinels take the place of the one."""
     door: str = ""
     """Where Slack delivers instead, e.g. what stands before several bots; empty for the bot itself."""
     program: tuple[str, ...] = (sys.executable, "-m", "meshbot")
     """What is run as `meshbot`: this checkout, or what was built from it."""
     tell: Callable[[str], None] = _nobody
-    redis: RedisServer = field(init=False)
+    redis: RedisServer | GuardedRedis = field(init=False)
     prometheus: PrometheusServer | None = field(init=False, default=None)
     children: dict[str, Child] = field(init=False, default_factory=dict)
     cluster_url: str = field(init=False, default="")
@@ -132,6 +135,8 @@ class World:
             "SLACK_APP_TOKEN": slack.app_token,
             "SLACK_API_URL": f"{self.slack_url}/api/",
             "REDIS_URL": self.redis.url,
+            "REDIS_USERNAME": USER,
+            "REDIS_PASSWORD": PASSWORD,
             "KUBECONFIG": str(self.cluster.kubeconfig if self.cluster else self.directory / "kubeconfig"),
             "PROMETHEUS_URL": self.prometheus.url if self.prometheus else "",
             "MESHBOT_HOOK_TOKEN": HOOK_TOKEN,
@@ -193,7 +198,11 @@ class World:
         self.directory.mkdir(parents=True, exist_ok=True)
         traffic_port, bot_port = free_port(), self.bot_port or free_port()
         self.bot_url = self.door or f"http://127.0.0.1:{bot_port}/slack/events"
-        self.redis = self._stack.enter_context(RedisServer(self.directory / "redis"))
+        home = self.directory / "redis"
+        if self.guarded:
+            self.redis = self._stack.enter_context(GuardedRedis(home))
+        else:
+            self.redis = self._stack.enter_context(RedisServer(home))
         self.tell(f"redis         {self.redis.url}")
         self._start_prometheus(traffic_port)
         self.cluster_url = self.cluster.url if self.cluster else self._start_cluster()

@@ -18,6 +18,16 @@ from playground.processes import Child
 from playground.serving import free_port
 
 HOST = "127.0.0.1"
+USER, PASSWORD = "meshbot", "password-of-the-playground"
+RIGHTS = (
+    "resetchannels ~meshbot:* ~rq:* -@all +ping +select +time +wait +info +scan "
+    "+client|setname +client|info +multi +exec +watch +unwatch +evalsha +script|load +script|exists "
+    "+get +mget +set +incr +del +exists +expire +pexpire +persist "
+    "+hget +hset +hsetnx +hmget +hgetall +hvals +hexists +hdel +hincrby +hincrbyfloat "
+    "+lpush +rpush +lrange +ltrim +llen +lrem +lpos +lmove +blmove +sadd +srem +smembers +scard "
+    "+zadd +zrem +zcard +zrange +zrangebyscore +zscore +zremrangebyscore +zremrangebyrank +xadd"
+)
+"""What meshbot's user in Redis may do, as in docs/redis.md: no more is needed."""
 
 
 class RedisMissing(RuntimeError):
@@ -83,7 +93,10 @@ class RedisServer(_Server):
     With `appendonly=False` nothing is written at all, and a restart begins empty. `port=0` takes a free one.
     """
 
-    def __init__(self, directory: Path, port: int = 0, *, appendonly: bool = True) -> None:
+    def __init__(
+        self, directory: Path, port: int = 0, *, appendonly: bool = True, options: Mapping[str, str] | None = None
+    ) -> None:
+        """Further `options` are those of redis.conf. `USER` has the rights of production; who names no user, all."""
         super().__init__(directory, port)
         settings = {
             "bind": HOST,
@@ -93,9 +106,17 @@ class RedisServer(_Server):
             "appendfsync": "everysec",
             "save": "",
             "daemonize": "no",
+            "aclfile": str(self.directory / "users.acl"),
+            **(options or {}),
         }
-        options = [word for key, value in settings.items() for word in (f"--{key}", value)]
-        self.child = Child("redis-server", [redis_executable(), *options], log_path=self.directory / "redis.log")
+        words = [word for key, value in settings.items() for word in (f"--{key}", value)]
+        self.child = Child("redis-server", [redis_executable(), *words], log_path=self.directory / "redis.log")
+
+    def start(self) -> Self:
+        """Write down who may do what, and start."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "users.acl").write_text(f"user {USER} on >{PASSWORD} {RIGHTS}\n")
+        return super().start()
 
     @property
     def url(self) -> str:

@@ -15,6 +15,19 @@ WEB = ("http://", "https://")
 
 
 @dataclass(frozen=True)
+class RedisSettings:
+    """Where Redis is, how to log in there and what it must promise; `store.address.Where` says what each part means."""
+
+    url: str = field(repr=False)
+    username: str = ""
+    password: str = field(default="", repr=False)
+    sentinel_username: str = ""
+    sentinel_password: str = field(default="", repr=False)
+    tls_files: tuple[str, str, str] = ("", "", "")
+    copies: int | None = None
+
+
+@dataclass(frozen=True)
 class Environment:
     """What the environment says. Whatever can hold a secret stays out of `repr`, so out of logs and tracebacks."""
 
@@ -24,10 +37,23 @@ class Environment:
     """`SLACK_SIGNING_SECRET`; two, with a comma between them, while rotating."""
     slack_app_token: str = field(default="", repr=False)
     """`SLACK_APP_TOKEN`, `xapp-…`; Socket Mode only."""
+    slack_config_token: str = field(default="", repr=False)
+    """`SLACK_CONFIG_TOKEN`, for `meshbot doctor` alone."""
     slack_api_url: str = SLACK_API_URL
     """`SLACK_API_URL`, always with a final slash."""
     redis_url: str = field(default=REDIS_URL, repr=False)
     """`REDIS_URL`; may hold a password."""
+    redis_username: str = ""
+    redis_password: str = field(default="", repr=False)
+    """`REDIS_PASSWORD`, for a URL without one."""
+    redis_sentinel_username: str = ""
+    redis_sentinel_password: str = field(default="", repr=False)
+    redis_ca: str = ""
+    """`REDIS_TLS_CA`, a path."""
+    redis_cert: str = ""
+    redis_key: str = ""
+    redis_copies: str = ""
+    """`REDIS_COPIES`; empty: as the URL suggests."""
     kubeconfig: str = ""
     """`KUBECONFIG`, a path; empty means in-cluster."""
     prometheus_url: str = field(default="", repr=False)
@@ -36,6 +62,19 @@ class Environment:
     """`MESHBOT_HOOK_TOKEN`; two, with a comma between them, while rotating."""
     config_path: str = ""
     """`MESHBOT_CONFIG`; empty means no file, so reading only."""
+
+    @property
+    def redis(self) -> RedisSettings:
+        """Return what a Redis client is made of."""
+        return RedisSettings(
+            url=self.redis_url,
+            username=self.redis_username,
+            password=self.redis_password,
+            sentinel_username=self.redis_sentinel_username,
+            sentinel_password=self.redis_sentinel_password,
+            tls_files=(self.redis_ca, self.redis_cert, self.redis_key),
+            copies=int(self.redis_copies) if self.redis_copies else None,
+        )
 
     @property
     def signing_secrets(self) -> tuple[str, ...]:
@@ -85,14 +124,41 @@ VARIABLES = (
         may_be_file=True,
         begins=("xapp-",),
     ),
+    Variable(
+        "SLACK_CONFIG_TOKEN",
+        "slack_config_token",
+        "App configuration token, `xoxe…`: with it `meshbot doctor` compares the app's manifest.",
+        may_be_file=True,
+        begins=("xoxe",),
+    ),
     Variable("SLACK_API_URL", "slack_api_url", "Base URL of Slack's Web API.", SLACK_API_URL, begins=WEB),
     Variable(
         "REDIS_URL",
         "redis_url",
-        "Redis that keeps operations, jobs and the audit log.",
+        "Redis that keeps operations, jobs and the audit log; behind Sentinel "
+        "`redis+sentinel://host:26379,host:26379/name-of-the-master/0`. Redis Cluster cannot be used.",
         REDIS_URL,
         may_be_file=True,
-        begins=("redis://", "rediss://", "unix://"),
+        begins=("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://"),
+    ),
+    Variable("REDIS_USERNAME", "redis_username", "ACL user of Redis, where `REDIS_URL` names none."),
+    Variable("REDIS_PASSWORD", "redis_password", "Password of Redis, where `REDIS_URL` holds none.", may_be_file=True),
+    Variable("REDIS_SENTINEL_USERNAME", "redis_sentinel_username", "ACL user of the sentinels."),
+    Variable(
+        "REDIS_SENTINEL_PASSWORD",
+        "redis_sentinel_password",
+        "Password of the sentinels; that of Redis is never sent to them.",
+        may_be_file=True,
+    ),
+    Variable(
+        "REDIS_TLS_CA", "redis_ca", "Path of the CA bundle for `rediss://`; without it that of this machine is used."
+    ),
+    Variable("REDIS_TLS_CERT", "redis_cert", "Path of the client certificate, where Redis asks for one."),
+    Variable("REDIS_TLS_KEY", "redis_key", "Path of its key."),
+    Variable(
+        "REDIS_COPIES",
+        "redis_copies",
+        "How many replicas must have a write before anybody acts on it; without it 1 behind Sentinel, else 0.",
     ),
     Variable("KUBECONFIG", "kubeconfig", "Path of a kubeconfig; without it the pod's service account is used."),
     Variable(
@@ -123,6 +189,8 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> Environment:
     values = {variable.field: value for variable in VARIABLES if (value := _value(variable, environ))}
     if "slack_api_url" in values:
         values["slack_api_url"] = values["slack_api_url"].rstrip("/") + "/"
+    if not values.get("redis_copies", "0").isdecimal():
+        raise Refused("REDIS_COPIES is no whole number.", hint="Write how many replicas must have a write.")
     return Environment(**values)
 
 

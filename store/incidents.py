@@ -11,16 +11,18 @@ from typing import Any, Protocol
 import redis
 
 from mesh.domain.commands import Target
-from mesh.domain.errors import Conflict, MeshbotError, NotFound
+from mesh.domain.errors import Conflict, MeshbotError, NotFound, Unavailable
 from mesh.domain.incidents import Incident
 from mesh.ports import Time
 from store import keys, records, scripts
 from store.auditlog import GENESIS_HEAD, Batch, chained
 from store.connection import translated
+from store.copies import Copied
 from store.operations import RETENTION_S
 
 log = logging.getLogger(__name__)
 
+UNCOPIED = "No replica of Redis has the incident yet: a failover now would forget it."
 AGAIN_S = 5.0
 """After how many seconds the clock looks again at an incident that it handed out, unless a worker says when."""
 
@@ -39,7 +41,7 @@ class RedisIncidents:
         self._redis = redis
         self._time = time
         self._enqueue = enqueue
-        self._commit = redis.register_script(scripts.INCIDENT)
+        self._commit = Copied(redis, scripts.INCIDENT)
         self._later = redis.register_script(scripts.INCIDENT_LATER)
 
     def newest(self, target: Target) -> Incident | None:
@@ -80,10 +82,13 @@ class RedisIncidents:
         fixed += [uuid.uuid4().hex, int(after.settled), self._time.now() + AGAIN_S, RETENTION_S, after.former]
         fixed += [keys.INCIDENT]
 
+        copied = True
+
         def write(batch: Batch) -> list[Any]:
+            nonlocal copied
             argv = [*fixed, batch.expected, batch.head, GENESIS_HEAD, *batch.lines]
-            answer: list[Any] = self._commit(keys=names, args=argv)
-            return answer
+            answer, copied = self._commit(keys=names, args=argv)
+            return list(answer)
 
         with translated("Redis did not answer, so it is not known whether the incident was written down."):
             facts = [{"at": self._time.now(), **entry} for entry in entries]
@@ -92,6 +97,8 @@ class RedisIncidents:
             raise Conflict(f"The incidents of {after.target} were changed by somebody else.", hint="Read them again.")
         if entries and not after.settled:
             self._hand_over(after)
+        if entries and not copied:
+            raise Unavailable(UNCOPIED, hint="Bring the replicas back: docs/redis.md.")
         return after
 
     def later(self, incident_id: str, *, seconds: float) -> None:

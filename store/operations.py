@@ -22,6 +22,7 @@ from mesh.ports import Lease, Receipt, Time
 from store import deeds, keys, records, scripts
 from store.auditlog import GENESIS_HEAD, Batch, batch_after, chained
 from store.connection import HINT, last_look, translated
+from store.copies import Copied
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ LOOK_S = 0.3
 NOTHING_STARTED = "Redis did not answer, so nothing was started."
 MAYBE_STARTED = "Redis did not answer in time, so your request may have been started."
 MAYBE_HINT = "Look for its card before you repeat it."
+NOT_COPIED = "No replica of Redis has your request yet, so a failover now would lose it; else it goes its way."
+UNCOPIED_PLAN = "No replica of Redis has the plan yet, so the patch is not sent: a failover now would forget it."
 TURN_S = 0.15
 """How long a thread waits for the others of its process before it writes all the same, and may have to chain anew."""
 
@@ -71,8 +74,10 @@ class RedisOperations:
         self._time = time
         self._enqueue = enqueue
         self._turn = threading.Lock()
-        self._receive = redis.register_script(scripts.RECEIVE)
+        self._receive = Copied(redis, scripts.RECEIVE)
+        self._copies = self._receive.copies
         self._commit = redis.register_script(scripts.COMMIT)
+        self._announce = Copied(redis, scripts.COMMIT)
         self._append = redis.register_script(scripts.APPEND)
         self._later = redis.register_script(scripts.LATER)
 
@@ -82,25 +87,27 @@ class RedisOperations:
         "Nothing was started" is kept true by a deadline in Redis's own clock: a write that a hung Redis finds in its
         socket later is refused there. What remains is a write that was sent and whose answer was lost. It is
         looked up once, and when that has no answer either, Unavailable says that it may have been started. Until it is
-        done, the `intent` then gives a person's second try the same operation.
+        done, the `intent` then gives a person's second try the same operation. The same is said where Redis must have
+        copies and has none: the operation goes its way, and a failover could forget it.
         """
         answer_by = stopwatch.monotonic() + ANSWER_WITHIN_S
         operation = replace(operation, revision=0)
         names = [keys.dedupe(dedupe), keys.intent(intent)]
         try:
             with self._in_turn():
-                known = self._write_new(operation, names, self._facts(operation.id, facts))
+                known, copied = self._write_new(operation, names, self._facts(operation.id, facts))
         except redis.RedisError as error:
             if not isinstance(error, redis.TimeoutError):
                 # A line that broke at once: the write may still be carried out until its deadline.
                 stopwatch.sleep(EXECUTE_WITHIN_S)
-            known = self._look(names[0], answer_by)
+            known, copied = self._look(names[0], answer_by), not self._copies
             if not known:
                 raise Unavailable(NOTHING_STARTED, hint=HINT) from error
-        if known != operation.id:
-            return Receipt(self.get(known), created=False)
-        self._hand_over(operation)
-        return Receipt(operation, created=True)
+        if known == operation.id:
+            self._hand_over(operation)
+        if not copied:
+            raise Unavailable(NOT_COPIED, hint=MAYBE_HINT)
+        return Receipt(operation, created=True) if known == operation.id else Receipt(self.get(known), created=False)
 
     def get(self, operation_id: str) -> Operation:
         """Return the operation; NotFound, or Unavailable when Redis does not answer or a newer meshbot wrote it."""
@@ -119,6 +126,7 @@ class RedisOperations:
 
         Conflict as well where it would be the second active rollout of its service.
         The same call may reach Redis twice (a client that repeats itself): the second one changes nothing.
+        What announces a patch must be on a replica too, where Redis must have copies: Unavailable while it is not.
         """
         after = replace(operation, revision=operation.revision + 1)
         facts = [self._facts(operation.id, entry) for entry in entries]
@@ -126,7 +134,13 @@ class RedisOperations:
 
         def write(batch: Batch) -> list[Any]:
             chained = [batch.expected, batch.head, GENESIS_HEAD, *batch.lines, *deed]
-            return self._ask(self._commit, [*parts[0], *([keys.DEEDS] if deed else [])], [*parts[1], *chained])
+            names, argv = [*parts[0], *([keys.DEEDS] if deed else [])], [*parts[1], *chained]
+            if not after.announces_patch:
+                return self._ask(self._commit, names, argv)
+            answer, copied = self._announce(keys=names, args=argv)
+            if not copied:
+                raise Unavailable(UNCOPIED_PLAN, hint="Bring the replicas back: docs/redis.md.")
+            return list(answer)
 
         with translated("Redis did not answer, so it is not known whether the last step was written down."):
             answer, _ = self._chained(facts, write)
@@ -209,8 +223,8 @@ class RedisOperations:
     def _facts(self, operation_id: str, facts: dict[str, Any]) -> dict[str, Any]:
         return {"at": self._time.now(), "operation": operation_id, **facts}
 
-    def _write_new(self, operation: Operation, names: list[str], facts: dict[str, Any]) -> str:
-        """Return the id of the operation that now stands for the request: this one or an older one."""
+    def _write_new(self, operation: Operation, names: list[str], facts: dict[str, Any]) -> tuple[str, bool]:
+        """Return the id of the operation that now stands for the request, and whether there are copies enough."""
         give_up = stopwatch.monotonic() + START_OVER_S
         while True:
             with translated(NOTHING_STARTED), self._redis.pipeline(transaction=False) as pipeline:
@@ -218,15 +232,15 @@ class RedisOperations:
                 pipeline.get(keys.AUDIT_HEAD)
                 (seconds, micros), head = pipeline.execute()
             deadline = seconds + micros / 1e6 + EXECUTE_WITHIN_S
-            answer = self._write_until(deadline, operation, names, (head, facts))
+            answer, copied = self._write_until(deadline, operation, names, (head, facts))
             if answer[0] != b"late":
-                return str(answer[1].decode())
+                return str(answer[1].decode()), copied
             if stopwatch.monotonic() > give_up:
                 raise Unavailable("Redis was too slow, so nothing was started.", hint=HINT)
 
     def _write_until(
         self, deadline: float, operation: Operation, names: list[str], audit: tuple[bytes | None, dict[str, Any]]
-    ) -> list[Any]:
+    ) -> tuple[list[Any], bool]:
         head, facts = audit
         fixed = [
             f"{deadline:.6f}",
@@ -239,9 +253,10 @@ class RedisOperations:
         names = [*names, keys.operation(operation.id), keys.AUDIT, keys.AUDIT_HEAD, keys.OPEN, *_histories(operation)]
         while True:
             batch = batch_after(head, [facts])
-            answer = self._ask(self._receive, names, [*fixed, batch.expected, batch.head, *batch.lines, *rest])
+            argv = [*fixed, batch.expected, batch.head, *batch.lines, *rest]
+            answer, copied = self._receive(keys=names, args=argv)
             if answer[0] != b"head":
-                return answer
+                return answer, copied
             head = answer[1]
 
     def _look(self, dedupe_key: str, answer_by: float) -> str:

@@ -18,6 +18,7 @@ from mesh.domain.operations import Card
 from mesh.ports import Lane, Lease, Pace, Time
 from store import keys, outbox_scripts
 from store.connection import translated
+from store.copies import Copied
 from store.jobs import POST, send_id
 
 RETENTION_S = 90 * 24 * 3600
@@ -49,7 +50,7 @@ class RedisOutbox:
         self._enqueue = enqueue
         self._put = redis.register_script(outbox_scripts.PUT)
         self._revive = redis.register_script(outbox_scripts.REVIVE)
-        self._begin = redis.register_script(outbox_scripts.BEGIN)
+        self._begin = Copied(redis, outbox_scripts.BEGIN)
         self._settle = redis.register_script(outbox_scripts.SETTLE)
         self._spend = redis.register_script(outbox_scripts.SPEND)
         self._slow = redis.register_script(outbox_scripts.SLOW)
@@ -126,7 +127,11 @@ class RedisOutbox:
         names = [keys.letter(row.letter.key), keys.lock(lease.key), keys.PACES]
         what: list[Any] = [lease.token, row.attempts, now, str(fate), row.client, uuid.uuid4().hex]
         with translated():
-            answer: Any = self._begin(keys=names, args=[*what, pace.name, pace.every_s, pace.burst, row.drawing])
+            args = [*what, pace.name, pace.every_s, pace.burst, row.drawing]
+            answer, copied = self._begin(keys=names, args=args)
+        if not copied:
+            # People must hear of things also then; a failover in this moment could have them hear twice.
+            log.warning("%s is sent while no replica of Redis knows", row.letter.key)
         match answer[0]:
             case b"begun":
                 return replace(row, fate=fate, attempts=row.attempts + 1, since=now, sending=row.drawing), 0.0

@@ -165,7 +165,11 @@ return {'wait', tostring((1 - tokens) * 60 / most)}
 LOCK = """
 -- KEYS: lock, fence. ARGV: 1 ttl in milliseconds
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken'} end
-local token = redis.call('INCR', KEYS[2])
+-- Also the time in microseconds: after a failover that forgot the last leases, no token is given a second time.
+local time = redis.call('TIME')
+local token = math.max(tonumber(redis.call('GET', KEYS[2]) or '0') + 1, time[1] * 1000000 + time[2])
+token = string.format('%.0f', token)
+redis.call('SET', KEYS[2], token)
 redis.call('SET', KEYS[1], token, 'PX', ARGV[1])
 return {'held', token}
 """

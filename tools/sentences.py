@@ -19,7 +19,7 @@ ROOMS = ("mesh", "bot", "workers", "store", "settings/reloading.py", "chat/direc
 """What is wrong in the configuration file is told on the command line, which is English, as files and logs are."""
 NOT_READ_BY_PEOPLE = frozenset({
     "bot/alertmanager.py", "bot/flagger.py", "bot/gate.py", "bot/hooks.py", "bot/serving.py", "bot/web.py",
-    "bot/websocket.py", "bot/wiring.py",  # answers to other systems, and a start that failed
+    "bot/websocket.py", "bot/wiring.py", "store/address.py",  # answers to other systems, and a start that failed
     "mesh/domain/templates.py", "mesh/domain/audit.py",  # told by `meshbot config check`, `meshbot audit verify`
     "workers/git/messages.py",  # commits
     "store/digest_scripts.py", "store/memory.py", "store/memory_incidents.py", "store/memory_outbox.py",

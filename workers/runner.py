@@ -22,6 +22,7 @@ from rq.timeouts import UnixSignalDeathPenalty
 from rq.utils import now as utcnow
 
 from mesh.domain.terms import is_incident, is_operation
+from store.address import Where
 from store.connection import patient
 from store.jobs import DIGEST, FUNCTION, INCIDENT, KEEP_S, LOOK, POST, SEND, TIMEOUT_S, WATCH, queue_name
 from workers.supervisor import exit_on_signals
@@ -246,7 +247,7 @@ class OwnWorker(SimpleWorker):
 
 
 def work(
-    redis_url: str,
+    where: str | Where,
     queue: str,
     prepare: Callable[[], None],
     wear: Wear | None = None,
@@ -269,21 +270,21 @@ def work(
     # What lives as long as the process need not be looked through for garbage during jobs.
     gc.collect()
     gc.freeze()
-    while not _work_once(redis_url, QUEUES[queue], wear):
+    while not _work_once(where, QUEUES[queue], wear):
         log.warning("the %s worker starts again in %.0f s", queue, RESTART_S)
         time.sleep(RESTART_S)
     if wear.reason:
         log.info("the %s worker makes room for a fresh process: %s", queue, wear.reason)
 
 
-def _work_once(redis_url: str, queue: str, wear: Wear) -> bool:
+def _work_once(where: str | Where, queue: str, wear: Wear) -> bool:
     """Return True when this process should end: it was asked to, or is worn."""
     # Between two workers there is nothing to finish; while one works, its own handlers stand in for these.
     exit_on_signals()
     worker = None
     try:
         # A client of its own: RQ raises its time limits.
-        worker = OwnWorker(queue, patient(redis_url), wear)
+        worker = OwnWorker(queue, patient(where), wear)
         worker.work(logging_level=None)
     except redis.RedisError as error:
         log.warning("Redis is away: %s", error)

@@ -33,6 +33,7 @@ from settings.cron import CronAlmanac
 from settings.environment import Environment, read_environment
 from settings.reloading import CatalogFile, Standing
 from settings.time import SystemTime
+from store.address import Where
 from store.auditlog import RedisAuditLog
 from store.buckets import RedisBuckets
 from store.changes import RedisChanges
@@ -80,7 +81,7 @@ class Workshop:
     def open_stage(self) -> Stage:
         """Return the one stage of this process; its connections are opened at their first use and then kept."""
         environment, time_ = self.environment, SystemTime()
-        redis = patient(environment.redis_url)
+        redis = patient(environment.redis)
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
         jobs = JobQueue(redis)
         directory = SlackDirectory(slack, changes=RedisChanges(redis))
@@ -169,7 +170,7 @@ def prepare_post(environment: Environment) -> Callable[[], None]:
     """Return what the worker that posts does before its first job: it needs Redis and Slack, and no cluster."""
 
     def run() -> None:
-        redis, time_ = patient(environment.redis_url), SystemTime()
+        redis, time_ = patient(environment.redis), SystemTime()
         jobs = JobQueue(redis)
         outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
         slack = web_client(environment.slack_bot_token, environment.slack_api_url)
@@ -192,9 +193,9 @@ def audited(operations: Operations) -> Lost:
     return lost
 
 
-def accused(redis_url: str) -> Callable[[str], None]:
+def accused(where: str | Where) -> Callable[[str], None]:
     """Return what puts a refused job into the audit log, one a minute: whoever forges one can forge thousands."""
-    redis = patient(redis_url)
+    redis = patient(where)
     operations = RedisOperations(redis, SystemTime(), enqueue=JobQueue(redis).enqueue)
 
     def told(problem: str) -> None:
@@ -230,13 +231,13 @@ def run_worker(environment: Environment, queues: Sequence[str]) -> None:
 
 def _work(configuration: CatalogFile, queue: str) -> None:
     environment, wear = read_environment(), Wear()
-    told = accused(environment.redis_url)
+    told = accused(environment.redis)
     if QUEUES[queue] == POST:
-        work(environment.redis_url, queue, prepare_post(environment), wear, told=told)
+        work(environment.redis, queue, prepare_post(environment), wear, told=told)
         return
     workshop = make_workshop(environment, configuration.current())
     renew = Renewal(environment, configuration, wear)
-    work(environment.redis_url, queue, prepare(workshop, renew=renew), wear, told=told)
+    work(environment.redis, queue, prepare(workshop, renew=renew), wear, told=told)
 
 
 @dataclass(frozen=True)
@@ -307,7 +308,7 @@ def run_clock(environment: Environment) -> None:
     Without one nothing is looked at, and what is due is handed out all the same.
     """
     configuration = CatalogFile(environment.config_path, environment.prometheus_url)
-    redis = quick(environment.redis_url)
+    redis = quick(environment.redis)
     jobs = JobQueue(redis)
     looks = Looks(redis, [], every_s=configuration.current().look_s, enqueue=jobs.look)
     pending = Pending(redis, enqueue=jobs.enqueue)

@@ -322,6 +322,11 @@ class Operation:
         """True while a patch was announced and nothing is on record of how that ended."""
         return not self.done and self.patch_step in _OPEN
 
+    @property
+    def announces_patch(self) -> bool:
+        """True in the moment before a patch is sent: what follows cannot be taken back."""
+        return bool(self.story) and self.story[-1].step is Step.PATCHING
+
     def move(self, state: State, event: Event, **changes: object) -> Operation:
         """Return the operation in `state` with `event` told; ValueError for a transition that is not in the table."""
         if state not in TRANSITIONS[self.state]:

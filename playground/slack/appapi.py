@@ -12,6 +12,11 @@ from playground.slack.blocks import check_view
 from playground.slack.state import Message
 from playground.slack.wire import Json, SlackError
 
+EVENTS = (
+    "app_home_opened", "app_mention", "message.im", "user_change", "subteam_members_changed", "subteam_updated",
+)  # fmt: skip
+"""What is delivered here."""
+
 
 def api_test(call: Call) -> Json:
     """api.test: gives the arguments back."""
@@ -41,6 +46,24 @@ def connections_open(call: Call) -> Json:
     ticket = call.back.sockets.new_ticket()
     base = call.base_url.replace("http://", "ws://", 1)
     return {"ok": True, "url": f"{base}/link/?ticket={ticket}&app_id={call.back.world.bot.app_id}"}
+
+
+def manifest_export(call: Call) -> Json:
+    """apps.manifest.export: how the app was made, by its id."""
+    world = call.back.world
+    if call.text("app_id", missing="invalid_arguments") != world.bot.app_id:
+        raise SlackError("invalid_app_id")
+    commands = [{"command": one.command, "should_escape": one.should_escape} for one in world.commands]
+    address = call.base_url
+    events = {"request_url": address, "bot_events": list(EVENTS)}
+    interactivity = {"is_enabled": True, "request_url": address, "message_menu_options_url": address}
+    settings = {"event_subscriptions": events, "interactivity": interactivity, "socket_mode_enabled": False}
+    features = {"app_home": {"home_tab_enabled": True}, "slash_commands": commands}
+    scopes = {"bot": list(world.bot.scopes)}
+    return {
+        "ok": True,
+        "manifest": {"features": features, "oauth_config": {"scopes": scopes}, "settings": settings},
+    }
 
 
 def views_open(call: Call) -> Json:

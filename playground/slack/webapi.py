@@ -29,13 +29,14 @@ class Endpoint:
     scope: str = ""
     """What the token must be allowed to do; empty for nothing in particular."""
     token: str = "bot"
-    """bot, app, or none."""
+    """bot, app, config, or none."""
 
 
 # Tiers and scopes are those of the method pages on docs.slack.dev.
 ENDPOINTS = {
     "api.test": Endpoint(appapi.api_test, None, token="none"),
     "auth.test": Endpoint(appapi.auth_test, None),
+    "apps.manifest.export": Endpoint(appapi.manifest_export, 3, token="config"),
     "apps.connections.open": Endpoint(appapi.connections_open, 1, token="app"),
     "chat.postMessage": Endpoint(chatapi.post_message, None, "chat:write"),
     "chat.update": Endpoint(chatapi.update, 3, "chat:write"),
@@ -151,9 +152,10 @@ def _authenticate(back: Backstage, endpoint: Endpoint, request: web.Request, arg
         return
     if not token:
         raise SlackError("not_authed")
-    if token not in (bot.bot_token, bot.app_token):
+    tokens = {"bot": bot.bot_token, "app": bot.app_token, "config": bot.config_token}
+    if token not in tokens.values():
         raise SlackError("invalid_auth")
-    if token != (bot.app_token if endpoint.token == "app" else bot.bot_token):
+    if token != tokens[endpoint.token]:
         raise SlackError("not_allowed_token_type")
     if endpoint.scope and endpoint.scope not in bot.scopes:
         raise SlackError("missing_scope", needed=endpoint.scope, provided=",".join(bot.scopes))

@@ -34,6 +34,8 @@ class Bot:
     """Bearer token of the Web API."""
     app_token: str = "xapp-playground"
     """Bearer token of apps.connections.open."""
+    config_token: str = "xoxe.xoxp-playground"
+    """Bearer token of apps.manifest.export."""
     signing_secret: str = "playground-signing-secret"
     """Signs every HTTP delivery."""
     scopes: tuple[str, ...] = (

@@ -11,8 +11,10 @@ import yaml
 
 from mesh.domain.catalog import Catalog, Channels, Service
 from mesh.domain.letters import Letter
-from meshbot.doctor import PICTURES, SCOPES, _incidents, _messages, _scopes, _slack
-from meshbot.findings import Finding
+from meshbot.doctor.app import PICTURES, SCOPES, scopes
+from meshbot.doctor.redis import messages
+from meshbot.doctor.slack import token as slack_token
+from meshbot.doctor.surroundings import incidents
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.parts import OBJECTS
 from playground.processes import Child
@@ -73,7 +75,7 @@ def test_alerts_that_nobody_would_hear_or_see_are_named(
     token: str, catalog: Catalog, found: tuple[str, str] | None
 ) -> None:
     """A channel without a token, a token without services, a service without a channel; else nothing is said."""
-    findings = list(_incidents(Environment(hook_token=token), catalog))
+    findings = list(incidents(Environment(hook_token=token), catalog))
     assert [(one.level, found is not None and found[1] in one.text) for one in findings] == (
         [(found[0], True)] if found else []
     )
@@ -129,13 +131,13 @@ def test_a_redis_that_forgets_is_warned_about(healthy: dict[str, str], tmp_path:
 def test_messages_that_nobody_posts_are_a_finding(healthy: dict[str, str], redis_url: str) -> None:
     """Where messages wait and no worker serves their queue, people hear nothing, and the doctor says how to mend it."""
     redis = patient(redis_url)
-    assert list(_messages(redis)) == []
+    assert list(messages(redis)) == []
     RedisOutbox(redis, SystemTime()).put(Letter("card op-1", "C1", "{}"))
     shown = run("doctor", **(healthy | {"REDIS_URL": redis_url}))
     assert (shown.returncode, "fail  messages" in shown.stdout) == (1, True)
     assert "meshbot worker --queue post" in shown.stdout
     redis.sadd("rq:workers:meshbot-post", "one")
-    assert list(_messages(redis)) == []
+    assert list(messages(redis)) == []
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_messages_that_nobody_posts_are_a_finding(healthy: dict[str, str], redis
 )
 def test_missing_scopes_are_named(header: str | None, level: str) -> None:
     """Slack tells a token's scopes in a header; what is missing must be added to the app."""
-    finding: Finding = _scopes(header)
+    [finding] = scopes(header)
     assert finding.level == level
     assert level != "fail" or "app_mentions:read" in finding.text
 
@@ -164,7 +166,7 @@ def test_the_shipped_app_has_the_scopes_that_are_checked() -> None:
 def test_a_proxy_in_slacks_place_is_a_finding(answer: bytes, said: str) -> None:
     """It is told by its kind, without its page and without a traceback."""
     with proxy(answer) as url:
-        [finding] = _slack(Environment("xoxb-test", slack_api_url=url))
+        [finding] = slack_token(Environment("xoxb-test", slack_api_url=url))
     assert finding.level == "fail"
     assert said in finding.text
     assert url in finding.todo

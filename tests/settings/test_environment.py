@@ -13,8 +13,17 @@ FULL = {
     "SLACK_BOT_TOKEN": "xoxb-1",
     "SLACK_SIGNING_SECRET": "old-secret",
     "SLACK_APP_TOKEN": "xapp-1",
+    "SLACK_CONFIG_TOKEN": "xoxe.xoxp-1",
     "SLACK_API_URL": "http://127.0.0.1:8002/api",
     "REDIS_URL": "redis://:password@127.0.0.1:6379/3",
+    "REDIS_USERNAME": "meshbot",
+    "REDIS_PASSWORD": "password-of-redis",
+    "REDIS_SENTINEL_USERNAME": "asking",
+    "REDIS_SENTINEL_PASSWORD": "password-of-sentinels",
+    "REDIS_TLS_CA": "/etc/tls/ca.crt",
+    "REDIS_TLS_CERT": "/etc/tls/tls.crt",
+    "REDIS_TLS_KEY": "/etc/tls/tls.key",
+    "REDIS_COPIES": "2",
     "KUBECONFIG": "/etc/kubeconfig",
     "PROMETHEUS_URL": "http://user:password@127.0.0.1:9090",
     "MESHBOT_HOOK_TOKEN": "a-token-of-hooks-4711",
@@ -29,8 +38,17 @@ def test_every_variable_is_read() -> None:
         slack_bot_token="xoxb-1",
         slack_signing_secret="old-secret",
         slack_app_token="xapp-1",
+        slack_config_token="xoxe.xoxp-1",
         slack_api_url="http://127.0.0.1:8002/api/",
         redis_url="redis://:password@127.0.0.1:6379/3",
+        redis_username="meshbot",
+        redis_password="password-of-redis",
+        redis_sentinel_username="asking",
+        redis_sentinel_password="password-of-sentinels",
+        redis_ca="/etc/tls/ca.crt",
+        redis_cert="/etc/tls/tls.crt",
+        redis_key="/etc/tls/tls.key",
+        redis_copies="2",
         kubeconfig="/etc/kubeconfig",
         prometheus_url="http://user:password@127.0.0.1:9090",
         hook_token="a-token-of-hooks-4711",
@@ -47,7 +65,7 @@ def test_an_empty_environment_has_the_defaults() -> None:
 def test_no_secret_is_in_the_repr() -> None:
     """Logs and tracebacks show an environment without its secrets."""
     shown = repr(read_environment(FULL))
-    assert not [secret for secret in ("xoxb", "xapp", "old-secret", "password") if secret in shown]
+    assert not [secret for secret in ("xoxb", "xapp", "xoxe", "old-secret", "password") if secret in shown]
 
 
 @pytest.mark.parametrize("name", [variable.name for variable in VARIABLES if variable.may_be_file])
@@ -89,6 +107,18 @@ def test_a_value_of_the_wrong_form_is_refused_without_repeating_it(name: str) ->
         read_environment({name: "swapped-secret"})
     assert name in refused.value.message
     assert "swapped" not in refused.value.message + refused.value.hint
+
+
+def test_redis_is_told_all_of_it() -> None:
+    """What a Redis client is made of holds each part; copies are a whole number, and unset ones are left to the URL."""
+    found = read_environment(FULL).redis
+    assert (found.url, found.username, found.password) == (FULL["REDIS_URL"], "meshbot", "password-of-redis")
+    assert (found.sentinel_username, found.sentinel_password) == ("asking", "password-of-sentinels")
+    assert (found.tls_files, found.copies) == (("/etc/tls/ca.crt", "/etc/tls/tls.crt", "/etc/tls/tls.key"), 2)
+    assert "password" not in repr(found)
+    assert read_environment({}).redis.copies is None
+    with pytest.raises(Refused, match="REDIS_COPIES is no whole number"):
+        read_environment({"REDIS_COPIES": "one"})
 
 
 def test_two_signing_secrets_are_accepted_while_rotating() -> None:

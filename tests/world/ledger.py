@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-import redis
-
 from bot.requests import from_button, from_event, from_modal, from_slash
 from chat.cards import card
 from chat.letters import REPEATED, message_of
@@ -189,6 +187,6 @@ def _is_digest(message: dict[str, Any]) -> bool:
 
 def quiet(town: Town) -> bool:
     """Tell whether no operation is open and no message waits."""
-    with redis.Redis.from_url(town.world.redis.url) as store:
+    with patient(town.world.redis.url) as store:
         left: Any = store.exists(keys.OPEN, keys.LANES)
     return not left

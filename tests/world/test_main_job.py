@@ -12,6 +12,7 @@ import pytest
 
 from mesh.domain.audit import verify
 from mesh.domain.operations import State
+from playground.servers import RedisServer
 from store import keys
 from store.auditlog import RedisAuditLog
 from store.connection import patient
@@ -111,13 +112,15 @@ def test_without_redis_the_ack_says_that_nothing_was_done(istio: Town, how: str)
     """Within a second, and when Redis is back there is no operation."""
     istio.reset("istio-traffic.yaml")
     before = istio.object("VirtualService", "api-vs")
-    getattr(istio.world.redis, how)()
+    redis = istio.world.redis
+    assert isinstance(redis, RedisServer)
+    getattr(redis, how)()
     try:
         began = time.monotonic()
         answer = istio.answer("/mesh promote api 50")
         took = time.monotonic() - began
     finally:
-        istio.world.redis.resume() if how == "pause" else istio.world.redis.start()
+        redis.resume() if how == "pause" else redis.start()
     assert "nothing was" in answer.lower()
     assert took < 1.5  # the person's second, and the test's own polling
     time.sleep(3)

@@ -33,6 +33,8 @@ PROBE_S = 5
 PROBES = 5
 """A connection that says nothing is probed after `PROBE_S`, then each second; without `PROBES` answers it is dead."""
 JSON_PATCH = "application/json-patch+json"
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+Body = list[dict[str, Any]] | dict[str, Any]
 _UNREADABLE = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError)
 """What a kubeconfig that is none makes of the package."""
 
@@ -125,6 +127,24 @@ class KubernetesClient:
         path = resource.path(namespace, name)
         return self._send(asked, "PATCH", path, query={"fieldManager": OURS}, body=operations)
 
+    def may(self, group: str, plural: str, verb: str, namespace: str) -> bool:
+        """Ask the server whether this account has a right, in all namespaces for an empty one; raise Unavailable.
+
+        A plural may have its subresource behind it: `pods/exec`. Refused where an account may not even ask.
+        """
+        resource, _, subresource = plural.partition("/")
+        what = {"group": group, "resource": resource, "subresource": subresource, "verb": verb, "namespace": namespace}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {name: value for name, value in what.items() if value}},
+        }
+        asked = Asked(self.cluster, "create", "authorization.k8s.io", "selfsubjectaccessreviews")
+        answer = self._send(asked, "POST", REVIEWS, body=body)
+        if answer is None:
+            raise Unavailable(f"Cluster {self.cluster} answers no questions about rights.", hint="Is it an API server?")
+        return bool((answer.get("status") or {}).get("allowed"))
+
     def _send(
         self,
         asked: Asked,
@@ -132,7 +152,7 @@ class KubernetesClient:
         path: str,
         *,
         query: dict[str, str] | None = None,
-        body: list[dict[str, Any]] | None = None,
+        body: Body | None = None,
     ) -> Object | None:
         return self._answer(asked, self._exchange(asked, (method, path, query or {}, body)))
 
@@ -153,7 +173,7 @@ class KubernetesClient:
     def _exchange(
         self,
         asked: Asked,
-        request: tuple[str, str, dict[str, str], list[dict[str, Any]] | None],
+        request: tuple[str, str, dict[str, str], Body | None],
         *,
         watch_s: float | None = None,
     ) -> urllib3.BaseHTTPResponse:
@@ -162,7 +182,7 @@ class KubernetesClient:
         headers = {"Accept": "application/json"}
         if body is not None:
             # Without it the client sends a merge patch, which would replace whole lists of routes.
-            headers["Content-Type"] = JSON_PATCH
+            headers["Content-Type"] = JSON_PATCH if method == "PATCH" else "application/json"
         sent = False
         address = ""
         try:

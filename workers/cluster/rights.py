@@ -14,3 +14,14 @@ RIGHTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (SERVICES.group, SERVICES.plural, ("get",)),
 )
 """(API group, plural, verbs). Discovery (`/apis`) is open to every authenticated account (system:discovery)."""
+
+EXCESS: tuple[tuple[str, str, str], ...] = (
+    ("", "secrets", "get"),
+    ("", "pods", "create"),
+    ("", "pods/exec", "create"),
+    ("", "services", "patch"),
+    ("apps", "deployments", "patch"),
+    ("rbac.authorization.k8s.io", "rolebindings", "create"),
+    *((api.group, api.plural, verb) for api in ROUTING_APIS for verb in ("create", "delete")),
+)
+"""(API group, plural, verb) that would do harm in the wrong hands, and that no worker ever needs."""

@@ -1,0 +1,123 @@
+"""Where Redis is and how to log in there, read from one URL and what stands beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from mesh.domain.errors import Refused
+
+SENTINEL_PORT = 26379
+FORM = "redis+sentinel://host:26379,host:26379/name-of-the-master/0, with rediss+sentinel:// for TLS"
+SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+
+
+class Where(Protocol):
+    """Where Redis is, as the environment says it; `settings.environment.RedisSettings` is one."""
+
+    @property
+    def url(self) -> str:
+        """`redis://`, `rediss://`, `unix://`, or one of the two with `+sentinel`."""
+
+    @property
+    def username(self) -> str:
+        """ACL user; empty: that of the URL, or Redis's default user."""
+
+    @property
+    def password(self) -> str:
+        """Empty: that of the URL, or none."""
+
+    @property
+    def sentinel_username(self) -> str:
+        """The same for the sentinels."""
+
+    @property
+    def sentinel_password(self) -> str:
+        """The same for the sentinels; that of Redis is never sent to them."""
+
+    @property
+    def tls_files(self) -> tuple[str, str, str]:
+        """Paths of CA bundle, client certificate and its key; empty ones are not used."""
+
+    @property
+    def copies(self) -> int | None:
+        """How many replicas must have a write before anybody acts on it; None: 1 behind Sentinel, else 0."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """The same, taken apart."""
+
+    scheme: str
+    url: str = field(repr=False)
+    login: dict[str, str] = field(default_factory=dict, repr=False)
+    sentinel_login: dict[str, str] = field(default_factory=dict, repr=False)
+    tls: dict[str, str] = field(default_factory=dict)
+    sentinels: tuple[tuple[str, int], ...] = ()
+    """None of them: the URL leads to Redis itself."""
+    service: str = ""
+    """What the sentinels call the master."""
+    db: int = 0
+    copies: int = 0
+
+    @property
+    def encrypted(self) -> bool:
+        """True for TLS, to Redis and to the sentinels alike."""
+        return self.scheme.startswith("rediss")
+
+
+def parse(where: str | Where) -> Address:
+    """Take it apart; raise Refused for what cannot be meant. No message repeats a part that may be secret."""
+    url = where if isinstance(where, str) else where.url
+    scheme = url.partition("://")[0]
+    if scheme not in SCHEMES:
+        hint = f"Write {' or '.join(f'{one}://' for one in SCHEMES)}. Redis Cluster cannot be used: docs/redis.md."
+        raise Refused("REDIS_URL does not begin as the address of a Redis does.", hint=hint)
+    beside = _beside(where, scheme) if not isinstance(where, str) else {}
+    copies = None if isinstance(where, str) else where.copies
+    if not scheme.endswith("+sentinel"):
+        return Address(scheme, url, copies=copies or 0, **beside)
+    return _behind_sentinels(url, scheme, 1 if copies is None else copies, beside)
+
+
+def _beside(where: Where, scheme: str) -> dict[str, Any]:
+    """Return what stands beside the URL: logins, and TLS."""
+    if where.password and urlsplit(where.url).password:
+        raise Refused("REDIS_URL holds a password and REDIS_PASSWORD is set.", hint="Leave one of them out.")
+    files = dict(zip(("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"), where.tls_files, strict=True))
+    tls = {name: path for name, path in files.items() if path}
+    if tls and not scheme.startswith("rediss"):
+        raise Refused("Files for TLS are named, and REDIS_URL is without TLS.", hint="Begin it with rediss.")
+    return {
+        "login": _login(where.username, where.password),
+        "sentinel_login": _login(where.sentinel_username, where.sentinel_password),
+        "tls": tls,
+    }
+
+
+def _behind_sentinels(url: str, scheme: str, copies: int, beside: dict[str, Any]) -> Address:
+    parts = urlsplit(url)
+    user, _, hosts = parts.netloc.rpartition("@")
+    service, _, db = parts.path.strip("/").partition("/")
+    if not service or not hosts or not (db or "0").isdecimal():
+        raise Refused("REDIS_URL does not say which sentinels, or which master.", hint=f"Write {FORM}.")
+    name, _, password = user.partition(":")
+    login = {**_login(unquote(name), unquote(password)), **beside.pop("login", {})}
+    sentinels = tuple(_host(one) for one in hosts.split(","))
+    return Address(
+        scheme, "", login=login, sentinels=sentinels, service=unquote(service), db=int(db or 0), copies=copies, **beside
+    )
+
+
+def _host(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        host, port = text, str(SENTINEL_PORT)
+    if not host or not port.isdecimal():
+        raise Refused("REDIS_URL names a sentinel that is no host and port.", hint=f"Write {FORM}.")
+    return host.strip("[]"), int(port)
+
+
+def _login(username: str, password: str) -> dict[str, str]:
+    return {name: value for name, value in (("username", username), ("password", password)) if value}
