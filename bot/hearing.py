@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from bot.arrival import Arrival, Late
 from bot.identity import Passport
 from bot.requests import Request
+from bot.voice import Voice
 from chat import answers, freezes, rights
 from chat.approvals import APPROVE, approvals_answer
 from chat.blocks import Message
@@ -34,7 +35,7 @@ from mesh.operations.freezing import holding, upcoming
 from mesh.operations.incidents import open_incidents
 from mesh.operations.receiving import Desk, digests, history, nothing_started, receive, waiting_for
 from mesh.ports import Bucket, Buckets, Directory, People, Place
-from telemetry.counting import heard
+from telemetry.counting import answering
 
 OLDEST_S = 30.0
 """Slack sends an event again after one minute and after five when it got no answer (docs.slack.dev/apis/events-api):
@@ -126,9 +127,16 @@ class Ear:
     """Hears requests and answers them; never raises, never waits for anything but Redis (and rarely Slack)."""
 
     def __init__(
-        self, desk: Desk, passport: Passport, door: Door, *, catalog: Callable[[], Catalog] | None = None
+        self,
+        desk: Desk,
+        passport: Passport,
+        door: Door,
+        *,
+        catalog: Callable[[], Catalog] | None = None,
+        voice: Voice | None = None,
     ) -> None:
         """Work at `desk`, behind `door`, as the bot that `passport` says; `catalog` is asked at each request."""
+        self.voice = voice or Voice()
         self._desk = desk
         self._catalog = catalog or (lambda: desk.catalog)
         self._passport = passport
@@ -141,12 +149,13 @@ class Ear:
 
     def hear(self, request: Request, arrival: Arrival) -> Answer:
         """Answer one request. Whatever goes wrong becomes words; they say so when something may have been started."""
-        try:
-            with heard(request.text, request.origin.way, arrival.at):
-                desk = self.enter(request, arrival)
-                return Answer(BUTTONS[request.button](desk, request) if request.button else words(desk, request))
-        except Exception as error:  # noqa: BLE001 (the last line: people must get an answer whatever happens)
-            return in_words(error)
+        with self.voice.to(request.actor.user):
+            try:
+                with answering(request.text, request.origin.way, arrival.at):
+                    desk = self.enter(request, arrival)
+                    return Answer(BUTTONS[request.button](desk, request) if request.button else words(desk, request))
+            except Exception as error:  # noqa: BLE001 (the last line: people must get an answer whatever happens)
+                return in_words(error)
 
     def enter(self, request: Request, arrival: Arrival) -> Desk:
         """Let the request in, and return the desk that knows its time; raise Denied or Refused, on record, or Late."""
@@ -159,7 +168,7 @@ class Ear:
         admit(replace(self._door, people=_PunctualPeople(self._door.people, arrival)), caller)
         desk = self.desk
         directory, buckets = _Punctual(desk.directory, arrival), _PunctualBuckets(desk.buckets, arrival)
-        return replace(desk, directory=directory, buckets=buckets)
+        return replace(desk, directory=directory, buckets=buckets, locale=self.voice.locale(request.actor.user))
 
 
 def in_words(error: Exception) -> Answer:

@@ -17,6 +17,7 @@ from bot.news import CHANGES, JOINED, News
 from bot.replies import Replies
 from bot.requests import Payload, Request, from_button, from_event, from_slash
 from bot.surface import Surface
+from bot.voice import Voiced
 from chat.approvals import DENY
 from chat.denying import WHY
 from chat.form import FORM, OPEN, PREVIEW, SERVICE
@@ -133,7 +134,13 @@ class Listeners:
 
 
 def listen(app: App, listeners: Listeners) -> None:
-    """Register every listener on `app`."""
+    """Register every listener on `app`; each speaks the language of whoever it answers."""
+    app.error(_failed)
+    register(Voiced(app, lambda: listeners.ear.voice), listeners)
+
+
+def register(app: Voiced, listeners: Listeners) -> None:
+    """Say which listener hears what."""
     app.command(ANY)(listeners.slash)
     for button in BUTTONS:
         app.action(button)(listeners.button)
@@ -149,7 +156,6 @@ def listen(app: App, listeners: Listeners) -> None:
     app.event("message")(listeners.message)
     for kind in CHANGES:
         app.event(kind)(listeners.joined if kind == JOINED else listeners.changed)
-    app.error(_failed)
 
 
 def _failed(error: Exception, body: dict[str, Any]) -> BoltResponse:

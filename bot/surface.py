@@ -15,6 +15,7 @@ from bot.requests import Payload, Request, from_button, from_home, from_modal
 from chat import answers
 from chat.form import View, asking, form, options, previewed, receipt, told
 from chat.home import home, home_told
+from chat.locales import heard
 from chat.screens import Screens
 from chat.trouble import TROUBLE, word
 from mesh.domain.commands import ANSWERED_BY_BOT, Command
@@ -26,7 +27,7 @@ from mesh.operations.offering import offered
 from mesh.operations.overview import Boards, overview
 from mesh.operations.receiving import Desk, receive
 from mesh.ports import People
-from telemetry.counting import heard
+from telemetry.counting import answering
 
 Response = dict[str, Any]
 """What a modal is answered with (docs.slack.dev/surfaces/modals)."""
@@ -85,7 +86,7 @@ class Surface:
             request = replace(request, origin=_reachable(self.people, request))
             command = understand(desk, read_form(body["view"]), request.actor, channel=request.origin.channel)
             text = format_command(command)
-            with heard(text, request.origin.way, arrival.at):
+            with answering(text, request.origin.way, arrival.at):
                 said = words(desk, replace(request, text=text))
         except MeshbotError as error:
             return {"response_action": "errors", "errors": {_field(error): beside(error)}}
@@ -146,6 +147,10 @@ class Surface:
         follow(user, lambda: self._home(request))
 
     def _home(self, request: Request) -> View:
+        with self.ear.voice.to(request.actor.user):
+            return self._drawn(request)
+
+    def _drawn(self, request: Request) -> View:
         # Drawn later than it was asked for: the person may have left meanwhile.
         outsider = self.people.outsider(request.actor)
         if outsider is not None:
@@ -185,4 +190,4 @@ def _field(error: MeshbotError) -> str:
 
 def beside(error: MeshbotError) -> str:
     """Return what stands beside a field, as short as Slack wants it."""
-    return f"{error.message} {error.hint}".strip()[:MOST_SAID]
+    return f"{heard(error.message)} {heard(error.hint)}".strip()[:MOST_SAID]

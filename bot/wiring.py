@@ -26,6 +26,7 @@ from bot.news import News
 from bot.replies import Replies
 from bot.serving import Place, serve_http
 from bot.surface import Surface
+from bot.voice import Voice
 from bot.web import Health, beside, web
 from bot.websocket import serve_socket
 from chat.connection import web_client
@@ -99,7 +100,9 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
         outbox=outbox,
     )
     passport, replies, chores, screens = Passport(client), Replies(client), Chores(), Screens(asking)
-    ear = Ear(desk, passport, Door(directory, operations, time_, desk.buckets), catalog=configuration.current)
+    door = Door(directory, operations, time_, desk.buckets)
+    voice = Voice(directory.locale, lambda: configuration.current().language)
+    ear = Ear(desk, passport, door, catalog=configuration.current, voice=voice)
     surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
     news = News(changes, Invited(operations, desk.incidents, outbox))
     app = make_app(client, passport)

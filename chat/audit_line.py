@@ -9,6 +9,7 @@ from chat.cards import change_in_short
 from chat.escape import Markup, bold, code, esc, join, shorten, user
 from chat.figures import percent
 from chat.freezes import place_in_words
+from chat.locales import Locale, speaking
 from chat.phases import canary_of, place, rollout_of, share_of
 from chat.phrases import is_unsure, sign, was_forced, was_written
 from chat.tables import shares
@@ -18,8 +19,12 @@ _HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{4,}\b")
 
 
 def audit_line(operation: Operation, entry: str) -> Message:
-    """Say who did what, from what to what, how it ended and why. `entry` is the audit entry's number and hash."""
-    line = _line(operation, entry)
+    """Say who did what, from what to what, how it ended and why. `entry` is the audit entry's number and hash.
+
+    In English, whoever reads it: the log is one text for all.
+    """
+    with speaking(Locale.EN):
+        line = _line(operation, entry)
     return message(line, [section(line)])
 
 

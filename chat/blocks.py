@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from chat.escape import Markup, clean, cut, esc, shorten
+from chat.locales import tr
 
 Block = dict[str, Any]
 
@@ -109,7 +110,7 @@ def message(text: Markup, blocks: Sequence[Block]) -> Message:
     """Make a message that Slack accepts: at most 50 blocks and 13,000 characters of JSON."""
     kept = list(blocks[:MOST_BLOCKS])
     if len(blocks) > MOST_BLOCKS:
-        kept[-1] = context([esc(f"… and {len(blocks) - MOST_BLOCKS + 1} more parts")])
+        kept[-1] = context([esc(tr("… and {count} more parts", count=len(blocks) - MOST_BLOCKS + 1))])
     _shrink(kept)
     return Message(cut(text, MOST_FALLBACK).text, tuple(kept))
 
@@ -170,6 +171,6 @@ def _confirm(confirm: Confirm, style: str) -> dict[str, Any]:
         "title": _plain(confirm.title, 100),
         "text": _plain(confirm.text, 300),
         "confirm": _plain(confirm.yes, 30),
-        "deny": _plain("Cancel", 30),
+        "deny": _plain(tr("Cancel"), 30),
     }
     return made | ({"style": style} if style else {})

@@ -10,6 +10,7 @@ from chat.blocks import Button, Confirm
 from chat.choices import CALLED, Offer, command_button, is_typable, offer, short_routes
 from chat.confirming import NAMES, confirm_command
 from chat.figures import short_name
+from chat.locales import tr
 from chat.phases import rollout_of
 from chat.phrases import is_change, is_unaccepted, is_unsure, was_written, went_astray
 from chat.steering import steering_buttons
@@ -58,7 +59,7 @@ def _after_change(operation: Operation, plan: Plan) -> Iterator[Button]:
     astray = written and away and verb is not Verb.ROLLBACK
     # A rollback that nobody knows the end of is wanted more than ever.
     if plan.stable and (astray or is_unsure(operation)):
-        yield _roll_back(operation, f"{short_name(plan.stable)} to 100 %")
+        yield _roll_back(operation, plan.stable)
     known = operation.state is State.SUCCEEDED or is_unaccepted(operation)
     if known and written and plan.moves and verb is not Verb.UNDO:
         yield _undo(operation, plan)
@@ -68,7 +69,7 @@ def _after_rollout(operation: Operation, rollout: Rollout) -> Iterator[Button]:
     """Yield Roll back where the canary still has the traffic that the rollout gave it."""
     left = rollout.phase in (Phase.COMPLETED, Phase.EXPIRED, Phase.STOPPED) and rollout.moves
     if left and rollout.cause is not Happening.TAKEN_OVER and operation.plan and operation.plan.stable:
-        yield _roll_back(operation, f"{short_name(operation.plan.stable)} to 100 %")
+        yield _roll_back(operation, operation.plan.stable)
 
 
 def _after_status(operation: Operation) -> Iterator[Button]:
@@ -81,9 +82,8 @@ def _after_status(operation: Operation) -> Iterator[Button]:
     led_astray = [route for route in operation.statuses if _canary_share(route) > 0 and not route.owner]
     stables = [arm.name for route in led_astray for arm in route.arms if arm.role == "stable"]
     if len(led_astray) == 1 and len(stables) == 1:
-        what = f"{short_name(stables[0])} to 100 %"
         if _is_alone(operation):
-            yield _roll_back(operation, what)
+            yield _roll_back(operation, stables[0])
         else:
             yield from _run(operation, Verb.ROLLBACK, led_astray[0], place=0)
     drifted = [route for route in operation.statuses if route.drift and not route.owner]
@@ -99,7 +99,7 @@ def _is_alone(operation: Operation) -> bool:
 
 def _run(operation: Operation, verb: Verb, route: RouteStatus, *, place: int) -> Iterator[Button]:
     """Yield the button for a verb on one route of a status; none for a route that no command could name."""
-    target, label = operation.target, NAMES[verb]
+    target, label = operation.target, tr(NAMES[verb])
     command = Command(verb=verb, service=target.service, namespace=target.namespace, cluster=target.cluster)
     if not _is_alone(operation):
         keys = [status.key for status in operation.statuses]
@@ -114,10 +114,11 @@ def _known(verb: Verb, route: RouteStatus) -> str:
     """Return the weights that a verb is about, as the status shows them."""
     if verb is Verb.REAPPLY and route.drift:
         # A card may be old: what is written again is what was written last by then.
-        return f"our last weights ({route.drift.written} when read)"
+        return tr("our last weights ({weights} when read)", weights=route.drift.written)
     if verb is Verb.ADOPT:
         # A card may be old: what is adopted is what stands there then.
-        return f"the weights as they are ({shown({arm.name: arm.weight for arm in route.arms})} when read)"
+        weights = shown({arm.name: arm.weight for arm in route.arms})
+        return tr("the weights as they are ({weights} when read)", weights=weights)
     return next((arm.name for arm in route.arms if arm.role == "stable"), "")
 
 
@@ -125,16 +126,23 @@ def _canary_share(route: RouteStatus) -> float:
     return sum(arm.share for arm in route.arms if arm.role == "canary")
 
 
-def _roll_back(operation: Operation, what: str) -> Button:
+def _roll_back(operation: Operation, stable: str) -> Button:
     target = operation.target
-    question = f"This sets {what} for {target.service} in {target.cluster} / {target.namespace}, at once."
-    confirm = Confirm(f"Roll back {target.service}?", question, "Roll back")
-    return Button("Roll back", ROLLBACK, operation.id, f"Roll back {target.service}: {what}", "danger", confirm)
+    told = {"service": target.service, "what": tr("{stable} to 100 %", stable=short_name(stable))}
+    question = tr("This sets {what} for {service} in {place}, at once.", place=_place(operation), **told)
+    confirm = Confirm(tr("Roll back {service}?", service=target.service), question, tr("Roll back"))
+    spoken = tr("Roll back {service}: {what}", **told)
+    return Button(tr("Roll back"), ROLLBACK, operation.id, spoken, "danger", confirm)
+
+
+def _place(operation: Operation) -> str:
+    return f"{operation.target.cluster} / {operation.target.namespace}"
 
 
 def _undo(operation: Operation, plan: Plan) -> Button:
     target = operation.target
     what = shares(plan.arms[:6], before=True) + (", …" if len(plan.arms) > 6 else "")
-    question = f"This sets {target.service} in {target.cluster} / {target.namespace} back to {what}."
-    confirm = Confirm(f"Undo this change of {target.service}?", question, "Undo")
-    return Button("Undo", UNDO, operation.id, f"Undo: {target.service} back to {what}", "", confirm)
+    told = {"service": target.service, "what": what}
+    question = tr("This sets {service} in {place} back to {what}.", place=_place(operation), **told)
+    confirm = Confirm(tr("Undo this change of {service}?", service=target.service), question, tr("Undo"))
+    return Button(tr("Undo"), UNDO, operation.id, tr("Undo: {service} back to {what}", **told), "", confirm)

@@ -18,7 +18,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
 from chat.blocks import Block, Message, context, message
-from chat.escape import Markup, code, esc, join
+from chat.escape import Markup, code, esc, join, tell
+from chat.locales import tr
 from chat.response_url import respond
 from chat.trouble import TROUBLE, word
 from chat.uploads import is_not_ready
@@ -231,5 +232,6 @@ def _unanswered(error: Exception) -> Trouble:
 
 def _invitation() -> Block:
     """Say why only the asking person sees the card, and how to change that."""
-    why = esc("Only you see this, because I cannot post in the channel. What comes later I send to you directly. Type")
-    return context([join(" ", [why, code("/invite"), esc("there and pick me; then everybody sees the next card.")])])
+    why = esc(tr("Only you see this, because I cannot post in the channel. What comes later I send to you directly."))
+    how = tell("Type {command} there and pick me; then everybody sees the next card.", command=code("/invite"))
+    return context([join(" ", [why, how])])

@@ -12,53 +12,47 @@ from collections.abc import Iterator
 from chat.approvals import approval_blocks
 from chat.blocks import Block, Message, Plain, actions, context, header, message, section
 from chat.buttons import buttons, offered
-from chat.commits import COMMIT_STEPS, commit_line, commit_moved
+from chat.commits import commit_line, commit_moved
 from chat.digests import digest_blocks, digest_text
-from chat.escape import Markup, bold, code, date, esc, fence, join, prose, shorten, user
+from chat.escape import Markup, bold, code, esc, fence, join, prose, shorten, tell, user
 from chat.figures import units_kept
 from chat.findings import astray_lines, route_findings, split_line
 from chat.freezes import place_in_words
 from chat.gates import gates_table
+from chat.locales import heard, mark, tr
 from chat.phases import rollout_of
-from chat.phrases import is_change, is_plan, is_unsure, phrase, sign, title, was_denied, was_forced, was_written
+from chat.phrases import (
+    as_dry_run,
+    is_change,
+    is_plan,
+    is_unsure,
+    sign,
+    title,
+    was_denied,
+    was_forced,
+    was_written,
+)
 from chat.rollouts import as_sentence, bars, chart, people, progress
-from chat.tables import Moved, route_table, weights_table
+from chat.tables import Moved, more, route_table, weights_table
+from chat.times import times
+from chat.wishes import phrase
 from mesh.domain.commands import Verb
 from mesh.domain.gates import Verdict, overall
-from mesh.domain.operations import Event, Operation, RouteStatus, State, Step
+from mesh.domain.operations import Operation, RouteStatus, State, Step
 from mesh.domain.plans import PatchOp, Plan
 from mesh.domain.rollouts import Happening, Phase
 
 MOST_ROUTES = 12
 MOST_WARNINGS = 6
-MOST_TIMES = 8
 MOST_PATCHES = 20
 _SENTENCE = 600
 """Characters of one foreign sentence (an outcome, a warning): the card must stay one glance."""
 _HINT = 1500
 """Characters of what to do next: it may hold a setting to copy, which is of no use when it is cut."""
 
-_CAME_OF_A_PATCH = frozenset({Step.PATCHED, Step.VERIFIED, Step.CONFLICT, Step.UNWRITTEN})
-_CAME_OF_A_STEP = frozenset({Step.STEPPED, Step.HELD, Step.STOPPED, Step.TURNING_BACK})
-_CAME_OF_WAITING = frozenset({Step.VERIFIED, Step.UNACCEPTED, Step.FAILED})
-_STEPS = {
-    Step.UNCHANGED: "done",
-    Step.CONFLICT: "not written, changed by others",
-    Step.UNWRITTEN: "not written",
-    Step.AWAITING: "waiting to be accepted",
-    Step.UNACCEPTED: "not accepted",
-    Step.MEASURED: "split measured",
-    Step.STEPPING: "step begun",
-    Step.STEPPED: "step taken",
-    Step.CONFIRMING: "confirmation asked for",
-    Step.STEERED: "passed on",
-    Step.BARRED: "refused for now",
-    Step.LIFTING: "lifting begun",
-}
-"""Steps whose own name says too little."""
 _PLANNED_AGAIN = {
-    Step.CONFLICT: "Somebody else changed the object first, so this was planned again.",
-    Step.UNWRITTEN: "No answer came to a patch. It was not written, so this was planned again.",
+    Step.CONFLICT: mark("Somebody else changed the object first, so this was planned again."),
+    Step.UNWRITTEN: mark("No answer came to a patch. It was not written, so this was planned again."),
 }
 
 
@@ -70,21 +64,27 @@ def card(operation: Operation) -> Message:
 def sentence(operation: Operation) -> Markup:
     """Return the card as full sentences, for notifications and screen readers."""
     headline, word, target = title(operation), sign(operation).word, operation.target
-    state = "" if headline.startswith(word) else f" {word}."
-    what = esc(f"{headline} in {place_in_words(target)}.{state}")
-    loud = ["BREAK-GLASS."] * operation.command.break_glass + ["FORCED."] * was_forced(operation)
+    what = esc(tr("{what} in {place}.", what=headline, place=place_in_words(target)))
+    state = esc("" if headline.startswith(word) else f"{word}.")
+    loud = [tr("BREAK-GLASS.")] * operation.command.break_glass + [tr("FORCED.")] * was_forced(operation)
     forced = esc(" ".join(loud))
-    asked = join(" ", [esc("Asked by"), user(operation.actor.user)]) + esc(".")
-    said = as_sentence(operation, operation.outcome) if rollout_of(operation) else operation.outcome
+    asked = tell("Asked by {person}.", person=user(operation.actor.user))
+    outcome = heard(operation.outcome)
+    said = as_sentence(operation, outcome) if rollout_of(operation) else outcome
     if operation.edition:
         return join(" ", [digest_text(operation.edition), asked])
-    return join(" ", [what, forced, esc(_stopped(said or _reason_why(operation))), asked])
+    return join(" ", [what, state, forced, esc(_stopped(said or _reason_why(operation))), asked])
 
 
 def _reason_why(operation: Operation) -> str:
     """Return why a rollout stands where it stands; what a person gave as a reason is not ours to say."""
     rollout = rollout_of(operation)
-    return as_sentence(operation, rollout.why) if rollout and not rollout.by else ""
+    return as_sentence(operation, heard(rollout.why)) if rollout and not rollout.by else ""
+
+
+def _reason_on_record(operation: Operation) -> str:
+    rollout = rollout_of(operation)
+    return rollout.why if rollout and not rollout.by else ""
 
 
 def _blocks(operation: Operation) -> Iterator[Block]:
@@ -97,7 +97,7 @@ def _blocks(operation: Operation) -> Iterator[Block]:
         table = route_table(route, _named(route, operation), counted=bool(operation.target.service))
         yield section(join("\n", [table, route_findings(route)]))
     if operation.gates:
-        yield section(gates_table(operation.gates, said=_reason_why(operation)))
+        yield section(gates_table(operation.gates, said=_reason_on_record(operation)))
     yield from chart(operation)
     if operation.plan and is_plan(operation) and operation.plan.patch:
         yield section(_patch(operation.plan))
@@ -107,9 +107,9 @@ def _blocks(operation: Operation) -> Iterator[Block]:
     if commit := commit_line(operation):
         yield context([commit])
     yield context(people(operation) or _asked(operation))
-    if again := [esc(why) for step, why in _PLANNED_AGAIN.items() if operation.went(step)]:
+    if again := [esc(tr(why)) for step, why in _PLANNED_AGAIN.items() if operation.went(step)]:
         yield context(again)
-    yield context([_times(operation)])
+    yield context([times(operation)])
     if pressable := buttons(operation):
         yield actions(pressable)
 
@@ -123,7 +123,16 @@ def _what(operation: Operation) -> Iterator[Block]:
 
 
 def _asked(operation: Operation) -> list[Markup | Plain]:
-    return [join(" ", [esc("Asked by"), user(operation.actor.user), esc(_way(operation))]), _reason(operation)]
+    asked = tell(_ASKED.get(operation.origin.way, _ASKED[""]), person=user(operation.actor.user))
+    return [asked, _reason(operation)]
+
+
+_ASKED = {
+    "": mark("Asked by {person}"),
+    "button": mark("Asked by {person} with a button"),
+    "cli": mark("Asked by {person} on the command line"),
+}
+"""By the way in which it was asked."""
 
 
 def _where(operation: Operation) -> Markup:
@@ -131,8 +140,8 @@ def _where(operation: Operation) -> Markup:
     found, target = sign(operation), operation.target
     state = join(" ", [esc(found.emoji), bold(esc(found.word))])
     label = operation.plan.label if operation.plan else ""
-    forced = esc(":rotating_light: ") + bold(esc("FORCED")) if was_forced(operation) else Markup("")
-    glass = esc(":rotating_light: ") + bold(esc("BREAK-GLASS")) if operation.command.break_glass else Markup("")
+    forced = esc(":rotating_light: ") + bold(esc(tr("FORCED"))) if was_forced(operation) else Markup("")
+    glass = esc(":rotating_light: ") + bold(esc(tr("BREAK-GLASS"))) if operation.command.break_glass else Markup("")
     # A digest says itself what it is about.
     place = "" if operation.command.verb is Verb.DIGEST else place_in_words(target)
     return join(" · ", [state, forced, glass, esc(place), esc(label)])
@@ -144,10 +153,12 @@ def _weights(operation: Operation, plan: Plan) -> Iterator[Block]:
     if moved:
         yield section(join("\n", [_caption(operation), weights_table(plan, moved)]))
     # What was noted before the first step (`no traffic yet`) is not true any more after it.
-    notes = [] if operation.rollout and moved is Moved.DONE else [esc(_stopped(note)) for note in plan.notes]
+    notes = [] if operation.rollout and moved is Moved.DONE else [esc(_stopped(heard(note))) for note in plan.notes]
     if operation.state is State.RUNNING and operation.patch_step is Step.AWAITING:
-        done = "Committed" if operation.commit else "Written and read back"
-        notes.append(esc(_stopped(f"{done}. It waits {operation.story[-1].text}")))
+        committed = mark("Committed. It waits {whom}")
+        said = committed if operation.commit else mark("Written and read back. It waits {whom}")
+        awaited = tr(said, whom=heard(operation.story[-1].text))
+        notes.append(esc(_stopped(awaited)))
     if told := astray_lines(operation):
         yield section(told)
     elif operation.split:
@@ -181,12 +192,12 @@ def _moved(operation: Operation) -> Moved | None:
 def _caption(operation: Operation) -> Markup:
     """Say it where the bars are a memory and not what the route has now."""
     if operation.done and operation.patch_step is Step.PATCHING:
-        return esc("As it was read before the patch was sent:")
+        return esc(tr("As it was read before the patch was sent:"))
     if operation.state is State.FAILED and was_written(operation) and not commit_moved(operation):
-        return esc("As this change wrote it:")
+        return esc(tr("As this change wrote it:"))
     rollout = rollout_of(operation)
     if rollout and rollout.cause is Happening.DRIFTED:
-        return esc("As meshbot wrote it, before somebody else did:")
+        return esc(tr("As meshbot wrote it, before somebody else did:"))
     return Markup("")
 
 
@@ -194,9 +205,10 @@ def _patch(plan: Plan) -> Markup:
     """Return the writes of the plan, and the hash of what a person agrees to."""
     writes = [op for op in plan.patch if op.op != "test"]
     rows = [_write(op) for op in writes[:MOST_PATCHES]]
-    more = [f"… and {len(writes) - MOST_PATCHES} more"] if len(writes) > MOST_PATCHES else []
-    heading = join(" ", [bold(esc("Patch")), esc("of plan"), code(plan.intent[:12])])
-    return join("\n", [heading, fence(rows + more)])
+    left = more(len(writes) - MOST_PATCHES, mark("… and {count} more"))
+    patch = bold(esc(tr("Patch")))
+    heading = tell("{patch} of plan {plan}", patch=patch, plan=code(plan.intent[:12]))
+    return join("\n", [heading, fence(rows + left)])
 
 
 def _write(op: PatchOp) -> str:
@@ -207,9 +219,9 @@ def _write(op: PatchOp) -> str:
 def _asides(operation: Operation) -> Iterator[Block]:
     """Yield warnings, and the force that nobody may overlook."""
     warnings = _warnings(operation)
-    lines = [join(" ", [esc(":warning: Warning:"), prose(_stopped(text))]) for text in warnings[:MOST_WARNINGS]]
-    if hidden := warnings[MOST_WARNINGS:]:
-        lines.append(esc(f"… and {len(hidden)} more warnings"))
+    shown = [prose(_stopped(text)) for text in warnings[:MOST_WARNINGS]]
+    lines = [join(" ", [esc(":warning:"), tell("Warning: {warning}", warning=text)]) for text in shown]
+    lines += [esc(line) for line in more(len(warnings) - MOST_WARNINGS, mark("… and {count} more warnings"))]
     if lines:
         yield section(join("\n", lines))
     if operation.command.force and (told := _forced(operation)):
@@ -219,10 +231,14 @@ def _asides(operation: Operation) -> Iterator[Block]:
 def _warnings(operation: Operation) -> list[str]:
     planned = operation.plan.warnings if operation.plan else ()
     several = len(operation.statuses) > 1
-    read = [f"{r.label}: {text}" if several else text for r in operation.statuses for text in r.warnings]
+    read = [
+        f"{route.label}: {heard(text)}" if several else heard(text)
+        for route in operation.statuses
+        for text in route.warnings
+    ]
     hidden = len(operation.statuses) - MOST_ROUTES + operation.unshown
-    more = [f"{hidden} more routes are not shown; ask for one service, like /mesh status api"] if hidden > 0 else []
-    return list(dict.fromkeys([*more, *planned, *read]))
+    left = more(hidden, mark("{count} more routes are not shown; ask for one service, like /mesh status api"))
+    return list(dict.fromkeys([*left, *map(heard, planned), *read]))
 
 
 def _forced(operation: Operation) -> Markup:
@@ -230,23 +246,28 @@ def _forced(operation: Operation) -> Markup:
     if operation.done and not was_forced(operation):
         if operation.state is not State.SUCCEEDED or not is_change(operation):
             return Markup("")
-        return join(" ", [code("--force"), esc("was given, but no gate had to be overruled.")])
-    what = "past the gates by" if was_forced(operation) else "if a gate does not pass, as asked by"
-    loud = join(" ", [esc(":rotating_light:"), bold(esc("FORCED")), esc(what), user(operation.actor.user)])
+        return tell("{force} was given, but no gate had to be overruled.", force=code("--force"))
+    said = _PAST if was_forced(operation) else _PERHAPS_PAST
     # A code span, so that nothing in the person's own words can look like ours.
-    return join(" ", [loud + esc(". Reason:"), code(shorten(operation.command.reason, 300)) or esc("none given.")])
+    reason = code(shorten(operation.command.reason, 300)) or esc(tr("none given."))
+    loud = tell(said, forced=bold(esc(tr("FORCED"))), person=user(operation.actor.user), reason=reason)
+    return join(" ", [esc(":rotating_light:"), loud])
+
+
+_PAST = mark("{forced} past the gates by {person}. Reason: {reason}")
+_PERHAPS_PAST = mark("{forced} if a gate does not pass, as asked by {person}. Reason: {reason}")
 
 
 def _ending(operation: Operation) -> Iterator[Block]:
     """Yield the outcome, what to do next, and what to choose from besides the buttons."""
-    lines = [_outcome(operation), prose(_stopped(_hint(operation), most=_HINT))]
+    lines = [_outcome(operation), prose(_stopped(heard(_hint(operation)), most=_HINT))]
     lines += offered(operation).lines if operation.done and not rollout_of(operation) else ()
     if filled := join("\n", lines):
         yield section(filled)
     last = [route.last_operation for route in operation.statuses if route.last_operation]
     if last:
         found = join(", ", [code(identity) for identity in dict.fromkeys(last[:MOST_ROUTES])])
-        yield context([join(" ", [esc("Last changed by"), found])])
+        yield context([tell("Last changed by {operations}", operations=found)])
 
 
 def _hint(operation: Operation) -> str:
@@ -257,11 +278,12 @@ def _hint(operation: Operation) -> str:
 
 def _outcome(operation: Operation) -> Markup:
     """Return the end in one sentence, unless the tables above have just said it."""
-    said = esc(_stopped(operation.outcome))
+    said = esc(_stopped(heard(operation.outcome)))
     if not said or _is_said_above(operation):
         return Markup("")
     if operation.state is State.SUCCEEDED and operation.went(Step.VERIFIED):
-        return join(" ", [esc(f"Read back after the {'sync' if operation.commit else 'patch'}:"), said])
+        synced = mark("Read back after the sync: {outcome}")
+        return tell(synced if operation.commit else mark("Read back after the patch: {outcome}"), outcome=said)
     return bold(said)
 
 
@@ -282,35 +304,6 @@ def _reason(operation: Operation) -> Plain:
     return Plain(f"“{shorten(reason, 300)}”" if reason else "")
 
 
-def _way(operation: Operation) -> str:
-    return {"button": "with a button", "cli": "on the command line"}.get(operation.origin.way, "")
-
-
-def _times(operation: Operation) -> Markup:
-    """Return when each step happened, in the reader's zone, and the operation's id."""
-    story = _told(operation.story)
-    kept = story if len(story) <= MOST_TIMES else (story[0], *story[-(MOST_TIMES - 1) :])
-    steps = [join(" ", [date(event.at), esc(_step(event.step, operation))]) for event in kept]
-    return join(" · ", [*steps, code(operation.id)])
-
-
-def _told(story: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Leave `patching`, `awaiting` and `stepping` out where what came of it is told, too."""
-    closed = max((at for at, event in enumerate(story) if event.step in _CAME_OF_A_PATCH), default=-1)
-    answered = max((at for at, event in enumerate(story) if event.step in _CAME_OF_WAITING), default=-1)
-    stepped = max((at for at, event in enumerate(story) if event.step in _CAME_OF_A_STEP), default=-1)
-    until = {Step.PATCHING: closed, Step.AWAITING: answered, Step.STEPPING: stepped}
-    return tuple(event for at, event in enumerate(story) if at > until.get(event.step, -1))
-
-
-def _step(step: Step, operation: Operation) -> str:
-    if step is Step.MEASURED and operation.split and operation.split.verdict is Verdict.UNKNOWN:
-        return "split not measured"
-    if operation.commit and step in COMMIT_STEPS:
-        return COMMIT_STEPS[step]
-    return _STEPS.get(step) or str(step)
-
-
 def _stopped(text: str, *, most: int = _SENTENCE) -> str:
     """Return a sentence with its final stop, numbers kept beside their units, not longer than it should be."""
     said = units_kept(shorten(text.strip(), most))
@@ -319,4 +312,5 @@ def _stopped(text: str, *, most: int = _SENTENCE) -> str:
 
 def change_in_short(operation: Operation) -> str:
     """Return `promote api to v2 50 %`, with `(dry run)` where nothing was meant to change. Plain text."""
-    return phrase(operation).wish + (" (dry run)" if not is_change(operation) and is_plan(operation) else "")
+    wish = phrase(operation).wish
+    return as_dry_run(wish) if not is_change(operation) and is_plan(operation) else wish

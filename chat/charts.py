@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from chat import figures
 from chat.escape import clean, shorten
 from chat.figures import no_better, number, percent, short_name
+from chat.locales import mark, tr
 from mesh.domain.operations import Operation, Step
 from mesh.domain.points import Answered, Point
 from mesh.domain.rollouts import Phase
@@ -30,8 +32,21 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 _GAP = "·"
 _LATE = 3.0
 """A moment that comes so many times later than its neighbours do leaves a gap: nobody looked meanwhile."""
-_MARKED = {Step.HELD: "held", Step.TURNING_BACK: "turning back", Step.ABORTED: "aborted"}
-_OUTCOMES = {Phase.MOVING: "moving", Phase.BAKING: "under way", Phase.CONFIRMING: "waits for a person"}
+_MARKED = {Step.HELD: mark("held"), Step.TURNING_BACK: mark("turning back"), Step.ABORTED: mark("aborted")}
+OUTCOMES = {
+    Phase.MOVING: mark("moving"),
+    Phase.BAKING: mark("under way"),
+    Phase.CONFIRMING: mark("waits for a person"),
+    Phase.PAUSED: mark("paused"),
+    Phase.HELD: mark("held"),
+    Phase.TURNING_BACK: mark("turning back"),
+    Phase.COMPLETED: mark("completed"),
+    Phase.TURNED_BACK: mark("turned back"),
+    Phase.ABORTED: mark("aborted"),
+    Phase.STOPPED: mark("stopped"),
+    Phase.EXPIRED: mark("expired"),
+}
+"""As the picture says it: always English, as the letters of its font. What describes it says it in any language."""
 
 
 @dataclass(frozen=True)
@@ -128,15 +143,25 @@ def alt_text(operation: Operation, points: Sequence[Point] = ()) -> str:
     shown = chart_of(operation, points)
     when = datetime.fromtimestamp(shown.start, UTC).strftime("%Y-%m-%d %H:%M UTC")
     said = [
-        f"Chart of the canary of {short_name(shown.service)}: {_of(shown)}, {shown.outcome}",
-        f"It begins at {when}" + (f" and spans {span(shown.length_s)}" if points else ""),
-        f"Share of {shown.canary.name}: {_told_shares(shown)}" if shown.shares else "",
+        tr(
+            "Chart of the canary of {service}: {arms}, {outcome}",
+            service=short_name(shown.service),
+            arms=_of(shown),
+            outcome=tr(shown.outcome),
+        ),
+        tr("It begins at {when} and spans {time}", when=when, time=span(shown.length_s))
+        if points
+        else tr("It begins at {when}", when=when),
+        tr("Share of {arm}: {shares}", arm=shown.canary.name, shares=_told_shares(shown)) if shown.shares else "",
         *(_told_line(shown, line) for line in (shown.canary, shown.stable) if line.measured),
-        *(f"{mark.label.capitalize()} after {span(mark.seconds)}" for mark in shown.marks[-3:]),
+        *(
+            tr("{what} after {time}", what=tr(one.label).capitalize(), time=span(one.seconds))
+            for one in shown.marks[-3:]
+        ),
         _told_limits(shown),
     ]
     if not (shown.canary.measured or shown.stable.measured) and points:
-        said.append("Nothing was measured")
+        said.append(tr("Nothing was measured"))
     return shorten(" ".join(f"{sentence}." for sentence in said if sentence), MOST_ALT)
 
 
@@ -146,6 +171,7 @@ def sparkline(points: Sequence[Point]) -> str:
     success = _cells([_value(arm.success) for arm in arms], min)
     p99 = _cells([_value(arm.p99_ms) for arm in arms], max)
     lowest, highest = min(known(success), default=100.0), max(known(p99), default=1.0)
+    # Names of metrics, as gates have them: in letters that are all as wide, in whatever font.
     return "\n".join(
         (
             f"success {_blocks(success, min(lowest, 99.0), 100.0)} {_last(success, '%')}",
@@ -156,9 +182,9 @@ def sparkline(points: Sequence[Point]) -> str:
 
 def span(seconds: float) -> str:
     """Return a duration for people: `45 s`, `5 min`, `3.5 h`."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 3 * 3600 else f"{number(seconds / 3600, places=1)} h"
+    if seconds < 3 * 3600:
+        return figures.span(seconds)
+    return tr("{count} h", count=number(seconds / 3600, places=1))
 
 
 def milliseconds(value: float) -> str:
@@ -231,7 +257,7 @@ def _outcome(operation: Operation) -> str:
     if operation.rollout is None:
         return str(operation.state)
     phase = operation.rollout.phase
-    return _OUTCOMES.get(phase) or str(phase)
+    return OUTCOMES.get(phase) or str(phase)
 
 
 def _limit(operation: Operation, name: str, canary: str) -> float | None:
@@ -249,18 +275,22 @@ def _marks(operation: Operation, start: float) -> Iterator[Mark]:
 
 
 def _of(shown: Chart) -> str:
-    return f"{short_name(shown.canary.name)} (canary) against {short_name(shown.stable.name)} (stable)"
+    names = {"canary": short_name(shown.canary.name), "stable": short_name(shown.stable.name)}
+    return tr("{canary} (canary) against {stable} (stable)", **names)
 
 
 def _told_shares(shown: Chart) -> str:
     steps = [step for at, step in enumerate(shown.shares[:-1]) if not at or step[1] != shown.shares[at - 1][1]]
-    told = [f"{percent(share)} after {span(at)}" if at >= 1 else percent(share) for at, share in steps]
+    told = [
+        tr("{share} after {time}", share=percent(share), time=span(at)) if at >= 1 else percent(share)
+        for at, share in steps
+    ]
     return ", ".join(told if len(told) <= 8 else [*told[:3], "…", *told[-4:]])
 
 
 def _told_line(shown: Chart, line: Line) -> str:
     parts = [
-        _extreme(shown, line.success, "success", "%", worst=min),
+        _extreme(shown, line.success, tr("success"), "%", worst=min),
         _extreme(shown, line.p99_ms, "p99", "ms", worst=max),
     ]
     return f"{short_name(line.name)}: " + "; ".join(part for part in parts if part)
@@ -269,20 +299,26 @@ def _told_line(shown: Chart, line: Line) -> str:
 def _extreme(shown: Chart, values: Sequence[float], name: str, unit: str, *, worst: Worst) -> str:
     measured = [(value, at) for value, at in zip(values, shown.seconds, strict=True) if not math.isnan(value)]
     if not measured:
-        return f"{name} not measured"
+        return tr("{name} not measured", name=name)
     value = worst(found for found, _ in measured)
     at = next(moment for found, moment in measured if found == value)
-    word = "lowest" if worst is min else "highest"
-    last = "at last" if measured[-1][1] >= shown.seconds[-1] else "when last measured"
-    return f"{name} {_amount(measured[-1][0], unit)} {last}, {word} {_amount(value, unit)} after {span(at)}"
+    told = {"name": name, "value": _amount(measured[-1][0], unit)}
+    last = tr("{name} {value} at last", **told)
+    if measured[-1][1] < shown.seconds[-1]:
+        last = tr("{name} {value} when last measured", **told)
+    found = {"value": _amount(value, unit), "time": span(at)}
+    extreme = (
+        tr("lowest {value} after {time}", **found) if worst is min else tr("highest {value} after {time}", **found)
+    )
+    return f"{last}, {extreme}"
 
 
 def _told_limits(shown: Chart) -> str:
     success, p99 = shown.success_min, shown.p99_max_ms
-    limits = (f"success at least {percent(success)}" if success is not None else "",
-              f"p99 at most {milliseconds(p99)}" if p99 is not None else "")  # fmt: skip
-    told = " and ".join(limit for limit in limits if limit)
-    return f"Limits: {told}" if told else ""
+    least = tr("success at least {share}", share=percent(success)) if success is not None else ""
+    most = tr("p99 at most {time}", time=milliseconds(p99)) if p99 is not None else ""
+    told = tr("{one} and {other}", one=least, other=most) if least and most else least or most
+    return tr("Limits: {limits}", limits=told) if told else ""
 
 
 def _amount(value: float, unit: str) -> str:
@@ -314,4 +350,4 @@ def _blocks(values: Sequence[float], least: float, most: float) -> str:
 
 def _last(values: Sequence[float], unit: str) -> str:
     measured = known(values)
-    return _amount(measured[-1], unit) if measured else "not measured"
+    return _amount(measured[-1], unit) if measured else tr("not measured")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from chat.blocks import Button, Confirm, actions, size
 from chat.confirming import NAMES, confirm_command
 from chat.escape import Markup, clean, code, esc, join, shorten
+from chat.locales import mark, tr
+from chat.tables import more
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.grammar import format_command, parse
@@ -82,9 +84,9 @@ def _command(choice: str) -> Command | None:
 def _lines(choices: Sequence[str], *, beside: bool) -> list[Markup]:
     """Return what is left as code, one line each; `beside` the buttons it says that there is more."""
     shown = [join(" ", [esc("•"), code(shorten(choice, 300))]) for choice in choices[:MOST_LINES]]
-    hidden = len(choices) - MOST_LINES
-    more = [esc(f"… and {hidden} more")] if hidden > 0 else []
-    return [*([esc(f"… and {len(choices)} more, to type:")] if beside else []), *shown, *more]
+    left = [esc(line) for line in more(len(choices) - MOST_LINES, mark("… and {count} more"))]
+    head = [esc(tr("… and {count} more, to type:", count=len(choices)))] if beside else []
+    return [*head, *shown, *left]
 
 
 # --- labels: what tells one choice from the others --------------------------------------------------------------
@@ -93,7 +95,7 @@ def _lines(choices: Sequence[str], *, beside: bool) -> list[Markup]:
 def _label(command: Command, among: Sequence[Command], asked: Command | None) -> str:
     same = [other for other in among if other.verb is command.verb]
     alone = len(same) == 1 and (len(among) > 1 or (asked is not None and asked.verb is not command.verb))
-    said = NAMES[command.verb] if alone else _difference(command, same)
+    said = tr(NAMES[command.verb]) if alone else _difference(command, same)
     return said or format_command(command)
 
 
@@ -121,5 +123,5 @@ def short_routes(routes: Sequence[str]) -> list[str]:
 def _weights(command: Command) -> str:
     served = [arm for arm, weight in command.weights if str(weight) not in ("0", "0m")]
     if len(served) == 1 and len(command.weights) > 1:
-        return f"All to {served[0]}"
+        return tr("All to {arm}", arm=served[0])
     return " ".join(f"{arm}={weight}" for arm, weight in command.weights)

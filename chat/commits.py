@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from chat.escape import Markup, code, esc, join, link
+from chat.escape import Markup, code, join, link, tell
+from chat.locales import mark, tr
 from chat.phases import Sign
 from chat.tables import Moved
 from mesh.domain.operations import Operation, State, Step
 
 COMMIT_STEPS = {
-    Step.PATCHING: "committing",
-    Step.PATCHED: "committed",
-    Step.AWAITING: "waiting for the sync",
-    Step.UNACCEPTED: "not synced",
-    Step.VERIFIED: "synced",
+    Step.PATCHING: mark("committing"),
+    Step.PATCHED: mark("committed"),
+    Step.AWAITING: mark("waiting for the sync"),
+    Step.UNACCEPTED: mark("not synced"),
+    Step.VERIFIED: mark("synced"),
 }
 """Steps that have another name where a commit was made."""
 
@@ -27,11 +28,11 @@ def commit_sign(operation: Operation) -> Sign | None:
     if operation.commit is None:
         return None
     if was_proposed(operation):
-        return Sign(":memo:", "Proposed, not merged yet")
+        return Sign(":memo:", mark("Proposed, not merged yet"))
     if operation.state is State.RUNNING and operation.patch_step is Step.AWAITING:
-        return Sign(":hourglass_flowing_sand:", "Committed, waiting for the sync")
+        return Sign(":hourglass_flowing_sand:", mark("Committed, waiting for the sync"))
     unsynced = operation.state is State.FAILED and operation.patch_step is Step.UNACCEPTED
-    return Sign(":warning:", "Committed, not synced") if unsynced else None
+    return Sign(":warning:", mark("Committed, not synced")) if unsynced else None
 
 
 def commit_moved(operation: Operation) -> Moved | None:
@@ -45,5 +46,5 @@ def commit_line(operation: Operation) -> Markup:
     if commit is None:
         return Markup("")
     said = link(commit.url, commit.short) if commit.url else code(commit.short)
-    line = join(" ", [esc("Commit"), said, esc("in"), code(commit.repository)])
-    return join(" · ", [line, link(commit.request, "merge request")]) if commit.request else line
+    line = tell("Commit {commit} in {repository}", commit=said, repository=code(commit.repository))
+    return join(" · ", [line, link(commit.request, tr("merge request"))]) if commit.request else line

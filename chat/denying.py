@@ -7,6 +7,7 @@ import json
 from chat.blocks import section
 from chat.escape import bold, code, esc, join, shorten
 from chat.form import View
+from chat.locales import tr
 from mesh.domain.commands import Verb
 from mesh.domain.operations import Operation
 
@@ -22,20 +23,20 @@ def why_form(operation: Operation, *, channel: str, thread: str = "") -> View:
     """Draw the modal for a change that waits; `channel` is where its card was pressed, and is answered in."""
     target, plan = operation.target, operation.plan
     asked = " ".join(filter(None, (operation.command.verb, operation.command.hook, target.service)))
-    where = f"in {target.cluster} / {target.namespace}"
+    where = f"{target.cluster} / {target.namespace}"
     split = esc(shorten(f"{plan.shares_before} -> {plan.shares_after}", 200)) if plan else esc("")
     what = join(" · ", [bold(esc(shorten(asked, 120))), esc(shorten(where, 120)), split, code(operation.id)])
     flagger = operation.command.verb is Verb.FLAGGER
-    ends = "Flagger hears no about this revision." if flagger else "It ends here and nothing is changed."
+    ends = tr("Flagger hears no about this revision.") if flagger else tr("It ends here and nothing is changed.")
     return {
         "type": "modal",
         "callback_id": WHY,
-        "title": _plain("Deny a change"),
-        "submit": _plain("Deny"),
-        "close": _plain("Cancel"),
+        "title": _plain(tr("Deny a change")),
+        "submit": _plain(tr("Deny")),
+        "close": _plain(tr("Cancel")),
         "private_metadata": json.dumps({"channel": channel, "thread": thread, "operation": operation.id}),
         "blocks": [
-            section(join("\n", [what, join(" ", [esc(ends), esc("The card names you and the reason.")])])),
+            section(join("\n", [what, join(" ", [esc(ends), esc(tr("The card names you and the reason."))])])),
             _field(),
         ],
     }
@@ -46,8 +47,8 @@ def _field() -> dict[str, object]:
     return {
         "type": "input",
         "block_id": REASON,
-        "label": _plain("Reason"),
-        "hint": _plain("Whoever asked reads it on the card and in its thread. It is kept in the audit log."),
+        "label": _plain(tr("Reason")),
+        "hint": _plain(tr("Whoever asked reads it on the card and in its thread. It is kept in the audit log.")),
         "element": {**element, "focus_on_load": True},
     }
 

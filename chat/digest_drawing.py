@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from chat.digest_words import changes_in_words, day_name
+from chat.locales import Locale, speaking
 from mesh.domain.weeks import Changes, Week
 
 WIDTH_PX = 1200
@@ -44,7 +45,12 @@ _PENS = (
 
 
 def week_chart(week: Week) -> bytes:
-    """Return the week as a PNG of 1200 x 480 pixels; one bar for each day."""
+    """Return the week as a PNG of 1200 x 480 pixels; one bar for each day. In English, as the letters of its font."""
+    with speaking(Locale.EN):
+        return _week_chart(week)
+
+
+def _week_chart(week: Week) -> bytes:
     figure = Figure(figsize=(WIDTH_PX / _DPI, HEIGHT_PX / _DPI), dpi=_DPI, facecolor=_PAPER)
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0.065, 0.16, 0.915, 0.62))

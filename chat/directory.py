@@ -21,6 +21,8 @@ from mesh.domain.policy import Actor
 from mesh.ports import Changes, Place
 
 MOST_CACHED = 5000
+MOST_LOCALE = 35
+"""Characters of a locale (RFC 5646, 4.4.1); it goes onto records."""
 TURN_S = 0.3
 """How long to wait for somebody else's answer to the same question; a person waits for the acknowledgement."""
 
@@ -108,6 +110,12 @@ class SlackDirectory:
         enterprise = person.get("enterprise_user") or {}
         return str(enterprise.get("id") or actor.user)
 
+    def locale(self, user: str) -> str:
+        """Return the person's locale as Slack said last (`ko-KR`); empty where it has not. Never asks, never waits."""
+        known = self._cache.get(f"user {user}")
+        person = known[2] if known else None
+        return str(person.get("locale") or "")[:MOST_LOCALE] if person else ""
+
     def changed_lately(self, actor: Actor, groups: frozenset[str], channel: str) -> bool:
         """Tell whether any of them has a mark: Slack told of a change, and what is on record is older perhaps."""
         names = [f"user {actor.user}", *(f"group {group}" for group in sorted(groups))]
@@ -131,7 +139,8 @@ class SlackDirectory:
 
     def _person(self, user: str) -> dict[str, Any] | None:
         try:
-            person = self._ask("users.info", user=user)["user"]
+            # The locale comes only to who asks for it; the same answer says who the person is, so it costs nothing.
+            person = self._ask("users.info", user=user, include_locale="true")["user"]
         except _NotKnownError:
             return None
         return dict(person)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from chat.escape import clean
+from chat.locales import many, tr
 
 CELLS = 20
 """Cells of a bar: one for each 5 %."""
 MOST_NAME = 28
 """Characters of a name in a table."""
-_COUNTED = frozenset({"requests", "pods"})
-_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min)(?!\w))")
+COUNTED = frozenset({"requests", "pods"})
+"""Units that are counted, and so never have decimals."""
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min)(?![A-Za-z0-9_]))")
 _PLACES = {"%": 2, "ms": 1}
 """Decimals that people read in a unit."""
 
@@ -44,14 +47,14 @@ def no_better(value: float, unit: str, *, at_most: bool) -> str:
 
     `at_most` says on which side of the limit it should be. Requests and pods are counted, whatever the limit.
     """
-    if unit in _COUNTED:
+    if unit in COUNTED:
         return counted(value, unit)
     return with_unit(value, unit, rounding=ROUND_CEILING if at_most else ROUND_FLOOR)
 
 
 def with_unit(value: float, unit: str, *, rounding: str = ROUND_HALF_EVEN) -> str:
     """Return `0.51 %`, `182 ms`, or a number of an administrator's own unit, which may be none."""
-    if unit in _COUNTED:
+    if unit in COUNTED:
         return counted(value, unit)
     return f"{number(value, places=_PLACES.get(unit, 3), rounding=rounding)} {unit}".rstrip()
 
@@ -62,9 +65,22 @@ def units_kept(text: str) -> str:
 
 
 def counted(value: float, unit: str) -> str:
-    """Return `1 pod`, `3 pods`, `12 431 requests`; counts are rounded down."""
+    """Return `1 pod`, `3 pods`, `12 431 requests`; counts are rounded down. KeyError for what nobody counts here."""
     whole = number(value, rounding=ROUND_FLOOR)
-    return f"{whole} {unit.removesuffix('s') if whole == '1' else unit}"
+    return _COUNTS[unit](1 if whole == "1" else 2, whole)
+
+
+_COUNTS: dict[str, Callable[[int, str], str]] = {
+    "requests": lambda count, number: many("{number} request", "{number} requests", count, number=number),
+    "pods": lambda count, number: many("{number} pod", "{number} pods", count, number=number),
+    "alerts": lambda count, number: many("{number} alert", "{number} alerts", count, number=number),
+}
+
+
+def span(seconds: float) -> str:
+    """Return a duration for people: `45 s`, `5 min`. What is on record says it by `mesh.domain.gates.span`."""
+    count = round(seconds if seconds < 120 else seconds / 60)
+    return tr("{count} s", count=count) if seconds < 120 else tr("{count} min", count=count)
 
 
 def bar(share: float) -> str:
@@ -85,13 +101,19 @@ def short_name(name: str) -> str:
     return f"{plain[: MOST_NAME - tail - 1]}…{plain[-tail:]}"
 
 
+def width(text: str) -> int:
+    """Count the cells that a text takes in a preformatted block: letters of Korean take two."""
+    return len(text) + sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+
+
 def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
     """Pad cells so that columns align, two spaces apart; those in `right` are flushed right, empty ones left out."""
     if not rows:
         return []
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    widths = [max(width(row[index]) for row in rows) for index in range(len(rows[0]))]
 
     def cell(text: str, index: int) -> str:
-        return text.rjust(widths[index]) if index in right else text.ljust(widths[index])
+        room = " " * (widths[index] - width(text))
+        return room + text if index in right else text + room
 
     return ["  ".join(cell(text, i) for i, text in enumerate(row) if widths[i]).rstrip() for row in rows]

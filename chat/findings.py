@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, join, shorten, user
-from chat.figures import counted, percent, short_name
-from mesh.domain.gates import Verdict, span
+from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, join, shorten, tell, user
+from chat.figures import counted, percent, short_name, span
+from chat.locales import heard, mark, tr
+from mesh.domain.gates import Verdict
 from mesh.domain.operations import Operation, RouteStatus
 from mesh.domain.routes import Acceptance, Drift, Owner
 from mesh.domain.splits import SplitSeen
@@ -17,19 +18,19 @@ _MOST_ARMS = 8
 MOST_PARENTS = 6
 _LOOK = {
     "VirtualService": (
-        "the callers have a sidecar, or come through a gateway that it names",
-        "no other VirtualService and no earlier rule takes their requests",
-        "the subsets of the DestinationRule select the pods that they should",
+        mark("the callers have a sidecar, or come through a gateway that it names"),
+        mark("no other VirtualService and no earlier rule takes their requests"),
+        mark("the subsets of the DestinationRule select the pods that they should"),
     ),
     "TrafficSplit": (
-        "the callers are meshed and call the apex service",
-        "no HTTPRoute or ServiceProfile of that service overrules the split",
+        mark("the callers are meshed and call the apex service"),
+        mark("no HTTPRoute or ServiceProfile of that service overrules the split"),
     ),
 }
 _LOOK_ANYWHERE = (
-    "the callers are in the mesh, or come through a gateway that it names",
-    "no earlier rule and no other route takes their requests",
-    "every parent accepts it",
+    mark("the callers are in the mesh, or come through a gateway that it names"),
+    mark("no earlier rule and no other route takes their requests"),
+    mark("every parent accepts it"),
 )
 """Where traffic goes that does not follow the weights."""
 
@@ -37,10 +38,12 @@ _LOOK_ANYWHERE = (
 def split_line(split: SplitSeen) -> Markup:
     """Say in one line which split the metrics showed, or why there is none."""
     if split.verdict is Verdict.UNKNOWN:
-        return esc(f"Split not known: {shorten(split.why, 300) or 'no reason given'}.")
+        why = shorten(heard(split.why), 300) or tr("no reason given")
+        return esc(tr("Split not known: {why}.", why=why))
     shown = " / ".join(f"{short_name(name)} {percent(share)}" for name, share in split.shares[:_MOST_ARMS])
     more = ", …" if len(split.shares) > _MOST_ARMS else ""
-    return esc(f"Split seen: {shown}{more} in {counted(split.requests, 'requests')} over {span(split.window_s)}")
+    told = {"requests": counted(split.requests, "requests"), "window": span(split.window_s)}
+    return esc(tr("Split seen: {shares} in {requests} over {window}", shares=shown + more, **told))
 
 
 def astray_lines(operation: Operation) -> Markup:
@@ -48,19 +51,23 @@ def astray_lines(operation: Operation) -> Markup:
     split, plan = operation.split, operation.plan
     if split is None or plan is None or split.verdict is not Verdict.FAIL:
         return Markup("")
-    loud = join(" ", [esc(":warning:"), bold(esc("The traffic does not follow the weights."))])
-    seen = split_line(split) + esc(f"; {shorten(split.why, 300)}.")
-    look = [esc(f"• {what}") for what in _LOOK.get(plan.kind, _LOOK_ANYWHERE)]
-    return join("\n", [loud, seen, esc(f"For {shorten(plan.label, 200)}, check that"), *look])
+    loud = join(" ", [esc(":warning:"), bold(esc(tr("The traffic does not follow the weights.")))])
+    seen = split_line(split) + esc(f"; {shorten(heard(split.why), 300)}.")
+    look = [esc(f"• {tr(what)}") for what in _LOOK.get(plan.kind, _LOOK_ANYWHERE)]
+    return join("\n", [loud, seen, esc(tr("For {route}, check that", route=shorten(plan.label, 200))), *look])
 
 
 def drift_line(drift: Drift) -> Markup:
     """Say who changed the weights after us, when, and what we had left."""
-    who = code(shorten(drift.by, 80)) or esc("somebody else")
-    left = code(shorten(drift.written, 200)) or esc("other weights")
-    changed = join(" ", [who, esc("changed these weights"), _moment(drift.at)]) + esc(",")
-    drifted = bold(esc("Drift:"))
-    return join(" ", [esc(":warning:"), drifted, changed, esc("after meshbot had left"), left + esc(".")])
+    who = code(shorten(drift.by, 80)) or esc(tr("somebody else"))
+    left = code(shorten(drift.written, 200)) or esc(tr("other weights"))
+    when = _moment(drift.at)
+    changed = tell(_CHANGED if when else _CHANGED_ONCE, who=who, when=when, weights=left)
+    return join(" ", [esc(":warning:"), bold(esc(tr("Drift:"))), changed])
+
+
+_CHANGED = mark("{who} changed these weights {when}, after meshbot had left {weights}.")
+_CHANGED_ONCE = mark("{who} changed these weights, after meshbot had left {weights}.")
 
 
 def _moment(written: str) -> Markup:
@@ -76,18 +83,20 @@ def _moment(written: str) -> Markup:
 def owner_lines(owner: Owner) -> list[Markup]:
     """Say which controller owns the weights, how that stands, and its own commands."""
     name = f" ({shorten(owner.name, 120)})" if owner.name else ""
-    state = f" It says: {shorten(owner.state, 240).removesuffix('.')}." if owner.state else ""
-    first = join(" ", [esc(":lock:"), bold(esc(f"{owner.controller}{name}")), esc(f"owns these weights.{state}")])
-    asked = [esc("Change them its way:")] if owner.advice else []
+    owns = tell("{controller} owns these weights.", controller=bold(esc(f"{owner.controller}{name}")))
+    said = shorten(heard(owner.state), 240).removesuffix(".")
+    state = esc(tr("It says: {state}.", state=said)) if said else Markup("")
+    first = join(" ", [esc(":lock:"), owns, state])
+    asked = [esc(tr("Change them its way:"))] if owner.advice else []
     return [first, *asked, *(join(" ", [esc("•"), code(shorten(line, 300))]) for line in owner.advice[:MOST_ADVICE])]
 
 
 def route_findings(route: RouteStatus) -> Markup:
     """Say what stands beside the weights of one route: its rollout, Git, parents, owner and drift; empty for none."""
-    running = esc(f":hourglass_flowing_sand: {shorten(route.rollout, 400)}.") if route.rollout else Markup("")
+    running = esc(f":hourglass_flowing_sand: {shorten(heard(route.rollout), 400)}.") if route.rollout else Markup("")
     owned = owner_lines(route.owner) if route.owner else []
     drift = drift_line(route.drift) if route.drift else Markup("")
-    kept = esc(f":card_file_box: {shorten(route.kept, 400)}.") if route.kept else Markup("")
+    kept = esc(f":card_file_box: {shorten(heard(route.kept), 400)}.") if route.kept else Markup("")
     return join("\n", [running, kept, *parent_lines(route), *owned, drift])
 
 
@@ -96,12 +105,15 @@ def parent_lines(route: RouteStatus) -> list[Markup]:
 
     def named(word: Acceptance) -> str:
         said = [parent.name for parent in route.parents if parent.said(route.generation) is word]
-        more = f" and {len(said) - MOST_PARENTS} more" if len(said) > MOST_PARENTS else ""
-        return ", ".join(shorten(name, 120) for name in said[:MOST_PARENTS]) + more
+        names = ", ".join(shorten(name, 120) for name in said[:MOST_PARENTS])
+        hidden = len(said) - MOST_PARENTS
+        return tr("{names} and {count} more", names=names, count=hidden) if hidden > 0 else names
 
     accepting, silent = named(Acceptance.ACCEPTED), named(Acceptance.PENDING)
-    lines = [esc(f"Accepted by {accepting}.")] if accepting else []
-    waiting = esc(f":hourglass_flowing_sand: Not accepted yet, as it is now, by {silent}.")
+    lines = [esc(tr("Accepted by {parents}.", parents=accepting))] if accepting else []
+    waiting = esc(":hourglass_flowing_sand: ") + esc(
+        tr("Not accepted yet, as it is now, by {parents}.", parents=silent)
+    )
     return [*lines, waiting] if silent else lines
 
 

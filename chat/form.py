@@ -11,6 +11,7 @@ from typing import Any
 
 from chat.blocks import Block, Button, Message, actions, context
 from chat.escape import clean, esc, shorten
+from chat.locales import mark, tr
 from mesh.domain.commands import Target, Verb
 
 View = dict[str, Any]
@@ -23,14 +24,14 @@ SERVICE = "meshbot.form.service"
 """Action ids: the button that opens it, the one that previews, the select that asks for services."""
 
 VERBS: dict[Verb, tuple[str, str]] = {
-    Verb.PROMOTE: ("Promote", "Move the canary to a share, if the gates pass"),
-    Verb.SET: ("Set weights", "Write these weights, if the gates pass"),
-    Verb.CANARY: ("Canary", "Raise the share step by step, watched all the time"),
-    Verb.ROLLBACK: ("Roll back", "All traffic back to stable, at once, no gates"),
-    Verb.UNDO: ("Undo", "Restore the weights from before the last change"),
-    Verb.STATUS: ("Status", "Weights, shares and ready pods now"),
-    Verb.GATES: ("Gates", "Judge the gates now and show the numbers"),
-    Verb.HISTORY: ("History", "The latest changes of a service"),
+    Verb.PROMOTE: (mark("Promote"), mark("Move the canary to a share, if the gates pass")),
+    Verb.SET: (mark("Set weights"), mark("Write these weights, if the gates pass")),
+    Verb.CANARY: (mark("Canary"), mark("Raise the share step by step, watched all the time")),
+    Verb.ROLLBACK: (mark("Roll back"), mark("All traffic back to stable, at once, no gates")),
+    Verb.UNDO: (mark("Undo"), mark("Restore the weights from before the last change")),
+    Verb.STATUS: (mark("Status"), mark("Weights, shares and ready pods now")),
+    Verb.GATES: (mark("Gates"), mark("Judge the gates now and show the numbers")),
+    Verb.HISTORY: (mark("History"), mark("The latest changes of a service")),
 }
 """What the modal can do: name and description of each."""
 
@@ -43,18 +44,18 @@ def form(clusters: Sequence[str], *, channel: str, thread: str = "", preview: Se
     """Draw the modal; fields keep what was typed because their ids stay. `channel` is where the card will be."""
     kept = json.dumps({"channel": channel, "thread": thread})
     fields = [_verb(), _cluster(clusters), _service(), *_texts()]
-    button = actions([Button("Preview the plan", PREVIEW, "preview", "Preview the plan; changes nothing")])
+    button = actions([Button(tr("Preview the plan"), PREVIEW, "preview", tr("Preview the plan; changes nothing"))])
     return {
-        **_modal("Move traffic", [*fields, {**button, "block_id": "preview"}, *preview], close="Cancel"),
+        **_modal(tr("Move traffic"), [*fields, {**button, "block_id": "preview"}, *preview], close=tr("Cancel")),
         "callback_id": FORM,
-        "submit": _plain("Run"),
+        "submit": _plain(tr("Run")),
         "private_metadata": kept,
     }
 
 
 def asking(command: str) -> list[Block]:
     """Say, where the preview will be, that it is being made."""
-    return [{"type": "divider"}, context([esc(f"Making the plan of {shorten(command, 200)} …")])]
+    return [{"type": "divider"}, context([esc(tr("Making the plan of {command} …", command=shorten(command, 200)))])]
 
 
 def previewed(message: Message) -> list[Block]:
@@ -64,13 +65,14 @@ def previewed(message: Message) -> list[Block]:
 
 def told(message: Message) -> View:
     """Show an answer as a modal of its own."""
-    return _modal("meshbot", list(message.blocks), close="Close")
+    return _modal("meshbot", list(message.blocks), close=tr("Close"))
 
 
 def receipt(message: Message, place: str) -> View:
     """Show what became of what was sent off, and say where the card is."""
-    where = "the channel you came from" if place.startswith(("C", "G")) else "our direct messages"
-    return _modal("meshbot", [*message.blocks, context([esc(f"Its card is in {where}.")])], close="Close")
+    there = place.startswith(("C", "G"))
+    where = tr("Its card is in the channel you came from.") if there else tr("Its card is in our direct messages.")
+    return _modal("meshbot", [*message.blocks, context([esc(where)])], close=tr("Close"))
 
 
 def options(targets: Sequence[Target]) -> list[dict[str, Any]]:
@@ -84,13 +86,15 @@ def _modal(title: str, blocks: Sequence[Block], *, close: str) -> View:
 
 
 def _verb() -> Block:
-    choices = [{**_option(name, str(verb)), "description": _plain(what)} for verb, (name, what) in VERBS.items()]
-    return _field("verb", "What to do", _select(choices, "verb"))
+    choices = [
+        {**_option(tr(name), str(verb)), "description": _plain(tr(what))} for verb, (name, what) in VERBS.items()
+    ]
+    return _field("verb", tr("What to do"), _select(choices, "verb"))
 
 
 def _cluster(clusters: Sequence[str]) -> Block:
     choices = [_option(name, name) for name in clusters[:MOST_OPTIONS] if len(name) <= MOST_VALUE]
-    return _field("cluster", "Cluster", _select(choices, "cluster"))
+    return _field("cluster", tr("Cluster"), _select(choices, "cluster"))
 
 
 def _service() -> Block:
@@ -98,18 +102,20 @@ def _service() -> Block:
         "type": "external_select",
         "action_id": SERVICE,
         "min_query_length": 0,
-        "placeholder": _plain("Type a part of its name"),
+        "placeholder": _plain(tr("Type a part of its name")),
     }
-    return _field("service", "Service", select)
+    return _field("service", tr("Service"), select)
 
 
 def _texts() -> list[Block]:
     return [
         _typed(
-            "amount", "Share, weights or steps", "Promote: 50. Set weights: v1=70 v2=30. Canary: 5,25,50,100 every 5m"
+            "amount",
+            tr("Share, weights or steps"),
+            tr("Promote: 50. Set weights: v1=70 v2=30. Canary: 5,25,50,100 every 5m"),
         ),
-        _typed("version", "Version", "Left out: the canary"),
-        _typed("reason", "Reason", "Kept with the change, shown on the card"),
+        _typed("version", tr("Version"), tr("Left out: the canary")),
+        _typed("reason", tr("Reason"), tr("Kept with the change, shown on the card")),
     ]
 
 

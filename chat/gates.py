@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR
 
-from chat.escape import Markup, bold, code, esc, fence, join, shorten
-from chat.figures import columns, counted, no_better, number, short_name, with_unit
+from chat.escape import Markup, bold, code, esc, fence, join, shorten, tell
+from chat.figures import COUNTED, columns, counted, no_better, number, short_name, span, width, with_unit
+from chat.locales import heard, mark, tr
 from chat.tables import more
-from mesh.domain.gates import GateResult, Verdict, span
+from mesh.domain import gates as on_record
+from mesh.domain.gates import GateResult, Verdict
 
 MOST_GATES = 24
 MOST_REASONS = 6
@@ -20,7 +22,7 @@ _MOST_PROOF = 1_000_000
 _QUERY = 500
 """Characters of a query: what is cut cannot be pasted, but a thread is no place for a page of PromQL."""
 
-WORDS = {Verdict.PASS: "pass", Verdict.FAIL: "FAIL", Verdict.UNKNOWN: "unknown"}
+WORDS = {Verdict.PASS: mark("pass"), Verdict.FAIL: mark("FAIL"), Verdict.UNKNOWN: mark("unknown")}
 """Words of different shape and case, so that a verdict is never told by colour alone."""
 _EMOJI = {Verdict.PASS: ":white_check_mark:", Verdict.FAIL: ":x:", Verdict.UNKNOWN: ":warning:"}
 _SEVERITY = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
@@ -29,11 +31,11 @@ _SEVERITY = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
 def gates_table(gates: Sequence[GateResult], *, said: str = "") -> Markup:
     """Draw every gate: verdict, name, value, and its limit or what it is compared with; below it, why it did not pass.
 
-    `said` is what the card says already: that reason is not repeated.
+    `said` is what the card says already, as it is on record: that reason is not repeated.
     """
     # A long list shows its worst rows; a short one keeps its order.
     shown = sorted(gates, key=_severity) if len(gates) > MOST_GATES else list(gates)
-    rows = _rows(shown[:MOST_GATES]) + more(len(gates) - MOST_GATES, "gates")
+    rows = _rows(shown[:MOST_GATES]) + more(len(gates) - MOST_GATES, mark("… and {count} more gates"))
     return join("\n", [bold(esc(_heading(gates))), fence(rows), *_reasons(gates, said)])
 
 
@@ -46,7 +48,8 @@ def evidence_lines(gates: Sequence[GateResult], verdict: Verdict) -> list[Markup
 def measured(gate: GateResult) -> str:
     """Return `2 % against 0.4 % of v1`, or `182 ms, at most 500 ms`. Plain text."""
     if gate.against:
-        return f"{_value(gate)} against {_other(gate)} of {short_name(gate.against)}"
+        other = short_name(gate.against)
+        return tr("{value} against {limit} of {other}", value=_value(gate), limit=_other(gate), other=other)
     return f"{_value(gate)}, {_limit(gate)}"
 
 
@@ -62,13 +65,18 @@ def _heading(gates: Sequence[GateResult]) -> str:
     arms = _arms(gates)
     names = ", ".join(short_name(arm) for arm in arms[:4]) + (", …" if len(arms) > 4 else "")
     windows = {_window(gates, arm) for arm in arms}
-    return f"Gates of {names}" + (windows.pop() if len(windows) == 1 else "")
+    window = windows.pop() if len(windows) == 1 else ""
+    return (
+        tr("Gates of {names} over {window}", names=names, window=window)
+        if window
+        else tr("Gates of {names}", names=names)
+    )
 
 
 def _window(gates: Sequence[GateResult], arm: str) -> str:
-    """Return ` over 5 min`: an arm's own, for the incident guard looks an hour back and the canary's gates do not."""
+    """Return `5 min`: an arm's own, for the incident guard looks an hour back and the canary's gates do not."""
     window_s = max((gate.window_s for gate in gates if gate.arm == arm), default=0)
-    return f" over {span(window_s)}" if window_s else ""
+    return span(window_s) if window_s else ""
 
 
 def _rows(gates: Sequence[GateResult]) -> list[str]:
@@ -77,45 +85,52 @@ def _rows(gates: Sequence[GateResult]) -> list[str]:
     differ = len({_window(gates, arm) for arm in arms}) > 1
     ordered = [gate for arm in arms for gate in gates if gate.arm == arm]
     starts = columns(
-        [[WORDS[gate.verdict], short_name(gate.name), _value(gate)] for gate in ordered], right=frozenset({2})
+        [[tr(WORDS[gate.verdict]), short_name(gate.name), _value(gate)] for gate in ordered], right=frozenset({2})
     )
-    indent = " " * (max((len(WORDS[gate.verdict]) for gate in ordered), default=0) + 2)
+    indent = " " * (max((width(tr(WORDS[gate.verdict])) for gate in ordered), default=0) + 2)
     rows: list[str] = []
     for at, (gate, start) in enumerate(zip(ordered, starts, strict=True)):
         if len(arms) > 1 and (at == 0 or ordered[at - 1].arm != gate.arm):
-            rows.append(f"{short_name(gate.arm)}{_window(gates, gate.arm) if differ else ''}:")
+            rows.append(f"{_named(gate.arm, _window(gates, gate.arm) if differ else '')}:")
         rows += _wrapped(start, _limit(gate), _evidence(gate), indent)
     return rows
+
+
+def _named(arm: str, window: str) -> str:
+    return tr("{arm} over {window}", arm=short_name(arm), window=window) if window else short_name(arm)
 
 
 def _wrapped(start: str, limit: str, evidence: str, indent: str) -> list[str]:
     """Return one line, or two where one would be too long for a phone or there is evidence to show."""
     line = f"{start}  {limit}"
-    if len(line) > MOST_WIDTH:
+    if width(line) > MOST_WIDTH:
         return [start, indent + ", ".join(filter(None, (limit, evidence)))]
     return [line, indent + evidence] if evidence else [line]
 
 
 def _value(gate: GateResult) -> str:
-    return "no value" if gate.value is None else _short(gate, no_better(gate.value, gate.unit, at_most=gate.at_most))
+    if gate.value is None:
+        return tr("no value")
+    return _short(gate, gate.value, no_better(gate.value, gate.unit, at_most=gate.at_most))
 
 
 def _limit(gate: GateResult) -> str:
     if gate.against:
-        return f"against {short_name(gate.against)} {_other(gate)}"
+        return tr("against {other} {limit}", other=short_name(gate.against), limit=_other(gate))
     bound = f"{number(gate.limit, places=3)} {gate.unit}".rstrip()
-    counts = gate.unit in ("requests", "pods")
-    bound = counted(gate.limit, gate.unit) if counts else bound
-    return f"{'at most' if gate.at_most else 'at least'} {_short(gate, bound)}"
+    bound = _short(gate, gate.limit, counted(gate.limit, gate.unit) if gate.unit in COUNTED else bound)
+    return tr("at most {limit}", limit=bound) if gate.at_most else tr("at least {limit}", limit=bound)
 
 
 def _other(gate: GateResult) -> str:
-    return "no value" if gate.other is None else with_unit(gate.other, gate.unit)
+    return tr("no value") if gate.other is None else with_unit(gate.other, gate.unit)
 
 
-def _short(gate: GateResult, said: str) -> str:
+def _short(gate: GateResult, value: float, said: str) -> str:
     """Leave out a unit that is the gate's name: with it every row would be wider than a phone."""
-    return said.rpartition(" ")[0] if gate.name == gate.unit else said
+    if gate.name != gate.unit:
+        return said
+    return number(value, rounding=ROUND_FLOOR) if gate.unit in COUNTED else said.rpartition(" ")[0]
 
 
 def _evidence(gate: GateResult) -> str:
@@ -123,9 +138,9 @@ def _evidence(gate: GateResult) -> str:
     if gate.evidence is None or gate.threshold is None:
         return ""
     if not gate.evidence < _MOST_PROOF:
-        return f"evidence over {number(_MOST_PROOF)} of {number(gate.threshold)}"
+        return tr("evidence over {proof} of {needed}", proof=number(_MOST_PROOF), needed=number(gate.threshold))
     proof = number(gate.evidence, places=0 if gate.evidence >= 10 else 1, rounding=ROUND_FLOOR)
-    return f"evidence {proof} of {number(gate.threshold)}"
+    return tr("evidence {proof} of {needed}", proof=proof, needed=number(gate.threshold))
 
 
 def _reasons(gates: Sequence[GateResult], said: str) -> list[Markup]:
@@ -135,26 +150,31 @@ def _reasons(gates: Sequence[GateResult], said: str) -> list[Markup]:
         why = _why(gate)
         if gate.verdict is not Verdict.PASS and not (gate.why and gate.why in said):
             grouped.setdefault((gate.verdict, gate.arm, why), []).append(gate.name)
-    lines = [_reason(verdict, f"{', '.join(names)} of {arm}", why) for (verdict, arm, why), names in grouped.items()]
-    hidden = len(lines) - MOST_REASONS
-    return lines[:MOST_REASONS] + ([esc(f"… and {hidden} more reasons")] if hidden > 0 else [])
+    lines = [_reason(verdict, names, arm, why) for (verdict, arm, why), names in grouped.items()]
+    left = more(len(lines) - MOST_REASONS, mark("… and {count} more reasons"))
+    return lines[:MOST_REASONS] + [esc(line) for line in left]
 
 
 def _why(gate: GateResult) -> str:
-    why = shorten(gate.why or "no reason given", 240)
-    when = f"about {span(gate.eta_s)}" if gate.eta_s else ""
-    return f"{why}; {when} until it can be decided" if when and when not in why else why
+    why = shorten(heard(gate.why) or tr("no reason given"), 240)
+    # What is on record may say it already.
+    if not gate.eta_s or f"about {on_record.span(gate.eta_s)}" in shorten(gate.why, 240):
+        return why
+    return tr("{why}; about {time} until it can be decided", why=why, time=span(gate.eta_s))
 
 
-def _reason(verdict: Verdict, what: str, why: str) -> Markup:
-    return join(" ", [esc(_EMOJI[verdict]), bold(esc(WORDS[verdict])), esc(f"{what}: {why}")])
+def _reason(verdict: Verdict, names: Sequence[str], arm: str, why: str) -> Markup:
+    what = tr("{gates} of {arm}: {why}", gates=", ".join(names), arm=arm, why=why)
+    return join(" ", [esc(_EMOJI[verdict]), bold(esc(tr(WORDS[verdict]))), esc(what)])
 
 
 def _proof(gate: GateResult) -> Markup:
     """Return `• errors of v2: 2 % against 0.4 % of v1, evidence 812 of 500, 4 120 requests; see: <query>`."""
     samples = counted(gate.samples, "requests") if gate.samples and gate.unit != "requests" else ""
     # What could not be measured has no figures: then the reason is all there is to say.
-    found = [measured(gate), _evidence(gate), samples] if gate.value is not None else [gate.why or "no value"]
-    said = esc(f"• {gate.name} of {short_name(gate.arm)}: {', '.join(filter(None, found))}")
-    see = [esc("; see:"), code(shorten(gate.query, _QUERY))] if gate.query else []
-    return said + join(" ", see)
+    found = (
+        [measured(gate), _evidence(gate), samples] if gate.value is not None else [heard(gate.why) or tr("no value")]
+    )
+    told = ", ".join(filter(None, found))
+    said = esc("• ") + esc(tr("{gates} of {arm}: {why}", gates=gate.name, arm=short_name(gate.arm), why=told))
+    return said + tell("; see: {query}", query=code(shorten(gate.query, _QUERY))) if gate.query else said

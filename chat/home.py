@@ -8,10 +8,12 @@ from chat.approvals import vote_buttons
 from chat.blocks import Block, Button, Message, actions, context, header, section
 from chat.cards import change_in_short
 from chat.choices import CALLED, CHOICES
-from chat.escape import DAY_AND_TIME, TIME, Markup, bold, code, date, esc, join, shorten
+from chat.escape import DAY_AND_TIME, TIME, Markup, bold, code, date, esc, join, shorten, tell
 from chat.form import OPEN, View
+from chat.locales import heard, mark, tr
 from chat.phrases import sign
 from chat.rights import whoami_answer
+from chat.tables import more
 from mesh.domain.commands import Command, Verb
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Operation
@@ -24,18 +26,18 @@ MOST_EACH = 10
 
 def home(found: Overview) -> View:
     """Draw the App Home as things stood at `found.at`."""
-    drawn = join(" ", [esc("As of"), date(found.at, shown=TIME) + esc("."), esc("Press Refresh to look again.")])
+    drawn = tell("As of {time}. Press Refresh to look again.", time=date(found.at, shown=TIME))
     top = actions([
-        Button("Move traffic", OPEN, "open", "Open the form to move traffic", "primary"),
-        Button("Refresh", REFRESH, "refresh", "Draw this page again"),
-        Button("Help", CHOICES[0], f"{CALLED}help", "What meshbot understands, as a direct message"),
+        Button(tr("Move traffic"), OPEN, "open", tr("Open the form to move traffic"), "primary"),
+        Button(tr("Refresh"), REFRESH, "refresh", tr("Draw this page again")),
+        Button(tr("Help"), CHOICES[0], f"{CALLED}help", tr("What meshbot understands, as a direct message")),
     ])  # fmt: skip
-    trouble = [section(join(" ", [esc(":warning:"), esc(shorten(found.trouble, 500))]))] if found.trouble else []
+    trouble = [section(join(" ", [esc(":warning:"), esc(shorten(heard(found.trouble), 500))]))] if found.trouble else []
     return _view([
         header("meshbot"), top, context([drawn]), *trouble,
-        *_notices("Waiting for your approval", found.waiting, none="Nothing waits for you."),
+        *_notices(tr("Waiting for your approval"), found.waiting, none=tr("Nothing waits for you.")),
         *_running(found.running),
-        *_notices("Freezes", found.freezes, none="Nothing is frozen."),
+        *_notices(tr("Freezes"), found.freezes, none=tr("Nothing is frozen.")),
         *_rights(found),
     ])  # fmt: skip
 
@@ -57,13 +59,16 @@ def _notices(title: str, notices: Sequence[Notice], *, none: str) -> list[Block]
 def _notice(notice: Notice, *, place: int) -> list[Block]:
     """Draw one notice; below what waits for a vote there are the buttons of its card."""
     votes = vote_buttons(notice.asks) if notice.asks else ()
-    return [_line(esc(shorten(notice.text, 400)), notice.command, place=place), *([actions(votes)] if votes else [])]
+    return [
+        _line(esc(shorten(heard(notice.text), 400)), notice.command, place=place),
+        *([actions(votes)] if votes else []),
+    ]
 
 
 def _running(operations: Sequence[Operation]) -> list[Block]:
     lines = [_operation(operation, place=at) for at, operation in enumerate(operations[:MOST_EACH])]
-    nothing = _quiet("None of your operations is running.")
-    return [*_title("Your running operations"), *(lines or [nothing]), *_more(len(operations))]
+    nothing = _quiet(tr("None of your operations is running."))
+    return [*_title(tr("Your running operations")), *(lines or [nothing]), *_more(len(operations))]
 
 
 def _operation(operation: Operation, *, place: int) -> Block:
@@ -81,7 +86,7 @@ def _operation(operation: Operation, *, place: int) -> Block:
 def _line(text: Markup, command: str, *, place: int) -> Block:
     block = section(text)
     if command and len(command) > len(CALLED):
-        label = "Status" if command.startswith(f"{CALLED}{Verb.STATUS}") else "Show"
+        label = tr("Status") if command.startswith(f"{CALLED}{Verb.STATUS}") else tr("Show")
         button = Button(label, CHOICES[place], command, f"{label}: {shorten(command, 60)}")
         block["accessory"] = actions([button])["elements"][0]
     return block
@@ -89,9 +94,10 @@ def _line(text: Markup, command: str, *, place: int) -> Block:
 
 def _rights(found: Overview) -> list[Block]:
     if found.who is None:
-        return [*_title("Your rights"), _quiet("Not known now.")]
-    said = [_quiet("To vote takes no role: the rule that a change waits for says who may.")] if found.waiting else []
-    return [*_title("Your rights"), *whoami_answer(found.who, votes=bool(found.waiting)).blocks, *said]
+        return [*_title(tr("Your rights")), _quiet(tr("Not known now."))]
+    votes = tr("To vote takes no role: the rule that a change waits for says who may.")
+    said = [_quiet(votes)] if found.waiting else []
+    return [*_title(tr("Your rights")), *whoami_answer(found.who, votes=bool(found.waiting)).blocks, *said]
 
 
 def _title(text: str) -> list[Block]:
@@ -103,4 +109,4 @@ def _quiet(text: str) -> Block:
 
 
 def _more(count: int) -> list[Block]:
-    return [_quiet(f"… and {count - MOST_EACH} more")] if count > MOST_EACH else []
+    return [_quiet(line) for line in more(count - MOST_EACH, mark("… and {count} more"))]

@@ -13,6 +13,7 @@ from chat.charts import Chart
 from chat.escape import esc
 from chat.incidents import chart_of_incident, digest, incident_card, spoken_chart
 from chat.letters import body_of, message_of
+from chat.locales import tr
 from chat.trouble import TROUBLE, word
 from chat.uploads import UploadRefused, upload
 from mesh.domain.errors import Unavailable
@@ -57,7 +58,7 @@ class SlackIncidentCards:
             spoken = spoken_chart(incident, scene)
             file_id = upload(self._client, content, name=f"{incident.target.service}-{incident.id}.png", spoken=spoken)
             # Only a message that was posted with a picture lets people see it, edits do not.
-            drawn = message(esc("The last hour so far"), [image(file_id, spoken)])
+            drawn = message(esc(tr("The last hour so far")), [image(file_id, spoken)])
             self._outbox.put(_entry(incident, f"chart {incident.id} {file_id}", drawn))
         except (Unavailable, UploadRefused, *TROUBLE) as trouble:
             said = word(trouble) if isinstance(trouble, TROUBLE) else str(trouble)

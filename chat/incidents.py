@@ -13,9 +13,10 @@ from dataclasses import replace
 
 from chat.blocks import Block, Button, Confirm, Message, actions, context, header, image, message, section
 from chat.cards import change_in_short
-from chat.charts import Chart, chart_of_hour, known, milliseconds, span, sparkline
-from chat.escape import DAY_AND_TIME, Markup, bold, channel, code, date, esc, fence, join, shorten, user
+from chat.charts import Chart, Line, chart_of_hour, known, milliseconds, span, sparkline
+from chat.escape import DAY_AND_TIME, Markup, bold, channel, code, date, esc, fence, join, shorten, tell, user
 from chat.figures import counted, percent, short_name
+from chat.locales import Locale, heard, many, mark, speaking, tr
 from chat.phases import rollout_of
 from chat.phrases import sign, was_forced
 from chat.steering import STEER, steering_buttons
@@ -53,29 +54,29 @@ def digest(incident: Incident, drawn: Message) -> str:
 
 def incident_sentence(incident: Incident) -> Markup:
     """Return the card as one sentence, for notifications and screen readers."""
-    target = incident.target
-    place = esc(f"{_title(incident)} in {target.cluster} / {target.namespace}.")
+    where = esc(tr("{what} in {place}.", what=_title(incident), place=_place(incident)))
     first = next(iter(incident.firing), None)
-    return join(" ", [place, _named(first) if first else esc(_capital(incident.why_ended))])
+    return join(" ", [where, _named(first) if first else esc(_capital(heard(incident.why_ended)))])
 
 
 def incidents_answer(incidents: Sequence[Incident]) -> Message:
     """List what is open, the oldest first: service, alerts, since when, and where its card is."""
     if not incidents:
-        line = esc("No incident is open.")
+        line = esc(tr("No incident is open."))
         return message(line, [section(line)])
-    text = esc(f"{counted(len(incidents), 'incidents')} open.")
+    text = esc(many("{count} incident open.", "{count} incidents open.", len(incidents)))
     lines = [_listed(one) for one in incidents[:MOST_LISTED]]
-    hidden = [esc(line) for line in more(len(incidents) - MOST_LISTED, "incidents")]
-    return message(text, [header("Open incidents"), *(section(line) for line in (*lines, *hidden))])
+    hidden = [esc(line) for line in more(len(incidents) - MOST_LISTED, mark("… and {count} more incidents"))]
+    return message(text, [header(tr("Open incidents")), *(section(line) for line in (*lines, *hidden))])
 
 
 def _listed(incident: Incident) -> Markup:
     target, firing = incident.target, incident.firing
-    what = bold(esc(f"{target.service} in {target.cluster} / {target.namespace}"))
-    hidden = esc(f"and {len(firing) - 1} more") if len(firing) > 1 else Markup("")
-    alerts = join(" ", [_named(firing[0]), hidden]) if firing else Markup("")
-    card = join(" ", [esc("card in"), channel(incident.channel)]) if incident.card else Markup("")
+    what = bold(esc(tr("{what} in {place}", what=target.service, place=_place(incident))))
+    alerts = _named(firing[0]) if firing else Markup("")
+    if len(firing) > 1:
+        alerts = tell("{alert} and {count} more", alert=alerts, count=esc(str(len(firing) - 1)))
+    card = tell("card in {channel}", channel=channel(incident.channel)) if incident.card else Markup("")
     return join(" · ", [what, alerts, date(incident.opened_at, shown=DAY_AND_TIME), card, code(incident.id)])
 
 
@@ -92,7 +93,7 @@ def _blocks(incident: Incident, scene: Scene) -> Iterator[Block]:
     if incident.chart:
         yield image(incident.chart, spoken_chart(incident, scene))
     if scene.recent:
-        yield section(join("\n", [bold(esc("Latest changes")), *(_change(one) for one in scene.recent)]))
+        yield section(join("\n", [bold(esc(tr("Latest changes"))), *(_change(one) for one in scene.recent)]))
     yield context([_times(incident)])
     yield actions(list(_buttons(incident, scene)))
 
@@ -100,18 +101,17 @@ def _blocks(incident: Incident, scene: Scene) -> Iterator[Block]:
 def _title(incident: Incident) -> str:
     service = incident.target.service
     if not incident.open:
-        return f"Incident of {service}: over"
-    return f"Incident of {service}: {counted(len(incident.firing), 'alerts')} firing"
+        return tr("Incident of {service}: over", service=service)
+    return tr("Incident of {service}: {alerts} firing", service=service, alerts=counted(len(incident.firing), "alerts"))
 
 
 def _where(incident: Incident) -> Markup:
-    state = (":rotating_light:", "Firing") if incident.open else (":white_check_mark:", "Resolved")
-    target = incident.target
+    state = (":rotating_light:", tr("Firing")) if incident.open else (":white_check_mark:", tr("Resolved"))
     return join(
         " · ",
         [
             join(" ", [esc(state[0]), bold(esc(state[1]))]),
-            esc(f"{target.cluster} / {target.namespace}"),
+            esc(_place(incident)),
             code(incident.id),
         ],
     )
@@ -122,48 +122,55 @@ def _alerts(incident: Incident) -> Iterator[Markup]:
     firing = incident.firing
     for one in firing[:MOST_ALERTS]:
         yield _alert(one)
-    yield from (esc(line) for line in more(len(firing) - MOST_ALERTS, "alerts that fire"))
+    yield from (esc(line) for line in more(len(firing) - MOST_ALERTS, mark("… and {count} more alerts that fire")))
     over = sorted((one for one in incident.alerts if not one.firing), key=lambda one: -one.ended_at)
     for one in over[:MOST_OVER]:
         yield _alert(one)
-    yield from (esc(line) for line in more(len(over) - MOST_OVER, "alerts that are over"))
+    yield from (esc(line) for line in more(len(over) - MOST_OVER, mark("… and {count} more alerts that are over")))
 
 
 def _alert(alert: Alert) -> Markup:
     """Return `• firing HighErrorRate, critical, since 12:04:31: summary`."""
-    state = esc("• :red_circle: firing") if alert.firing else esc("• :white_circle: resolved")
-    at = [esc("since"), date(alert.since)] if alert.firing else [date(alert.since), esc("to"), date(alert.ended_at)]
-    return join(" ", [state, _named(alert), *at, code(shorten(alert.summary, _SUMMARY))])
+    told = {"alert": _named(alert), "since": date(alert.since)}
+    if alert.firing:
+        said = join(" ", [esc("• :red_circle:"), tell("firing {alert} since {since}", **told)])
+    else:
+        ended = tell("resolved {alert} {since} to {until}", until=date(alert.ended_at), **told)
+        said = join(" ", [esc("• :white_circle:"), ended])
+    return join(" ", [said, code(shorten(alert.summary, _SUMMARY))])
 
 
 def _named(alert: Alert) -> Markup:
     severity = code(shorten(alert.severity, _SEVERITY))
-    return join(", ", [code(shorten(alert.name, _NAME)) or esc("an alert without a name"), severity])
+    return join(", ", [code(shorten(alert.name, _NAME)) or esc(tr("an alert without a name")), severity])
 
 
 def _consequence(incident: Incident, scene: Scene) -> Markup:
     service = incident.target.service
     if scene.refuses:
-        return esc(
-            f"Until it is over nothing raises a canary of {service} without --force, and no rollout of it takes a "
-            "step. Rolling back always works."
+        said = tr(
+            "Until it is over nothing raises a canary of {service} without --force, and no rollout of it takes a "
+            "step. Rolling back always works.",
+            service=service,
         )
-    return esc(f"Promotions of {service} are not held up by it: the configuration says `warn`.")
+        return esc(said)
+    return esc(tr("Promotions of {service} are not held up by it: the configuration says `warn`.", service=service))
 
 
 def _weights(scene: Scene) -> Iterator[Block]:
     if scene.unread:
-        yield section(join(" ", [esc(":warning: The weights could not be read:"), esc(shorten(scene.unread, 300))]))
+        why = esc(shorten(heard(scene.unread), 300))
+        yield section(join(" ", [esc(":warning:"), tell("The weights could not be read: {why}", why=why)]))
     for route in scene.statuses[:MOST_ROUTES]:
         yield section(route_table(route))
-    for line in more(len(scene.statuses) - MOST_ROUTES, "routes"):
+    for line in more(len(scene.statuses) - MOST_ROUTES, mark("… and {count} more routes")):
         yield context([esc(line)])
 
 
 def _rollout(operation: Operation) -> Markup:
     rollout = rollout_of(operation)
-    said = where(operation) if rollout and operation.plan else "about to begin"
-    return join(" ", [bold(esc("Rollout under way:")), esc(said) + esc(","), code(operation.id)])
+    said = heard(where(operation)) if rollout and operation.plan else tr("about to begin")
+    return join(" ", [bold(esc(tr("Rollout under way:"))), esc(said) + esc(","), code(operation.id)])
 
 
 def _chart(incident: Incident, scene: Scene) -> Iterator[Block]:
@@ -175,14 +182,19 @@ def _chart(incident: Incident, scene: Scene) -> Iterator[Block]:
     lines: list[str] = []
     for role, arms in (("stable", _as_stable(points)), ("canary", points)):
         if any(point.canary.requests for point in arms):
-            lines += [f"{short_name(names.get(role, role))} ({role})", *sparkline(arms).split("\n")]
-    yield section(join("\n", [bold(esc("The last hour")), fence(lines)]))
+            said = tr(_ROLES[role])
+            lines += [f"{short_name(names.get(role, said))} ({said})", *sparkline(arms).split("\n")]
+    yield section(join("\n", [bold(esc(tr("The last hour"))), fence(lines)]))
+
+
+_ROLES = {"stable": mark("stable"), "canary": mark("canary")}
 
 
 def chart_of_incident(incident: Incident, scene: Scene) -> Chart:
-    """Return the chart of the last hour of its two arms."""
+    """Return the chart of the last hour of its two arms; its words are English, as the letters of its font."""
     names = _roles(scene)
-    outcome = f"{counted(len(incident.firing), 'alerts')} firing" if incident.open else "incident over"
+    with speaking(Locale.EN):
+        outcome = f"{counted(len(incident.firing), 'alerts')} firing" if incident.open else "incident over"
     return chart_of_hour(
         incident.target.service, outcome, (names.get("canary", ""), names.get("stable", "")), incident.points
     )
@@ -191,15 +203,18 @@ def chart_of_incident(incident: Incident, scene: Scene) -> Chart:
 def spoken_chart(incident: Incident, scene: Scene) -> str:
     """Return what the picture shows, for whom does not see it: where each arm's line ends."""
     shown = chart_of_incident(incident, scene)
-    lines = [
-        f"{short_name(line.name)}: success {percent(known(line.success)[-1])}"
-        + (f", p99 {milliseconds(known(line.p99_ms)[-1])}" if known(line.p99_ms) else "")
-        for line in (shown.canary, shown.stable)
-        if known(line.success)
-    ]
-    return (
-        f"Chart of {shown.service} over {span(shown.length_s)}. At last {'; '.join(lines) or 'nothing was measured'}."
+    lines = "; ".join(_at_last(line) for line in (shown.canary, shown.stable) if known(line.success))
+    return tr(
+        "Chart of {service} over {time}. At last {lines}.",
+        service=shown.service,
+        time=span(shown.length_s),
+        lines=lines or tr("nothing was measured"),
     )
+
+
+def _at_last(line: Line) -> str:
+    success = tr("{arm}: success {share}", arm=short_name(line.name), share=percent(known(line.success)[-1]))
+    return f"{success}, p99 {milliseconds(known(line.p99_ms)[-1])}" if known(line.p99_ms) else success
 
 
 def _roles(scene: Scene) -> dict[str, str]:
@@ -212,18 +227,23 @@ def _as_stable(points: Sequence[Point]) -> list[Point]:
 
 def _change(operation: Operation) -> Markup:
     found = sign(operation)
-    forced = bold(esc("FORCED")) if was_forced(operation) else Markup("")
+    forced = bold(esc(tr("FORCED"))) if was_forced(operation) else Markup("")
     what = join(" ", [esc(found.emoji), bold(esc(found.word)), esc(shorten(change_in_short(operation), 160))])
     when = date(operation.created_at, shown=DAY_AND_TIME)
     return join(" · ", [what, forced, when, user(operation.actor.user), code(operation.id)])
 
 
 def _times(incident: Incident) -> Markup:
-    opened = join(" ", [esc("Opened"), date(incident.opened_at, shown=DAY_AND_TIME)])
+    opened = tell("Opened {when}", when=date(incident.opened_at, shown=DAY_AND_TIME))
     if incident.open:
         return opened
-    ended = join(" ", [esc("over"), date(incident.ended_at, shown=DAY_AND_TIME) + esc(f": {incident.why_ended}.")])
+    why = esc(heard(incident.why_ended))
+    ended = tell("over {when}: {why}.", when=date(incident.ended_at, shown=DAY_AND_TIME), why=why)
     return join(" · ", [opened, ended])
+
+
+def _place(incident: Incident) -> str:
+    return f"{incident.target.cluster} / {incident.target.namespace}"
 
 
 def _capital(text: str) -> str:
@@ -242,7 +262,7 @@ def _buttons(incident: Incident, scene: Scene) -> Iterator[Button]:
         yield from _hold(scene.rollout)
     if incident.open and FREEZES:
         yield _freeze(incident)
-    yield Button("Status", STATUS, incident.id, f"Status of {service}")
+    yield Button(tr("Status"), STATUS, incident.id, tr("Status of {service}", service=service))
 
 
 def _away(scene: Scene) -> bool:
@@ -254,10 +274,16 @@ def _away(scene: Scene) -> bool:
 
 def _roll_back(incident: Incident) -> Button:
     target = incident.target
-    what = f"all traffic to {short_name(incident.stable)}" if incident.stable else "all traffic to the stable arm"
-    question = f"This sends {what} of {target.service} in {target.cluster} / {target.namespace}, at once."
-    confirm = Confirm(f"Roll back {target.service}?", question, "Roll back")
-    return Button("Roll back", ROLL_BACK, incident.id, f"Roll back {target.service}", "danger", confirm)
+    question = tr(
+        "This sends all traffic to {stable} of {service} in {place}, at once.",
+        stable=short_name(incident.stable) or tr("the stable arm"),
+        service=target.service,
+        place=_place(incident),
+    )
+    label = tr("Roll back")
+    confirm = Confirm(tr("Roll back {service}?", service=target.service), question, label)
+    spoken = tr("Roll back {service}", service=target.service)
+    return Button(label, ROLL_BACK, incident.id, spoken, "danger", confirm)
 
 
 def _hold(rollout: Operation) -> Iterator[Button]:
@@ -266,10 +292,12 @@ def _hold(rollout: Operation) -> Iterator[Button]:
     found = rollout_of(rollout)
     for button in steering_buttons(rollout, found) if found else ():
         if button.action_id == pause:
-            yield replace(button, label="Hold", spoken=f"Hold the canary of {rollout.target.service}")
+            spoken = tr("Hold the canary of {service}", service=rollout.target.service)
+            yield replace(button, label=tr("Hold"), spoken=spoken)
 
 
 def _freeze(incident: Incident) -> Button:
     service = incident.target.service
-    confirm = Confirm(f"Freeze {service}?", f"For an hour nothing raises a canary of {service}.", "Freeze")
-    return Button("Freeze", FREEZE, incident.id, f"Freeze {service} for an hour", "", confirm)
+    follows = tr("For an hour nothing raises a canary of {service}.", service=service)
+    confirm = Confirm(tr("Freeze {service}?", service=service), follows, tr("Freeze"))
+    return Button(tr("Freeze"), FREEZE, incident.id, tr("Freeze {service} for an hour", service=service), "", confirm)

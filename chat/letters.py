@@ -8,18 +8,26 @@ from dataclasses import dataclass, replace
 
 from chat.blocks import MOST_BLOCKS, MOST_FALLBACK, MOST_JSON, Message, context, message, size
 from chat.escape import Markup, cut, esc
+from chat.locales import Locale, locale_of, mark, spoken, tr
 from mesh.domain.letters import Letter, Urgency
 from mesh.domain.operations import Card
 from mesh.ports import Outbox
 
-REPEATED = "Perhaps a repetition: Slack did not say whether it showed this before."
+REPEATED = mark("Perhaps a repetition: Slack did not say whether it showed this before.")
 MOST_LINES = 10
 """Lines that share one message, at most."""
 
 
 def body_of(drawn: Message) -> str:
-    """Return a message as the body of a letter."""
-    return json.dumps({"text": drawn.text, "blocks": drawn.blocks}, ensure_ascii=False, separators=(",", ":"))
+    """Return a message as the body of a letter, with its language where that is not English."""
+    language = {} if spoken() is Locale.EN else {"locale": str(spoken())}
+    body = {"text": drawn.text, "blocks": drawn.blocks, **language}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def language_of(letter: Letter) -> Locale:
+    """Return the language that a letter was drawn in, for what is added when it is sent."""
+    return locale_of(str(json.loads(letter.body).get("locale") or ""))
 
 
 def message_of(letter: Letter) -> Message:
@@ -44,7 +52,7 @@ def fits(messages: Sequence[Message]) -> bool:
 
 def repeated(drawn: Message) -> Message:
     """Return the message with a word that it may be there twice."""
-    return message(Markup(drawn.text), [*drawn.blocks[: MOST_BLOCKS - 1], context([esc(REPEATED)])])
+    return message(Markup(drawn.text), [*drawn.blocks[: MOST_BLOCKS - 1], context([esc(tr(REPEATED))])])
 
 
 @dataclass(frozen=True)

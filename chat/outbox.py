@@ -15,6 +15,7 @@ from chat.blocks import message, section
 from chat.cards import card
 from chat.escape import bold, esc
 from chat.letters import body_of
+from chat.locales import tr
 from chat.phrases import went_astray
 from chat.pictures import Draw, Picture, Pictures
 from chat.places import card_key, channel_of, mirror_key
@@ -138,7 +139,7 @@ class SlackCards:
             return operation
         for told in news[:-1]:
             self._reply(operation, told)
-        alone = Told(bold(esc("Chart so far")), loud=False, count=len(operation.story))
+        alone = Told(bold(esc(tr("Chart so far"))), loud=False, count=len(operation.story))
         self._reply(operation, news[-1] if news else alone, made, alone=not news)
         self._pictures.shown(operation)
         return replace(operation, told=len(operation.story), chart=made.file_id or operation.chart)

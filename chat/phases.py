@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from chat.escape import clean
 from chat.figures import percent
+from chat.locales import mark, tr
 from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import Operation, State
 from mesh.domain.rollouts import Happening, Phase, Rollout
@@ -18,23 +19,28 @@ class Sign:
     emoji: str
     word: str
 
+    @property
+    def spoken(self) -> Sign:
+        """The sign in the language being spoken: tables hold English."""
+        return Sign(self.emoji, tr(self.word))
+
 
 _SIGNS: dict[Phase, Sign] = {
-    Phase.MOVING: Sign(":hourglass_flowing_sand:", "Moving"),
-    Phase.CONFIRMING: Sign(":raised_hand:", "Waits for confirmation"),
-    Phase.PAUSED: Sign(":double_vertical_bar:", "Paused"),
-    Phase.HELD: Sign(":warning:", "Held"),
-    Phase.TURNING_BACK: Sign(":leftwards_arrow_with_hook:", "Turning back"),
-    Phase.COMPLETED: Sign(":white_check_mark:", "Completed"),
-    Phase.TURNED_BACK: Sign(":x:", "Turned back"),
-    Phase.ABORTED: Sign(":octagonal_sign:", "Aborted"),
-    Phase.STOPPED: Sign(":octagonal_sign:", "Stopped"),
-    Phase.EXPIRED: Sign(":no_entry:", "Expired"),
+    Phase.MOVING: Sign(":hourglass_flowing_sand:", mark("Moving")),
+    Phase.CONFIRMING: Sign(":raised_hand:", mark("Waits for confirmation")),
+    Phase.PAUSED: Sign(":double_vertical_bar:", mark("Paused")),
+    Phase.HELD: Sign(":warning:", mark("Held")),
+    Phase.TURNING_BACK: Sign(":leftwards_arrow_with_hook:", mark("Turning back")),
+    Phase.COMPLETED: Sign(":white_check_mark:", mark("Completed")),
+    Phase.TURNED_BACK: Sign(":x:", mark("Turned back")),
+    Phase.ABORTED: Sign(":octagonal_sign:", mark("Aborted")),
+    Phase.STOPPED: Sign(":octagonal_sign:", mark("Stopped")),
+    Phase.EXPIRED: Sign(":no_entry:", mark("Expired")),
 }
 _BAKING: dict[Verdict, Sign] = {
-    Verdict.PASS: Sign(":large_green_circle:", "Baking, gates pass"),
-    Verdict.FAIL: Sign(":warning:", "Baking, a gate fails"),
-    Verdict.UNKNOWN: Sign(":hourglass_flowing_sand:", "Baking, not decided yet"),
+    Verdict.PASS: Sign(":large_green_circle:", mark("Baking, gates pass")),
+    Verdict.FAIL: Sign(":warning:", mark("Baking, a gate fails")),
+    Verdict.UNKNOWN: Sign(":hourglass_flowing_sand:", mark("Baking, not decided yet")),
 }
 _BACK = frozenset({Phase.TURNING_BACK, Phase.TURNED_BACK, Phase.ABORTED})
 
@@ -52,22 +58,26 @@ def rollout_of(operation: Operation) -> Rollout | None:
 
 def rollout_title(operation: Operation, rollout: Rollout) -> str:
     """Return the headline: what is canaried, and where that stands. Plain text."""
-    return f"Canary of {clean(operation.target.service)}: {_standing(operation, rollout)}"
+    return tr(
+        "Canary of {service}: {standing}",
+        service=clean(operation.target.service),
+        standing=_standing(operation, rollout),
+    )
 
 
 def rollout_sign(operation: Operation, rollout: Rollout) -> Sign:
     """Return the sign of the phase; while it bakes, that of its gates."""
-    return _SIGNS.get(rollout.phase) or _BAKING[overall(operation.gates)]
+    return (_SIGNS.get(rollout.phase) or _BAKING[overall(operation.gates)]).spoken
 
 
 def canary_of(operation: Operation) -> str:
     """Return the name of the arm that is tried; `canary` where nobody said."""
-    return clean(operation.command.version or (operation.plan.canary if operation.plan else "")) or "canary"
+    return clean(operation.command.version or (operation.plan.canary if operation.plan else "")) or tr("canary")
 
 
 def stable_of(operation: Operation) -> str:
     """Return the name of the arm that traffic goes back to; `stable` where nobody said."""
-    return clean(operation.plan.stable if operation.plan else "") or "stable"
+    return clean(operation.plan.stable if operation.plan else "") or tr("stable")
 
 
 def share_of(rollout: Rollout) -> float:
@@ -77,16 +87,17 @@ def share_of(rollout: Rollout) -> float:
 
 def place(rollout: Rollout) -> str:
     """Return `step 2 of 4`."""
-    return f"step {rollout.at + 1} of {len(rollout.strategy.steps)}"
+    return tr("step {at} of {count}", at=rollout.at + 1, count=len(rollout.strategy.steps))
 
 
 def _standing(operation: Operation, rollout: Rollout) -> str:
     canary, stable = canary_of(operation), stable_of(operation)
     if rollout.phase is Phase.MOVING:
-        return f"{canary} to {percent(rollout.current.share)}"
+        return tr("{canary} to {share}", canary=canary, share=percent(rollout.current.share))
     if rollout.phase in _BACK:
-        return f"all back to {stable}" if rollout.phase is Phase.TURNING_BACK else f"all back on {stable}"
+        turning = rollout.phase is Phase.TURNING_BACK
+        return tr("all back to {stable}", stable=stable) if turning else tr("all back on {stable}", stable=stable)
     if rollout.cause in (Happening.DRIFTED, Happening.TAKEN_OVER):
         # The weights are somebody else's: no share of ours is claimed.
         return f"{canary}, {place(rollout)}"
-    return f"{canary} at {percent(share_of(rollout))}"
+    return tr("{canary} at {share}", canary=canary, share=percent(share_of(rollout)))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chat.blocks import Block, Message, header, message, section
-from chat.escape import Markup, bold, code, esc, group, join, shorten, user
-from chat.freezes import freeze_line
+from chat.escape import Markup, bold, code, esc, group, join, shorten, tell, user
+from chat.freezes import freeze_line, narrowed
+from chat.locales import heard, many, mark, tr
+from chat.tables import more
 from mesh.domain.approvals import Rule
 from mesh.domain.grammar import format_command
 from mesh.domain.limits import limits_in_words
@@ -21,63 +23,76 @@ def whoami_answer(whoami: Whoami, *, votes: bool = False) -> Message:
 
     With `votes` something waits for theirs: who holds no role is not told then that there is nothing for them to do.
     """
-    person = join(" ", [esc("You are"), user(whoami.actor.user), code(whoami.actor.user)])
-    groups = join(", ", [_by_name(one) for one in sorted(whoami.groups)]) or esc("none that the policy names")
-    roles = [_role(one) for one in whoami.held[:_MOST_ROLES]]
-    if not roles and votes:
-        roles = [esc("You hold no role, so you start no changes. An administrator grants roles.")]
-    if not roles:
-        roles = [esc("You hold no role: you may read everything and change nothing. An administrator grants roles.")]
-    hidden = len(whoami.held) - _MOST_ROLES
-    more = [esc(f"… and {hidden} more roles")] if hidden > 0 else []
-    trouble = (
-        [esc(f":warning: Nobody may change traffic now: {shorten(whoami.trouble, 300)}.")] if whoami.trouble else []
-    )
-    lines = [person, join(" ", [esc("Usergroups:"), groups]), *trouble, *roles, *more]
-    names = ", ".join(role.name for role in whoami.roles) or "none"
-    return message(join(" ", [esc("You are"), user(whoami.actor.user), esc(f"with roles: {names}.")]), _sections(lines))
+    person, identity = user(whoami.actor.user), code(whoami.actor.user)
+    groups = join(", ", [_by_name(one) for one in sorted(whoami.groups)]) or esc(tr("none that the policy names"))
+    roles = [_role(one) for one in whoami.held[:_MOST_ROLES]] or [esc(tr(_NO_ROLE_BUT_A_VOTE if votes else _NO_ROLE))]
+    left = [esc(line) for line in more(len(whoami.held) - _MOST_ROLES, mark("… and {count} more roles"))]
+    trouble = [_trouble(whoami.trouble)] if whoami.trouble else []
+    first = tell("You are {person} {id}", person=person, id=identity)
+    lines = [first, tell("Usergroups: {groups}", groups=groups), *trouble, *roles, *left]
+    names = ", ".join(role.name for role in whoami.roles) or tr("none")
+    return message(tell("You are {person} with roles: {roles}.", person=person, roles=esc(names)), _sections(lines))
+
+
+def _trouble(why: str) -> Markup:
+    told = tr("Nobody may change traffic now: {why}.", why=shorten(heard(why), 300))
+    return join(" ", [esc(":warning:"), esc(told)])
+
+
+_NO_ROLE = mark("You hold no role: you may read everything and change nothing. An administrator grants roles.")
+_NO_ROLE_BUT_A_VOTE = mark("You hold no role, so you start no changes. An administrator grants roles.")
 
 
 def can_answer(can: Can) -> Message:
     """Say whether somebody may do it, which rule decides, within which limits, and what is frozen."""
     asked = code(shorten(f"/mesh {format_command(can.command)}", 300))
-    decision, word = can.decision, _word(can)
-    emoji = ":white_check_mark:" if word == "Yes" else ":no_entry:"
-    first = join(" ", [esc(emoji), bold(esc(f"{word}.")), asked])
-    why = join(" ", [esc("Decided by"), code(decision.rule) + esc(":"), esc(f"{shorten(decision.why, 400)}.")])
+    decision, (emoji, word) = can.decision, _answer(can)
+    first = join(" ", [esc(emoji), bold(esc(f"{tr(word)}.")), asked])
+    said = esc(shorten(heard(decision.why), 400))
+    why = tell("Decided by {rule}: {why}.", rule=code(decision.rule), why=said)
     roles = [_limits(one) for one in can.held[:_MOST_ROLES]]
     barring = [freeze_line(one) for one in can.freezes[:5]]
-    barring += [esc(f":warning: Now {shorten(can.beyond.why, 400)}.")] if can.beyond else []
-    note = [_NOTE] if barring else []
+    barring += [_beyond(can.beyond.why)] if can.beyond else []
+    note = [esc(tr(_NOTE))] if barring else []
     waiting = [_waits(one) for one in can.rules[:5]] if decision.allowed else []
-    text = join(" ", [esc(f"{word}."), esc(f"{shorten(decision.why, 400)}.")])
-    ahead = [] if can.command.changes_traffic is False or not decision.allowed else [_AHEAD]
-    return message(text, [header("May I?"), *_sections([first, why, *roles, *barring, *note, *waiting, *ahead])])
+    text = join(" ", [esc(f"{tr(word)}."), said + esc(".")])
+    ahead = [] if can.command.changes_traffic is False or not decision.allowed else [esc(tr(_AHEAD))]
+    return message(text, [header(tr("May I?")), *_sections([first, why, *roles, *barring, *note, *waiting, *ahead])])
 
 
-def _word(can: Can) -> str:
+def _answer(can: Can) -> tuple[str, str]:
+    """Return the sign of the answer, and its marked word."""
     if not can.decision.allowed:
-        return "No"
+        return ":no_entry:", mark("No")
     if can.beyond and can.beyond.opens is None:
-        return "Not so much"
-    return "Not now" if can.freezes or can.beyond else "Yes"
+        return ":no_entry:", mark("Not so much")
+    barred = can.freezes or can.beyond
+    return (":no_entry:", mark("Not now")) if barred else (":white_check_mark:", mark("Yes"))
 
 
-_NOTE = esc("That bars only what gives a canary more; lowering it, undo and rollback go through.")
-_AHEAD = esc("Asked again when it runs, with the gates, and the sizes of the change.")
+def _beyond(why: str) -> Markup:
+    return join(" ", [esc(":warning:"), esc(tr("Now {why}.", why=shorten(heard(why), 400)))])
+
+
+_NOTE = mark("That bars only what gives a canary more; lowering it, undo and rollback go through.")
+_AHEAD = mark("Asked again when it runs, with the gates, and the sizes of the change.")
 
 
 def _waits(rule: Rule) -> Markup:
-    people = f"{rule.need} {'person' if rule.need == 1 else 'people'}"
-    return join(
-        " ", [esc(":raised_hand: It waits for"), bold(esc(people)), esc("to approve, by"), code(rule.name) + esc(".")]
-    )
+    people = bold(esc(many("{count} person", "{count} people", rule.need)))
+    waits = tell("It waits for {people} to approve, by {rule}.", people=people, rule=code(rule.name))
+    return join(" ", [esc(":raised_hand:"), waits])
 
 
 def _limits(right: Right) -> Markup:
-    limits = limits_in_words(right.role) or "no limits"
-    said = esc(shorten(f"allows it: {limits}", 400))
+    limits = _limits_of(right.role) or tr("no limits")
+    said = esc(shorten(tr("allows it: {limits}", limits=limits), 400))
     return join(" ", [esc("•"), bold(esc(shorten(right.role.name, 80))), said, _source(right)])
+
+
+def _limits_of(role: Role) -> str:
+    """Return the limits of a role, each of which is a sentence of its own."""
+    return ", ".join(heard(limit) for limit in limits_in_words(role).split(", "))
 
 
 def _role(right: Right) -> Markup:
@@ -85,17 +100,13 @@ def _role(right: Right) -> Markup:
 
 
 def _scope(role: Role) -> str:
-    verbs = "every change" if "*" in role.verbs else ", ".join(role.verbs) or "nothing"
-    where = [
-        ("services", role.scope.services),
-        ("namespaces", role.scope.namespaces),
-        ("clusters", role.scope.clusters),
-    ]
-    narrowed = [f"{what} {', '.join(names)}" for what, names in where if names != ("*",)]
-    narrowed += [f"only in channels {', '.join(role.channels)}"] if role.channels else []
-    scope = "; ".join(narrowed) or "everywhere"
-    limits = limits_in_words(role)
-    return shorten(f"allows {verbs}: {scope}" + (f"; limits: {limits}" if limits else ""), 400)
+    verbs = tr("every change") if "*" in role.verbs else ", ".join(role.verbs) or tr("nothing")
+    where = narrowed(services=role.scope.services, namespaces=role.scope.namespaces, clusters=role.scope.clusters)
+    where += [tr("only in channels {names}", names=", ".join(role.channels))] if role.channels else []
+    scope = "; ".join(where) or tr("everywhere")
+    allows = tr("allows {verbs}: {scope}", verbs=verbs, scope=scope)
+    limits = _limits_of(role)
+    return shorten(tr("{allows}; limits: {limits}", allows=allows, limits=limits) if limits else allows, 400)
 
 
 def _source(right: Right) -> Markup:
@@ -103,7 +114,7 @@ def _source(right: Right) -> Markup:
     if not right.sources:
         return Markup("")
     ids = join(", ", [_by_name(one) for one in right.sources[:10]])
-    return join(" ", [esc("(by"), ids]) + esc(")")
+    return tell("(by {ids})", ids=ids)
 
 
 def _by_name(found: str) -> Markup:

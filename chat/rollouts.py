@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from chat.blocks import Block, Plain, image, section
 from chat.charts import alt_text
-from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, fence, join, shorten, user
-from chat.figures import percent, units_kept
+from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, fence, join, shorten, tell, user
+from chat.figures import percent, span, units_kept, width
+from chat.locales import heard, many, mark, tr
 from chat.phases import canary_of, place, rollout_of, rollout_sign, share_of, stable_of
 from chat.tables import Moved
-from mesh.domain.gates import span
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
 from mesh.domain.rollouts import Happening, Phase, Rollout, after
@@ -19,25 +19,25 @@ MOST_WIDTH = 42
 """Characters of a line of steps that a phone shows unbroken."""
 _WHY = 600
 _NOW: dict[Phase, str] = {
-    Phase.MOVING: "moving",
-    Phase.BAKING: "baking",
-    Phase.CONFIRMING: "baked",
-    Phase.PAUSED: "paused",
-    Phase.HELD: "held",
-    Phase.TURNING_BACK: "left",
-    Phase.TURNED_BACK: "left",
-    Phase.ABORTED: "left",
-    Phase.STOPPED: "stopped",
-    Phase.EXPIRED: "expired",
+    Phase.MOVING: mark("moving"),
+    Phase.BAKING: mark("baking"),
+    Phase.CONFIRMING: mark("baked"),
+    Phase.PAUSED: mark("paused"),
+    Phase.HELD: mark("held"),
+    Phase.TURNING_BACK: mark("left"),
+    Phase.TURNED_BACK: mark("left"),
+    Phase.ABORTED: mark("left"),
+    Phase.STOPPED: mark("stopped"),
+    Phase.EXPIRED: mark("expired"),
 }
 """What the current step is doing; a completed rollout has none."""
 _DID = {
-    Happening.PAUSE: "Paused by",
-    Happening.RESUME: "Resumed by",
-    Happening.SKIP: "Skipped by",
-    Happening.CONFIRM: "Confirmed by",
-    Happening.ABORT: "Aborted by",
-    Happening.TAKEN_OVER: "Taken over by",
+    Happening.PAUSE: mark("Paused by {person}"),
+    Happening.RESUME: mark("Resumed by {person}"),
+    Happening.SKIP: mark("Skipped by {person}"),
+    Happening.CONFIRM: mark("Confirmed by {person}"),
+    Happening.ABORT: mark("Aborted by {person}"),
+    Happening.TAKEN_OVER: mark("Taken over by {person}"),
 }
 _BECAUSE = frozenset(Phase) - {Phase.MOVING, Phase.BAKING, Phase.COMPLETED}
 """Phases that people ask the reason of."""
@@ -60,11 +60,11 @@ def steps_bar(rollout: Rollout) -> Markup:
     cells: list[tuple[str, str]] = []
     for index, step in enumerate(rollout.strategy.steps):
         if index < at:
-            cells.append((f" {percent(step.share)} =", "done"))
+            cells.append((f" {percent(step.share)} =", tr("done")))
         elif index == at:
-            cells.append((f"[{percent(step.share)}]-", _NOW[rollout.phase]))
+            cells.append((f"[{percent(step.share)}]-", tr(_NOW[rollout.phase])))
         else:
-            cells.append((f" {percent(step.share)} -", "confirm" if step.confirm and open_ended else ""))
+            cells.append((f" {percent(step.share)} -", tr("confirm") if step.confirm and open_ended else ""))
     return fence(_lines(cells))
 
 
@@ -78,8 +78,8 @@ def reason(operation: Operation, rollout: Rollout) -> Markup:
         return Markup("")
     if rollout.by:
         # A code span, so that nothing in the person's own words can look like ours.
-        return join(" ", [esc("Reason:"), code(why)])
-    said = units_kept(as_sentence(operation, why))
+        return tell("Reason: {reason}", reason=code(why))
+    said = units_kept(shorten(as_sentence(operation, heard(rollout.why.strip())), _WHY))
     loud = bold(esc(said if said[-1] in ".!?:…" else f"{said}."))
     return join(" ", [esc(rollout_sign(operation, rollout).emoji), loud])
 
@@ -95,10 +95,10 @@ def people(operation: Operation) -> list[Markup | Plain]:
     rollout = rollout_of(operation)
     if rollout is None:
         return []
-    started = join(" ", [esc("Started by"), user(operation.actor.user)])
+    started = tell("Started by {person}", person=user(operation.actor.user))
     said = Plain(f"“{shorten(operation.command.reason, 300)}”" if operation.command.reason else "")
     did = _DID.get(rollout.cause) if rollout.cause and rollout.by else None
-    steered = join(" ", [esc(did), user(rollout.by), date(rollout.entered_at)]) if did else Markup("")
+    steered = join(" ", [tell(did, person=user(rollout.by)), date(rollout.entered_at)]) if did else Markup("")
     return [started, said, steered]
 
 
@@ -140,12 +140,12 @@ def _lines(cells: Sequence[tuple[str, str]]) -> list[str]:
     """
     pairs = [("", "")]
     for at, (step, word) in enumerate(cells):
-        joint = "" if at == len(cells) - 1 else step[-1] * max(2, len(word) + 4 - len(step))
+        joint = "" if at == len(cells) - 1 else step[-1] * max(2, width(word) + 4 - len(step))
         above = step[:-1] + joint
         if pairs[-1][0] and len(pairs[-1][0]) + len(above) > MOST_WIDTH:
             pairs.append(("", ""))
         former = pairs[-1]
-        pairs[-1] = (former[0] + above, former[1] + f" {word}".ljust(len(above)))
+        pairs[-1] = (former[0] + above, former[1] + f" {word}" + " " * (len(above) - 1 - width(word)))
     return [line for pair in pairs for line in pair if line.strip()]
 
 
@@ -153,67 +153,93 @@ def _lines(cells: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _moving(operation: Operation, rollout: Rollout) -> Markup:
-    return esc(f"The weights are written: {canary_of(operation)} goes to {percent(rollout.current.share)}.")
+    told = {"canary": canary_of(operation), "share": percent(rollout.current.share)}
+    return esc(tr("The weights are written: {canary} goes to {share}.", **told))
 
 
 def _baking(operation: Operation, rollout: Rollout) -> Markup:
     """Say until when it bakes; or, once that is over by what was measured last, how long it may stay undecided."""
     measured_at = max((gate.at for gate in operation.gates), default=0.0)
     if measured_at >= rollout.ripe_at > 0:
-        over = join(
-            " ", [esc("The bake is over since"), date(rollout.ripe_at) + esc(", but the gates do not pass yet.")]
+        return tell(
+            "The bake is over since {since}, but the gates do not pass yet. If they do not by {until}, "
+            "it is held and people are asked.",
+            since=date(rollout.ripe_at),
+            until=date(rollout.asks_at),
         )
-        return join(
-            " ", [over, esc("If they do not by"), date(rollout.asks_at) + esc(", it is held and people are asked.")]
-        )
-    stays = f"{canary_of(operation)} must stay healthy at {percent(rollout.current.share)} for"
-    bake = join(" ", [esc(f"{stays} {span(rollout.current.bake_s)}, until"), date(rollout.ripe_at)])
-    return join(" ", [bake + esc(f"; then {_next(rollout)}."), esc(_worse(operation, rollout))])
+    bake = tell(
+        "{canary} must stay healthy at {share} for {time}, until {until}; then {next}.",
+        canary=esc(canary_of(operation)),
+        share=esc(percent(rollout.current.share)),
+        time=esc(span(rollout.current.bake_s)),
+        until=date(rollout.ripe_at),
+        next=esc(_next(rollout)),
+    )
+    return join(" ", [bake, esc(_worse(operation, rollout))])
 
 
 def _next(rollout: Rollout) -> str:
     step = rollout.upcoming
     if step is None:
-        return "the canary is complete"
-    return f"somebody must confirm {percent(step.share)}" if step.confirm else percent(step.share)
+        return tr("the canary is complete")
+    share = percent(step.share)
+    return tr("somebody must confirm {share}", share=share) if step.confirm else share
 
 
 def _worse(operation: Operation, rollout: Rollout) -> str:
-    back = rollout.strategy.on_failure == "rollback"
-    return f"If it is worse, {f'all goes back to {stable_of(operation)}' if back else 'it is held'}."
+    if rollout.strategy.on_failure == "rollback":
+        return tr("If it is worse, all goes back to {stable}.", stable=stable_of(operation))
+    return tr("If it is worse, it is held.")
 
 
 def _confirming(operation: Operation, rollout: Rollout) -> Markup:
     step = rollout.upcoming
     if step is None:
         return Markup("")
-    late = f"all traffic goes back to {stable_of(operation)}" if step.otherwise == "rollback" else "it is held"
-    asked = esc(f"Somebody must press Confirm before {canary_of(operation)} gets {percent(step.share)}, by")
-    return join(" ", [asked, date(rollout.deadline, shown=DAY_AND_TIME) + esc(f"; else {late}.")])
+    otherwise = tr("it is held")
+    if step.otherwise == "rollback":
+        otherwise = tr("all traffic goes back to {stable}", stable=stable_of(operation))
+    return tell(
+        "Somebody must press Confirm before {canary} gets {share}, by {until}; else {otherwise}.",
+        canary=esc(canary_of(operation)),
+        share=esc(percent(step.share)),
+        until=date(rollout.deadline, shown=DAY_AND_TIME),
+        otherwise=esc(otherwise),
+    )
 
 
 def _paused(operation: Operation, rollout: Rollout) -> Markup:
-    stays = f"{canary_of(operation)} keeps {percent(share_of(rollout))} and is still watched; no step follows."
+    kept = {"canary": canary_of(operation), "share": percent(share_of(rollout))}
+    stays = tr("{canary} keeps {share} and is still watched; no step follows.", **kept)
     return join(" ", [esc(stays), esc(_ways(operation, rollout)), _expiring(rollout)])
 
 
 def _held(operation: Operation, rollout: Rollout) -> Markup:
     drifted = rollout.cause is Happening.DRIFTED
-    stays = "The weights are left as they are now." if drifted else "The weights stay, and no step follows."
-    clears = after(rollout, Happening.CLEARED) is not None
-    over = "that is over and " if rollout.cause is Happening.BARRED else ""
-    itself = f"It goes on by itself when {over}every gate passes." if clears else ""
+    as_now = tr("The weights are left as they are now.")
+    stays = as_now if drifted else tr("The weights stay, and no step follows.")
     given_up = rollout.cause is Happening.UNTURNED
-    stuck = f"Traffic could not be brought back in {rollout.tries} tries." if given_up else ""
-    return join(" ", [esc(stuck), esc(stays), esc(itself), esc(_ways(operation, rollout)), _expiring(rollout)])
+    stuck = tr("Traffic could not be brought back in {count} tries.", count=rollout.tries) if given_up else ""
+    return join(
+        " ", [esc(stuck), esc(stays), esc(_by_itself(rollout)), esc(_ways(operation, rollout)), _expiring(rollout)]
+    )
+
+
+def _by_itself(rollout: Rollout) -> str:
+    """Say when it goes on without anybody; empty where it does not."""
+    if after(rollout, Happening.CLEARED) is None:
+        return ""
+    if rollout.cause is Happening.BARRED:
+        return tr("It goes on by itself when that is over and every gate passes.")
+    return tr("It goes on by itself when every gate passes.")
 
 
 def _ways(operation: Operation, rollout: Rollout) -> str:
     """Say what people can do now: only what the machine takes."""
     said = {
         Happening.RESUME: _resuming(rollout),
-        Happening.SKIP: "Skip takes the next step unproven",
-        Happening.ABORT: f"Abort sends all traffic to {stable_of(operation)}",
+        Happening.SKIP: tr("Skip takes the next step unproven"),
+        Happening.ABORT: tr("Abort sends all traffic to {stable}", stable=stable_of(operation)),
     }
     ways = [what for happening, what in said.items() if after(rollout, happening)]
     return f"{', '.join(ways)}." if ways else ""
@@ -221,36 +247,53 @@ def _ways(operation: Operation, rollout: Rollout) -> str:
 
 def _resuming(rollout: Rollout) -> str:
     if rollout.phase is Phase.PAUSED:
-        return "Resume goes on"
-    when = " (once no gate fails)" if rollout.cause is Happening.WORSE else ""
-    return f"Resume{when} writes {percent(rollout.current.share)} again and bakes it anew"
+        return tr("Resume goes on")
+    share = percent(rollout.current.share)
+    if rollout.cause is Happening.WORSE:
+        return tr("Resume (once no gate fails) writes {share} again and bakes it anew", share=share)
+    return tr("Resume writes {share} again and bakes it anew", share=share)
 
 
 def _expiring(rollout: Rollout) -> Markup:
-    until = join(" ", [esc("If nobody decides by"), date(rollout.deadline, shown=DAY_AND_TIME)])
-    return until + esc(", it ends as it is.")
+    return tell("If nobody decides by {until}, it ends as it is.", until=date(rollout.deadline, shown=DAY_AND_TIME))
 
 
 def _turning_back(operation: Operation, rollout: Rollout) -> Markup:
-    times = "once" if rollout.tries == 1 else f"{rollout.tries} times"
-    tried = f" Tried {times} in vain so far; it is tried again." if rollout.tries else ""
-    return esc(f"All traffic goes back to {stable_of(operation)} now.{tried}")
+    back = esc(tr("All traffic goes back to {stable} now.", stable=stable_of(operation)))
+    if not rollout.tries:
+        return back
+    return join(
+        " ",
+        [
+            back,
+            esc(
+                many(
+                    "Tried once in vain so far; it is tried again.",
+                    "Tried {count} times in vain so far; it is tried again.",
+                    rollout.tries,
+                )
+            ),
+        ],
+    )
 
 
 def _back(operation: Operation, _rollout: Rollout) -> Markup:
-    return esc(f"All traffic is on {stable_of(operation)} again.")
+    return esc(tr("All traffic is on {stable} again.", stable=stable_of(operation)))
 
 
 def _completed(operation: Operation, rollout: Rollout) -> Markup:
-    return esc(f"Every step is done: {canary_of(operation)} has {percent(share_of(rollout))}.")
+    told = {"canary": canary_of(operation), "share": percent(share_of(rollout))}
+    return esc(tr("Every step is done: {canary} has {share}.", **told))
 
 
 def _stopped(operation: Operation, _rollout: Rollout) -> Markup:
-    return esc(f"No step follows. See /mesh status {operation.target.service} for the weights.")
+    look = f"/mesh status {operation.target.service}"
+    return esc(tr("No step follows. See {command} for the weights.", command=look))
 
 
 def _expired(operation: Operation, rollout: Rollout) -> Markup:
-    return esc(f"{canary_of(operation)} keeps {percent(share_of(rollout))}; no step follows.")
+    kept = {"canary": canary_of(operation), "share": percent(share_of(rollout))}
+    return esc(tr("{canary} keeps {share}; no step follows.", **kept))
 
 
 _WAITING: dict[Phase, Callable[[Operation, Rollout], Markup]] = {

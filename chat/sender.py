@@ -20,6 +20,7 @@ from chat.calls import (
     Slow,
     Trouble,
 )  # fmt: skip
+from chat.locales import speaking
 from chat.outcomes import Lost, Outcomes
 from chat.paces import (
     LOOK_UP,
@@ -124,8 +125,9 @@ class Sender:
         for most in HEADS:
             lane = self._lanes.look(channel, most)
             for at, row in enumerate(lane.rows[done:], start=done):
-                if self._handled(row, lane.rows[at + 1 :], turn):
-                    return True
+                with speaking(letters.language_of(row.letter)):
+                    if self._handled(row, lane.rows[at + 1 :], turn):
+                        return True
             done = len(lane.rows)
             if lane.whole:
                 return False

@@ -7,10 +7,10 @@ from typing import Literal
 
 from chat.blocks import Button, Confirm
 from chat.escape import shorten
-from chat.figures import percent, short_name
+from chat.figures import percent, short_name, span
+from chat.locales import mark, tr
 from chat.phases import canary_of, share_of, stable_of
 from mesh.domain.commands import Verb
-from mesh.domain.gates import span
 from mesh.domain.operations import Operation
 from mesh.domain.rollouts import Happening, Phase, Rollout, after
 
@@ -19,6 +19,29 @@ STEER: dict[str, Verb] = {
 }
 """What Slack sends when one is pressed, in the order of the buttons; the value is `op-…/1`: rollout and step."""
 _STYLES: dict[Verb, Literal["primary", "danger"]] = {Verb.CONFIRM: "primary", Verb.ABORT: "danger"}
+
+_NAMES = {
+    Verb.CONFIRM: mark("Confirm"),
+    Verb.RESUME: mark("Resume"),
+    Verb.SKIP: mark("Skip"),
+    Verb.PAUSE: mark("Pause"),
+    Verb.ABORT: mark("Abort"),
+}
+_ASKS = {
+    Verb.CONFIRM: mark("Confirm the canary of {service}?"),
+    Verb.RESUME: mark("Resume the canary of {service}?"),
+    Verb.SKIP: mark("Skip the canary of {service}?"),
+    Verb.PAUSE: mark("Pause the canary of {service}?"),
+    Verb.ABORT: mark("Abort the canary of {service}?"),
+}
+_SAYS = {
+    Verb.CONFIRM: mark("Confirm the canary of {service}"),
+    Verb.RESUME: mark("Resume the canary of {service}"),
+    Verb.SKIP: mark("Skip the canary of {service}"),
+    Verb.PAUSE: mark("Pause the canary of {service}"),
+    Verb.ABORT: mark("Abort the canary of {service}"),
+}
+"""A button's name, its question, and what screen readers say."""
 
 
 def steering_buttons(operation: Operation, rollout: Rollout) -> Iterator[Button]:
@@ -31,17 +54,18 @@ def steering_buttons(operation: Operation, rollout: Rollout) -> Iterator[Button]
 
 def _button(action: str, operation: Operation, rollout: Rollout, follows: Phase) -> Button:
     verb, service = STEER[action], operation.target.service
-    name = str(verb).capitalize()
-    said = _CONSEQUENCES[verb](operation, rollout, follows)
-    confirm = Confirm(f"{name} the canary of {shorten(service, 60)}?", f"{said} The card names you.", name)
+    name = tr(_NAMES[verb])
+    said = " ".join((_CONSEQUENCES[verb](operation, rollout, follows), tr("The card names you.")))
+    confirm = Confirm(tr(_ASKS[verb], service=shorten(service, 60)), said, name)
     # With the step: the question names a share, and by the time of the press the canary may stand elsewhere.
     value = f"{operation.id}/{rollout.at}"
-    return Button(name, action, value, f"{name} the canary of {service}", _STYLES.get(verb, ""), confirm)
+    return Button(name, action, value, tr(_SAYS[verb], service=service), _STYLES.get(verb, ""), confirm)
 
 
 def _of(operation: Operation) -> str:
     target = operation.target
-    return f"{shorten(target.service, 40)} in {shorten(f'{target.cluster} / {target.namespace}', 50)}"
+    place = shorten(f"{target.cluster} / {target.namespace}", 50)
+    return tr("{what} in {place}", what=shorten(target.service, 40), place=place)
 
 
 def _canary(operation: Operation) -> str:
@@ -49,37 +73,47 @@ def _canary(operation: Operation) -> str:
 
 
 def _confirm(operation: Operation, rollout: Rollout, _follows: Phase) -> str:
-    share = percent(rollout.upcoming.share) if rollout.upcoming else "more"
-    return f"This gives {_canary(operation)} {share} of {_of(operation)}."
+    share = percent(rollout.upcoming.share) if rollout.upcoming else tr("more")
+    return tr(
+        "This gives {canary} {share} of {service}.", canary=_canary(operation), share=share, service=_of(operation)
+    )
 
 
 def _resume(operation: Operation, rollout: Rollout, follows: Phase) -> str:
-    share, canary = percent(rollout.current.share), _canary(operation)
+    told = {"canary": _canary(operation), "share": percent(rollout.current.share), "service": _of(operation)}
     if follows is Phase.BAKING:
-        return f"The steps go on where they stopped, with {canary} at {share} of {_of(operation)}."
+        return tr("The steps go on where they stopped, with {canary} at {share} of {service}.", **told)
     bake = span(rollout.current.bake_s)
-    return f"This writes {share} of {_of(operation)} for {canary} again, and bakes it for {bake} anew."
+    return tr("This writes {share} of {service} for {canary} again, and bakes it for {time} anew.", time=bake, **told)
 
 
 def _skip(operation: Operation, rollout: Rollout, follows: Phase) -> str:
-    share, canary = percent(rollout.upcoming.share) if rollout.upcoming else "", _canary(operation)
-    rest = "The rest of this bake is left out" if rollout.phase is Phase.BAKING else "The gates are not waited for"
+    share = percent(rollout.upcoming.share) if rollout.upcoming else ""
+    baking = rollout.phase is Phase.BAKING
+    rest = tr("The rest of this bake is left out") if baking else tr("The gates are not waited for")
+    told = {"skipped": rest, "canary": _canary(operation), "share": share, "service": _of(operation)}
     if follows is Phase.COMPLETED:
-        return f"{rest}: the canary of {_of(operation)} is complete, with {canary} at {percent(share_of(rollout))}."
+        told["share"] = percent(share_of(rollout))
+        return tr("{skipped}: the canary of {service} is complete, with {canary} at {share}.", **told)
     if follows is Phase.CONFIRMING:
-        return f"{rest}; then somebody must confirm {share} for {canary} of {_of(operation)}."
-    return f"{rest}: {canary} gets {share} of {_of(operation)} now."
+        return tr("{skipped}; then somebody must confirm {share} for {canary} of {service}.", **told)
+    return tr("{skipped}: {canary} gets {share} of {service} now.", **told)
 
 
 def _pause(operation: Operation, rollout: Rollout, _follows: Phase) -> str:
-    worse = f" If it is worse, all goes back to {short_name(stable_of(operation))}."
-    back = worse if rollout.strategy.on_failure == "rollback" else ""
-    keeps = f"{_canary(operation)} keeps {percent(share_of(rollout))} of {_of(operation)} and is still watched."
-    return f"{keeps} No step follows until somebody presses Resume.{back}"
+    told = {"canary": _canary(operation), "share": percent(share_of(rollout)), "service": _of(operation)}
+    keeps = tr(
+        "{canary} keeps {share} of {service} and is still watched. No step follows until somebody presses Resume.",
+        **told,
+    )
+    if rollout.strategy.on_failure != "rollback":
+        return keeps
+    return " ".join((keeps, tr("If it is worse, all goes back to {stable}.", stable=short_name(stable_of(operation)))))
 
 
 def _abort(operation: Operation, _rollout: Rollout, _follows: Phase) -> str:
-    return f"All traffic of {_of(operation)} goes back to {short_name(stable_of(operation))}, at once."
+    stable = short_name(stable_of(operation))
+    return tr("All traffic of {service} goes back to {stable}, at once.", service=_of(operation), stable=stable)
 
 
 _CONSEQUENCES: dict[Verb, Callable[[Operation, Rollout, Phase], str]] = {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chat.approvals import CALLS_VOTERS, approval_line
-from chat.escape import Markup, bold, code, date, esc, join, shorten, user
+from chat import escape
+from chat.approvals import CALLS_VOTERS, approval_line, by_person, signed
+from chat.escape import Markup, code, date, esc, join, shorten, user
 from chat.findings import astray_story
 from chat.gates import evidence_lines
+from chat.locales import heard, mark, tr
 from chat.phrases import is_change
 from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import Event, Operation, State, Step
@@ -16,30 +18,30 @@ from mesh.domain.rollouts import Happening
 MOST_LINES = 10
 
 _TOLD = {
-    Step.FORCED: ":rotating_light: FORCED",
-    Step.RESUMED: ":arrows_counterclockwise: Resumed",
-    Step.REFUSED: ":no_entry: Refused",
-    Step.BARRED: ":snowflake: Not now",
-    Step.FAILED: ":x: Failed",
-    Step.VERIFIED: ":white_check_mark: Verified",
-    Step.UNACCEPTED: ":warning: Written, not accepted",
+    Step.FORCED: (":rotating_light:", mark("FORCED")),
+    Step.RESUMED: (":arrows_counterclockwise:", mark("Resumed")),
+    Step.REFUSED: (":no_entry:", mark("Refused")),
+    Step.BARRED: (":snowflake:", mark("Not now")),
+    Step.FAILED: (":x:", mark("Failed")),
+    Step.VERIFIED: (":white_check_mark:", mark("Verified")),
+    Step.UNACCEPTED: (":warning:", mark("Written, not accepted")),
 }
 """The steps a thread hears of; the rest is on the card."""
 _OF_A_ROLLOUT = {
-    Step.STEPPING: ":fast_forward: Begins",
-    Step.STEPPED: ":arrow_forward: Step taken",
-    Step.CONFIRMING: ":raised_hand: Waits for confirmation",
-    Step.PAUSED: ":double_vertical_bar: Paused",
-    Step.CONTINUED: ":arrow_forward: Goes on",
-    Step.HELD: ":warning: Held",
-    Step.TURNING_BACK: ":leftwards_arrow_with_hook: Turning back",
-    Step.COMPLETED: ":white_check_mark: Completed",
-    Step.TURNED_BACK: ":x: Turned back",
-    Step.ABORTED: ":octagonal_sign: Aborted",
-    Step.STOPPED: ":octagonal_sign: Stopped",
-    Step.EXPIRED: ":no_entry: Expired",
-    Step.REFUSED: ":no_entry: Refused",
-    Step.FAILED: ":x: Failed",
+    Step.STEPPING: (":fast_forward:", mark("Begins")),
+    Step.STEPPED: (":arrow_forward:", mark("Step taken")),
+    Step.CONFIRMING: (":raised_hand:", mark("Waits for confirmation")),
+    Step.PAUSED: (":double_vertical_bar:", mark("Paused")),
+    Step.CONTINUED: (":arrow_forward:", mark("Goes on")),
+    Step.HELD: (":warning:", mark("Held")),
+    Step.TURNING_BACK: (":leftwards_arrow_with_hook:", mark("Turning back")),
+    Step.COMPLETED: (":white_check_mark:", mark("Completed")),
+    Step.TURNED_BACK: (":x:", mark("Turned back")),
+    Step.ABORTED: (":octagonal_sign:", mark("Aborted")),
+    Step.STOPPED: (":octagonal_sign:", mark("Stopped")),
+    Step.EXPIRED: (":no_entry:", mark("Expired")),
+    Step.REFUSED: (":no_entry:", mark("Refused")),
+    Step.FAILED: (":x:", mark("Failed")),
 }
 _QUIET = frozenset({Step.STEPPING, Step.STEPPED, Step.CONTINUED, Step.TURNING_BACK})
 """Steps that the thread hears of and the channel does not."""
@@ -93,10 +95,10 @@ def _line(operation: Operation, at: int) -> Markup:
     event, asked = operation.story[at], Markup("")
     if event.step in _ASKING:
         asked = user(operation.actor.user)
-    what = [date(event.at), bold(esc(_OF_A_ROLLOUT[event.step])), _named(operation, event)]
-    what += [esc(shorten(event.text, 600))]
-    by = [esc("by"), user(event.by)] if event.by else []
-    lines = [join(" ", [*what, *by, asked])]
+    said = esc(shorten(heard(event.text), 600))
+    if event.by:
+        said = escape.tell("{what} by {person}", what=said, person=user(event.by)) if said else by_person(event.by)
+    lines = [join(" ", [date(event.at), signed(_OF_A_ROLLOUT[event.step]), _named(operation, event), said, asked])]
     if event.step in _PROVEN and at == _newest(operation):
         lines += _evidence(operation)
     return join("\n", lines)
@@ -117,7 +119,8 @@ def _against(operation: Operation) -> list[Markup]:
 def _named(operation: Operation, event: Event) -> Markup:
     """Return which canary it is, where a line stands in the channel without its card."""
     target = operation.target
-    where = f"canary of {target.service} in {target.cluster} / {target.namespace}:"
+    place = f"{target.cluster} / {target.namespace}"
+    where = tr("canary of {service} in {place}:", service=target.service, place=place)
     return Markup("") if event.step in _QUIET else esc(shorten(where, 300))
 
 
@@ -129,12 +132,15 @@ def story_line(operation: Operation, event: Event) -> Markup | None:
     """Tell one event of a changing operation in a line; None for what the thread need not hear."""
     if not is_change(operation) or event.step not in _TOLD:
         return None
-    what = join(" ", [date(event.at), bold(esc(_TOLD[event.step])), esc(shorten(event.text, 300))])
+    said = esc(shorten(heard(event.text), 300))
+    head = join(" ", [date(event.at), signed(_TOLD[event.step])])
     if event.step is not Step.FORCED:
-        return what
-    return join(
-        " ", [what, esc("by"), user(operation.actor.user) + esc(":"), code(shorten(operation.command.reason, 300))]
-    )
+        return join(" ", [head, said])
+    reason = code(shorten(operation.command.reason, 300))
+    person = user(operation.actor.user)
+    if said:
+        return join(" ", [head, escape.tell("{what} by {person}: {reason}", what=said, person=person, reason=reason)])
+    return join(" ", [head, escape.tell("by {person}: {reason}", person=person, reason=reason)])
 
 
 def closing_story(operation: Operation) -> Markup | None:

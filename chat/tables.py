@@ -7,11 +7,13 @@ from enum import Enum
 
 from chat.escape import Markup, bold, code, esc, fence, join, shorten
 from chat.figures import bar, columns, counted, percent, short_name
+from chat.locales import mark, tr
 from mesh.domain.operations import ArmStatus, RouteStatus
 from mesh.domain.plans import ArmChange, Plan
 from mesh.domain.quantities import Weight
 
 MOST_ARMS = 20
+MORE_ARMS = mark("… and {count} more arms")
 
 
 class Moved(Enum):
@@ -32,7 +34,7 @@ class Moved(Enum):
 def weights_table(plan: Plan, moved: Moved) -> Markup:
     """Draw every arm: name, bar, share before and after, role, and the integers when they are no plain per cent."""
     rows = [[*_arm_cells(arm, plan, moved), _integers(arm, plan)] for arm in plan.arms[:MOST_ARMS]]
-    return fence(columns(rows, right=frozenset({2})) + more(len(plan.arms) - MOST_ARMS, "arms"))
+    return fence(columns(rows, right=frozenset({2})) + more(len(plan.arms) - MOST_ARMS, MORE_ARMS))
 
 
 def shares(arms: Sequence[ArmChange], *, before: bool) -> str:
@@ -46,8 +48,8 @@ def route_table(route: RouteStatus, named: str = "", *, counted: bool = True) ->
     Where pods were not `counted`, because there are too many routes, nothing is said of them.
     """
     rows = [_status_cells(arm)[: None if counted else -1] for arm in route.arms[:MOST_ARMS]]
-    table = columns(rows, right=frozenset({3})) + more(len(route.arms) - MOST_ARMS, "arms")
-    return join("\n", [bold(esc(route.label)), code(shorten(named, 300)), fence(table or ["no arms"])])
+    table = columns(rows, right=frozenset({3})) + more(len(route.arms) - MOST_ARMS, MORE_ARMS)
+    return join("\n", [bold(esc(route.label)), code(shorten(named, 300)), fence(table or [tr("no arms")])])
 
 
 def _arm_cells(arm: ArmChange, plan: Plan, moved: Moved) -> list[str]:
@@ -63,17 +65,20 @@ def _arm_cells(arm: ArmChange, plan: Plan, moved: Moved) -> list[str]:
 
 def _becoming(arm: ArmChange, plan: Plan, moved: Moved) -> str:
     if not plan.moves:
-        return "stays"
+        return tr("stays")
     after = percent(arm.share_after)
     if moved is Moved.NEVER:
-        return f"(asked: {after})"
+        return tr("(asked: {share})", share=after)
     return f"-> {after.rjust(5)}" + (" ?" if moved is Moved.UNSURE else "")
+
+
+_ROLES = {"stable": mark("stable"), "canary": mark("canary")}
 
 
 def _role(name: str, plan: Plan) -> str:
     if name == plan.stable:
-        return "stable"
-    return "canary" if name == plan.canary else ""
+        return tr("stable")
+    return tr("canary") if name == plan.canary else ""
 
 
 def _integers(arm: ArmChange, plan: Plan) -> str:
@@ -82,15 +87,15 @@ def _integers(arm: ArmChange, plan: Plan) -> str:
     if _total(before) == _total(after) == 100:
         return ""
     if not plan.moves:
-        return f"weight {_of(arm.before, before)}"
-    return f"weight {_of(arm.before, before)} -> {_of(arm.after, after)}"
+        return tr("weight {weight}", weight=_of(arm.before, before))
+    return tr("weight {before} -> {after}", before=_of(arm.before, before), after=_of(arm.after, after))
 
 
 def _of(weight: Weight | None, weights: Sequence[Weight | None]) -> str:
     if weight is None:
-        return "unset"
+        return tr("unset")
     total = _total(weights)
-    return str(weight) if total is None else f"{weight} of {total}"
+    return str(weight) if total is None else tr("{weight} of {total}", weight=weight, total=total)
 
 
 def _total(weights: Sequence[Weight | None]) -> int | None:
@@ -100,11 +105,16 @@ def _total(weights: Sequence[Weight | None]) -> int | None:
 
 
 def _status_cells(arm: ArmStatus) -> list[str]:
-    weight = "no weight" if arm.weight is None else f"weight {arm.weight}"
-    ready = "ready pods not counted" if arm.ready is None else f"{counted(arm.ready, 'pods')} ready"
-    return [short_name(arm.name), arm.role, bar(arm.share), percent(arm.share), weight, ready]
+    weight = tr("no weight") if arm.weight is None else tr("weight {weight}", weight=arm.weight)
+    pods = "" if arm.ready is None else counted(arm.ready, "pods")
+    ready = tr("{pods} ready", pods=pods) if pods else tr("ready pods not counted")
+    role = tr(_ROLES.get(arm.role, arm.role))
+    return [short_name(arm.name), role, bar(arm.share), percent(arm.share), weight, ready]
 
 
-def more(hidden: int, what: str) -> list[str]:
-    """Return the last line of a table that leaves some rows out; nothing where it does not."""
-    return [f"… and {hidden} more {what}"] if hidden > 0 else []
+def more(hidden: int, said: str) -> list[str]:
+    """Return the last line of a table that leaves some rows out; nothing where it does not.
+
+    `said` is a marked sentence with `{count}` in it.
+    """
+    return [tr(said, count=hidden)] if hidden > 0 else []

@@ -8,7 +8,8 @@ from slack_sdk import WebClient
 
 from chat.alone import tell_alone
 from chat.blocks import Block, Message, message, section
-from chat.escape import bold, code, esc, join, shorten
+from chat.escape import bold, code, esc, join, shorten, tell
+from chat.locales import locale_of, speaking, tr
 from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Operation
@@ -33,7 +34,9 @@ class SlackWhispers:
         """Show the person what the step-up check says; tells whether they were shown it. Never raises."""
         try:
             key = f"proof {operation.id}"
-            tell_alone(self._outbox, self._client, operation, proof_message(operation, proof), key=key)
+            with speaking(locale_of(operation.origin.locale)):
+                drawn = proof_message(operation, proof)
+            tell_alone(self._outbox, self._client, operation, drawn, key=key)
         except TROUBLE as trouble:
             log.warning("%s was not told what the step-up check says: %s", operation.actor.user, word(trouble))
             return False
@@ -46,12 +49,12 @@ class SlackWhispers:
 def proof_message(operation: Operation, proof: Proof) -> Message:
     """Draw it: what it is about, the other system's words set apart, and a button that leads there."""
     asked = f"{operation.command.verb} {operation.target.service}"
-    what = "Prove that it is you, then repeat it." if proof.url else "The step-up check said no."
+    what = tr("Prove that it is you, then repeat it.") if proof.url else tr("The step-up check said no.")
     head = join(" ", [esc(":closed_lock_with_key:"), bold(esc(what)), esc(shorten(asked, 120)), code(operation.id)])
-    said = [join(" ", [esc("It says:"), code(shorten(proof.reason, 300))])] if proof.reason else []
+    said = [tell("It says: {reason}", reason=code(shorten(proof.reason, 300)))] if proof.reason else []
     return message(esc(what), [section(join("\n", [head, *said])), *([_link(proof.url)] if proof.url else [])])
 
 
 def _link(url: str) -> Block:
-    label = {"type": "plain_text", "text": "Prove that it is you", "emoji": False}
+    label = {"type": "plain_text", "text": tr("Prove that it is you"), "emoji": False}
     return {"type": "actions", "elements": [{"type": "button", "text": label, "url": url, "action_id": PROVE}]}

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from mesh.domain.digests import Digest
 from settings.cron import check_cron, check_zone
-from settings.forms import ChannelId, Label, Patterns, Section, scope_of
+from settings.forms import ChannelId, Label, Language, Patterns, Section, scope_of
 from settings.lines import Path
 
 
@@ -45,13 +45,14 @@ class DigestSection(Section):
     ]
     namespaces: Annotated[Patterns, Field(description="Namespaces; `*` as above.")] = ["*"]
     services: Annotated[Patterns, Field(description="Services; `*` as above.")] = ["*"]
+    language: Annotated[Language | None, Field(description="Overrides `slack.language`.")] = None
     quiet: Annotated[bool, Field(description="Post nothing when there is nothing to say.")] = Digest("", "", "").quiet
 
 
 def digest_of(section: DigestSection) -> Digest:
     """Turn a checked section into the value that the rules work with."""
-    scope = scope_of(section)
-    return Digest(section.name, section.channel, section.cron, section.zone, scope, section.quiet)
+    language = section.language or ""
+    return Digest(section.name, section.channel, section.cron, section.zone, scope_of(section), section.quiet, language)
 
 
 def contradictions(sections: Sequence[DigestSection]) -> Iterator[tuple[Path, str]]:

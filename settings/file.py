@@ -76,6 +76,7 @@ def catalog(config: ConfigFile, *, prometheus_url: str = "") -> Catalog:
         look_s=float(config.rollouts.look),
         alerting=incidents.alerting_of(config.incidents),
         digests=tuple(digests.digest_of(section) for section in config.digests),
+        language=config.slack.language,
         repositories=tuple(repositories.repository_of(name, one) for name, one in config.repositories.items()),
     )
 

@@ -15,6 +15,9 @@ from mesh.domain.templates import check_template
 
 DURATION_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
+Language = Literal["en", "ko"]
+"""Languages that messages come in."""
+
 
 class Scoped(Protocol):
     """A section that says which targets it is about."""

@@ -17,6 +17,7 @@ from settings.forms import (
     GroupId,
     IncidentPolicyName,
     Label,
+    Language,
     MeshName,
     Name,
     Patterns,
@@ -44,6 +45,19 @@ class ChannelsSection(Section):
         ChannelId | None,
         Field(description="Channel id (`C…`) that gets the card of each incident, unless its service names another."),
     ] = None
+
+
+class SlackSection(Section):
+    """How meshbot speaks in Slack."""
+
+    language: Annotated[
+        Language,
+        Field(
+            description="Language of what nobody asked for: incident cards and digests. People are answered in the "
+            "language of their own Slack, and the card of a change is in that of whoever asked. The audit channel "
+            "is English."
+        ),
+    ] = "en"
 
 
 class ServiceChannelsSection(Section):
@@ -165,6 +179,7 @@ class ConfigFile(Section):
 
     clusters: Annotated[dict[Name, ClusterSection], Field(description="Kubernetes clusters by name.")] = {}
     channels: Annotated[ChannelsSection, Field(description="Slack channels.")] = ChannelsSection()
+    slack: Annotated[SlackSection, Field(description="How meshbot speaks.")] = SlackSection()
     services: Annotated[dict[Name, ServiceSection], Field(description="Services by name.")] = {}
     rollouts: Annotated[RolloutsSection, Field(description="How rollouts go.")] = RolloutsSection()
     incidents: Annotated[IncidentsSection, Field(description="How alerts become incidents.")] = IncidentsSection()

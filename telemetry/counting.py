@@ -31,7 +31,7 @@ _made: ContextVar[list[str] | None] = ContextVar("made", default=None)
 
 
 @contextmanager
-def heard(text: str, way: str, arrived: float) -> Iterator[None]:
+def answering(text: str, way: str, arrived: float) -> Iterator[None]:
     """Count the request that the block answers, by how it ends; the trace of what it makes begins with it.
 
     `arrived` is when it came, on the monotonic clock, in seconds.

@@ -49,6 +49,7 @@ def main() -> None:
         digest(desk)
         form(desk)
         home(desk)
+        korean(desk)
 
 
 def whole_pages(chromium: Browser, world: World) -> None:
@@ -121,6 +122,14 @@ def home(page: Page) -> None:
     page.get_by_role("button", name="Home").click()
     time.sleep(SETTLED_S)
     page.locator("#home").screenshot(path=PICTURES / "home.png")
+
+
+def korean(page: Page) -> None:
+    """Let somebody whose Slack is Korean move traffic."""
+    turn(page, "U0SOO", "C0PROD")
+    say(page, "/mesh promote web 20")
+    time.sleep(SETTLED_S)
+    take(page, newest(page, "web 승격됨"), "korean")
 
 
 def say(page: Page, *commands: str) -> None:

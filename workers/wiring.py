@@ -19,6 +19,7 @@ from chat.outbox import SlackCards
 from chat.outcomes import Lost
 from chat.screens import Screens
 from chat.sender import Sender
+from chat.spoken import SpokenCards, SpokenIncidentCards, SpokenNoticeboard
 from chat.whispers import SlackWhispers
 from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
@@ -93,7 +94,10 @@ class Workshop:
         directory = SlackDirectory(slack, changes=RedisChanges(redis))
         outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
         written = SlackCards(outbox, slack, audit_channel=self.catalog.channels.audit, draw=chart)
-        cards = CardsAtHome(written, directory)
+        cards = CardsInViews(
+            CardsAtHome(written, directory), Screens(slack), [cluster.name for cluster in self.catalog.clusters]
+        )
+        board, language = SlackNoticeboard(outbox, slack, week_chart), self.catalog.language
         stage = Stage(
             catalog=self.catalog,
             operations=RedisOperations(redis, time_, enqueue=jobs.enqueue),
@@ -103,14 +107,14 @@ class Workshop:
             watches=RedisWatches(redis),
             freezes=RedisFreezes(redis, time_),
             auditlog=RedisAuditLog(redis),
-            cards=CardsInViews(cards, Screens(slack), [cluster.name for cluster in self.catalog.clusters]),
+            cards=SpokenCards(cards, language),
             directory=directory,
             time=time_,
             incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
-            incident_cards=SlackIncidentCards(outbox, slack, draw=draw),
+            incident_cards=SpokenIncidentCards(SlackIncidentCards(outbox, slack, draw=draw), language),
             prover=HttpProver(),
             whispers=SlackWhispers(outbox, slack),
-            newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SlackNoticeboard(outbox, slack, week_chart)),
+            newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SpokenNoticeboard(board, self.catalog)),
         )
         return ports.watched(stage)
 
@@ -149,7 +153,9 @@ class Renewal:
 
 def _made_of(catalog: Catalog) -> tuple[object, ...]:
     """Return what adapters keep of a catalog from when they were made."""
-    return (catalog.clusters, catalog.services, catalog.channels, catalog.repositories)
+    told = [(digest.name, digest.language) for digest in catalog.digests]
+    made_of = (catalog.clusters, catalog.services, catalog.channels, catalog.repositories)
+    return (*made_of, catalog.language, told)
 
 
 def prepare(workshop: Workshop, *, renew: Callable[[Stage], Stage] | None = None) -> Callable[[], None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
@@ -22,7 +22,10 @@ class Locale(StrEnum):
     KO = "ko"
 
 
-_spoken: ContextVar[Locale] = ContextVar("spoken", default=Locale.EN)
+Spoken = Locale | Callable[[], Locale]
+"""A language, or what says at each sentence which one it is."""
+
+_spoken: ContextVar[Spoken] = ContextVar("spoken", default=Locale.EN)
 
 
 def locale_of(slack_locale: str) -> Locale:
@@ -32,7 +35,7 @@ def locale_of(slack_locale: str) -> Locale:
 
 
 @contextmanager
-def speaking(locale: Locale) -> Iterator[None]:
+def speaking(locale: Spoken) -> Iterator[None]:
     """Speak that language until the end of the block, in this thread or task alone."""
     before = _spoken.set(locale)
     try:
@@ -43,7 +46,8 @@ def speaking(locale: Locale) -> Iterator[None]:
 
 def spoken() -> Locale:
     """Return the language that is being spoken."""
-    return _spoken.get()
+    found = _spoken.get()
+    return found if isinstance(found, Locale) else found()
 
 
 def mark(text: str) -> str:

@@ -158,6 +158,8 @@ class Catalog:
     """How often every active rollout is judged, in seconds."""
     alerting: Alerting = field(default_factory=Alerting)
     digests: tuple[Digest, ...] = ()
+    language: str = "en"
+    """Of messages in channels that nobody asked for: incidents, digests, what Flagger asks."""
     repositories: tuple[Repository, ...] = ()
     """The only ones that are ever written to."""
 

@@ -31,6 +31,8 @@ class Digest:
     scope: Scope = field(default_factory=Scope)
     quiet: bool = False
     """Post nothing when there is nothing to say."""
+    language: str = ""
+    """Language it is told in; empty for that of the whole configuration."""
 
 
 @dataclass(frozen=True)

@@ -172,6 +172,8 @@ class Origin:
     """Id of the modal that shows the outcome instead of a card; empty for a card."""
     view_hash: str = ""
     """The state of that modal when it was asked: what is newer there is not overwritten."""
+    locale: str = ""
+    """Language of whoever asked, as Slack names it (`ko-KR`); empty where nobody asked, or that is not known."""
 
 
 @dataclass(frozen=True)

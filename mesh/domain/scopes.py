@@ -41,12 +41,6 @@ class Scope:
         )
         return all(overlap(mine, theirs) for mine, theirs in pairs)
 
-    @property
-    def in_words(self) -> str:
-        """What it is limited to: `clusters prod; services api*`; empty when to nothing."""
-        limits = (("clusters", self.clusters), ("namespaces", self.namespaces), ("services", self.services))
-        return "; ".join(f"{what} {', '.join(names)}" for what, names in limits if names != ("*",))
-
     def __str__(self) -> str:
         # No asterisk: chats take two of them for bold.
         parts = (self.clusters, self.namespaces, self.services)

@@ -45,6 +45,8 @@ class Desk:
     """Says when digests come next; None where nobody asks."""
     outbox: Outbox | None = None
     """Knows which messages are an operation's card before the operation does; None where only the latter counts."""
+    locale: str = ""
+    """Language of whoever is served, as Slack names it; empty where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -305,7 +307,7 @@ def _new(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Tar
         command=command,
         target=target,
         actor=actor,
-        origin=origin,
+        origin=replace(origin, locale=desk.locale),
         created_at=now,
         story=(Event(Step.QUEUED, now),),
         deadline=now + PATIENCE_S,

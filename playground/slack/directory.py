@@ -15,7 +15,8 @@ def users_info(call: Call) -> Json:
     person = call.back.world.person(call.text("user", missing="user_not_found"))
     if person is None:
         raise SlackError("user_not_found")
-    return {"ok": True, "user": user_object(person)}
+    found = user_object(person)
+    return {"ok": True, "user": {**found, "locale": person.locale} if call.flag("include_locale") else found}
 
 
 def users_list(call: Call) -> Json:

@@ -121,14 +121,14 @@ async def channel(request: web.Request) -> web.Response:
 
 
 async def person(request: web.Request) -> web.Response:
-    """Change a person: {"id", and any of "flags", "title"}; the app hears user_change."""
+    """Change a person: {"id", and any of "flags", "title", "locale"}; the app hears user_change."""
     back, body = request.app[BACKSTAGE], await json_body(request)
     found = back.world.person(str(body.pop("id", "")))
     if found is None:
         raise SlackError("user_not_found")
     if "flags" in body:
         body["flags"] = frozenset(body["flags"])
-    changed = _changed(found, body, {"flags", "title"})
+    changed = _changed(found, body, {"flags", "title", "locale"})
     back.workspace.world = replace(
         back.world, people=tuple(changed if one.id == found.id else one for one in back.world.people)
     )

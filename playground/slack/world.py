@@ -59,6 +59,8 @@ class Person:
     """Job title of the profile."""
     team_id: str = "T0MESH"
     """Home workspace; another one than the world's makes the person external."""
+    locale: str = "en-US"
+    """Language of their Slack."""
     flags: frozenset[str] = frozenset()
     """Any of FLAGS."""
 
@@ -162,12 +164,13 @@ def default_world() -> World:
         Person("U0JIN", "jin", "Jin Park", "Site reliability engineer"),
         Person("U0ANA", "ana", "Ana Ruiz", "Owner of api, may approve"),
         Person("U0LEE", "lee", "Lee Wong", "Developer, may approve"),
+        Person("U0SOO", "soo", "Kim Soo-ah", "Site reliability engineer in Seoul", locale="ko-KR"),
         Person("U0MIA", "mia", "Mia Sorg", "Contractor", flags=frozenset({GUEST})),
         Person("U0EXT", "ext", "Eli Vendor", "Support at a vendor", team_id="T0OTHER"),
         Person("U0GONE", "gone", "Gil Former", "Left last year", flags=frozenset({DELETED})),
         Person("U0WF", "deploys", "Deploy workflow", flags=frozenset({BOT, WORKFLOW_BOT})),
     )
-    staff = ("U0JIN", "U0ANA", "U0LEE", "UMESHBOT")
+    staff = ("U0JIN", "U0ANA", "U0LEE", "U0SOO", "UMESHBOT")
     channels = (
         Channel("C0PROD", "prod", (*staff, "U0MIA", "U0WF"), topic="Everything that moves production traffic"),
         Channel("C0INC", "incident-api", (*staff, "U0MIA"), topic="Alerts, and what waits for approval"),
@@ -176,7 +179,7 @@ def default_world() -> World:
         Channel("C0PRIV", "sre-private", ("U0JIN", "UMESHBOT"), kind="private", topic="Hand-over notes"),
         Channel("C0VEND", "vendor-shared", ("U0JIN", "U0ANA", "U0EXT", "UMESHBOT"), ext_shared=True),
         Channel("C0OLD", "old-incidents", staff, archived=True),
-        *(_im(handle) for handle in ("jin", "ana", "lee", "mia")),
+        *(_im(handle) for handle in ("jin", "ana", "lee", "soo", "mia")),
     )
     groups = (UserGroup("S0SRE", "sre", ("U0JIN",)), UserGroup("S0APIOWN", "api-owners", ("U0ANA",)))
     command = Command("/mesh", "Move mesh traffic, safely", "promote api 50")

@@ -22,6 +22,7 @@ from bot.news import News
 from bot.replies import Replies
 from bot.requests import Request
 from bot.surface import Surface
+from bot.voice import Voice
 from bot.web import web
 from bot.wiring import make_app
 from chat.blocks import Message
@@ -116,6 +117,8 @@ class Bench:
     catalog: Catalog = field(default_factory=lambda: Catalog(policy=Policy((SRE,))))
     outbox: MemoryOutbox = field(default_factory=lambda: MemoryOutbox(Wall()))
     digests: tuple[Digest, ...] = ()
+    locales: dict[str, str] = field(default_factory=dict)
+    """What is remembered of people's languages, by id."""
     desk: Desk = field(init=False)
     boards: Boards = field(init=False)
     application: Any = field(init=False)
@@ -139,7 +142,8 @@ class Bench:
         passport.identity = self.identity
         app = make_app(client, passport)
         door = Door(self.directory, self.operations, Wall(), self.desk.buckets)
-        ear, self.boards = Ear(self.desk, passport, door), Boards(running=self.operations)
+        voice = Voice(lambda user: self.locales.get(user, ""), lambda: catalog.language)
+        ear, self.boards = Ear(self.desk, passport, door, voice=voice), Boards(running=self.operations)
         homes = Homes(self.screens, self.chores, gap_s=0)
         surface = Surface(ear, self.directory, self.boards, self.screens, homes, self.chores)
         news = News(self.changes, Invited(self.operations, self.incidents, self.outbox))

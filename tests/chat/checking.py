@@ -11,7 +11,7 @@ from playground.slack.blocks import check_message_blocks
 
 _OURS = re.compile(
     r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>|<#C[A-Z0-9]+>|<!date\^\d+\^\{[a-z_]+\}(?: \{[a-z_]+\})?\|[-0-9: ]+UTC>"
-    r"|<https?://[^<>|\s]+\|(?:[0-9a-f]{8}|merge request)>"
+    r"|<https?://[^<>|\s]+\|(?:[0-9a-f]{8}|merge request|병합 요청)>"
 )
 _ENTITY = re.compile(r"&(?:amp|lt|gt);")
 _UNSEEN = re.compile("[\u0000-\u0009\u000b-\u001f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u061c]")

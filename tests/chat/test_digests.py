@@ -15,6 +15,7 @@ from chat.cards import card
 from chat.digest_drawing import HEIGHT_PX, WIDTH_PX, week_chart
 from chat.digest_words import MOST_ALT, age, alt_text, bars, changes_in_words
 from chat.digests import digest_message, list_answer
+from chat.freezes import narrowed
 from mesh.domain.digests import Digest, Edition
 from mesh.domain.operations import Event, State, Step
 from mesh.domain.scopes import Scope
@@ -49,6 +50,14 @@ DRAWN: dict[str, Message] = {
     ),
     "list_empty": list_answer([], "C0PROD"),
 }
+
+
+def test_a_scope_is_said_by_what_it_is_limited_to() -> None:
+    """Each part is named in the order that it is asked for; what stands for all is left out."""
+    scope = Scope(("prod",), ("shop*",), ("api", "web-*"))
+    parts = narrowed(clusters=scope.clusters, namespaces=scope.namespaces, services=scope.services)
+    assert parts == ["clusters prod", "namespaces shop*", "services api, web-*"]
+    assert narrowed(clusters=Scope().clusters) == []
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -16,6 +16,7 @@ from mesh.domain.errors import Unavailable
 from mesh.domain.policy import Actor
 from mesh.ports import Directory
 from playground.serving import free_port
+from store.memory import MemoryChanges
 from tests.chat.conftest import Slack
 
 NAMED = frozenset({"S0SRE", "S0APIOWN", "S0NOWHERE"})
@@ -122,3 +123,29 @@ def test_a_crowd_is_one_question(slack: Slack) -> None:
         assert set(crowd.map(lambda _: directory.outsider(JIN), range(20))) == {None}
         assert {place.shared for place in crowd.map(lambda _: directory.place("C0PROD"), range(20))} == {False}
     assert asked == {"users.info": 1, "auth.test": 1, "conversations.info": 1}
+
+
+def test_the_language_comes_with_the_answer_and_costs_no_call(slack: Slack) -> None:
+    """Nothing is known of a person's language before they were asked about; then it is, without another question."""
+    directory = SlackDirectory(slack.client)
+    assert directory.locale("U0SOO") == ""
+    assert slack.driver.transcript() == []
+    assert directory.outsider(Actor("U0SOO", "T0MESH")) is None
+    asked = len(slack.driver.transcript())
+    assert [directory.locale(user) for user in ("U0SOO", "U0JIN", "U0NOBODY")] == ["ko-KR", "", ""]
+    assert len(slack.driver.transcript()) == asked
+    # Without being asked for it, Slack does not say.
+    assert "locale" not in slack.client.users_info(user="U0SOO")["user"]
+
+
+def test_another_language_counts_once_slack_told_of_it(slack: Slack) -> None:
+    """What is remembered of a person is asked again after Slack's event, and the language with it."""
+    changes = MemoryChanges()
+    directory = SlackDirectory(slack.client, changes=changes)
+    directory.outsider(JIN)
+    slack.driver.change_person("U0JIN", locale="ko-KR")
+    directory.outsider(JIN)
+    assert directory.locale("U0JIN") == "en-US"
+    changes.note("user U0JIN")
+    directory.outsider(JIN)
+    assert directory.locale("U0JIN") == "ko-KR"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
+from chat.locales import Locale
 from mesh.domain.digests import Digest
 from mesh.domain.scopes import Scope
+from settings.forms import Language
 from tests.settings.reading import mistakes, read
 
 
@@ -56,3 +59,14 @@ def test_a_name_is_given_once(tmp_path: Path) -> None:
     assert mistakes(tmp_path, f"digests:\n  - {one}\n  - {one}\n") == [
         "3: digests[1].name: another digest is called daily; give each a name of its own"
     ]
+
+
+def test_a_language_is_one_that_is_spoken(tmp_path: Path) -> None:
+    """The configuration offers the languages that messages come in; a digest may have its own, else it is general."""
+    assert set(get_args(Language)) == set(Locale)
+    often = "channel: C0OPS, cron: 0 9 * * *"
+    told = f"digests: [{{name: a, {often}, language: en}}, {{name: b, {often}}}]"
+    found = read(tmp_path, f"slack: {{language: ko}}\n{told}")
+    assert (found.language, [digest.language for digest in found.digests]) == ("ko", ["en", ""])
+    assert read(tmp_path, "").language == "en"
+    assert [line for line in mistakes(tmp_path, "slack: {language: korean}") if "1: slack.language" in line]

@@ -120,7 +120,10 @@ def test_a_star_grants_every_change(tmp_path: Path) -> None:
 MISTAKES = [
     ("polcy: {}", "1: polcy: unknown key `polcy`; did you mean `policy`?"),
     ("\n\nservices:\n  api:\n    stabel: v1\n", "5: services.api.stabel: unknown key `stabel`; did you mean `stable`?"),
-    ("zzz: 1", "1: zzz: unknown key `zzz`; here may be: clusters, channels, services, rollouts, incidents, policy"),
+    (
+        "zzz: 1",
+        "1: zzz: unknown key `zzz`; here may be: clusters, channels, slack, services, rollouts, incidents, policy",
+    ),
     ("services:\n  api: {}\n  api: {}\n", "3: services.api: `api` is written twice (first in line 2); keep one"),
     ("policy: {}\npolicy: {}\n", "2: policy: `policy` is written twice (first in line 1); keep one"),
     ("a: [1\n", "2: not valid YAML: "),

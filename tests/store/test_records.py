@@ -42,6 +42,20 @@ def test_a_field_of_later_days_is_ignored() -> None:
     operation = a_full_operation()
     record = dump_operation(operation).replace(b'{"id"', b'{"novelty":1,"id"', 1)
     assert load_operation(operation.id, str(WRITES).encode(), record) == operation
+    inside = dump_operation(operation).replace(b'"origin":{', b'"origin":{"novelty":"ko-KR",', 1)
+    assert inside != dump_operation(operation)
+    assert load_operation(operation.id, str(WRITES).encode(), inside) == operation
+
+
+def test_a_record_from_before_there_were_languages_is_read() -> None:
+    """An operation without a locale is one of nobody's language; with one, it is kept."""
+    operation = a_full_operation()
+    record = json.loads(dump_operation(operation))
+    del record["origin"]["locale"]
+    old = load_operation(operation.id, str(WRITES).encode(), json.dumps(record).encode())
+    assert not old.origin.locale
+    told = replace(operation, origin=replace(operation.origin, locale="ko-KR"))
+    assert load_operation(operation.id, str(WRITES).encode(), dump_operation(told)).origin.locale == "ko-KR"
 
 
 def of_form_2() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from mesh.domain.commands import Verb
 from mesh.domain.errors import Denied, Refused, Unavailable
 from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.operations import Event, Operation, State, Step
-from telemetry.counting import committed, heard, judged, spoken
+from telemetry.counting import answering, committed, judged, spoken
 from telemetry.metrics import REGISTRY, lost_message
 from tests.store.builders import an_operation
 
@@ -35,7 +35,7 @@ def test_labels_stay_few_whatever_is_said() -> None:
         return len(generate_latest(REGISTRY).splitlines())
 
     def say(at: int) -> None:
-        with heard(f"word{at} for U{at}", "slash", time.monotonic()):
+        with answering(f"word{at} for U{at}", "slash", time.monotonic()):
             pass
         judged([GateResult(f"gate-{at}", "v2", Verdict.PASS, 1.0, 1.0, "", 0, 0)], at="plan")
         lost_message(f"kind{at} op-{at}")
@@ -63,7 +63,7 @@ def test_a_command_is_counted_by_its_verb(text: str, verb: str) -> None:
 def test_a_request_is_counted_by_its_outcome(error: Exception, outcome: str) -> None:
     """Once, by how it ended; the error goes on to whoever makes words of it."""
     before = number("commands_total", verb="set", outcome=outcome)
-    with pytest.raises(type(error)), heard("set api v1=1", "slash", time.monotonic()):
+    with pytest.raises(type(error)), answering("set api v1=1", "slash", time.monotonic()):
         raise error
     assert number("commands_total", verb="set", outcome=outcome) == before + 1
 

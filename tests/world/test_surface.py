@@ -71,3 +71,14 @@ def test_the_home_and_an_outsider(istio: Town) -> None:
 def _arms(town: Town) -> list[dict[str, int]]:
     arms: list[dict[str, int]] = town.object("VirtualService", "api-vs")["spec"]["http"][-1]["route"]
     return arms
+
+
+def test_a_korean_is_answered_in_korean_and_others_are_not(istio: Town) -> None:
+    """The same words of two people in one channel: answers and cards in the language of each one's Slack."""
+    istio.reset("istio-traffic.yaml")
+    slack = istio.world.slack
+    slack.send("U0SOO", PROD, "/mesh promote api lots")
+    slack.wait_for(lambda m: "트래픽 비율이 아닙니다" in m["text"])
+    for user, words in (("U0SOO", "조회됨"), (JIN, "Read")):
+        slack.send(user, PROD, "/mesh status api")
+        slack.wait_for(lambda m, words=words: m["channel"] == PROD and words in slack.render_text(m))  # type: ignore[misc]
