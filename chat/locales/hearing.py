@@ -30,14 +30,16 @@ _PLAIN = re.compile(
         r"[\d ]+|[\d.]+ %(, [\d.]+ %)*( and [\d.]+ %)?",
         r"/mesh .*|[a-z-]+ (op|in)-[a-z0-9]+",
         r"[a-z]{3,5}([-,][a-z]{3})* \d\d:\d\d-\d\d:\d\d \S+",
-        r"\S+(, \S+)*|\S+ \(\S+\)",
+        r"\S+(, \S+)*|\S+ \(\S+\)|`[^`]*`",
         r"\S+ [\d.]+ %( ?[,/] \S+ [\d.]+ %)*",
         r"([a-z]+ )?\S+ [\d.]+ %( / \S+ [\d.]+ %)* -> \S+ [\d.]+ %( / \S+ [\d.]+ %)*",
         r"[A-Z]\w+ [\w.-]+/[\w.-]+(\[\d+\])?( (http|tcp|tls|rules)\b.*)?",
     ))
 )  # fmt: skip
-"""A moment, a count, a command, weekly hours, names, shares: the same in every language."""
+"""A moment, a count, a command, weekly hours, names, shares, a person's own words: the same in every language."""
 _SHARE = re.compile(r"[\d.]+ %")
+_APART = re.compile("`[^`]*`")
+"""Somebody's own words, set apart."""
 _A_NAME = re.compile(r"\S*(, \S+)*")
 _WORD = re.compile(r"(?=: | \()")
 _ROW = re.compile(r"(\S+(?:, \S+)*) and (\S+)")
@@ -53,7 +55,8 @@ _NUMBERS = frozenset({"steps", "index", "need", "need2"})
 def heard(text: str) -> str:
     """Return an English sentence of ours, or several, in the language being spoken; what is not ours as it is."""
     locale = spoken()
-    return text if locale is Locale.EN or not text or len(text) > _LONGEST else _heard(locale, text)
+    ours = text and len(text) <= _LONGEST and not _APART.fullmatch(text)
+    return _heard(locale, text) if ours and locale is not Locale.EN else text
 
 
 @lru_cache(maxsize=4096)
@@ -163,7 +166,7 @@ class _Listener:
             word = _WORD.split(value)[0]
             if word in self._exact:
                 return self._exact[word] + self._because(value.removeprefix(word), hear)
-        if " " not in value:
+        if " " not in value or _APART.fullmatch(value):
             return None
         if row := _ROW.fullmatch(value):
             return f"{row[1]}, {row[2]}"
