@@ -16,6 +16,7 @@ from mesh.operations.receiving import receive, waiting_for
 from mesh.operations.recording import Record
 from mesh.operations.running import run
 from mesh.operations.working import Work
+from mesh.ports import Place
 from tests.builders import JIN, LEE, command, healthy
 from tests.mesh.operations.bench import Bench, surroundings, virtual_service
 from workers.memory import MemoryMetrics
@@ -463,6 +464,28 @@ def test_a_silent_slack_turns_one_vote_away_and_voids_nothing() -> None:
     assert now(bench, asked).state is State.WAITING
     bench.directory = FixedDirectory(bench.members)
     assert bench.do(f"approve {asked.id}", ANA).state is State.SUCCEEDED
+
+
+def test_a_slack_that_does_not_say_what_a_channel_is_voids_nothing() -> None:
+    """Who holds a role in a channel alone keeps it while Slack hesitates: the vote is cast again, and counts."""
+
+    class Silent(FixedDirectory):
+        """Says nothing of channels."""
+
+        def place(self, channel: str) -> Place:
+            """Raise for every channel."""
+            raise Unavailable(f"Slack did not say what {channel} is.")
+
+    here = Role("here", users=(JIN.user,), verbs=("*",), channels=("C0PROD",))
+    bench = a_bench(replace(TWO, need=1), policy=Policy((here,)))
+    asked = bench.do("promote api 50")
+    bench.time.at += 120
+    bench.directory = Silent(bench.members)
+    assert bench.do(f"approve {asked.id}", ANA).state is State.FAILED
+    assert now(bench, asked).state is State.WAITING
+    bench.directory = FixedDirectory(bench.members)
+    assert bench.do(f"approve {asked.id}", ANA).state is State.SUCCEEDED
+    assert bench.weights() == [50, 50]
 
 
 def test_what_was_approved_and_not_begun_in_time_expires() -> None:
