@@ -129,8 +129,9 @@ def _may_approve(desk: Desk, actor: Actor, operation: Operation) -> bool | None:
     if operation.approval is None:
         return False
     try:
-        voter = look_up(desk.catalog, desk.directory, actor, operation.approval)
-        requester = person_of(desk.catalog, desk.directory, operation.actor)
+        voted = [vote.voter for vote in operation.approval.votes]
+        voter = look_up(desk.catalog, desk.directory, actor, operation.approval, beside=(operation.actor, *voted))
+        requester = person_of(desk.catalog, desk.directory, operation.actor, beside=(actor,))
     except Unavailable:
         return None
     return not why_not(operation.approval, voter, requester)
