@@ -34,7 +34,7 @@ class Denials:
         typed = "/mesh approvals shows what waits."
         try:
             desk = self.surface.ear.enter(request, arrival)
-            waiting = voted_on(desk, request)
+            waiting = voted_on(desk, request, Verb.DENY)
             denial = Command(verb=Verb.DENY, operation=waiting.id)
             typed = f"Type it instead: /mesh {format_command(replace(denial, reason='why'))}"
             check_may_vote(desk, denial, request.actor, request.origin)

@@ -16,7 +16,7 @@ from bot.hooks import BadPost, Hook, Reply
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import MeshbotError, Unavailable
-from mesh.operations.gatekeeping import HOOKS, is_open, question
+from mesh.operations.gatekeeping import HOOKS, is_open, question, refuse_rise
 from mesh.operations.receiving import Desk
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -43,6 +43,8 @@ def flagger(desk: Desk, *, catalog: Callable[[], Catalog] | None = None) -> dict
 def _answer(desk: Desk, command: Command) -> Reply:
     try:
         operation = question(desk, command)
+        if is_open(operation):
+            refuse_rise(desk, operation)
     except Unavailable:
         raise
     except MeshbotError as error:

@@ -33,7 +33,7 @@ from mesh.operations.admitting import Caller, Door, admit, turn_away
 from mesh.operations.explaining import can, whoami
 from mesh.operations.freezing import holding, upcoming
 from mesh.operations.incidents import open_incidents
-from mesh.operations.receiving import Desk, digests, history, nothing_started, receive, waiting_for
+from mesh.operations.receiving import Desk, digests, history, nothing_started, receive, turn_vote_away, waiting_for
 from mesh.ports import Bucket, Buckets, Directory, People, Place
 from telemetry.counting import answering
 
@@ -260,11 +260,11 @@ def _steer(desk: Desk, request: Request) -> Message:
 
 def _approve(desk: Desk, request: Request) -> Message:
     """Vote for the operation of the button, as if it had been typed."""
-    return _start(desk, Command(verb=Verb.APPROVE, operation=voted_on(desk, request).id), request)
+    return _start(desk, Command(verb=Verb.APPROVE, operation=voted_on(desk, request, Verb.APPROVE).id), request)
 
 
-def voted_on(desk: Desk, request: Request) -> Operation:
-    """Return what the pressed button is about; raise Refused where it is neither on its card nor in a Home.
+def voted_on(desk: Desk, request: Request, verb: Verb) -> Operation:
+    """Return what the pressed button is about; raise Refused, on record, where it is neither on its card nor in a Home.
 
     A Home shows people what they may vote on, and nobody else sees it.
     """
@@ -274,7 +274,8 @@ def voted_on(desk: Desk, request: Request) -> Operation:
             waiting, desk.outbox, request.origin.channel, request.message
         )
     if not shown:
-        raise Refused("This button is not on the card of that change.", hint=f"See /mesh approvals for {waiting.id}.")
+        error = Refused("This button is not on the card of that change.", hint=f"See /mesh approvals for {waiting.id}.")
+        turn_vote_away(desk, Command(verb=verb, operation=waiting.id), request.actor, request.origin, error)
     return waiting
 
 

@@ -73,7 +73,7 @@ def sentence(operation: Operation) -> Markup:
     said = as_sentence(operation, outcome) if rollout_of(operation) else outcome
     if operation.edition:
         return join(" ", [digest_text(operation.edition), asked])
-    return join(" ", [what, state, forced, esc(_stopped(said or _reason_why(operation))), asked])
+    return join(" ", [what, state, forced, prose(_stopped(said or _reason_why(operation))), asked])
 
 
 def _reason_why(operation: Operation) -> str:
@@ -278,7 +278,7 @@ def _hint(operation: Operation) -> str:
 
 def _outcome(operation: Operation) -> Markup:
     """Return the end in one sentence, unless the tables above have just said it."""
-    said = esc(_stopped(heard(operation.outcome)))
+    said = prose(_stopped(heard(operation.outcome)))
     if not said or _is_said_above(operation):
         return Markup("")
     if operation.state is State.SUCCEEDED and operation.went(Step.VERIFIED):

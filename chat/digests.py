@@ -116,7 +116,7 @@ def _line(item: Item, at: float) -> Markup:
         since = tell("for {age}, since {when}", age=esc(age(at - item.since)), when=when)
     who = tell("by {person}", person=user(item.by)) if item.by else Markup("")
     named = code(shorten(item.what, _NAME))
-    return join(" · ", [named, esc(shorten(heard(item.text), _SENTENCE)), since, who, code(item.operation)])
+    return join(" · ", [named, prose(shorten(heard(item.text), _SENTENCE)), since, who, code(item.operation)])
 
 
 def _grouped(item: Item) -> Markup:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chat import escape
 from chat.approvals import CALLS_VOTERS, approval_line, by_person, signed
-from chat.escape import Markup, code, date, esc, join, shorten, user
+from chat.escape import Markup, code, date, esc, join, prose, shorten, user
 from chat.findings import astray_story
 from chat.gates import evidence_lines
 from chat.locales import heard, mark, tr
@@ -95,7 +95,8 @@ def _line(operation: Operation, at: int) -> Markup:
     event, asked = operation.story[at], Markup("")
     if event.step in _ASKING:
         asked = user(operation.actor.user)
-    said = esc(shorten(heard(event.text), 600))
+    # What a person gave as their reason stands between backticks.
+    said = prose(shorten(heard(event.text), 600))
     if event.by:
         said = escape.tell("{what} by {person}", what=said, person=user(event.by)) if said else by_person(event.by)
     lines = [join(" ", [date(event.at), signed(_OF_A_ROLLOUT[event.step]), _named(operation, event), said, asked])]

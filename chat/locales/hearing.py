@@ -29,13 +29,17 @@ _PLAIN = re.compile(
         r"[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2} \d\d:\d\d \S+",
         r"[\d ]+|[\d.]+ %(, [\d.]+ %)*( and [\d.]+ %)?",
         r"/mesh .*|[a-z-]+ (op|in)-[a-z0-9]+",
-        r"\S+(, \S+)*|\S+ \(\S+\)",
+        r"[a-z]{3,5}([-,][a-z]{3})* \d\d:\d\d-\d\d:\d\d \S+",
+        r"\S+(, \S+)*|\S+ \(\S+\)|`[^`]*`",
         r"\S+ [\d.]+ %( ?[,/] \S+ [\d.]+ %)*",
+        r"([a-z]+ )?\S+ [\d.]+ %( / \S+ [\d.]+ %)* -> \S+ [\d.]+ %( / \S+ [\d.]+ %)*",
         r"[A-Z]\w+ [\w.-]+/[\w.-]+(\[\d+\])?( (http|tcp|tls|rules)\b.*)?",
     ))
 )  # fmt: skip
-"""A moment, a count, a command, names, shares: the same in every language."""
+"""A moment, a count, a command, weekly hours, names, shares, a person's own words: the same in every language."""
 _SHARE = re.compile(r"[\d.]+ %")
+_APART = re.compile("`[^`]*`")
+"""Somebody's own words, set apart."""
 _A_NAME = re.compile(r"\S*(, \S+)*")
 _WORD = re.compile(r"(?=: | \()")
 _ROW = re.compile(r"(\S+(?:, \S+)*) and (\S+)")
@@ -44,12 +48,15 @@ _WORDS = frozenset({"state", "step", "phase", "verdict", "does"})
 """Places where a single word is one of ours; in others it is a name."""
 _NAMES = frozenset({"arm", "canary", "stable", "service", "id", "cluster", "namespace", "verb", "version", "subset"})
 """Places of a single name."""
+_NUMBERS = frozenset({"steps", "index", "need", "need2"})
+"""Places of a number: a single word; what is more belongs to a sentence around it."""
 
 
 def heard(text: str) -> str:
     """Return an English sentence of ours, or several, in the language being spoken; what is not ours as it is."""
     locale = spoken()
-    return text if locale is Locale.EN or not text or len(text) > _LONGEST else _heard(locale, text)
+    ours = text and len(text) <= _LONGEST and not _APART.fullmatch(text)
+    return _heard(locale, text) if ours and locale is not Locale.EN else text
 
 
 @lru_cache(maxsize=4096)
@@ -158,8 +165,8 @@ class _Listener:
         if place in _WORDS:
             word = _WORD.split(value)[0]
             if word in self._exact:
-                return self._exact[word] + value.removeprefix(word)
-        if " " not in value:
+                return self._exact[word] + self._because(value.removeprefix(word), hear)
+        if " " not in value or _APART.fullmatch(value):
             return None
         if row := _ROW.fullmatch(value):
             return f"{row[1]}, {row[2]}"
@@ -168,6 +175,12 @@ class _Listener:
             return whole
         found = hear(inner)
         return None if found is None else value.replace(inner, found)
+
+    @staticmethod
+    def _because(said: str, hear: _Hear) -> str:
+        """Return what stands behind a word of ours, such as ` (2 of 2 approvals)`."""
+        found = hear(said[2:-1]) if said.startswith(" (") and said.endswith(")") else None
+        return said if found is None else f" ({found})"
 
     # --- several -----------------------------------------------------------------------------------------------------
 
@@ -262,6 +275,11 @@ def _is_likely(match: _Match) -> bool:
     """Tell whether a template that fits may be meant: names are single ones, and few words do not make a sentence."""
     template, values = match.template, match.values
     if any(not _A_NAME.fullmatch(value) for place, value in values.items() if place in _NAMES):
+        return False
+    if any(" " in value for place, value in values.items() if place in _NUMBERS):
+        return False
+    if ": " in values.get("does", ""):
+        # One word, and at most what it is measured by: the colon is that of a sentence around this one.
         return False
     if template.sure:
         return True

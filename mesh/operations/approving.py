@@ -175,10 +175,12 @@ def _check_plan(approval: Approval, plan: Plan, strategy: Strategy | None) -> No
 def check_votes(stage: Stage, operation: Operation, approval: Approval, rules: tuple[Rule, ...]) -> None:
     """Raise Refused unless the votes, by those who still may, meet what was asked, and what the rules say today."""
     try:
-        requester = person_of(stage.catalog, stage.directory, operation.actor)
+        voted = [vote.voter for vote in approval.votes]
+        requester = person_of(stage.catalog, stage.directory, operation.actor, beside=voted)
+        everybody = (operation.actor, *voted)
         today = replace(approval, demands=tuple(demand_of(rule, 0.0) for rule in rules))
         for one in (approval, _with_escalations(today, approval)):
-            voters = [look_up(stage.catalog, stage.directory, vote.voter, one) for vote in approval.votes]
+            voters = [look_up(stage.catalog, stage.directory, actor, one, beside=everybody) for actor in voted]
             standing = without_lost(one, voters, requester)
             if not standing.met:
                 raise Refused(

@@ -25,7 +25,7 @@ from mesh.domain.weeks import begin_of_week, week_of
 from mesh.operations.choosing import roles
 from mesh.operations.freezing import ends, holding
 from mesh.operations.stage import Stage
-from mesh.operations.telling import the_rollout, where
+from mesh.operations.telling import apart, reason, the_rollout, where
 from mesh.ports import Surveyed
 
 MOST_WINDOWS = 3
@@ -130,7 +130,7 @@ class _Gathering:
         """Return the freezes that hold now for anything that the digest may speak of."""
         scope = self._digest.scope
         mine = [one for one in holding(self._stage) if one.scope.meets(scope)]
-        return [Item(str(one.scope), f"{ends(one)}: {one.reason}", one.since, one.by, one.id) for one in mine]
+        return [Item(str(one.scope), f"{ends(one)}: {apart(one.reason)}", one.since, one.by, one.id) for one in mine]
 
     def _covers(self, target: Target) -> bool:
         return self._digest.scope.covers(target)
@@ -229,7 +229,7 @@ def _weighted(found: Iterable[Surveyed]) -> Iterator[Sight]:
 def _under_way(operation: Operation) -> Item:
     rollout = the_rollout(operation)
     stands = where(operation) if operation.plan else str(rollout.phase)
-    text = stands + (f": {rollout.why}" if rollout.why else "")
+    text = stands + (f": {reason(rollout)}" if rollout.why else "")
     return Item(str(operation.target), text, operation.created_at, operation.actor.user, operation.id)
 
 

@@ -12,10 +12,13 @@ from dataclasses import replace
 from mesh.domain.approvals import Rule, ask_for, rules_for
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Target, Verb
-from mesh.domain.errors import Refused
+from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.gates import Verdict
 from mesh.domain.operations import Operation, Origin, State, Step
 from mesh.domain.policy import Actor
 from mesh.operations.approving import check_votes
+from mesh.operations.freezing import refuse_frozen
+from mesh.operations.incidents import Guard
 from mesh.operations.receiving import Desk, receive
 from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
@@ -51,6 +54,24 @@ def question(desk: Desk, command: Command) -> Operation:
 def is_open(operation: Operation) -> bool:
     """Tell whether Flagger may go on."""
     return operation.state is State.SUCCEEDED
+
+
+def refuse_rise(desk: Desk, operation: Operation) -> None:
+    """Raise Refused where nothing of this canary may rise now, whatever people agreed to: it waits, and stays agreed.
+
+    Flagger writes the weights itself, so this is the last moment. Raises Unavailable where nobody can tell. Going back
+    is held up by nothing.
+    """
+    if operation.command.hook == ROLLBACK:
+        return
+    target = operation.target
+    refuse_frozen(desk, target)
+    for row in Guard(desk.catalog, desk.incidents, desk.time).judge(target):
+        found = row.why
+        if row.verdict is Verdict.UNKNOWN:
+            raise Unavailable(found)
+        if row.verdict is Verdict.FAIL:
+            raise Refused(f"{target.service} has an open {found}.", hint="It is asked again when that is over.")
 
 
 def keep(stage: Stage, record: Record) -> None:

@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from mesh.digest_ports import Almanac
 from mesh.domain.approvals import Approval, why_not
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.digests import Digest
-from mesh.domain.errors import Barred, Denied, Flooded, NotFound, Unavailable
+from mesh.domain.errors import Barred, Denied, Flooded, NotFound, Refused, Unavailable
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Event, Operation, Origin, State, Step
 from mesh.domain.policy import Actor, Decision
@@ -128,8 +129,9 @@ def _may_approve(desk: Desk, actor: Actor, operation: Operation) -> bool | None:
     if operation.approval is None:
         return False
     try:
-        voter = look_up(desk.catalog, desk.directory, actor, operation.approval)
-        requester = person_of(desk.catalog, desk.directory, operation.actor)
+        voted = [vote.voter for vote in operation.approval.votes]
+        voter = look_up(desk.catalog, desk.directory, actor, operation.approval, beside=(operation.actor, *voted))
+        requester = person_of(desk.catalog, desk.directory, operation.actor, beside=(actor,))
     except Unavailable:
         return None
     return not why_not(operation.approval, voter, requester)
@@ -275,29 +277,47 @@ def _take(desk: Desk, bucket: Bucket, said: str) -> None:
 
 
 def check_may_vote(desk: Desk, command: Command, actor: Actor, origin: Origin) -> None:
-    """Raise what `receive` would of this vote now: TooLate, Denied (with an audit entry), NotFound, Unavailable."""
+    """Raise what `receive` would of this vote now: TooLate, Denied (both on record), NotFound, Unavailable."""
     with nothing_started():
         command, target = completed(desk, command, origin)
-        check_open(desk.operations.get(command.operation), desk.time.now())
+        waiting = desk.operations.get(command.operation)
+    with _turning_away_on_record(desk, command, actor, origin, target):
+        check_open(waiting, desk.time.now())
     _checked_vote(desk, command, actor, origin, target)
 
 
+def turn_vote_away(desk: Desk, command: Command, actor: Actor, origin: Origin, error: Refused) -> NoReturn:
+    """Raise `error`, why this vote cannot be, with an audit entry; NotFound, Unavailable."""
+    with nothing_started():
+        command, target = completed(desk, command, origin)
+    with _turning_away_on_record(desk, command, actor, origin, target):
+        raise error
+
+
 def _checked_vote(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> frozenset[str]:
-    """Return the voter's usergroups; raise TooLate where it is decided, and Denied, with an audit entry."""
+    """Return the voter's usergroups; raise TooLate where it is decided, and Denied, both with an audit entry."""
     with nothing_started():
         voted_on, now = desk.operations.get(command.operation), desk.time.now()
     if actor.user in {event.by for event in voted_on.story}:
         # Their vote may be this very delivery, repeated by Slack; the worker sees whether it is.
         return frozenset()
+    with _turning_away_on_record(desk, command, actor, origin, target):
+        return check_vote(command, actor, voted_on, sources=(desk.catalog, desk.directory), now=now).groups
+
+
+@contextmanager
+def _turning_away_on_record(
+    desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target
+) -> Iterator[None]:
+    """Note a vote that is turned away inside, whatever the reason."""
     try:
-        voter = check_vote(command, actor, voted_on, sources=(desk.catalog, desk.directory), now=now)
-    except Denied as error:
-        event = Event(Step.DENIED, now, error.message.removesuffix("."))
+        yield
+    except Refused as error:
+        event = Event(Step.DENIED, desk.time.now(), error.message.removesuffix("."))
         denial = facts.of_denial(actor, origin, command, target, event)
         # Nothing else counts votes that do not count.
         note(desk.operations, desk.buckets, denial, most=desk.catalog.flood.user_per_minute)
         raise
-    return voter.groups
 
 
 def _new(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Operation:

@@ -7,6 +7,23 @@ from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
 from mesh.domain.rollouts import Happening, Phase, Rollout
 
+_WORDS_OF_PEOPLE = frozenset({Happening.PAUSE, Happening.RESUME, Happening.SKIP, Happening.CONFIRM, Happening.ABORT})
+_LONGEST_APART = 150
+"""Characters of somebody's own words in a sentence of ours: they must not be cut where they are set apart."""
+
+
+def apart(text: str) -> str:
+    """Set a person's own words apart, between backticks: in a sentence of ours nothing of theirs may look like ours."""
+    said = text.replace("`", "'").strip()
+    said = said if len(said) <= _LONGEST_APART else f"{said[: _LONGEST_APART - 1]}…"
+    return f"`{said}`" if said else ""
+
+
+def reason(rollout: Rollout) -> str:
+    """Return why a rollout is where it is, what a person gave as their reason set apart."""
+    by_us = rollout.cause not in _WORDS_OF_PEOPLE or rollout.why == f"{rollout.cause} {rollout.said}"
+    return rollout.why if by_us else apart(rollout.why)
+
 
 def where(operation: Operation) -> str:
     """Return `step 2 of 4 (v2 at 25 %), baking`: the share is what it has, also where the step was not written."""
@@ -17,18 +34,18 @@ def where(operation: Operation) -> str:
 
 def in_words(operation: Operation, rollout: Rollout, happening: Happening) -> str:
     """Say what happens now that the rollout has entered its phase, and why, in one sentence."""
-    plan = the_plan(operation)
+    plan, why = the_plan(operation), reason(rollout)
     share = f"{rollout.current.share:g} %"
     said = {
         Phase.MOVING: step_in_words(rollout, plan.canary),
         Phase.BAKING: _baking(rollout, plan.canary, happening),
         Phase.CONFIRMING: f"{_proven(plan.canary, share, happening)}; somebody must confirm {_next(rollout)}",
         Phase.COMPLETED: _proven(plan.canary, share, happening),
-        Phase.TURNING_BACK: f"all traffic goes back to {plan.stable}: {rollout.why}",
-        Phase.TURNED_BACK: f"all traffic is back on {plan.stable}: {rollout.why}",
-        Phase.ABORTED: f"all traffic is back on {plan.stable}: {rollout.why}",
+        Phase.TURNING_BACK: f"all traffic goes back to {plan.stable}: {why}",
+        Phase.TURNED_BACK: f"all traffic is back on {plan.stable}: {why}",
+        Phase.ABORTED: f"all traffic is back on {plan.stable}: {why}",
     }
-    return said.get(rollout.phase) or rollout.why or str(happening)
+    return said.get(rollout.phase) or why or str(happening)
 
 
 def _proven(canary: str, share: str, happening: Happening) -> str:
@@ -40,9 +57,10 @@ def _proven(canary: str, share: str, happening: Happening) -> str:
 
 def _baking(rollout: Rollout, canary: str, happening: Happening) -> str:
     share = f"{rollout.current.share:g} %"
+    why = reason(rollout)
     if happening is Happening.MOVED:
         return f"{canary} has {share}; it must stay healthy for {span(rollout.current.bake_s)}"
-    return f"at {share}" + (f": {rollout.why}" if rollout.why else "")
+    return f"at {share}" + (f": {why}" if why else "")
 
 
 def _next(rollout: Rollout) -> str:

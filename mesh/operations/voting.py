@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,19 +29,29 @@ def the_approval(operation: Operation) -> Approval:
     return operation.approval
 
 
-def look_up(catalog: Catalog, directory: Directory, actor: Actor, approval: Approval) -> Voter:
-    """Return who this person is to `approval`, as Slack says now; raise Unavailable."""
+def look_up(
+    catalog: Catalog, directory: Directory, actor: Actor, approval: Approval, *, beside: Sequence[Actor] = ()
+) -> Voter:
+    """Return who this person is to `approval`, as Slack says now, `beside` these; raise Unavailable."""
     active = directory.active(actor)
     groups = directory.groups(actor, approval.groups) if active and approval.groups else frozenset()
-    return Voter(actor, person_of(catalog, directory, actor), active, groups)
+    return Voter(actor, person_of(catalog, directory, actor, beside=beside), active, groups)
 
 
-def person_of(catalog: Catalog, directory: Directory, actor: Actor) -> str:
-    """Return the canonical id: by the configuration's lists of accounts, else by Slack; raise Unavailable."""
+def person_of(catalog: Catalog, directory: Directory, actor: Actor, *, beside: Sequence[Actor] = ()) -> str:
+    """Return the canonical id: by the configuration's lists of accounts, else by Slack; raise Unavailable.
+
+    Whom Slack calls the same member as one of those `beside`, who is in a list, is that person although the list names
+    other accounts of theirs.
+    """
     if not actor.user.startswith(("U", "W")):
         # A program, such as Flagger: Slack knows nothing of it, and an odd id might make it answer with an error.
         return actor.user
-    return canonical(catalog.people, (actor.user, directory.person(actor)))
+    member = directory.person(actor)
+    listed = {account for accounts in catalog.people for account in accounts}
+    known = [] if not listed.isdisjoint((actor.user, member)) else [one for one in beside if one.user in listed]
+    same = next((one.user for one in known if directory.person(one) == member), actor.user)
+    return canonical(catalog.people, (same, member))
 
 
 def check_vote(
@@ -54,8 +64,9 @@ def check_vote(
     check_open(waiting, now)
     approval = the_approval(waiting)
     try:
-        voter = look_up(*sources, actor, approval)
-        requester = person_of(*sources, waiting.actor)
+        voted = [vote.voter for vote in approval.votes]
+        voter = look_up(*sources, actor, approval, beside=(waiting.actor, *voted))
+        requester = person_of(*sources, waiting.actor, beside=(actor,))
     except Unavailable as error:
         raise Denied(
             f"Slack could not say who you are: {error.message}", hint="Nothing was counted. Vote again in a minute."

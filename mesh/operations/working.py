@@ -17,7 +17,7 @@ from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.limits import rise_of
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
-from mesh.domain.policy import Decision, named_groups
+from mesh.domain.policy import Decision, is_bound, named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
 from mesh.operations import approving, following, gatekeeping, moves, proving, reading, rollouts, voting
 from mesh.operations.authorising import authorise_again
@@ -114,7 +114,11 @@ class Work:
             # What it asks about is in its name: another revision is another question.
             return
         # A Slack that is silent for a moment must not look like a right that was taken away.
-        self.stage.directory.groups(self.operation.actor, named_groups(self.stage.catalog.policy))
+        actor, channel, policy = self.operation.actor, self.operation.origin.channel, self.stage.catalog.policy
+        self.stage.directory.active(actor)
+        self.stage.directory.groups(actor, named_groups(policy))
+        if is_bound(policy, channel):
+            self.stage.directory.place(channel)
         self._authorise()
         planned = self._still_holds()
         if planned is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +12,15 @@ import pytest
 
 from bot.hooks import MAX_BODY
 from mesh.domain.approvals import Rule
-from mesh.domain.catalog import Catalog
+from mesh.domain.catalog import Catalog, Service
+from mesh.domain.freezes import Freeze
+from mesh.domain.incidents import Said
 from mesh.domain.operations import Operation, State
 from mesh.domain.policy import Policy
+from mesh.domain.scopes import Scope
+from mesh.operations.gatekeeping import HOOKS
+from mesh.operations.incidents import Labelled, hear
+from mesh.operations.incidents import Mail as Alerts
 from tests.bot.bench import SRE, Bench
 from tests.bot.senders import TOKEN, Back, Mail, call
 
@@ -51,6 +58,38 @@ def test_flagger_hears_no_until_people_agreed() -> None:
     bot.operations._stored[asked.id] = opened(asked)
     assert post(bot).status == 200
     assert post(bot, {**BODY, "checksum": "other"}).status == 403
+
+
+def answers(bot: Bench) -> list[int]:
+    """What Flagger hears at each of its hooks, all of which people agreed to."""
+    for hook in HOOKS:
+        post(bot, hook=hook)
+    for asked in bot.started:
+        bot.operations._stored[asked.id] = opened(asked)
+    return [post(bot, hook=hook).status for hook in HOOKS]
+
+
+def test_nothing_rises_by_flagger_under_a_freeze() -> None:
+    """An approval stays, and is of no use until the freeze is over; going back is never frozen."""
+    bot = bench()
+    assert answers(bot) == [200, 200, 200, 200]
+    freeze = Freeze("op-aaaaaaaaaa", Scope(services=("podinfo",)), since=0.0, until=math.inf, reason="no", by="U0JIN")
+    bot.desk.freezes.put(freeze)
+    assert [post(bot, hook=hook).status for hook in HOOKS] == [403, 403, 403, 200]
+    assert "podinfo is frozen until it is lifted" in post(bot).text
+    bot.desk.freezes.lift(freeze.id)
+    assert post(bot).status == 200
+
+
+@pytest.mark.parametrize(("policy", "status"), [("refuse", 403), ("warn", 200)])
+def test_nothing_rises_by_flagger_in_an_incident(policy: Any, status: int) -> None:
+    """While an alert of the service fires, where the configuration wants that; going back is never held up."""
+    service = Service("podinfo", namespace="shop", incidents=policy)
+    bot = Bench(catalog=Catalog(services=(service,), policy=Policy((SRE,)), approvals=(RULE,)))
+    now = bot.desk.time.now()
+    said = Said("f1", firing=True, name="HighErrorRate", severity="critical", summary="", since=now)
+    hear(bot.desk, Alerts((Labelled({"service": "podinfo", "namespace": "shop"}, said),)))
+    assert answers(bot) == [status, status, status, 200]
 
 
 @pytest.mark.parametrize(

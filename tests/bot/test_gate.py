@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.gate import MAX_BODY
+from bot.gate import MAX_BODY, Gate, Letter, Turned
 from tests.bot.bench import Bench
-from tests.bot.senders import FORM, Mail, home_opened, signed, slash, submission, suggestion
+from tests.bot.senders import FORM, SECRET, Mail, home_opened, signed, slash, submission, suggestion
 
 GOOD = slash("promote api 50")
 FORGED: dict[str, Callable[[], Mail]] = {
@@ -48,6 +48,19 @@ def test_threat_14_a_huge_body_is_not_read() -> None:
     bench = Bench()
     assert bench.send(GOOD.with_headers(content_length=str(MAX_BODY + 1))).status == 413
     assert bench.started == []
+
+
+@pytest.mark.parametrize("length", [str(MAX_BODY + 1), "0" * 20 + str(10**9), "0" * 5000, "9" * 5000], ids=len)
+def test_threat_14_no_length_gets_around_the_limit(length: str) -> None:
+    """However it is written, what is announced beyond the limit is refused, and not a byte is read for it."""
+    read: list[int] = []
+
+    def never(most: int) -> bytes:
+        read.append(most)
+        return b""
+
+    turned = Gate((SECRET,)).open(Letter(FORM, length, "1", "v0=", never))
+    assert (turned, read) == (Turned(413, f"More than {MAX_BODY} bytes."), [])
 
 
 def test_threat_14_a_probe_does_no_work() -> None:

@@ -101,6 +101,20 @@ def test_threat_4_one_press_on_three_bots_is_one_vote() -> None:
 
 
 @pytest.mark.parametrize("verb", ["approve", "deny"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_vote_that_comes_too_late_is_on_record(way: str, verb: str) -> None:
+    """Who votes on what is decided is told so, and the audit log keeps that they did."""
+    bench = Bench()
+    operation = asking(bench)
+    bench.operations._stored[operation.id] = operation.move(State.EXPIRED, Event(Step.EXPIRED, 2.0))
+    bench.send(ways(operation, verb)[way])
+    assert (votes(bench), bench.screens.opened) == ([], [])
+    entry = list(bench.operations.log.entries())[-1].facts
+    assert (entry["step"], entry["actor"]) == ("denied", "U0ANA")
+    assert entry["command"].startswith(f"{verb} {operation.id}")
+
+
+@pytest.mark.parametrize("verb", ["approve", "deny"])
 @pytest.mark.parametrize(("channel", "ts"), [("C0OTHER", "1.1"), ("C0PROD", "9.9"), ("C0APPROVE", "1.1")])
 def test_threat_4_a_press_anywhere_but_on_the_card_is_no_vote(channel: str, ts: str, verb: str) -> None:
     """Another channel, another message, and one place's channel with the other one's message."""
@@ -110,6 +124,9 @@ def test_threat_4_a_press_anywhere_but_on_the_card_is_no_vote(channel: str, ts: 
     bench.send(button(f"meshbot.{verb}", operation.id, user=ANA, container=container))
     assert (votes(bench), bench.screens.opened) == ([], [])
     assert "not on the card" in bench.told[0]
+    entry = list(bench.operations.log.entries())[-1].facts
+    assert (entry["step"], entry["actor"]) == ("denied", "U0ANA")
+    assert entry["command"].startswith(f"{verb} {operation.id}")
 
 
 def test_threat_4_a_card_whose_message_is_not_known_yet_is_in_its_channel() -> None:

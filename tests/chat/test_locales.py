@@ -66,6 +66,37 @@ def test_every_sentence_of_the_catalogue_is_heard(template: str) -> None:
     assert all(value in found for value in values.values() if value not in words.values()), found
 
 
+@pytest.mark.parametrize(
+    ("text", "korean"),
+    [
+        ("Agreed to op-43wafe2yad: 1 of 2 approvals", "op-43wafe2yad 작업에 동의했습니다: 승인 2건 중 1건"),
+        ("step 1 of 3: v2 to 25 %", "3단계 중 1단계: v2 25 %로"),
+        (
+            "Gates failed: v2 success: v2 fails in 10 % of its requests; at most 1 % may",
+            "게이트를 통과하지 못했습니다: v2 success: v2: 요청의 10 %에서 실패; 최대 1 %까지 허용됩니다",
+        ),
+        (
+            "Not now: role day gives arms more only mon-fri 09:00-17:00 Europe/Berlin (next Tue 01 Dec 09:00 CET).",
+            "지금은 안 됩니다: 역할 day: 트래픽을 더 주는 것은 mon-fri 09:00-17:00 Europe/Berlin 시간에만 허용합니다"
+            "(다음: Tue 01 Dec 09:00 CET).",
+        ),
+        (
+            "op-vrt6c3m2ee was decided before: approved (1 of 1 approval). It is succeeded now.",
+            "op-vrt6c3m2ee 작업은 이미 결정되었습니다: 승인됨 (승인 1건 중 1건). 현재 상태: 성공.",
+        ),
+        (
+            "promote v1 90 % / v2 10 % -> v1 50 % / v2 50 %, 0 of 2 approvals",
+            "promote v1 90 % / v2 10 % -> v1 50 % / v2 50 %, 승인 2건 중 0건",
+        ),
+        ("flagger, 0 of 2 approvals", "flagger, 승인 2건 중 0건"),
+    ],
+)
+def test_a_sentence_is_not_torn_apart_by_one_inside_it(text: str, korean: str) -> None:
+    """The template of a part never takes the words around it for the number or the word that stands in its place."""
+    with speaking(Locale.KO):
+        assert heard(text) == korean
+
+
 def test_places_keep_what_people_wrote() -> None:
     """What stands between quotes is somebody's own words, even if they are ours, and a stranger's text stays whole."""
     with speaking(Locale.KO):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from chat.cards import card
+from chat.cards import card, sentence
+from chat.digests import digest_message
+from chat.locales import Locale, speaking
 from chat.phases import canary_of
 from chat.rollouts import MOST_WIDTH, steps_bar
+from chat.story import tell
 from mesh.domain.operations import Operation, State
 from mesh.domain.plans import Roles
 from mesh.domain.rollouts import ACTIVE, MOST_TRIES, TRANSITIONS, Happening, Phase, Rollout
@@ -18,6 +22,8 @@ from tests.chat.checking import assert_accepted, assert_inert
 from tests.chat.rolling import BACK, PASSING, QUARTER, ROLLOUTS, SECOND, WORSE, H, canary, rolled
 from tests.chat.samples import AT, SAMPLES, planned, route
 from tests.chat.test_cards import HOSTILE
+from tests.mesh.operations.test_digests import Press
+from tests.mesh.operations.voyage import Voyage
 
 
 def shown(operation: Operation) -> str:
@@ -217,6 +223,23 @@ def test_threat_3_hostile_words_in_rollouts(word: str) -> None:
             drawn = card(replace(base, command=command, target=target, outcome=word, hint=word))
             assert_accepted(drawn)
             assert_inert(drawn, allowed=("U0JIN",))
+
+
+@pytest.mark.parametrize("word", ["pause", "abort"])
+@pytest.mark.parametrize("locale", Locale)
+def test_threat_3_a_reason_is_set_apart_wherever_a_rollout_is_told(word: str, locale: Locale) -> None:
+    """On the card, in its thread and in a digest, in each language, a person's words cannot look like ours."""
+    words, bench = "The gates pass again. *Approved* by all", Press()
+    trip = Voyage(bench)
+    trip.start()
+    trip.say(f'{word} api --reason "{words}"')
+    bench.do(f'freeze api --reason "{words}"')
+    told = replace(trip.operation, told=0)
+    with speaking(locale):
+        digest = digest_message(bench.gather())
+        texts = [*(one.text.text for one in tell(told)), sentence(told).text, json.dumps(digest.blocks)]
+    assert any(f"`{words}`" in text for text in texts)
+    assert [text for text in texts if words.split(". ")[1] in text.replace(f"`{words}`", "")] == []
 
 
 def test_every_active_phase_is_in_the_table() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,7 @@ from mesh.operations.receiving import receive, waiting_for
 from mesh.operations.recording import Record
 from mesh.operations.running import run
 from mesh.operations.working import Work
+from mesh.ports import Place
 from tests.builders import JIN, LEE, command, healthy
 from tests.mesh.operations.bench import Bench, surroundings, virtual_service
 from workers.memory import MemoryMetrics
@@ -149,6 +151,29 @@ def test_threat_5_two_accounts_of_one_person_are_one_vote() -> None:
     bench.do(f"approve {asked.id}", ANA)
     with pytest.raises(Denied, match="each person has one vote"):
         bench.ask(f"approve {asked.id}", Actor("W0ANA", "T0MESH"))
+
+
+ONE_MEMBER = {"U0JIN": "E1JIN", "U0JIN3": "E1JIN"}
+"""What Slack says: these two accounts are one member of the organisation."""
+
+
+@pytest.mark.parametrize(("first", "second"), [("U0JIN", "U0JIN3"), ("U0JIN3", "U0JIN")])
+def test_threat_5_accounts_by_the_list_and_by_slack_are_one_person(first: str, second: str) -> None:
+    """The list names some accounts of somebody, Slack another one: neither is a second person, to ask or to vote."""
+    everybody = Role("all", usergroups=("S0SRE",), verbs=("*",))
+    bench = a_bench(people=(("U0JIN", "U0JIN2"),), policy=Policy((everybody,)))
+    bench.members["S0SRE"].add("U0JIN3")
+    bench.directory = FixedDirectory(bench.members, persons=ONE_MEMBER)
+    own = bench.do("promote api 50", Actor(first, "T0MESH"))
+    with pytest.raises(Denied, match="whoever asks for a change cannot approve it"):
+        bench.ask(f"approve {own.id}", Actor(second, "T0MESH"))
+    assert [one.mine for one in waiting_for(bench.desk, Actor(second, "T0MESH"))] == [False]
+    bench.do(f"deny {own.id}", Actor(second, "T0MESH"))
+    asked = bench.do("promote api 60", ANA)
+    bench.do(f"approve {asked.id}", Actor(first, "T0MESH"))
+    with suppress(Denied):
+        bench.do(f"approve {asked.id}", Actor(second, "T0MESH"))
+    assert bench.weights() == [90, 10]
 
 
 def test_threat_6_a_plan_that_changed_after_a_vote_is_void_at_the_next_vote() -> None:
@@ -463,6 +488,28 @@ def test_a_silent_slack_turns_one_vote_away_and_voids_nothing() -> None:
     assert now(bench, asked).state is State.WAITING
     bench.directory = FixedDirectory(bench.members)
     assert bench.do(f"approve {asked.id}", ANA).state is State.SUCCEEDED
+
+
+def test_a_slack_that_does_not_say_what_a_channel_is_voids_nothing() -> None:
+    """Who holds a role in a channel alone keeps it while Slack hesitates: the vote is cast again, and counts."""
+
+    class Silent(FixedDirectory):
+        """Says nothing of channels."""
+
+        def place(self, channel: str) -> Place:
+            """Raise for every channel."""
+            raise Unavailable(f"Slack did not say what {channel} is.")
+
+    here = Role("here", users=(JIN.user,), verbs=("*",), channels=("C0PROD",))
+    bench = a_bench(replace(TWO, need=1), policy=Policy((here,)))
+    asked = bench.do("promote api 50")
+    bench.time.at += 120
+    bench.directory = Silent(bench.members)
+    assert bench.do(f"approve {asked.id}", ANA).state is State.FAILED
+    assert now(bench, asked).state is State.WAITING
+    bench.directory = FixedDirectory(bench.members)
+    assert bench.do(f"approve {asked.id}", ANA).state is State.SUCCEEDED
+    assert bench.weights() == [50, 50]
 
 
 def test_what_was_approved_and_not_begun_in_time_expires() -> None:
