@@ -165,7 +165,20 @@ class Prover(Protocol):
     """The step-up check: another system that knows whether somebody is who they seem to be."""
 
     def ask(self, rule: StepUp, question: Question) -> Proof:
-        """Ask it, as `rule` says; a yes counts for `rule.valid_for_s`. Never raises: what goes wrong is a no."""
+        """Ask it, as `rule` says; a yes counts for `rule.valid_for_s`. What goes wrong with it is a no.
+
+        Raises Unavailable while nobody can tell whether it said yes before, or write down that it did.
+        """
+
+
+class Proofs(Protocol):
+    """What the step-up check said yes to, whichever worker asked; a no is never remembered."""
+
+    def stands(self, rule: StepUp, question: Question) -> bool:
+        """Tell whether a yes to exactly this, by this rule, still counts; raise Unavailable."""
+
+    def keep(self, rule: StepUp, question: Question) -> None:
+        """Remember a yes for `rule.valid_for_s` seconds; raise Unavailable when it may not be remembered."""
 
 
 class Whispers(Protocol):

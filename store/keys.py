@@ -138,6 +138,11 @@ def digest_known(digest: Digest) -> str:
     return f"meshbot:digest:known:{digest.name}:{digest.zone}:{digest.cron}"
 
 
+def proof(digest: str) -> str:
+    """Return the key of one yes of the step-up check, which lasts as long as that counts."""
+    return f"meshbot:proof:{digest}"
+
+
 def letter(key: str) -> str:
     """Return the key of a message."""
     return LETTER + key

@@ -15,6 +15,7 @@ from mesh.domain.errors import Conflict, LostLease, NotFound
 from mesh.domain.freezes import Freeze, lifted
 from mesh.domain.operations import Operation
 from mesh.domain.points import Point, thinned
+from mesh.domain.stepups import Question, StepUp
 from mesh.ports import Bucket, Lease, Receipt, Time, Watch
 from store.operations import DEDUPE_S, FIRST_LOOK_S, HISTORY_LENGTH, INTENT_S, NEXT_LOOK_S, Enqueue, of_person
 
@@ -337,3 +338,18 @@ class MemoryWatches:
     def points(self, operation_id: str) -> list[Point]:
         """Return the points of a rollout's chart, oldest first."""
         return list(self._points.get(operation_id, ()))
+
+
+class MemoryProofs:
+    """Implements `ports.Proofs` in a dictionary."""
+
+    def __init__(self) -> None:
+        self._until: dict[tuple[StepUp, Question], float] = {}
+
+    def stands(self, rule: StepUp, question: Question) -> bool:
+        """Tell whether a yes to this still counts."""
+        return self._until.get((rule, question), 0.0) > stopwatch.monotonic()
+
+    def keep(self, rule: StepUp, question: Question) -> None:
+        """Remember a yes as long as it counts."""
+        self._until[rule, question] = stopwatch.monotonic() + rule.valid_for_s

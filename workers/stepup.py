@@ -6,13 +6,13 @@ import json
 import logging
 import threading
 import time
-from collections import OrderedDict
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from mesh.domain.stepups import Proof, Question, StepUp
+from mesh.ports import Proofs
 from workers.metrics.token import Token
 from workers.metrics.trouble import Trouble
 
@@ -21,28 +21,34 @@ MOST_BYTES = 16_384
 MOST_WORDS = 300
 """Characters that are kept of a reason."""
 MOST_URL = 2000
-MOST_KEPT = 1000
-"""Answers that are remembered."""
 
 log = logging.getLogger(__name__)
 
 
 class HttpProver:
-    """Implements `ports.Prover`; remembers a yes as long as it is valid, in this process, and never a no."""
+    """Implements `ports.Prover`; a yes is remembered as long as it is valid, for every worker, and never a no."""
 
-    def __init__(self) -> None:
+    def __init__(self, proofs: Proofs) -> None:
+        self._proofs = proofs
         self._session = requests.Session()
         # Nothing of the machine's environment (netrc, proxies) belongs into a question about a person.
         self._session.trust_env = False
         self._tokens: dict[str, Token] = {}
-        self._valid_until: OrderedDict[tuple[StepUp, Question], float] = OrderedDict()
         self._lock = threading.Lock()
 
     def ask(self, rule: StepUp, question: Question) -> Proof:
-        """Return what the other system says; never raises: what goes wrong is a no with its trouble."""
-        with self._lock:
-            if self._valid_until.get((rule, question), 0.0) > time.monotonic():
-                return Proof(True, "said before, and still valid")
+        """Return what the other system says; what goes wrong with it is a no with its trouble.
+
+        Raises Unavailable when it cannot be told whether it said yes before, or a yes may not be on record.
+        """
+        if self._proofs.stands(rule, question):
+            return Proof(True, "said before, and still valid")
+        proof = self._ask(rule, question)
+        if proof.allow:
+            self._proofs.keep(rule, question)
+        return proof
+
+    def _ask(self, rule: StepUp, question: Question) -> Proof:
         try:
             proof = _read(self._answer(rule, question))
         except Trouble as error:
@@ -56,8 +62,6 @@ class HttpProver:
             proof = Proof(trouble=f"it cannot be reached ({type(error).__name__})")
         if proof.trouble:
             log.warning("the step-up check of %s gave no answer: %s", question.operation, proof.trouble)
-        if proof.allow:
-            self._remember(rule, question)
         return proof
 
     def _answer(self, rule: StepUp, question: Question) -> bytes:
@@ -88,12 +92,6 @@ class HttpProver:
     def _token(self, path: str) -> str:
         with self._lock:
             return self._tokens.setdefault(path, Token(path)).read()
-
-    def _remember(self, rule: StepUp, question: Question) -> None:
-        with self._lock:
-            self._valid_until[rule, question] = time.monotonic() + rule.valid_for_s
-            while len(self._valid_until) > MOST_KEPT:
-                self._valid_until.popitem(last=False)
 
 
 def _asked(question: Question) -> dict[str, Any]:

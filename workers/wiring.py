@@ -49,6 +49,7 @@ from store.looks import Looks
 from store.operations import RedisOperations
 from store.outbox import LanesDue, RedisOutbox
 from store.pending import Pending
+from store.proofs import RedisProofs
 from store.watches import RedisWatches
 from telemetry import ports, tracing
 from telemetry.logs import hide
@@ -112,7 +113,7 @@ class Workshop:
             time=time_,
             incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
             incident_cards=SpokenIncidentCards(SlackIncidentCards(outbox, slack, draw=draw), language),
-            prover=HttpProver(),
+            prover=HttpProver(RedisProofs(redis)),
             whispers=SlackWhispers(outbox, slack),
             newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SpokenNoticeboard(board, self.catalog)),
         )

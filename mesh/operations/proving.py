@@ -55,7 +55,11 @@ def _prove(stage: Stage, operation: Operation, target: Target, *, about: str, ha
 def _asked(stage: Stage, rule: StepUp, question: Question) -> Proof:
     if stage.prover is None:
         return Proof(trouble="this process cannot ask")
-    return stage.prover.ask(rule, question)
+    try:
+        return stage.prover.ask(rule, question)
+    except Unavailable as error:
+        # Nobody knows whether they proved it before: to refuse them now could be wrong, to go on as well.
+        raise LeftToTheNext(error.message) from error
 
 
 def _note(stage: Stage, operation: Operation, proof: Proof, *, about: str, hashed: str) -> None:

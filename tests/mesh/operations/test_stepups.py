@@ -9,11 +9,13 @@ import pytest
 
 from mesh.domain.approvals import Rule
 from mesh.domain.commands import CHANGING, Verb
+from mesh.domain.errors import Unavailable
 from mesh.domain.operations import State
 from mesh.domain.policy import Actor
 from mesh.domain.scopes import Scope
-from mesh.domain.stepups import PROVABLE
+from mesh.domain.stepups import PROVABLE, Question, StepUp
 from mesh.operations.running import run
+from store.memory import MemoryProofs
 from tests.builders import JIN
 from tests.mesh.operations.bench import Bench
 from tests.stepups import LINK, Checkpoint, checkpoint
@@ -33,7 +35,7 @@ def check(tmp_path: Path) -> Iterator[Checkpoint]:
 def a_bench(check: Checkpoint, **changes: object) -> Bench:
     """A bench that asks it; Ana may vote."""
     bench = Bench(members={"S0SRE": {"U0ANA"}}, **changes)  # type: ignore[arg-type]  # fields of Bench
-    bench.step_up, bench.prover = check.rule, HttpProver()
+    bench.step_up, bench.prover = check.rule, HttpProver(MemoryProofs())
     return bench
 
 
@@ -173,6 +175,26 @@ def test_a_voter_proves_it_before_the_vote_counts(check: Checkpoint) -> None:
     again = bench.do("promote api 60")
     assert bench.do(f'deny {again.id} --reason "no"', ANA).state is State.SUCCEEDED
     assert [one["user"] for one in check.asked[asked:]] == [JIN.user]
+
+
+def test_a_memory_that_is_away_neither_refuses_nor_lets_through(check: Checkpoint) -> None:
+    """Whether somebody proved it before is not known then: the change waits, and goes on when that can be told."""
+
+    class Away(MemoryProofs):
+        away = True
+
+        def stands(self, rule: StepUp, question: Question) -> bool:
+            if self.away:
+                raise Unavailable("Redis did not answer.")
+            return super().stands(rule, question)
+
+    proofs, bench = Away(), a_bench(check)
+    bench.prover, check.proven = HttpProver(proofs), {JIN.user}
+    waits = bench.do("promote api 50")
+    assert (waits.done, bench.weights(), check.asked) == (False, [90, 10], [])
+    proofs.away = False
+    run(waits.id, bench.stage)
+    assert (bench.operations.get(waits.id).state, bench.weights()) == (State.SUCCEEDED, [50, 50])
 
 
 def test_a_right_comes_before_a_proof(check: Checkpoint) -> None:
