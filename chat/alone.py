@@ -1,31 +1,34 @@
-"""What one person alone is told about what they asked for: an answer to them, or a direct message."""
+"""What one person alone is told about what they asked for: a letter like any other, shown to nobody else."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from slack_sdk import WebClient
-
 from chat.blocks import Message
 from chat.letters import body_of
-from chat.response_url import respond
 from mesh.domain.letters import Letter, Urgency
 from mesh.domain.operations import Operation
 from mesh.ports import Outbox
 
 
-def tell_alone(outbox: Outbox, client: WebClient, operation: Operation, answer: Message, *, key: str) -> None:
-    """Show it to whoever asked, and to nobody else; `key` names it where it becomes a letter, so that it comes once.
+def tell_alone(outbox: Outbox, operation: Operation, answer: Message, *, key: str) -> bool:
+    """Let whoever asked be told, once, and nobody else; False where there is nobody, or no place, to tell it.
 
-    Raises `chat.trouble.TROUBLE` when Slack does not take it, Unavailable when it may not be on record.
+    In direct messages it is a message between the two of us, in which Slack has none for one person alone; a person's
+    id names such a channel. Raises Unavailable when it may not be on record: tell it again under the same `key`.
     """
     origin, user = operation.origin, operation.actor.user
-    if not origin.response_url and origin.channel.startswith(("D", "U", "W")):
-        # Between the two of us there are no messages for one person alone, and a person's id names such a channel.
-        letter = Letter(key, origin.channel, body_of(answer), Urgency.CALL, thread=origin.thread, once=True)
-        outbox.put(letter)
-    elif origin.response_url:
-        respond(origin.response_url, answer, api_url=client.base_url)
-    elif origin.channel:
-        where: dict[str, Any] = {"channel": origin.channel, "user": user, "thread_ts": origin.thread or None}
-        client.chat_postEphemeral(text=answer.text, blocks=list(answer.blocks), **where)
+    if not user or not origin.channel:
+        return False
+    private = origin.channel.startswith(("D", "U", "W"))
+    letter = Letter(
+        key,
+        origin.channel,
+        body_of(answer),
+        Urgency.CALL,
+        thread=origin.thread,
+        once=True,
+        alone="" if private else user,
+        answer_to=origin.response_url,
+        asker=user,
+    )
+    outbox.put(letter)
+    return True

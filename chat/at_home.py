@@ -92,6 +92,11 @@ class CallsAtHome(SlackCalls):
         self._enter(channel)
         return super().post(channel, drawn, client=client, thread=thread, loud=loud)
 
+    def whisper(self, channel: str, person: str, drawn: Message, *, thread: str = "") -> None:
+        """Show it to one person; raises NoEntry where others come and go."""
+        self._enter(channel)
+        super().whisper(channel, person, drawn, thread=thread)
+
     def edit(self, channel: str, ts: str, drawn: Message) -> None:
         """Edit it; raises NoEntry where others would read it."""
         self._enter(channel)

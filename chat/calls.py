@@ -33,7 +33,9 @@ PAGES, PAGE = 5, 200
 SULKING_S = 900.0
 """For how long nothing is looked up after Slack said that we may not; somebody may add the scope meanwhile."""
 
-_NO_ENTRY = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action"})
+_NO_ENTRY = frozenset({
+    "not_in_channel", "channel_not_found", "is_archived", "restricted_action", "user_not_in_channel"
+})  # fmt: skip
 _NO_EDIT = frozenset({"edit_window_closed", "message_not_found", "cant_update_message"})
 _NO_THREAD = frozenset({"thread_not_found", "restricted_action_thread_locked"})
 _BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"})
@@ -104,6 +106,11 @@ class SlackCalls:
         where["metadata"] = {"event_type": EVENT, "event_payload": {"key": client}}
         posted = self._send(self._client.chat_postMessage, drawn, where)
         return Card(str(posted.get("channel") or channel), str(posted["ts"]))
+
+    def whisper(self, channel: str, person: str, drawn: Message, *, thread: str = "") -> None:
+        """Show a message in a channel to one person of it alone, which Slack lets nobody find again. Raises Trouble."""
+        where: dict[str, Any] = {"channel": channel, "user": person, "thread_ts": thread or None}
+        self._send(self._client.chat_postEphemeral, drawn, where)
 
     def edit(self, channel: str, ts: str, drawn: Message) -> None:
         """Edit a message in place; its metadata stays. Raises Trouble."""

@@ -37,12 +37,11 @@ class SlackCards:
     """Implements `ports.Cards`: what is shown is on record when a call returns, and is seen a moment later."""
 
     def __init__(self, outbox: Outbox, client: WebClient, *, audit_channel: str = "", draw: Draw | None = None) -> None:
-        """Pictures are uploaded and voters answered with `client`, which has no retry handlers (`chat.connection`).
+        """Pictures are uploaded with `client`, which has no retry handlers (`chat.connection`).
 
         No `audit_channel`, no audit lines; without `draw` charts are made of characters.
         """
         self._outbox = outbox
-        self._client = client
         self._audit_channel = audit_channel
         self._pictures = Pictures(client, draw)
 
@@ -117,12 +116,8 @@ class SlackCards:
 
     def _answer_vote(self, operation: Operation) -> None:
         """Tell the voter alone what became of the vote, once; everybody sees it on the card of what was voted on."""
-        if not operation.done:
-            return
-        try:
-            tell_alone(self._outbox, self._client, operation, vote_answer(operation), key=f"voted {operation.id}")
-        except TROUBLE as trouble:
-            log.warning("who voted as %s was not told: %s", operation.id, word(trouble))
+        if operation.done:
+            tell_alone(self._outbox, operation, vote_answer(operation), key=f"voted {operation.id}")
 
     def _tell(self, operation: Operation) -> Operation:
         """Tell the thread what it has not heard of a rollout, or of an approval."""

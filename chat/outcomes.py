@@ -54,7 +54,8 @@ class Outcomes:
                 self._lanes.slow(pace_of(waits), until=now + AGAIN_S)
             case _:
                 self.fail(waits, trouble, now)
-                self._lanes.slow(pace_of(waits), until=now + min(pause_s(row), OTHERS_S))
+                if not row.letter.alone:  # what one person cannot be shown is no matter of the channel's
+                    self._lanes.slow(pace_of(waits), until=now + min(pause_s(row), OTHERS_S))
 
     def not_edited(self, row: Row, trouble: Trouble, drawn: Message, now: float) -> None:
         """Decide what becomes of a row whose edit went wrong; an edit may be made twice, so it is just tried again."""

@@ -16,6 +16,9 @@ POST_BURST = {Urgency.CALL: 8, Urgency.NEWS: 5, Urgency.STORY: 5, Urgency.PROGRE
 EDIT_S = 1.25
 EDIT_BURST = {Urgency.CALL: 48, Urgency.NEWS: 42, Urgency.STORY: 42, Urgency.PROGRESS: 30}
 """It takes about 50 edits a minute of the whole app, so that one channel's progress must not hold up another's end."""
+ALONE = Pace("alone", 0.65, 20)
+"""It takes about 100 messages a minute that one person alone sees, of the whole app, and the bot answers by them, too.
+"""
 LOOK_UP_S, LOOK_UP_BURST = 1.5, 8
 AGAIN_S, AGAIN_MOST_S = 1.0, 60.0
 """The pause after a failure; it doubles with each."""
@@ -60,6 +63,8 @@ def pace_of(row: Row) -> Pace:
     urgency = row.letter.urgency
     if row.fate is Fate.POSTED:
         return Pace("edit", EDIT_S, EDIT_BURST[urgency], max(EDIT_BURST.values()))
+    if row.letter.alone:
+        return ALONE
     return Pace(f"post {row.letter.channel}", POST_S, POST_BURST[urgency], max(POST_BURST.values()))
 
 

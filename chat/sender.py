@@ -171,6 +171,9 @@ class Sender:
 
     def _call_post(self, row: Row, drawn: Message, thread: str) -> Card:
         letter, drawn = row.letter, as_sent(row, drawn)
+        if letter.alone:
+            self._calls.whisper(letter.channel, letter.alone, drawn, thread=thread)
+            return Card(letter.channel, "")
         return self._calls.post(letter.channel, drawn, client=row.client, thread=thread, loud=letter.loud)
 
     def _begin_all(self, rows: list[Row], turn: _Turn) -> list[Row]:
@@ -233,8 +236,8 @@ class Sender:
     def _look_up(self, row: Row, turn: _Turn) -> bool:
         """Find out whether a post that got no answer was made."""
         thread = self._thread(row, turn)
-        if not isinstance(thread, str):
-            # The message that it stood under is gone, or on its way anew.
+        if row.letter.alone or not isinstance(thread, str):
+            # One person alone saw it, or the message that it stood under is gone, or on its way anew.
             self._outcomes.unsure(row, turn.now)
             return True
         if not self._may(row, LOOK_UP, turn):

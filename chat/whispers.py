@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from slack_sdk import WebClient
-
 from chat.alone import tell_alone
 from chat.blocks import Block, Message, message, section
 from chat.escape import bold, code, esc, join, shorten, tell
 from chat.locales import locale_of, speaking, tr
-from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Operation
 from mesh.domain.stepups import Proof
@@ -23,27 +20,20 @@ log = logging.getLogger(__name__)
 
 
 class SlackWhispers:
-    """Implements `ports.Whispers`."""
+    """Implements `ports.Whispers`: what is told is on record when a call returns, and is seen a moment later."""
 
-    def __init__(self, outbox: Outbox, client: WebClient) -> None:
-        """Tell with `client`, which has no retry handlers; direct messages go through the outbox."""
+    def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._client = client
 
     def proof_wanted(self, operation: Operation, proof: Proof) -> bool:
-        """Show the person what the step-up check says; tells whether they were shown it. Never raises."""
+        """Let the person be shown what the step-up check says; tells whether they will be. Never raises."""
         try:
-            key = f"proof {operation.id}"
             with speaking(locale_of(operation.origin.locale)):
                 drawn = proof_message(operation, proof)
-            tell_alone(self._outbox, self._client, operation, drawn, key=key)
-        except TROUBLE as trouble:
-            log.warning("%s was not told what the step-up check says: %s", operation.actor.user, word(trouble))
-            return False
+                return tell_alone(self._outbox, operation, drawn, key=f"proof {operation.id}")
         except Unavailable as error:
-            log.warning("%s was not told what the step-up check says: %s", operation.actor.user, error.message)
+            log.warning("%s is not told what the step-up check says: %s", operation.actor.user, error.message)
             return False
-        return bool(operation.origin.response_url or operation.origin.channel)
 
 
 def proof_message(operation: Operation, proof: Proof) -> Message:

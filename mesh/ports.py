@@ -185,9 +185,9 @@ class Whispers(Protocol):
     """What one person alone is told while a worker is at it."""
 
     def proof_wanted(self, operation: Operation, proof: Proof) -> bool:
-        """Tell whoever asked for `operation` why not, and where to prove who they are; whether they were.
+        """Let whoever asked for `operation` be told why not, and where to prove who they are; whether they will be.
 
-        Never raises.
+        Never raises: False where there is no place to tell it, or it may not be on record.
         """
 
 

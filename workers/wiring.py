@@ -114,7 +114,7 @@ class Workshop:
             incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
             incident_cards=SpokenIncidentCards(SlackIncidentCards(outbox, slack, draw=draw), language),
             prover=HttpProver(RedisProofs(redis)),
-            whispers=SlackWhispers(outbox, slack),
+            whispers=SlackWhispers(outbox),
             newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SpokenNoticeboard(board, self.catalog)),
         )
         return ports.watched(stage)

@@ -62,6 +62,9 @@ class Letter:
     """True for what must reach people: said again where nobody can tell whether it was said."""
     repeats: bool = True
     """False for what is better missed than said twice."""
+    alone: str = ""
+    """Who alone sees it in the channel, by Slack's user id: it can be neither looked for nor edited. Empty: everybody.
+    """
     version: int = 0
     """Of what is drawn: an older drawing never takes the place of a newer one."""
     answer_to: str = field(default="", repr=False)

@@ -143,4 +143,6 @@ def test_threat_12_a_shared_channel_hears_nothing_from_the_sender(slack: Slack) 
         calls.post("C0PROD", words, client="b")
     with pytest.raises(NoEntry, match="another organisation"):
         calls.edit("C0PROD", ts, words)
+    with pytest.raises(NoEntry, match="another organisation"):
+        calls.whisper("C0PROD", "U0JIN", words)
     assert len(slack.driver.messages("C0PROD", as_="U0JIN")) == 1

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from chat.calls import SlackCalls
 from chat.places import is_on_card, mirror_key
+from chat.sender import Sender
 from mesh.domain.letters import Fate
 from mesh.domain.operations import Event, Operation, Origin, State, Step
 from tests.chat.agreeing import APPROVALS
@@ -15,6 +17,15 @@ from tests.chat.posting import PostOffice
 from tests.chat.samples import AT, operation
 
 MIRROR = "C0INC"
+
+VOTE = operation("approve op-k3v9x2m4ta", Step.CHECKING, Step.VOTED, outcome="Agreed to it")
+VOTE = replace(VOTE, state=State.SUCCEEDED, actor=replace(VOTE.actor, user="U0ANA"))
+
+
+def answers(slack: Slack, channel: str = "C0PROD") -> list[str]:
+    """Return what Ana alone was told in a channel."""
+    mine = [one for one in slack.driver.transcript() if one["ephemeral_to"] == "U0ANA" and one["channel"] == channel]
+    return [slack.driver.render_text(one) for one in mine]
 
 
 def asking(name: str = "approval_waiting", channel: str = MIRROR) -> Operation:
@@ -113,16 +124,72 @@ def test_threat_4_a_place_counts_before_the_operation_knows_it(slack: Slack, off
 
 
 def test_a_vote_has_no_card_and_its_voter_is_answered_alone(slack: Slack, office: PostOffice) -> None:
-    """By the press's own answer address, or in the channel for that person only; not before its end."""
-    vote = operation("approve op-k3v9x2m4ta", Step.CHECKING, Step.VOTED, outcome="Agreed to it")
-    office.show(replace(vote, state=State.RUNNING))
-    address = slack.response_url("U0ANA", "C0PROD")
+    """In the channel for that person only; not before its end, and once, however many workers tell it."""
+    vote = replace(VOTE, state=State.RUNNING)
+    office.show(vote)
     assert slack.driver.messages("C0PROD", "U0ANA") == []
-    for origin in (Origin("button", "C0PROD", response_url=address), Origin("mention", "C0PROD")):
-        office.show(replace(vote, state=State.SUCCEEDED, origin=origin, actor=replace(vote.actor, user="U0ANA")))
-    mine = slack.driver.messages("C0PROD", "U0ANA")
-    assert ["Counted. Agreed to it." in slack.driver.render_text(one) for one in mine] == [True, True]
+    for _ in range(2):
+        office.show(VOTE)
+    [mine] = slack.driver.messages("C0PROD", "U0ANA")
+    assert "Counted. Agreed to it." in slack.driver.render_text(mine)
     assert slack.driver.messages("C0PROD", "U0LEE") == []
+
+
+def test_an_answer_waits_as_long_as_slack_wants(slack: Slack, office: PostOffice) -> None:
+    """A 429 loses no answer and holds up nothing else in the channel; nobody sleeps meanwhile."""
+    slack.driver.trouble("ratelimit", method="chat.postEphemeral", retry_after=30)
+    office.cards.show(VOTE)
+    office.cards.show(asking())
+    office.deliver(within_s=20)
+    assert ["Approve ]" in text for text in shown(slack, "C0PROD")] == [True]
+    assert answers(slack) == []
+    assert office.deliver() > 5
+    assert [text.count("Counted. Agreed to it.") for text in answers(slack)] == [1]
+    assert office.lost == []
+
+
+@pytest.mark.parametrize(("trouble", "times"), [("accept_then_drop", 2), ("disconnect", 1)])
+def test_an_answer_that_nobody_can_look_for(slack: Slack, office: PostOffice, trouble: str, times: int) -> None:
+    """Whether Slack showed it cannot be found out, so it is said again, marked as perhaps a repetition."""
+    slack.driver.trouble(trouble, method="chat.postEphemeral")
+    office.show(VOTE)
+    said = answers(slack)
+    assert ["Counted. Agreed to it." in text for text in said] == [True] * times
+    assert "Perhaps a repetition" in said[-1]
+    assert office.lost == []
+
+
+def test_who_is_killed_in_an_answer_leaves_it_to_the_next(slack: Slack, office: PostOffice) -> None:
+    """The row says that it was being sent; the next sender says it again, and the voter is told."""
+
+    class Killed(BaseException):
+        """The process ends here."""
+
+    office.cards.show(VOTE)
+    calls = SlackCalls(slack.client)
+
+    def dies(*_: object, **__: object) -> None:
+        raise Killed
+
+    calls.whisper = dies  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        Sender(office.outbox, office.locks, calls, office.time).send("C0PROD")
+    assert office.outbox.rows[f"voted {VOTE.id}"].fate is Fate.SENDING
+    office.deliver()
+    assert ["Counted. Agreed to it." in text for text in answers(slack)] == [True]
+
+
+def test_a_voter_is_told_also_where_the_bot_cannot_post(slack: Slack, office: PostOffice) -> None:
+    """By the address of the press, else in our direct messages."""
+    address = slack.response_url("U0ANA", "C0RAND")
+    office.show(replace(VOTE, origin=Origin("button", "C0RAND", response_url=address)))
+    office.show(replace(VOTE, id="op-another000", origin=Origin("mention", "C0RAND")))
+    assert ["Counted. Agreed to it." in text for text in answers(slack, "C0RAND")] == [True]
+    slack.driver.trouble("error", method="chat.postEphemeral", error="user_not_in_channel")
+    office.show(replace(VOTE, id="op-onemore000"))
+    told = [slack.driver.render_text(one) for one in slack.driver.transcript() if "Counted" in one["text"]]
+    assert (len(told), answers(slack)) == (3, [])
+    assert office.lost == []
 
 
 @pytest.mark.parametrize("channel", ["U0JIN", "D0JIN"])

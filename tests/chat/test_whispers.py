@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 
 from chat.whispers import SlackWhispers, proof_message
-from mesh.domain.operations import Origin, Step
+from mesh.domain.errors import Unavailable
+from mesh.domain.letters import Letter
+from mesh.domain.operations import Card, Origin, Step
 from mesh.domain.stepups import Proof
 from store.memory_outbox import MemoryOutbox
 from tests.chat.checking import assert_accepted, assert_inert
 from tests.chat.conftest import Slack
+from tests.chat.posting import PostOffice
 from tests.chat.samples import operation
 from tests.chat.test_cards import HOSTILE
 from tests.mesh.operations.bench import SetTime
@@ -22,31 +25,38 @@ ASKED = operation("promote api 50", Step.CHECKING)
 
 
 def test_a_link_is_shown_to_the_person_alone(slack: Slack) -> None:
-    """As an ephemeral message in the channel, also by the response_url; nobody else sees it."""
-    whispers = SlackWhispers(MemoryOutbox(SetTime()), slack.client)
+    """As an ephemeral message in the channel, by a letter that is written once; nobody else sees it."""
+    office = PostOffice(slack)
+    whispers = SlackWhispers(office.outbox)
     for url in ("", slack.response_url("U0JIN", "C0PROD")):
-        before = len(slack.driver.transcript())
         assert whispers.proof_wanted(replace(ASKED, origin=Origin("slash", "C0PROD", response_url=url)), WANTED)
-        [shown] = slack.driver.transcript()[before:]
-        assert shown["ephemeral_to"] == "U0JIN"
-        assert LINK in str(shown["blocks"])
+    slack.driver.trouble("ratelimit", method="chat.postEphemeral", retry_after=3)
+    office.deliver()
+    [shown] = slack.driver.transcript()
+    assert shown["ephemeral_to"] == "U0JIN"
+    assert LINK in str(shown["blocks"])
 
 
 def test_in_direct_messages_it_is_a_letter_of_its_own(slack: Slack) -> None:
     """There are no messages for one person alone there; it is written once."""
     outbox = MemoryOutbox(SetTime())
     for _ in range(2):
-        SlackWhispers(outbox, slack.client).proof_wanted(replace(ASKED, origin=Origin("home", "U0JIN")), WANTED)
+        SlackWhispers(outbox).proof_wanted(replace(ASKED, origin=Origin("home", "U0JIN")), WANTED)
     row = outbox.find(f"proof {ASKED.id}")
     assert row
     assert (row.letter.channel, row.letter.once, LINK in row.letter.body) == ("U0JIN", True, True)
 
 
-def test_who_could_not_be_told_is_known(slack: Slack) -> None:
-    """So that the card does not send them to a link that they never saw."""
-    slack.driver.trouble("error", method="chat.postEphemeral", error="channel_not_found")
-    whispers = SlackWhispers(MemoryOutbox(SetTime()), slack.client)
-    assert whispers.proof_wanted(replace(ASKED, origin=Origin("slash", "C0PROD")), WANTED) is False
+def test_who_could_not_be_told_is_known() -> None:
+    """So that the card does not send them to a link that they never see: no place, or it may not be on record."""
+
+    class Away(MemoryOutbox):
+        def put(self, letter: Letter) -> Card | None:
+            raise Unavailable("Redis did not answer.")
+
+    slash = replace(ASKED, origin=Origin("slash", "C0PROD"))
+    assert SlackWhispers(Away(SetTime())).proof_wanted(slash, WANTED) is False
+    whispers = SlackWhispers(MemoryOutbox(SetTime()))
     assert whispers.proof_wanted(replace(ASKED, origin=Origin("hook")), WANTED) is False
 
 

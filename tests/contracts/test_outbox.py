@@ -168,6 +168,12 @@ def test_a_message_to_a_person(kept: Kept) -> None:
     assert [row.letter.key for row in kept.outbox.look("U1", 9).rows] == ["card"]
 
 
+def test_whom_alone_it_is_for_is_kept(kept: Kept) -> None:
+    """A letter for one person is never read back as one for everybody."""
+    letter = kept.put("voted op-1", alone="U1", asker="U1", answer_to="https://hooks.slack.com/x", once=True)
+    assert kept.row("voted op-1").letter == letter
+
+
 def test_a_drawing_that_comes_while_it_is_sent(kept: Kept) -> None:
     """What is drawn during the call is no part of it: it waits again, as urgent as it is itself."""
     kept.put("card")
