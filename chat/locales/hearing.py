@@ -43,6 +43,7 @@ _APART = re.compile("`[^`]*`")
 _A_NAME = re.compile(r"\S*(, \S+)*")
 _WORD = re.compile(r"(?=: | \()")
 _ROW = re.compile(r"(\S+(?:, \S+)*) and (\S+)")
+_GATES = re.compile(r"([a-z][\w-]*(?: share)?(?:, [a-z][\w-]*(?: share)?)*) of (\S+)")
 _SEVERAL = re.compile(r"[,;:] ")
 _WORDS = frozenset({"state", "step", "phase", "verdict", "does"})
 """Places where a single word is one of ours; in others it is a name."""
@@ -240,11 +241,17 @@ class _Listener:
 
     def _of(self, text: str, hear: _Hear) -> str | None:
         name, _, rest = text.partition(": ")
-        about = self.whole(name)
+        about = self.whole(name) or self._owned(name)
         if about is None and (len(name.split()) > 3 or _SEVERAL.search(name)):
             return None
         found = hear(rest) if " " in rest else None
         return f"{about or name}: {found}" if found else None
+
+    def _owned(self, text: str) -> str | None:
+        """Hear whose gates they are: by itself `ready, errors of v2` has too few letters of ours to be known."""
+        row = _GATES.fullmatch(text)
+        said = self._exact.get("{names} of {arm}") if row else None
+        return said.format(names=row[1], arm=row[2]) if row and said else None
 
 
 def _runs(parts: list[str], ways: tuple[_Hear, ...]) -> Iterator[tuple[int, str]]:
@@ -277,6 +284,9 @@ def _is_likely(match: _Match) -> bool:
     if any(not _A_NAME.fullmatch(value) for place, value in values.items() if place in _NAMES):
         return False
     if any(" " in value for place, value in values.items() if place in _NUMBERS):
+        return False
+    if any(value.startswith("of ") for value in values.values()):
+        # `incident of api: …` is not the incident `of api`: what an `of` belongs to stands before it.
         return False
     if ": " in values.get("does", ""):
         # One word, and at most what it is measured by: the colon is that of a sentence around this one.

@@ -22,14 +22,13 @@ class _Alert:
     """How many times faster than the objective allows."""
     long: str
     short: str
-    words: tuple[str, str]
     seconds: int
 
 
 # Google's SRE Workbook, "Alerting on SLOs": 2 % of a month's budget in an hour, 5 % in six hours.
 _ALERTS = (
-    _Alert(14.4, "h1", "m5", ("hour", "5 min"), 3600),
-    _Alert(6.0, "h6", "m30", ("6 hours", "30 min"), 21_600),
+    _Alert(14.4, "h1", "m5", 3600),
+    _Alert(6.0, "h6", "m30", 21_600),
 )
 
 
@@ -59,8 +58,12 @@ def _row(alert: _Alert, burn: Burn, budget: float, service: str) -> GateResult:
 
 
 def _why(alert: _Alert, service: str, long: float, short: float) -> str:
-    lately = f"{100 * long:.2g} % of its requests failed in the last {alert.words[0]}"
-    return f"{service} as a whole is in trouble: {lately}, {100 * short:.2g} % in the last {alert.words[1]}"
+    # A whole sentence for each pair: a window that is put in is a word that a translator never sees.
+    before, lately = f"{100 * long:.2g}", f"{100 * short:.2g}"
+    trouble = f"{service} as a whole is in trouble"
+    if alert.long == "h1":
+        return f"{trouble}: {before} % of its requests failed in the last hour, {lately} % in the last 5 min"
+    return f"{trouble}: {before} % of its requests failed in the last 6 hours, {lately} % in the last 30 min"
 
 
 def _known(share: float | None) -> float | None:
