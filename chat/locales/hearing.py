@@ -177,9 +177,10 @@ class _Listener:
         found = hear(inner)
         return None if found is None else value.replace(inner, found)
 
-    @staticmethod
-    def _because(said: str, hear: _Hear) -> str:
-        """Return what stands behind a word of ours, such as ` (2 of 2 approvals)`."""
+    def _because(self, said: str, hear: _Hear) -> str:
+        """Return what stands behind a word of ours, such as ` (2 of 2 approvals)`, or `: no traffic reached v2`."""
+        if said.startswith(": "):
+            return f": {self._any(said[2:]) or said[2:]}"
         found = hear(said[2:-1]) if said.startswith(" (") and said.endswith(")") else None
         return said if found is None else f" ({found})"
 
@@ -285,11 +286,9 @@ def _is_likely(match: _Match) -> bool:
         return False
     if any(" " in value for place, value in values.items() if place in _NUMBERS):
         return False
-    if any(value.startswith("of ") for value in values.values()):
-        # `incident of api: …` is not the incident `of api`: what an `of` belongs to stands before it.
-        return False
-    if ": " in values.get("does", ""):
-        # One word, and at most what it is measured by: the colon is that of a sentence around this one.
+    if ": " in values.get("does", "") or any(value.startswith("of ") for value in values.values()):
+        # One word, and at most what it is measured by: the colon is that of a sentence around this one. And what an
+        # `of` belongs to stands before it: `incident of api: …` is not the incident `of api`.
         return False
     if template.sure:
         return True
