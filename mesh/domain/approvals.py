@@ -277,7 +277,12 @@ def canonical(people: People, ids: Sequence[str]) -> str:
 
 
 def _covers(rule: Rule, verb: Verb, target: Target) -> bool:
-    return fits(rule.verbs, verb) and rule.scope.covers(target)
+    return rule.scope.covers(target) and any(fits(rule.verbs, one) for one in asked_as(verb))
+
+
+def asked_as(verb: Verb) -> tuple[Verb, ...]:
+    """Return the verbs by which a rule speaks of `verb`: an undo that gives an arm more is a promotion, too."""
+    return (verb, Verb.PROMOTE) if verb is Verb.UNDO else (verb,)
 
 
 def _count(approval: Approval, demand: Demand) -> str:

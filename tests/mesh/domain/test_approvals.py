@@ -59,7 +59,8 @@ def a_voter(user: str, *groups: str, person: str = "", active: bool = True) -> V
         (Verb.REAPPLY, 21.0, True),
         (Verb.CANARY, 100.0, True),
         (Verb.ROLLBACK, 100.0, False),
-        (Verb.UNDO, 100.0, False),
+        (Verb.UNDO, 100.0, True),
+        (Verb.UNDO, 20.0, False),
         (Verb.ABORT, 100.0, False),
         (Verb.ADOPT, 100.0, False),
     ],
@@ -70,9 +71,17 @@ def test_what_raises_an_arm_above_the_share_is_asked_about(verb: Verb, share: fl
 
 
 def test_only_changing_verbs_can_wait() -> None:
-    """And none that takes traffic back."""
+    """And none that takes traffic back to stable."""
     assert APPROVABLE - {Verb.FLAGGER} <= CHANGING
-    assert not APPROVABLE & {Verb.ROLLBACK, Verb.UNDO, Verb.ABORT}
+    assert not APPROVABLE & {Verb.ROLLBACK, Verb.ABORT}
+
+
+@pytest.mark.parametrize(
+    ("verbs", "asked"), [(("*",), True), (("promote",), True), (("undo",), True), (("set", "canary"), False)]
+)
+def test_who_speaks_of_promotions_speaks_of_undos_that_raise(verbs: tuple[str, ...], asked: bool) -> None:
+    """An undo that gives an arm more is a promotion in all but its name; a rule may name it alone as well."""
+    assert bool(rules_for((replace(RULE, verbs=verbs),), Verb.UNDO, TARGET, 50.0)) is asked
 
 
 @pytest.mark.parametrize(

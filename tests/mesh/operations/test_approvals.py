@@ -68,12 +68,58 @@ def test_small_steps_and_ways_back_wait_for_nobody(text: str) -> None:
     assert a_bench().do(text).state is not State.WAITING
 
 
-def test_undo_waits_for_nobody() -> None:
-    """What was before comes back at once, also where that gives the canary more."""
-    bench = a_bench(replace(TWO, above=50))
-    bench.do("promote api 50")
+def after_a_rollback(rule: Rule = TWO) -> Bench:
+    """A bench where two people agreed to 50 %, and everything went back to stable since."""
+    bench = a_bench(rule)
+    asked = bench.do("promote api 50")
+    bench.do(f"approve {asked.id}", ANA)
+    bench.do(f"approve {asked.id}", KIM)
     bench.do("rollback api")
-    assert (bench.do("undo api").state, bench.weights()) == (State.SUCCEEDED, [50, 50])
+    assert bench.weights() == [100, 0]
+    return bench
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["on record", "remembered by the route alone"])
+def test_threat_6_an_approval_that_was_used_brings_nothing_back_by_undo(forgotten: bool) -> None:
+    """What gives the canary more waits for people anew, whoever agreed to it before, also when Redis was emptied."""
+    bench = after_a_rollback()
+    if forgotten:
+        bench.operations._changing.clear()
+    bench.time.at += 30 * 86_400
+    asked = bench.do("undo api")
+    assert (asked.state, bench.weights()) == (State.WAITING, [100, 0])
+    assert asked.approval is not None
+    assert (asked.approval.share, asked.approval.votes) == (50.0, ())
+    bench.do(f"approve {asked.id}", ANA)
+    assert bench.weights() == [100, 0]
+    bench.do(f"approve {asked.id}", KIM)
+    assert (now(bench, asked).state, bench.weights()) == (State.SUCCEEDED, [50, 50])
+
+
+def test_an_undo_that_waits_is_void_when_its_weights_are_no_longer_there() -> None:
+    """A newer change of the service ends it, as it ends everything that waits."""
+    bench = after_a_rollback()
+    asked = bench.do("undo api")
+    bench.do("promote api 10")
+    clock(bench, 1)
+    assert (now(bench, asked).state, bench.weights()) == (State.VOID, [90, 10])
+
+
+def test_an_undo_that_gives_stable_more_waits_for_nobody() -> None:
+    """Taking back what others agreed to is going back, as a rollback is."""
+    bench = a_bench(replace(TWO, need=1))
+    asked = bench.do("promote api 50")
+    bench.do(f"approve {asked.id}", ANA)
+    assert bench.weights() == [50, 50]
+    assert (bench.do("undo api").state, bench.weights()) == (State.SUCCEEDED, [90, 10])
+
+
+def test_an_undo_up_to_the_share_waits_for_nobody() -> None:
+    """As a promotion to that share."""
+    bench = after_a_rollback(replace(TWO, above=20))
+    bench.do("promote api 20")
+    bench.do("rollback api")
+    assert (bench.do("undo api").state, bench.weights()) == (State.SUCCEEDED, [80, 20])
 
 
 def test_threat_4_a_vote_counts_once_however_often_it_arrives() -> None:
