@@ -93,7 +93,7 @@ def test_threat_10_who_lost_a_usergroup_lost_its_rights_within_a_minute(verb: Ve
 
 @pytest.mark.parametrize("verb", sorted(CHANGING - {Verb.REAPPLY}))
 def test_threat_6_what_would_raise_a_canary_waits_and_what_goes_back_does_not(verb: Verb) -> None:
-    """After a rollback `undo` stands beside `promote`: it would bring the canary back. Nothing drifted to be reapplied."""
+    """After a rollback `undo` stands beside `promote`: it would bring the canary back."""
     bench = Bench(policy=Policy((EVERYTHING,)))
     bench.do("promote api 50")
     bench.do("rollback api")
