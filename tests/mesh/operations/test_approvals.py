@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from contextlib import suppress
 from dataclasses import replace
 
@@ -406,6 +407,19 @@ def test_time_ends_it_with_one_reminder_on_the_way() -> None:
     assert (expired.state, bench.weights(), expired.settled) == (State.EXPIRED, [90, 10], True)
     reminder = next(told for told in bench.cards.threads[asked.id] if "Still waits" in told.text.text)
     assert "<!subteam^S0SRE>" in reminder.text.text
+
+
+def test_the_card_counts_down_without_a_word_on_record() -> None:
+    """Drawn again when half, a quarter and a tenth of the time is left, in few edits; the story and the audit stay."""
+    bench = a_bench(replace(TWO, remind_s=0))
+    asked, drawn = bench.do("promote api 50"), []
+    for _ in range(89):
+        clock(bench, 10)
+        drawn += re.findall("at most ([^ ]+ [a-z]+) left", str(bench.cards.cards[asked.id][-1].blocks))
+    assert list(dict.fromkeys(drawn)) == ["15 min", "8 min", "4 min", "90 s"]
+    assert len(bench.cards.cards[asked.id]) <= 6
+    assert now(bench, asked).story == asked.story
+    assert bench.audit_steps(asked)[-1] == "approval asked"
 
 
 def test_an_escalation_lets_a_second_group_vote() -> None:
