@@ -7,6 +7,7 @@ its own deadline. `metadata.cluster` names the cluster where meshbot has several
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ from typing import Any
 from bot.hooks import BadPost, Hook, Reply
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
-from mesh.domain.errors import MeshbotError, Unavailable
+from mesh.domain.errors import Flooded, MeshbotError, Unavailable
 from mesh.operations.gatekeeping import HOOKS, is_open, question, refuse_rise
 from mesh.operations.receiving import Desk
 
@@ -47,6 +48,8 @@ def _answer(desk: Desk, command: Command) -> Reply:
             refuse_rise(desk, operation)
     except Unavailable:
         raise
+    except Flooded as error:
+        return Reply(429, {"error": f"{error.message} {error.hint}"}, wait_s=max(1, math.ceil(error.wait_s)))
     except MeshbotError as error:
         return Reply(403, {"error": f"{error.message} {error.hint}"})
     return Reply(200 if is_open(operation) else 403, {"operation": operation.id, "state": str(operation.state)})

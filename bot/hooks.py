@@ -34,6 +34,8 @@ class Reply:
 
     status: int
     said: Mapping[str, Any]
+    wait_s: int = 0
+    """In how many whole seconds trying again may help (`Retry-After`, RFC 9110, section 10.2.3); 0 for no such word."""
 
 
 Hook = Callable[[Any], Reply]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +78,8 @@ def watched(path: str, ready: Health, start_response: StartResponse) -> Iterable
 
 
 def _told(start_response: StartResponse, reply: Reply) -> Iterable[bytes]:
-    return _answer(start_response, reply.status, json.dumps(reply.said), "application/json")
+    more = [("Retry-After", str(reply.wait_s))] if reply.wait_s else []
+    return _answer(start_response, reply.status, json.dumps(reply.said), "application/json", more)
 
 
 def _letter(environ: WSGIEnvironment) -> Letter:
@@ -91,9 +92,11 @@ def _letter(environ: WSGIEnvironment) -> Letter:
     )
 
 
-def _answer(start_response: StartResponse, status: int, text: str, content_type: str) -> Iterable[bytes]:
+def _answer(
+    start_response: StartResponse, status: int, text: str, content_type: str, more: Sequence[tuple[str, str]] = ()
+) -> Iterable[bytes]:
     body = text.encode()
-    headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
+    headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), *more]
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append(("WWW-Authenticate", "Bearer"))
     start_response(f"{status} {HTTPStatus(status).phrase}", headers)

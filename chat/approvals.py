@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from chat.blocks import Block, Button, Confirm, Message, context, header, message, section
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, group, join, shorten, tell, user
-from chat.figures import percent
+from chat.figures import percent, span
 from chat.locales import heard, many, mark, tr
 from chat.tables import more
 from mesh.domain.approvals import Approval, Demand
@@ -42,7 +43,7 @@ def approval_blocks(operation: Operation) -> Iterator[Block]:
         return
     waits = operation.state is State.WAITING
     head = join(" ", [bold(esc(tr("Approval:"))), esc(heard(approval.in_words))])
-    until = tell("open until {when}", when=date(approval.expires_at)) if waits else Markup("")
+    until = _until(approval) if waits else Markup("")
     checksum = operation.command.checksum
     revision = tell("revision {checksum}", checksum=code(checksum)) if checksum else Markup("")
     lines = [_glass(operation), join(" · ", [head, until, revision, _steps(approval)])]
@@ -61,6 +62,19 @@ def approval_blocks(operation: Operation) -> Iterator[Block]:
         denial = tr("Who denies is asked why.") if asked else ""
         if asker or denial:
             yield context([join(" ", [esc(asker), esc(denial)])])
+
+
+def _until(approval: Approval) -> Markup:
+    """Say when it ends, and how much of that time is left: at most, for the card is drawn again at marks only."""
+    ends = tell("open until {when}", when=date(approval.expires_at))
+    return join(" · ", [ends, esc(tr("at most {time} left", time=_left(approval.left_s)))])
+
+
+def _left(seconds: float) -> str:
+    """Return a time that is left, rounded up: who reads it has no more than that."""
+    if seconds > 7200:
+        return tr("{count} h", count=math.ceil(seconds / 3600))
+    return span(60 * math.ceil(seconds / 60) if seconds >= 120 else math.ceil(seconds))
 
 
 def vote_buttons(operation: Operation) -> tuple[Button, ...]:

@@ -74,7 +74,7 @@ def _beyond(why: str) -> Markup:
     return join(" ", [esc(":warning:"), esc(tr("Now {why}.", why=shorten(heard(why), 400)))])
 
 
-_NOTE = mark("That bars only what gives a canary more; lowering it, undo and rollback go through.")
+_NOTE = mark("That bars only what gives a canary more; what lowers it, and a rollback, go through.")
 _AHEAD = mark("Asked again when it runs, with the gates, and the sizes of the change.")
 
 

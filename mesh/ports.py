@@ -74,6 +74,9 @@ class Operations(Protocol):
     def get(self, operation_id: str) -> Operation:
         """Return the operation; raise NotFound."""
 
+    def delivered(self, dedupe: str) -> Operation | None:
+        """Return the operation that `receive` gave this delivery; None where it would be a new one."""
+
     def commit(
         self, operation: Operation, entries: Sequence[dict[str, Any]] = (), *, lease: Lease | None = None
     ) -> Operation:

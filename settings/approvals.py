@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from mesh.domain.approvals import Rule, canonical
+from mesh.domain.approvals import Rule, asked_as, canonical
+from mesh.domain.commands import APPROVABLE
 from mesh.domain.scopes import overlap
 from settings.forms import Approvable, ChannelId, GroupId, Patterns, Seconds, Section, Text, UserId, every, scope_of
 from settings.lines import Path
@@ -34,7 +35,8 @@ class ApprovalSection(Section):
         BeforeValidator(every),
         Field(
             min_length=1,
-            description='Of `promote`, `set`, `reapply`, `canary`; or `"*"` for all. What goes back never waits.',
+            description='Of `promote`, `set`, `undo`, `reapply`, `canary`, `flagger`; or `"*"` for all. Who names '
+            "`promote` speaks of an undo that gives a canary more, too. Going back to stable never waits.",
         ),
     ] = ["*"]
     services: Annotated[Patterns, Field(description="Service names; `*` stands for any run of characters.")] = ["*"]
@@ -140,7 +142,12 @@ def _of_one(section: ApprovalSection, aliases: tuple[tuple[str, ...], ...]) -> I
 
 
 def _may_meet(one: ApprovalSection, other: ApprovalSection) -> bool:
-    return overlap(one.verbs, other.verbs) and scope_of(one).meets(scope_of(other))
+    return overlap(_spoken_of(one), _spoken_of(other)) and scope_of(one).meets(scope_of(other))
+
+
+def _spoken_of(section: ApprovalSection) -> list[str]:
+    """Return the verbs that the rule speaks of, also those that it does not name."""
+    return [*section.verbs, *(verb for verb in APPROVABLE if not set(asked_as(verb)).isdisjoint(section.verbs))]
 
 
 def doubled(people: Mapping[str, list[str]]) -> Iterator[tuple[Path, str]]:

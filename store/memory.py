@@ -159,6 +159,11 @@ class MemoryOperations:
             self._write(after, entries, self._time.now() + NEXT_LOOK_S)
             return after
 
+    def delivered(self, dedupe: str) -> Operation | None:
+        """Return the operation that a delivery was given; None where nobody knows it any more."""
+        with self._lock:
+            return self._remembered("dedupe", dedupe)
+
     def audit(self, facts: dict[str, Any]) -> AuditEntry:
         """Append one audit entry that belongs to no operation."""
         return self.log.append({"at": self._time.now(), **facts})

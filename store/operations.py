@@ -119,6 +119,13 @@ class RedisOperations:
             )
         return found[0]
 
+    def delivered(self, dedupe: str) -> Operation | None:
+        """Return the operation that a delivery was given; None where nobody knows it any more."""
+        with translated(NOTHING_STARTED):
+            known: Any = self._redis.get(keys.dedupe(dedupe))
+        found = self._load([known.decode()]) if known else []
+        return found[0] if found else None
+
     def commit(
         self, operation: Operation, entries: Sequence[dict[str, Any]] = (), *, lease: Lease | None = None
     ) -> Operation:

@@ -21,6 +21,10 @@ People = tuple[tuple[str, ...], ...]
 """Slack ids that belong to one person, a tuple for each such person; who has one id only is not among them."""
 
 
+MARKS = (1 / 2, 1 / 4, 1 / 10)
+"""Which parts of people's time are left when a card that waits is drawn again: often enough to hurry, and cheap."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """One rule: such a plan needs so many of these people."""
@@ -111,6 +115,22 @@ class Approval:
     """Id of the operation that denied it; empty where nobody has."""
     channel: str = ""
     """Channel where the card is shown as well; empty for none."""
+    passed: int = 0
+    """How many of `MARKS` are behind it: what is left is known by that, for cards have no clock."""
+
+    @property
+    def left_s(self) -> float:
+        """How long people still have at most, in seconds, by the last mark that was passed."""
+        return (self.expires_at - self.asked_at) * (1.0, *MARKS)[self.passed]
+
+    def counted_down(self, now: float) -> Approval:
+        """Return it with every mark passed that lies before `now`."""
+        return replace(self, passed=sum(at <= now for at in self._marks))
+
+    @property
+    def _marks(self) -> tuple[float, ...]:
+        """When the marks are passed, in Unix time."""
+        return tuple(self.expires_at - part * (self.expires_at - self.asked_at) for part in MARKS)
 
     @property
     def groups(self) -> frozenset[str]:
@@ -147,9 +167,10 @@ class Approval:
         return ", ".join(f"{demand.rule}: {_count(self, demand)}" for demand in self.demands)
 
     def due_at(self) -> float:
-        """Return when something happens of itself next: a reminder, an escalation, or the end."""
+        """Return when something happens of itself next: a reminder, an escalation, a mark of the countdown, the end."""
         reminder = [self.remind_at] if self.remind_at and not self.reminded else []
-        return min([self.expires_at, *reminder, *(one.escalate_at for one in self.demands if self._may_escalate(one))])
+        escalations = (one.escalate_at for one in self.demands if self._may_escalate(one))
+        return min([self.expires_at, *self._marks[self.passed :], *reminder, *escalations])
 
     def escalated(self, now: float) -> Approval:
         """Return it with the second groups of every rule that has waited long enough for its first ones."""
@@ -277,7 +298,12 @@ def canonical(people: People, ids: Sequence[str]) -> str:
 
 
 def _covers(rule: Rule, verb: Verb, target: Target) -> bool:
-    return fits(rule.verbs, verb) and rule.scope.covers(target)
+    return rule.scope.covers(target) and any(fits(rule.verbs, one) for one in asked_as(verb))
+
+
+def asked_as(verb: Verb) -> tuple[Verb, ...]:
+    """Return the verbs by which a rule speaks of `verb`: an undo that gives an arm more is a promotion, too."""
+    return (verb, Verb.PROMOTE) if verb is Verb.UNDO else (verb,)
 
 
 def _count(approval: Approval, demand: Demand) -> str:

@@ -56,8 +56,8 @@ CHANGING = (
 )
 """Verbs that write to routes, or let it be written; policy must allow them by name."""
 
-APPROVABLE = frozenset({Verb.PROMOTE, Verb.SET, Verb.REAPPLY, Verb.CANARY, Verb.FLAGGER})
-"""Verbs that can wait for an approval. Going back (`rollback`, `undo`, `abort`) never does, whatever a rule says."""
+APPROVABLE = frozenset({Verb.PROMOTE, Verb.SET, Verb.UNDO, Verb.REAPPLY, Verb.CANARY, Verb.FLAGGER})
+"""Verbs that can wait for an approval. Going back to stable (`rollback`, `abort`) never does, whatever a rule says."""
 
 ANSWERED_BY_BOT = frozenset(
     {Verb.HELP, Verb.HISTORY, Verb.INCIDENTS, Verb.WHOAMI, Verb.CAN, Verb.FREEZES, Verb.APPROVALS}

@@ -29,6 +29,11 @@ class Barred(Refused):
 class Flooded(Refused):
     """Too much was asked for at once."""
 
+    def __init__(self, message: str, *, hint: str = "", wait_s: float = 0.0) -> None:
+        """Say `message`; `wait_s` is in how many seconds trying again may help, 0 where nobody knows."""
+        super().__init__(message, hint=hint)
+        self.wait_s = wait_s
+
 
 class NotFound(Refused):
     """A service, arm or operation of that name is not known."""

@@ -91,6 +91,21 @@ class Plan(RouteRef):
         return {arm.name: arm.before for arm in self.arms}
 
     @property
+    def turned_round(self) -> Plan:
+        """The same arms the other way round, to be judged and never written: what undoing it gives and takes."""
+        back = [
+            replace(
+                arm,
+                before=arm.after,
+                after=arm.before,
+                share_before=arm.share_after,
+                share_after=arm.share_before,
+            )
+            for arm in self.arms
+        ]
+        return replace(self, arms=tuple(back), patch=())
+
+    @property
     def shares_before(self) -> str:
         """The split it found, for people: `v1 90 % / v2 10 %`."""
         return in_words((arm.name, arm.share_before) for arm in self.arms)

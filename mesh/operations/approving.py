@@ -99,6 +99,10 @@ def attend(stage: Stage, record: Record, still_holds: Callable[[], object]) -> N
     elif approval.remind_at and not approval.reminded and now >= approval.remind_at:
         reminded = replace(approval, reminded=True)
         record.tell(State.WAITING, Step.REMINDED, approval.in_words, approval=reminded)
+    approval = the_approval(record.operation)
+    if (counted := approval.counted_down(now)) != approval:
+        # No event: it is on the card alone, and says only what the clock says.
+        record.write_down(approval=counted)
 
 
 def show_waiting(stage: Stage, operation: Operation) -> Operation:

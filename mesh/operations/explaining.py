@@ -8,7 +8,7 @@ from mesh.domain.approvals import Rule, rules_for
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.freezes import Freeze, covering
 from mesh.domain.grammar import parse
-from mesh.domain.limits import Beyond, Rise, beyond
+from mesh.domain.limits import Beyond, Rise, beyond, rise_of
 from mesh.domain.operations import Origin
 from mesh.domain.policy import Actor, Decision, Role, is_member, named_groups, sources
 from mesh.domain.strategies import strategy_of
@@ -76,9 +76,9 @@ def can(desk: Desk, command: Command, actor: Actor, origin: Origin) -> Can:
         asked, target = completed(desk, parse(command.topic), origin)
     grant = authorise(desk.catalog, desk.directory, asked, actor, target, channel=origin.channel)
     held = tuple(Right(role, sources(role, actor, grant.groups)) for role in grant.decision.roles)
-    if not asked.changes_traffic or asked.freezes or asked.goes_back:
+    rise = _least_rise(desk, asked, target) if asked.changes_traffic else Rise()
+    if not rise:
         return Can(asked, target, grant.decision, held)
-    rise = _least_rise(desk, asked, target)
     barring = beyond(grant.decision.roles, rise, desk.time.now()) if held else None
     rules = rules_for(desk.catalog.approvals, asked.verb, target, rise.share)
     return Can(asked, target, grant.decision, held, covering(holding(desk), target), barring, rules)
@@ -86,6 +86,12 @@ def can(desk: Desk, command: Command, actor: Actor, origin: Origin) -> Can:
 
 def _least_rise(desk: Desk, command: Command, target: Target) -> Rise:
     """Return what the command gives at least, where it gives anything: nobody reads the route here."""
+    if command.freezes or command.verb in (Verb.ROLLBACK, Verb.ABORT):
+        return Rise()
+    if command.verb is Verb.UNDO and command.operation:
+        # What it would undo is on record, and with it what comes back.
+        undone = desk.operations.get(command.operation).plan
+        return rise_of(undone.turned_round) if undone else Rise()
     share = command.share or 0.0
     if command.verb is Verb.CANARY:
         known = desk.catalog.strategy(target, command.strategy)

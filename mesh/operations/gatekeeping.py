@@ -7,12 +7,13 @@ may do is bound to the revision's checksum: another revision is another question
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import replace
 
 from mesh.domain.approvals import Rule, ask_for, rules_for
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Target, Verb
-from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.errors import Flooded, NotFound, Refused, Unavailable
 from mesh.domain.gates import Verdict
 from mesh.domain.operations import Operation, Origin, State, Step
 from mesh.domain.policy import Actor
@@ -22,6 +23,7 @@ from mesh.operations.incidents import Guard
 from mesh.operations.receiving import Desk, receive
 from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
+from mesh.ports import Bucket
 
 ROLLBACK = "rollback"
 HOOKS = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", ROLLBACK)
@@ -31,6 +33,8 @@ OPEN_S = 86_400.0
 """How long people have, whatever the rule says: Flagger asks until its own deadline, and a question is asked once."""
 MOST_TIMES = 10
 """How often one question is asked again after it came to no answer."""
+NEW_PER_MINUTE = 10
+"""How many new questions about one service: each of the hooks, for two revisions, and something to spare."""
 
 _NO_ANSWER = frozenset({State.EXPIRED, State.VOID, State.FAILED})
 
@@ -38,12 +42,16 @@ _NO_ANSWER = frozenset({State.EXPIRED, State.VOID, State.FAILED})
 def question(desk: Desk, command: Command) -> Operation:
     """Return the operation that stands for a question of Flagger's; the first time, people are asked.
 
-    Raises Refused where nobody could be asked, NotFound for an unknown cluster, Unavailable.
+    Raises Refused where nobody could be asked, NotFound for an unknown cluster or service, Flooded for too many new
+    questions, Unavailable.
     """
     target = desk.catalog.target(command)
+    _check_known(desk.catalog, target)
     name = f"flagger {target} {command.hook} {command.checksum}"
     origin = Origin("hook", channel=_channel(desk.catalog, target))
     for _ in range(MOST_TIMES):
+        if desk.operations.delivered(name) is None:
+            _not_flooded(desk, command, target)
         found = receive(desk, command, FLAGGER, origin, dedupe=name).operation
         if found.state not in _NO_ANSWER:
             return found
@@ -74,15 +82,32 @@ def refuse_rise(desk: Desk, operation: Operation) -> None:
             raise Refused(f"{target.service} has an open {found}.", hint="It is asked again when that is over.")
 
 
+def refuse_replaced(stage: Stage, operation: Operation) -> None:
+    """Raise Refused where people are asked the same of a newer revision: Flagger asks about one at a time.
+
+    So at most one question for each hook of a service is open.
+    """
+    for newer in _beside(stage, operation):
+        if newer.created_at > operation.created_at:
+            raise Refused(
+                f"{newer.id} asks the same of a newer revision, {newer.command.checksum}.",
+                hint="Nothing was changed. Vote on that one.",
+            )
+
+
 def keep(stage: Stage, record: Record) -> None:
     """Ask people, or open the gate once enough have agreed; raises Refused where their votes no longer count."""
     operation = record.operation
     if operation.approval is None:
+        refuse_replaced(stage, operation)
         now = stage.time.now()
         approval = ask_for(_rules(stage.catalog, operation), hashed(operation), now=now)
         # Its one card stands in that channel already.
         approval = replace(approval, expires_at=now + OPEN_S, channel="")
         record.tell(State.WAITING, Step.ASKED, approval.in_words, approval=approval, deadline=0.0)
+        for older in _beside(stage, operation):
+            # A worker finds that it is replaced, and says so on its card.
+            stage.operations.later(older.id, seconds=0)
         return
     check_votes(stage, operation, operation.approval, _rules(stage.catalog, operation))
     record.end(State.SUCCEEDED, Step.OPENED, "Flagger hears yes the next time it asks")
@@ -92,6 +117,42 @@ def hashed(operation: Operation) -> str:
     """Return SHA-256 over what people agree to: this hook of this canary at this revision."""
     agreed = f"flagger {operation.target} {operation.command.hook} {operation.command.checksum}"
     return hashlib.sha256(agreed.encode()).hexdigest()
+
+
+def _beside(stage: Stage, operation: Operation) -> list[Operation]:
+    """Return what waits at the same hook of the same service for other revisions."""
+    asked = operation.target, operation.command.verb, operation.command.hook
+    return [
+        one
+        for one in stage.operations.waiting()
+        if (one.target, one.command.verb, one.command.hook) == asked
+        and one.command.checksum != operation.command.checksum
+    ]
+
+
+def _check_known(catalog: Catalog, target: Target) -> None:
+    """Raise NotFound for what the configuration does not name: whoever has the token could invent names for ever."""
+    if not catalog.knows(target):
+        raise NotFound(
+            f"No service of the configuration is {target}, so nobody is asked.",
+            hint=f"Add `services.{target.service}`, with its namespace and cluster if it names any.",
+        )
+
+
+def _not_flooded(desk: Desk, command: Command, target: Target) -> None:
+    """Raise Flooded where too many new questions come, about one service or altogether.
+
+    Going back is counted apart, so that no flood of other questions keeps it away.
+    """
+    kind = "back" if command.hook == ROLLBACK else "question"
+    for name, most in ((str(target), NEW_PER_MINUTE), (FLAGGER.user, desk.catalog.flood.user_per_minute)):
+        wait_s = desk.buckets.take(Bucket(f"{kind}:{name}", most))
+        if wait_s:
+            raise Flooded(
+                f"More than {most} new questions came within a minute, so nobody was asked.",
+                hint=f"Ask again in {max(1, math.ceil(wait_s))} s. What people were asked already is answered as ever.",
+                wait_s=wait_s,
+            )
 
 
 def _rules(catalog: Catalog, operation: Operation) -> tuple[Rule, ...]:

@@ -60,6 +60,10 @@ class Record:
         entries = [facts.of_event(operation, event, **more)] if operation.command.acts else []
         self._commit(operation, *entries)
 
+    def write_down(self, **changes: Any) -> None:
+        """Change what is no event, and in no story; raises LeftToTheNext when that cannot be written."""
+        self._commit(replace(self.operation, **changes))
+
     def end(self, state: State, step: Step, text: str, **changes: Any) -> None:
         """Tell the last step; its text is the outcome. Raises LeftToTheNext."""
         self.tell(state, step, text, outcome=text, **changes)

@@ -112,6 +112,7 @@ class Work:
         """
         if self.operation.command.verb is Verb.FLAGGER:
             # What it asks about is in its name: another revision is another question.
+            gatekeeping.refuse_replaced(self.stage, self.operation)
             return
         # A Slack that is silent for a moment must not look like a right that was taken away.
         actor, channel, policy = self.operation.actor, self.operation.origin.channel, self.stage.catalog.policy
@@ -134,6 +135,7 @@ class Work:
         """
         stage, operation = self.stage, self.operation
         if operation.command.verb is Verb.FLAGGER:
+            gatekeeping.refuse_replaced(stage, operation)
             return None
         self._not_overtaken()
         if operation.command.verb is Verb.CANARY:

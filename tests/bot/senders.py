@@ -39,6 +39,8 @@ class Back:
     status: int
     text: str
     seconds: float
+    headers: dict[str, str] = field(default_factory=dict)
+    """By name in lower case."""
 
     @property
     def json(self) -> Any:
@@ -181,10 +183,12 @@ def call(application: Any, mail: Mail, *, path: str = "/slack/events", method: s
     for name, value in mail.headers.items():
         key = name.upper().replace("-", "_")
         environ[key if key.startswith("CONTENT_") else f"HTTP_{key}"] = value
-    answered: list[str] = []
+    answered: list[tuple[str, list[tuple[str, str]]]] = []
     started = time.monotonic()
-    body = b"".join(application(environ, lambda status, headers: answered.append(status)))
-    return Back(int(answered[0].split()[0]), body.decode(), time.monotonic() - started)
+    body = b"".join(application(environ, lambda status, headers: answered.append((status, headers))))
+    status, headers = answered[0]
+    lower = {name.lower(): value for name, value in headers}
+    return Back(int(status.split()[0]), body.decode(), time.monotonic() - started, lower)
 
 
 def post(port: int, mail: Mail, *, path: str = "/slack/events", method: str = "POST") -> Back:

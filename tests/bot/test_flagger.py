@@ -18,7 +18,7 @@ from mesh.domain.incidents import Said
 from mesh.domain.operations import Operation, State
 from mesh.domain.policy import Policy
 from mesh.domain.scopes import Scope
-from mesh.operations.gatekeeping import HOOKS
+from mesh.operations.gatekeeping import HOOKS, NEW_PER_MINUTE
 from mesh.operations.incidents import Labelled, hear
 from mesh.operations.incidents import Mail as Alerts
 from tests.bot.bench import SRE, Bench
@@ -30,7 +30,7 @@ BODY = {"name": "podinfo", "namespace": "shop", "phase": "Progressing", "checksu
 
 def bench() -> Bench:
     """A bot whose policy wants one SRE's yes for Flagger."""
-    return Bench(catalog=Catalog(policy=Policy((SRE,)), approvals=(RULE,)))
+    return Bench(catalog=Catalog(services=(Service("podinfo"),), policy=Policy((SRE,)), approvals=(RULE,)))
 
 
 def post(bot: Bench, body: Any = None, *, hook: str = "confirm-promotion", token: str = f"Bearer {TOKEN}") -> Back:
@@ -79,6 +79,20 @@ def test_nothing_rises_by_flagger_under_a_freeze() -> None:
     assert "podinfo is frozen until it is lifted" in post(bot).text
     bot.desk.freezes.lift(freeze.id)
     assert post(bot).status == 200
+
+
+def test_threat_22_a_flood_of_questions_is_bounded_and_told_when_to_ask_again() -> None:
+    """Invented names ask nobody, invented revisions a few times and then 429; what was asked is answered as ever."""
+    bot = bench()
+    assert {post(bot, {**BODY, "name": f"invented-{one}"}).status for one in range(100)} == {403}
+    assert bot.started == []
+    back = [post(bot, {**BODY, "checksum": f"c{one}"}) for one in range(100)]
+    assert [one.status for one in back] == [403] * NEW_PER_MINUTE + [429] * (100 - NEW_PER_MINUTE)
+    assert len(bot.started) == NEW_PER_MINUTE
+    assert "Ask again in" in back[-1].text
+    assert 1 <= int(back[-1].headers["retry-after"]) <= 60
+    assert {post(bot, {**BODY, "checksum": "c0"}).status for _ in range(100)} == {403}
+    assert post(bot, {**BODY, "checksum": "new"}, hook="rollback").status == 403
 
 
 @pytest.mark.parametrize(("policy", "status"), [("refuse", 403), ("warn", 200)])
@@ -156,6 +170,6 @@ def test_other_hooks_methods_and_clusters() -> None:
 
 def test_where_nobody_could_be_asked_flagger_hears_why() -> None:
     """A rule is missing: 403 with what to do, for Flagger's own log."""
-    bot = Bench()
+    bot = Bench(catalog=Catalog(services=(Service("podinfo"),), policy=Policy((SRE,))))
     back = post(bot)
     assert (back.status, "verbs: [flagger]" in back.text) == (403, True)

@@ -75,7 +75,7 @@ def test_can_says_yes_no_or_not_now_and_by_which_rule() -> None:
     frozen = read(can_answer(replace(allowed, freezes=(FREEZE,))))
     assert "Not now." in frozen
     assert "incident 4412" in frozen
-    assert "rollback go through" in frozen
+    assert "and a rollback, go through" in frozen
     closed = Beyond("role daytime gives arms more only mon 09:00-17:00 UTC", 5.0)
     assert "Not now." in read(can_answer(replace(allowed, beyond=closed)))
     assert "Not so much." in read(can_answer(replace(allowed, beyond=replace(closed, opens=None))))

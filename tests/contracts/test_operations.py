@@ -117,6 +117,16 @@ def test_a_delivery_answered_by_an_older_wish_never_becomes_an_operation_later(m
     assert memory.receive(an_operation(), dedupe="two", intent="wish").operation.id == first.id
 
 
+def test_what_a_delivery_was_given_is_known_before_it_comes_again(memory: Memory) -> None:
+    """The operation of its first answer, as it is by now; nothing for a delivery that never came."""
+    first = memory.receive(an_operation(), dedupe="one").operation
+    memory.operations.commit(ended(first))
+    found = memory.operations.delivered("one")
+    assert found is not None
+    assert (found.id, found.done) == (first.id, True)
+    assert memory.operations.delivered("two") is None
+
+
 def test_an_unknown_operation_is_not_found(memory: Memory) -> None:
     """Reading or writing an operation that was never received raises NotFound with its id."""
     with pytest.raises(NotFound, match="op-nothere"):

@@ -81,6 +81,10 @@ MISTAKES = [
         "a: {groups: [S0SRE], services: [a*], channel: C0A1}, b: {groups: [S0SRE], services: ['*b'], channel: C0B1}",
         "policy.approvals.b.channel: may speak of the same change as `a`",
     ),
+    (
+        "a: {groups: [S0SRE], verbs: [promote], channel: C0A1}, u: {groups: [S0SRE], verbs: [undo], channel: C0B1}",
+        "policy.approvals.u.channel: may speak of the same change as `a`",
+    ),
 ]
 
 

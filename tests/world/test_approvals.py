@@ -31,7 +31,8 @@ VOTES = {"meshbot.approve", "meshbot.deny"}
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """A world whose policy wants two people above 20 %."""
     world = make_world(tmp_path_factory.mktemp("approvals"), mesh="istio")
-    world.configuration.write_text(world.configuration.read_text().rstrip("\n") + RULE)
+    known = world.configuration.read_text().replace("services:\n", "services:\n  podinfo: {}\n", 1)
+    world.configuration.write_text(known.rstrip("\n") + RULE)
     with world:
         yield Town(world)
 

@@ -59,7 +59,8 @@ def a_voter(user: str, *groups: str, person: str = "", active: bool = True) -> V
         (Verb.REAPPLY, 21.0, True),
         (Verb.CANARY, 100.0, True),
         (Verb.ROLLBACK, 100.0, False),
-        (Verb.UNDO, 100.0, False),
+        (Verb.UNDO, 100.0, True),
+        (Verb.UNDO, 20.0, False),
         (Verb.ABORT, 100.0, False),
         (Verb.ADOPT, 100.0, False),
     ],
@@ -70,9 +71,17 @@ def test_what_raises_an_arm_above_the_share_is_asked_about(verb: Verb, share: fl
 
 
 def test_only_changing_verbs_can_wait() -> None:
-    """And none that takes traffic back."""
+    """And none that takes traffic back to stable."""
     assert APPROVABLE - {Verb.FLAGGER} <= CHANGING
-    assert not APPROVABLE & {Verb.ROLLBACK, Verb.UNDO, Verb.ABORT}
+    assert not APPROVABLE & {Verb.ROLLBACK, Verb.ABORT}
+
+
+@pytest.mark.parametrize(
+    ("verbs", "asked"), [(("*",), True), (("promote",), True), (("undo",), True), (("set", "canary"), False)]
+)
+def test_who_speaks_of_promotions_speaks_of_undos_that_raise(verbs: tuple[str, ...], asked: bool) -> None:
+    """An undo that gives an arm more is a promotion in all but its name; a rule may name it alone as well."""
+    assert bool(rules_for((replace(RULE, verbs=verbs),), Verb.UNDO, TARGET, 50.0)) is asked
 
 
 @pytest.mark.parametrize(
@@ -213,7 +222,7 @@ def test_the_clock_of_an_approval() -> None:
     reminded = replace(approval, reminded=True)
     assert (reminded.due_at(), reminded.escalated(1199.0)) == (1200.0, reminded)
     escalated = reminded.escalated(1200.0)
-    assert escalated.due_at() == 1600.0
+    assert escalated.counted_down(1599.0).due_at() == 1600.0
     assert escalated.demands[1].asked_groups == ("S0LEADS", "S0BOSS")
     assert why_not(reminded, a_voter("U0BOB", "S0BOSS"), "U0JIN")
     assert not why_not(escalated, a_voter("U0BOB", "S0BOSS"), "U0JIN")
@@ -225,7 +234,26 @@ def test_a_rule_that_has_its_people_escalates_no_more() -> None:
     approval = an_approval(first, Rule("leads", groups=("S0LEADS",)))
     assert approval.due_at() == 1060.0
     voted = with_vote(approval, a_voter("U0ANA", "S0SRE"), "op-ana", 1001.0)
-    assert (voted.due_at(), voted.escalated(2000.0)) == (1900.0, voted)
+    assert (voted.counted_down(1899.0).due_at(), voted.escalated(2000.0)) == (1900.0, voted)
+
+
+def test_the_countdown_of_an_approval() -> None:
+    """Half, a quarter and a tenth of the time left: each is due once, and what is left is never more than said."""
+    approval = an_approval(replace(RULE, expires_s=1000.0))
+    assert (approval.left_s, approval.due_at()) == (1000.0, 1500.0)
+    said = []
+    for now in (1499.0, 1500.0, 1749.0, 1750.0, 1900.0, 1999.0):
+        approval = approval.counted_down(now)
+        assert approval.left_s >= approval.expires_at - now
+        said.append((approval.left_s, approval.due_at()))
+    assert said == [
+        (1000.0, 1500.0),
+        (500.0, 1750.0),
+        (500.0, 1750.0),
+        (250.0, 1900.0),
+        (100.0, 2000.0),
+        (100.0, 2000.0),
+    ]
 
 
 def test_threat_5_accounts_of_one_person_have_one_id() -> None:

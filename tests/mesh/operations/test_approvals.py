@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from contextlib import suppress
 from dataclasses import replace
 
@@ -68,12 +69,58 @@ def test_small_steps_and_ways_back_wait_for_nobody(text: str) -> None:
     assert a_bench().do(text).state is not State.WAITING
 
 
-def test_undo_waits_for_nobody() -> None:
-    """What was before comes back at once, also where that gives the canary more."""
-    bench = a_bench(replace(TWO, above=50))
-    bench.do("promote api 50")
+def after_a_rollback(rule: Rule = TWO) -> Bench:
+    """A bench where two people agreed to 50 %, and everything went back to stable since."""
+    bench = a_bench(rule)
+    asked = bench.do("promote api 50")
+    bench.do(f"approve {asked.id}", ANA)
+    bench.do(f"approve {asked.id}", KIM)
     bench.do("rollback api")
-    assert (bench.do("undo api").state, bench.weights()) == (State.SUCCEEDED, [50, 50])
+    assert bench.weights() == [100, 0]
+    return bench
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["on record", "remembered by the route alone"])
+def test_threat_6_an_approval_that_was_used_brings_nothing_back_by_undo(forgotten: bool) -> None:
+    """What gives the canary more waits for people anew, whoever agreed to it before, also when Redis was emptied."""
+    bench = after_a_rollback()
+    if forgotten:
+        bench.operations._changing.clear()
+    bench.time.at += 30 * 86_400
+    asked = bench.do("undo api")
+    assert (asked.state, bench.weights()) == (State.WAITING, [100, 0])
+    assert asked.approval is not None
+    assert (asked.approval.share, asked.approval.votes) == (50.0, ())
+    bench.do(f"approve {asked.id}", ANA)
+    assert bench.weights() == [100, 0]
+    bench.do(f"approve {asked.id}", KIM)
+    assert (now(bench, asked).state, bench.weights()) == (State.SUCCEEDED, [50, 50])
+
+
+def test_an_undo_that_waits_is_void_when_its_weights_are_no_longer_there() -> None:
+    """A newer change of the service ends it, as it ends everything that waits."""
+    bench = after_a_rollback()
+    asked = bench.do("undo api")
+    bench.do("promote api 10")
+    clock(bench, 1)
+    assert (now(bench, asked).state, bench.weights()) == (State.VOID, [90, 10])
+
+
+def test_an_undo_that_gives_stable_more_waits_for_nobody() -> None:
+    """Taking back what others agreed to is going back, as a rollback is."""
+    bench = a_bench(replace(TWO, need=1))
+    asked = bench.do("promote api 50")
+    bench.do(f"approve {asked.id}", ANA)
+    assert bench.weights() == [50, 50]
+    assert (bench.do("undo api").state, bench.weights()) == (State.SUCCEEDED, [90, 10])
+
+
+def test_an_undo_up_to_the_share_waits_for_nobody() -> None:
+    """As a promotion to that share."""
+    bench = after_a_rollback(replace(TWO, above=20))
+    bench.do("promote api 20")
+    bench.do("rollback api")
+    assert (bench.do("undo api").state, bench.weights()) == (State.SUCCEEDED, [80, 20])
 
 
 def test_threat_4_a_vote_counts_once_however_often_it_arrives() -> None:
@@ -360,6 +407,19 @@ def test_time_ends_it_with_one_reminder_on_the_way() -> None:
     assert (expired.state, bench.weights(), expired.settled) == (State.EXPIRED, [90, 10], True)
     reminder = next(told for told in bench.cards.threads[asked.id] if "Still waits" in told.text.text)
     assert "<!subteam^S0SRE>" in reminder.text.text
+
+
+def test_the_card_counts_down_without_a_word_on_record() -> None:
+    """Drawn again when half, a quarter and a tenth of the time is left, in few edits; the story and the audit stay."""
+    bench = a_bench(replace(TWO, remind_s=0))
+    asked, drawn = bench.do("promote api 50"), []
+    for _ in range(89):
+        clock(bench, 10)
+        drawn += re.findall("at most ([^ ]+ [a-z]+) left", str(bench.cards.cards[asked.id][-1].blocks))
+    assert list(dict.fromkeys(drawn)) == ["15 min", "8 min", "4 min", "90 s"]
+    assert len(bench.cards.cards[asked.id]) <= 6
+    assert now(bench, asked).story == asked.story
+    assert bench.audit_steps(asked)[-1] == "approval asked"
 
 
 def test_an_escalation_lets_a_second_group_vote() -> None:

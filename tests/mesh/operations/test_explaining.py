@@ -24,8 +24,9 @@ SLASH = Origin("slash", "C0PROD")
 
 def asked(bench: Bench, text: str, actor: Actor = JIN) -> Can:
     """Ask whether somebody may."""
+    before = dict(bench.operations.open)
     found = can(bench.desk, parse(f"can {text}"), actor, SLASH)
-    assert bench.operations.open == {}
+    assert bench.operations.open == before
     return found
 
 
@@ -77,6 +78,20 @@ def test_can_says_for_whom_it_waits() -> None:
     assert [rule.name for rule in asked(bench, "promote api 50").rules] == ["half"]
     for text in ("promote api 20", "rollback api", "status api"):
         assert asked(bench, text).rules == ()
+
+
+def test_can_knows_what_an_undo_gives() -> None:
+    """By what is on record: giving stable more waits for nobody and is not frozen, giving the canary more is a rise."""
+    bench = Bench(approvals=(Rule("half", need=2, users=("U0ANA",), above=20.0),))
+    bench.do("promote api 20")
+    bench.freezes.put(freeze := Freeze("op-1", Scope(), bench.time.at, reason="x"))
+    back = asked(bench, "undo api")
+    assert (back.rules, back.freezes) == ((), ())
+    bench.do("rollback api")
+    again = asked(bench, "undo api")
+    assert (again.rules, again.freezes) == ((), (freeze,))
+    bench.approvals = (Rule("all", users=("U0ANA",), above=10.0),)
+    assert [rule.name for rule in asked(bench, "undo api").rules] == ["all"]
 
 
 def test_can_says_when_the_hours_begin() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from chat.memory import FixedDirectory
 from mesh.domain.approvals import Rule
+from mesh.domain.catalog import Service
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import NotFound, Refused, Unavailable
 from mesh.domain.operations import Operation, State, Step
@@ -19,12 +20,19 @@ from mesh.operations.running import run
 from mesh.operations.working import Work
 from tests.builders import LEE
 from tests.mesh.operations.bench import Bench
-from tests.mesh.operations.test_approvals import ANA, KIM, TWO, a_bench, clock
+from tests.mesh.operations.test_approvals import ANA, KIM, TWO, clock
+from tests.mesh.operations.test_approvals import a_bench as approving_bench
 
 ASKED = Command(
     verb=Verb.FLAGGER, hook="confirm-promotion", checksum="5d9f", service="podinfo", namespace="shop", cluster="demo"
 )
 RULE = replace(TWO, channel="C0APPROVE")
+SERVICES = (Service("podinfo"), Service("web"))
+
+
+def a_bench(*rules: Rule) -> Bench:
+    """A bench whose configuration names the services that are asked about."""
+    return approving_bench(*rules, services=SERVICES)
 
 
 def ask(bench: Bench, command: Command = ASKED) -> Operation:
@@ -81,6 +89,41 @@ def test_a_denied_question_stays_denied_and_an_expired_one_is_asked_again() -> N
     assert bench.operations.get(silent.id).state is State.EXPIRED
     again = ask(bench, other)
     assert (again.id == silent.id, again.state) == (False, State.WAITING)
+
+
+def test_a_newer_revision_takes_the_place_of_an_older_one() -> None:
+    """One question for each hook of a service is open; the older one is void, and says which one replaced it."""
+    bench = a_bench(RULE)
+    older = ask(bench)
+    beside = ask(bench, replace(ASKED, hook="rollback")), ask(bench, replace(ASKED, service="web"))
+    bench.time.at += 60
+    newer = ask(bench, replace(ASKED, checksum="77aa"))
+    clock(bench, 1)
+    void = bench.operations.get(older.id)
+    assert (void.state, newer.id in void.outcome, "Vote on that one" in void.hint) == (State.VOID, True, True)
+    waiting = {one.id for one in bench.operations.waiting()}
+    assert waiting == {newer.id, *(one.id for one in beside)}
+
+
+def test_a_vote_for_a_revision_that_was_replaced_is_not_counted() -> None:
+    """Also before a worker came to void it."""
+    bench = a_bench(replace(RULE, need=1))
+    older = ask(bench)
+    bench.time.at += 60
+    ask(bench, replace(ASKED, checksum="77aa"))
+    bench.do(f"approve {older.id}", ANA)
+    assert bench.operations.get(older.id).state is State.VOID
+
+
+def test_three_hundred_questions_leave_one_for_each_hook() -> None:
+    """However many revisions are invented, over hours, people have at most one question for each hook."""
+    bench = a_bench(RULE)
+    for one in range(300):
+        bench.time.at += 60
+        command = replace(ASKED, hook=HOOKS[one % 4], checksum=f"c{one}")
+        ask(bench, command)
+        clock(bench, 1)
+    assert sorted(one.command.hook for one in bench.operations.waiting()) == sorted(HOOKS)
 
 
 def test_slack_is_not_asked_who_flagger_is() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from mesh.domain.approvals import Rule
 from mesh.domain.commands import CHANGING, Verb
 from mesh.domain.errors import Denied
 from mesh.domain.grammar import parse
@@ -88,3 +89,15 @@ def test_threat_10_who_lost_a_usergroup_lost_its_rights_within_a_minute(verb: Ve
     bench.time.at += 61
     assert "No longer allowed" in run(asked.id, bench.stage).outcome
     assert bench.weights() == [90, 10]
+
+
+@pytest.mark.parametrize("verb", sorted(CHANGING - {Verb.REAPPLY}))
+def test_threat_6_what_would_raise_a_canary_waits_and_what_goes_back_does_not(verb: Verb) -> None:
+    """After a rollback `undo` stands beside `promote`: it would bring the canary back."""
+    bench = Bench(policy=Policy((EVERYTHING,)))
+    bench.do("promote api 50")
+    bench.do("rollback api")
+    bench.approvals = (Rule("everything", users=("U0ANA",)),)
+    waits = bench.do(text(verb)).state is State.WAITING
+    assert waits is (verb in {Verb.PROMOTE, Verb.SET, Verb.UNDO, Verb.CANARY})
+    assert not waits or bench.weights() == [100, 0]
