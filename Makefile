@@ -17,7 +17,8 @@ demo: setup ## The whole world on this machine; ARGS='--run "/mesh status api"' 
 .PHONY: test
 test: ## All tests: real Redis, real Prometheus, real browser
 	@tools/setup --browser
-	@$(BIN)/pytest $(ARGS)
+	@$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/pytest --durations=5 --ignore tests/world)
+	@$(if $(ARGS),,$(BIN)/pytest --durations=10 -n 2 --dist loadfile tests/world)
 
 .PHONY: e2e
 e2e: setup ## Tests against a real etcd and kube-apiserver, built once with Go; E2E_KUBECONFIG=file uses a cluster instead
