@@ -128,7 +128,11 @@ class Ledger:
         seen = {(one["channel"], one["ts"]): one for one in self.told}
         for key, row in self.rows.items():
             message = seen.get((row.letter.channel, row.ts))
-            if row.fate is not Fate.POSTED or message is None or message["deleted"] or not row.settled:
+            if row.letter.alone:
+                # Slack gives no place of what one person alone sees.
+                if row.fate is not Fate.POSTED or not row.settled:
+                    yield f"{key} for {row.letter.alone} alone is {row.fate}: {row.why}"
+            elif row.fate is not Fate.POSTED or message is None or message["deleted"] or not row.settled:
                 yield f"{key} is {row.fate}, drawing {row.sent} of {row.drawing}, at {row.ts or 'no place'}: {row.why}"
             elif message_of(row.letter).text not in message["text"]:
                 yield f"{key} says {message_of(row.letter).text!r}, people see {message['text']!r}"
