@@ -54,7 +54,7 @@ class Ledger:
 
     def complaints(self) -> list[str]:
         """Return everything that is not as it must be."""
-        checks = (self.commands, self.effects, self.approvals, self.digests, self.messages, self.chain)
+        checks = (self.commands, self.effects, self.approvals, self.digests, self.messages, self.whispers, self.chain)
         return [f"{check.__name__}: {one}" for check in checks for one in check()]
 
     def commands(self) -> Iterator[str]:
@@ -123,16 +123,21 @@ class Ledger:
         if not len(posted) <= len(shown) <= len(posted | unknown):
             yield f"{len(shown)} digests are there; on record are {slots}"
 
+    def whispers(self) -> Iterator[str]:
+        """Each row for one person alone was posted; Slack gives no place of it."""
+        alone = {key: row for key, row in self.rows.items() if row.letter.alone}
+        for key, row in alone.items():
+            if row.fate is not Fate.POSTED or not row.settled:
+                yield f"{key} for {row.letter.alone} is {row.fate}: {row.why}"
+
     def messages(self) -> Iterator[str]:
         """Each row is a message that says the same; each message is a row, or else a marked repetition follows it."""
         seen = {(one["channel"], one["ts"]): one for one in self.told}
         for key, row in self.rows.items():
-            message = seen.get((row.letter.channel, row.ts))
             if row.letter.alone:
-                # Slack gives no place of what one person alone sees.
-                if row.fate is not Fate.POSTED or not row.settled:
-                    yield f"{key} for {row.letter.alone} alone is {row.fate}: {row.why}"
-            elif row.fate is not Fate.POSTED or message is None or message["deleted"] or not row.settled:
+                continue
+            message = seen.get((row.letter.channel, row.ts))
+            if row.fate is not Fate.POSTED or message is None or message["deleted"] or not row.settled:
                 yield f"{key} is {row.fate}, drawing {row.sent} of {row.drawing}, at {row.ts or 'no place'}: {row.why}"
             elif message_of(row.letter).text not in message["text"]:
                 yield f"{key} says {message_of(row.letter).text!r}, people see {message['text']!r}"
