@@ -18,7 +18,7 @@ from playground.servers import HOST, RedisServer
 from playground.serving import free_port
 from settings.environment import RedisSettings
 from settings.time import SystemTime
-from store import keys
+from store import copies, keys
 from store.connection import Client, patient
 from store.incidents import RedisIncidents
 from store.locks import RedisLocks
@@ -37,9 +37,11 @@ class Pair:
 
     master: RedisServer
     replica: RedisServer
+    patch: pytest.MonkeyPatch
 
     def __post_init__(self) -> None:
         """Open what a worker has."""
+        self._be_patient()
         self.client = patient(RedisSettings(self.master.url, copies=1))
         self.handover = Handover([])
         self.operations = RedisOperations(self.client, SystemTime(), enqueue=self.handover)
@@ -49,13 +51,19 @@ class Pair:
         one = an_operation(id=name)
         return self.operations.receive(one, dedupe=name, intent=name, facts={"step": "queued"})
 
+    def _be_patient(self) -> None:
+        # On a busy machine a replica that hears may need longer than people should wait.
+        self.patch.setattr(copies, "COPY_S", 0.7)
+
     def cut_off(self) -> None:
         """Let the replica hear nothing more."""
+        self.patch.undo()
         patient(self.replica.url).replicaof(HOST, str(free_port()))
         until(lambda: self.client.info("replication")["connected_slaves"] == 0, "it still hears")
 
     def join(self) -> None:
         """Let it hear again."""
+        self._be_patient()
         patient(self.replica.url).replicaof(HOST, str(self.master.port))
         until(lambda: self.client.wait(1, 100) == 1, "no replica")
 
@@ -68,7 +76,7 @@ class Pair:
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
+def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     """Two servers, the second one a replica that has caught up."""
     with RedisServer(tmp_path / "master", options={"repl-diskless-sync-delay": "0"}) as master:
         options = {"replicaof": f"{HOST} {master.port}"}
@@ -76,7 +84,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
             client = patient(master.url)
             until(lambda: client.wait(1, 100) == 1, "no replica")
             try:
-                yield Pair(master, replica)
+                yield Pair(master, replica, monkeypatch)
             finally:
                 # In order, a master waits for its replica for a while.
                 master.kill()
