@@ -194,6 +194,8 @@ class Voter:
     active: bool
     """A full member of the home workspace."""
     groups: frozenset[str]
+    asked_for_it: bool = False
+    """The change that waits is theirs, by whichever account they asked."""
 
 
 def rules_for(rules: Iterable[Rule], verb: Verb, target: Target, share: float) -> tuple[Rule, ...]:
