@@ -87,7 +87,7 @@ class ApprovalSection(Section):
 
 
 class BreakGlassSection(Section):
-    """Two of these people, one asking with `--break-glass` and a reason and one agreeing, pass all approval rules."""
+    """Two of these people, one asking with `--break-glass` and a reason, one agreeing, pass all rules and freezes."""
 
     groups: Annotated[list[GroupId], Field(min_length=1, description="Slack usergroup ids (`S…`) of both people.")]
     expires: Annotated[

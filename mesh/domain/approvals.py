@@ -93,6 +93,17 @@ class Vote:
 
 
 @dataclass(frozen=True)
+class Passed:
+    """A freeze that the change passes, as two people who break the glass may."""
+
+    id: str
+    """That of the freeze, or its name in the calendar; empty for what nobody can read."""
+    scope: str
+    by: str
+    """User id of whoever froze it; empty for the calendar."""
+
+
+@dataclass(frozen=True)
 class Approval:
     """What is asked of people about one plan, and what they have said. One operation has one at most, used once."""
 
@@ -117,6 +128,8 @@ class Approval:
     """Channel where the card is shown as well; empty for none."""
     passed: int = 0
     """How many of `MARKS` are behind it: what is left is known by that, for cards have no clock."""
+    passes: tuple[Passed, ...] = ()
+    """The freezes that it passes, as far as those who may agree were told."""
 
     @property
     def left_s(self) -> float:

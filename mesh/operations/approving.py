@@ -27,6 +27,7 @@ from mesh.domain.gates import GateResult
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.strategies import Strategy
+from mesh.operations.passing import passed_by
 from mesh.operations.persons import persons_of
 from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
@@ -72,7 +73,8 @@ def request(
     rules, now = _rules(stage, operation, plan, strategy), stage.time.now()
     approval = ask(rules, plan, _share(plan, strategy), now=now, strategy=strategy)
     channel = approval.channel or stage.catalog.service(operation.target).approvals
-    approval = replace(approval, channel="" if channel == operation.origin.channel else channel)
+    elsewhere = "" if channel == operation.origin.channel else channel
+    approval = replace(approval, channel=elsewhere, passes=passed_by(stage, operation))
     told: dict[str, Any] = {"plan": plan, "gates": gates, "approval": approval, "deadline": 0.0}
     record.tell(State.WAITING, Step.ASKED, approval.in_words, **told)
 

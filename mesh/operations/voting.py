@@ -98,14 +98,12 @@ def deciders(waiting: Operation, decided: Event) -> tuple[str, ...]:
     return (decided.by,) if decided.by else ()
 
 
-def cast(
-    stage: Stage, record: Record, recheck: Callable[[Record], None], *, prove: Callable[[Operation], None]
-) -> None:
+def cast(stage: Stage, record: Record, recheck: Callable[[Record], None], *, prove: Callable[[Record], None]) -> None:
     """Count the vote that `record` holds; under the service's lock. Counted twice, it counts once.
 
-    `prove` raises Refused where this voter may not agree to that operation, which then waits on. `recheck` does all
-    that is checked before the weights are written, for the operation that waits. Where it finds that the plan does not
-    hold any more, that operation is void.
+    `prove` raises Refused where this voter may not agree yet to what the record holds, which then waits on. `recheck`
+    does all that is checked before the weights are written, for the operation that waits. Where it finds that the plan
+    does not hold any more, that operation is void.
     """
     operation = record.operation
     waiting = stage.operations.get(operation.command.operation)
@@ -129,7 +127,7 @@ def _cast(
     waiting: Operation,
     *,
     recheck: Callable[[Record], None],
-    prove: Callable[[Operation], None],
+    prove: Callable[[Record], None],
 ) -> Operation:
     operation = record.operation
     command = operation.command
@@ -139,7 +137,7 @@ def _cast(
     if command.verb is Verb.DENY:
         _deny(held, operation, taken_back=voter.asked_for_it)
         return held.operation
-    prove(waiting)
+    prove(held)
     try:
         recheck(held)
     except Held as error:

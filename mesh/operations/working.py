@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Barred, Denied, Held, MeshbotError, NotFound, Refused, Unavailable
@@ -19,7 +20,7 @@ from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision, is_bound, named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import approving, following, gatekeeping, moves, proving, reading, rollouts, voting
+from mesh.operations import approving, following, gatekeeping, moves, passing, proving, reading, rollouts, voting
 from mesh.operations.authorising import authorise_again
 from mesh.operations.digests import gather, of_channel
 from mesh.operations.freezing import carry_out, refuse_frozen
@@ -88,7 +89,7 @@ class Work:
                     self.stage,
                     self.record,
                     lambda held: Work(self.stage, held).recheck(),
-                    prove=lambda waiting: proving.prove_for_vote(self.stage, self.operation, waiting),
+                    prove=self._prove_vote,
                 )
             elif self.operation.command.verb is Verb.FLAGGER:
                 gatekeeping.keep(self.stage, self.record)
@@ -268,8 +269,17 @@ class Work:
         # Again, at the last moment: gates take their time, and a freeze that began meanwhile counts.
         self._check_rise(plan)
         self._take_over()
-        self.record.tell(State.RUNNING, Step.PATCHING, plan.label, plan=plan, gates=gates)
+        self._announce(plan, gates)
         return self.patching.send(plan)
+
+    def _announce(self, plan: Plan, gates: tuple[GateResult, ...]) -> None:
+        """Write down what is about to be written, past which freezes; once it is told there is no way back."""
+        passed = passing.passed_by(self.stage, self.operation) if rise_of(plan) else ()
+        text = ", ".join(filter(None, (plan.label, passing.in_words(passed))))
+        changes: dict[str, Any] = {"plan": plan, "gates": gates}
+        if self.operation.approval is not None:
+            changes["approval"] = replace(self.operation.approval, passes=passed)
+        self.record.tell(State.RUNNING, Step.PATCHING, text, **changes)
 
     def _check_rise(self, plan: Plan) -> None:
         """Raise Barred or Denied where this gives more than a freeze or the person's limits let it; force or not."""
@@ -287,6 +297,11 @@ class Work:
         except Refused:
             self.record.operation = replace(self.operation, plan=plan, gates=gates)
             raise
+
+    def _prove_vote(self, waiting: Record) -> None:
+        """Raise Refused where this vote may not count yet, with what waits left as it is."""
+        passing.check_shown(self.stage, waiting)
+        proving.prove_for_vote(self.stage, self.operation, waiting.operation)
 
     def _must_count(self, route: Route) -> None:
         """Raise Unavailable where a rollout would take weights for moved that the mesh does not say it took."""
