@@ -51,7 +51,17 @@ REVIEWED = (
     *("end_measured_astray", "end_forced", "digest_full", "digest_calm", "digest_characters", "digests"),
     *("incident_firing_in_a_rollout", "incident_over", "incident_unread", "incidents", "history", "freezes"),
     *("help", "help_promote", "accepted", "accepted_done", "error_denied", "error_many", "error_too_late", "late"),
-    *("whoami", "whoami_nobody", "can", "can_not_now", "can_not_so_much", "home", "home_empty"),
+    *(
+        "whoami",
+        "whoami_nobody",
+        "can",
+        "can_behind_glass",
+        "whoami_votes",
+        "can_not_now",
+        "can_not_so_much",
+        "home",
+        "home_empty",
+    ),
     *("form", "form_asking", "form_receipt", "pressed_promote api v2 50", "pressed_adopt api"),
 )
 """A third of everything, with at least one of each kind."""
