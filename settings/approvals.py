@@ -49,7 +49,7 @@ class ApprovalSection(Section):
         Field(
             min_length=1,
             description='Of `promote`, `set`, `undo`, `reapply`, `canary`, `flagger`; or `"*"` for all. Who names '
-            "`promote` speaks of an undo that gives a canary more, too. Going back to stable never waits.",
+            "`promote` speaks of an undo or a reapply that gives a canary more, too. Going back to stable never waits.",
         ),
     ] = ["*"]
     services: Services = ["*"]

@@ -317,8 +317,8 @@ def _covers(rule: Rule, verb: Verb, target: Target) -> bool:
 
 
 def asked_as(verb: Verb) -> tuple[Verb, ...]:
-    """Return the verbs by which a rule speaks of `verb`: an undo that gives an arm more is a promotion, too."""
-    return (verb, Verb.PROMOTE) if verb is Verb.UNDO else (verb,)
+    """Return the verbs by which a rule speaks of `verb`: what gives an arm back what it had is a promotion, too."""
+    return (verb, Verb.PROMOTE) if verb in (Verb.UNDO, Verb.REAPPLY) else (verb,)
 
 
 def _count(approval: Approval, demand: Demand) -> str:
