@@ -285,10 +285,20 @@ class Work:
         """Raise Barred or Denied where this gives more than a freeze or the person's limits let it; force or not."""
         if self.operation.command.verb is not Verb.ROLLBACK:
             try:
+                self._check_undo(plan)
                 check_rise(self.stage, self.operation, self.decision, rise_of(plan))
             except Refused:
                 self.record.operation = replace(self.operation, plan=plan)
                 raise
+
+    def _check_undo(self, plan: Plan) -> None:
+        """Raise Refused or Denied where an undo that gives more is not let be what it is, a promotion.
+
+        That is known by its plan; until then it is let through as what goes back.
+        """
+        if self.operation.command.verb is Verb.UNDO and rise_of(plan):
+            rollouts.refuse_beside(self.stage, self.operation)
+            self._authorise(rises=True)
 
     def _prove(self, plan: Plan, gates: tuple[GateResult, ...]) -> None:
         """Raise Refused where the step-up check does not let whoever asked give more traffic."""
@@ -321,7 +331,7 @@ class Work:
             # Without its lock: the revision lets only one worker write, and nothing is patched here.
             Work(self.stage, Record(self.stage, other, None)).settle()
 
-    def _authorise(self) -> None:
+    def _authorise(self, *, rises: bool = False) -> None:
         """Rights may have changed since the request, or since the rollout began whose step this is."""
         stage, operation = self.stage, self.operation
         if operation.command.rollout and operation.command.goes_back:
@@ -329,7 +339,7 @@ class Work:
             return
         if operation.command.rollout:
             operation = replace(operation, command=replace(operation.command, verb=Verb.CANARY))
-        verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now())
+        verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now(), rises=rises)
         if not verdict.allowed:
             raise Denied(f"No longer allowed: {verdict.why}.", hint="Nothing was changed.")
         self.decision = verdict
