@@ -40,6 +40,7 @@ REPLANS = 3
 
 _FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED})
 """What the story ends with where no worker was interrupted."""
+_UNCHANGED = "Nothing was changed."
 _UNSENT = frozenset({None, Step.CONFLICT, Step.UNWRITTEN})
 """How far a patch came that certainly was not written."""
 
@@ -117,7 +118,9 @@ class Work:
             return
         # A Slack that is silent for a moment must not look like a right that was taken away.
         actor, channel, policy = self.operation.actor, self.operation.origin.channel, self.stage.catalog.policy
-        self.stage.directory.active(actor)
+        if not self.stage.directory.active(actor):
+            # The record would still count for its minute, and nobody who left asks for anything.
+            raise Denied("Whoever asked for it is no full member of the workspace any more.", hint=_UNCHANGED)
         self.stage.directory.groups(actor, named_groups(policy))
         if is_bound(policy, channel):
             self.stage.directory.place(channel)
@@ -341,7 +344,7 @@ class Work:
             operation = replace(operation, command=replace(operation.command, verb=Verb.CANARY))
         verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now(), rises=rises)
         if not verdict.allowed:
-            raise Denied(f"No longer allowed: {verdict.why}.", hint="Nothing was changed.")
+            raise Denied(f"No longer allowed: {verdict.why}.", hint=_UNCHANGED)
         self.decision = verdict
 
     def _not_overtaken(self) -> None:
