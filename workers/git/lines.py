@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
@@ -70,11 +70,12 @@ class _SshClient(TraditionalGitClient):
         from workers.git.ssh import Session  # noqa: PLC0415 (15 MB and half a second, for those who have SSH)
 
         told = path.decode() if isinstance(path, bytes) else path
-        # Git's own way to write a home into an address.
-        words = ["git-" + cmd.decode(), told[1:] if told.startswith("/~") else told]
-        session = Session(self._repository, self._address, shlex.join(words).encode())
-        self._endings.append(session.close)
-        return Protocol(session.read, session.write, session.close), session.can_read, None
+        # Git's own way to write a home into an address, and its own quotes: `git-shell` understands no others.
+        quoted = re.sub(r"(['!])", r"'\\\1'", told[1:] if told.startswith("/~") else told)
+        session = Session(self._repository, self._address, f"git-{cmd.decode()} '{quoted}'".encode())
+        packets = Protocol(session.read, session.write, session.close)
+        self._endings.append(packets.close)
+        return packets, session.can_read, None
 
     def close(self) -> None:
         """End what is still open: the library leaves sessions behind that ended in an error."""

@@ -178,6 +178,14 @@ class Remote:
         for one in objects:
             self._repo().object_store.add_object(one)
 
+    def knock(self) -> None:
+        """Ask the server to take a push, and send none; raise Refused where it takes none at all from us.
+
+        What it would say of one branch, or a hook of one commit, only a push tells.
+        """
+        with self._translated(), self.line.exchange() as client:
+            client.send_pack(self.line.path.encode(), lambda _refs: {}, lambda *_, **__: (0, iter(())))
+
     def heads(self, branch: str) -> str:
         """Return the newest commit of another branch; an empty string where there is none."""
         ref = Ref(f"refs/heads/{branch}".encode())

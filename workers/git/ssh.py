@@ -14,10 +14,11 @@ from typing import Any
 
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
+from paramiko.hostkeys import InvalidHostKey
 from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import AuthenticationException, BadHostKeyException, SSHException
 
-from mesh.domain.errors import MeshbotError, Refused
+from mesh.domain.errors import MeshbotError, Refused, Unavailable
 from mesh.domain.repositories import Repository, SshAddress
 from workers.git.transport import Bounds, unavailable
 
@@ -213,18 +214,24 @@ def _trust(client: paramiko.SSHClient, repository: Repository) -> None:
     """Take the host keys on file. What stands there of authorities and revoked keys is not understood, so refused."""
     try:
         lines = Path(repository.known_hosts_file).read_text(encoding="utf-8").splitlines()
+        if any(line.lstrip().startswith("@") for line in lines):
+            raise _unclear(repository, "have marked lines (@cert-authority, @revoked)")
         client.load_host_keys(repository.known_hosts_file)
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(repository, "known_hosts_file", error) from error
-    if any(line.lstrip().startswith("@") for line in lines):
-        raise Refused(
-            f"The known hosts of the repository {repository.name} have marked lines (@cert-authority, @revoked).",
-            hint=f"Keep in `repositories.{repository.name}.known_hosts_file` only the host's own keys.",
-        )
+    except InvalidHostKey as error:
+        raise _unclear(repository, "have a line that is no host key") from error
 
 
-def _unreadable(repository: Repository, key: str, error: Exception) -> MeshbotError:
-    told = unavailable(repository, type(error).__name__)
-    told.message = f"A file for SSH of the repository {repository.name} cannot be read ({type(error).__name__})."
-    told.hint = f"See `repositories.{repository.name}.{key}`."
-    return told
+def _unclear(repository: Repository, why: str) -> Refused:
+    return Refused(
+        f"The known hosts of the repository {repository.name} {why}.",
+        hint=f"Keep in `repositories.{repository.name}.known_hosts_file` only the host's own keys.",
+    )
+
+
+def _unreadable(repository: Repository, key: str, error: Exception) -> Unavailable:
+    return Unavailable(
+        f"A file for SSH of the repository {repository.name} cannot be read ({type(error).__name__}).",
+        hint=f"See `repositories.{repository.name}.{key}`.",
+    )

@@ -108,7 +108,7 @@ class Bounded(urllib3.PoolManager):
         except (HTTPError, OSError) as error:
             if through and (status := re.search(r"Tunnel connection failed: (4\d\d)", str(error))):
                 raise self._not_let_through(int(status[1])) from error
-            raise unavailable(self._repository, type(error).__name__) from error
+            raise self._silent(error) from error
         try:
             self._check_status(response.status)
         except Exception:
@@ -132,6 +132,21 @@ class Bounded(urllib3.PoolManager):
             return found
 
         return counted
+
+    def _silent(self, error: Exception) -> Unavailable:
+        """Return what it means that nothing was answered."""
+        name = self._repository.name
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return Unavailable(
+                f"The certificate of the Git server of {name} is not trusted.",
+                hint=f"See `repositories.{name}.ca_file`: it must hold who signed it.",
+            )
+        if self._repository.ca_file and re.search(r"NO_CERTIFICATE|PEM|No such file|Permission denied", str(error)):
+            return Unavailable(
+                f"The certificates to trust for {name} cannot be read.",
+                hint=f"See `repositories.{name}.ca_file`.",
+            )
+        return unavailable(self._repository, type(error).__name__)
 
     def _not_let_through(self, status: int) -> Refused:
         return Refused(
