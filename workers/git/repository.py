@@ -86,14 +86,14 @@ class Remote:
             self.close()
         fresh = self._kept is None
         repo = self._repo()
-        with self._translated(), self.line.exchange() as client:
+        with self._translated(), self.line.exchange() as git:
             heads: list[ObjectID] = []
 
             def wanted(refs: Mapping[Ref, ObjectID], depth: int | None = None) -> list[ObjectID]:  # noqa: ARG001
                 heads.extend([refs[self._branch]] if self._branch in refs else [])
                 return [head for head in heads if head not in repo.object_store]
 
-            client.fetch(
+            git.fetch(
                 self.line.path, repo, determine_wants=wanted, depth=DEPTH if fresh else None, ref_prefix=[self._branch]
             )
             if not heads:
@@ -172,8 +172,8 @@ class Remote:
             # Exactly what was made: everything else is below `parent`, which the server has.
             return pack_objects_to_data(objects)
 
-        with self._translated(), self.line.exchange() as client:
-            result = client.send_pack(self.line.path.encode(), update, pack)
+        with self._translated(), self.line.exchange() as git:
+            result = git.send_pack(self.line.path.encode(), update, pack)
         self._check_taken(result, ref, expected)
         for one in objects:
             self._repo().object_store.add_object(one)
@@ -183,14 +183,14 @@ class Remote:
 
         What it would say of one branch, or a hook of one commit, only a push tells.
         """
-        with self._translated(), self.line.exchange() as client:
-            client.send_pack(self.line.path.encode(), lambda _refs: {}, lambda *_, **__: (0, iter(())))
+        with self._translated(), self.line.exchange() as git:
+            git.send_pack(self.line.path.encode(), lambda _refs: {}, lambda *_, **__: (0, iter(())))
 
     def heads(self, branch: str) -> str:
         """Return the newest commit of another branch; an empty string where there is none."""
         ref = Ref(f"refs/heads/{branch}".encode())
-        with self._translated(), self.line.exchange() as client:
-            found = client.get_refs(self.line.path.encode(), ref_prefix=[ref]).refs.get(ref)
+        with self._translated(), self.line.exchange() as git:
+            found = git.get_refs(self.line.path.encode(), ref_prefix=[ref]).refs.get(ref)
             return found.decode() if found else ""
 
     def close(self) -> None:

@@ -43,9 +43,9 @@ class Session:
         self._repository = repository
         self._bounds = Bounds(repository)
         self._heard = False
-        self._client = _connected(repository, address, self._bounds)
+        self._ssh = _connected(repository, address, self._bounds)
         try:
-            self._channel = _started(self._client, command, self._bounds)
+            self._channel = _started(self._ssh, command, self._bounds)
         except _TROUBLE as error:
             self.close()
             raise unavailable(repository, type(error).__name__) from error
@@ -85,7 +85,7 @@ class Session:
     def close(self) -> None:
         """End it, and the connection."""
         with suppress(*_TROUBLE):
-            self._client.close()
+            self._ssh.close()
 
     # --- within --------------------------------------------------------------------------------------------------
 
@@ -119,8 +119,8 @@ class Session:
         )
 
 
-def _started(client: paramiko.SSHClient, command: bytes, bounds: Bounds) -> paramiko.Channel:
-    transport = client.get_transport()
+def _started(ssh: paramiko.SSHClient, command: bytes, bounds: Bounds) -> paramiko.Channel:
+    transport = ssh.get_transport()
     assert transport is not None  # noqa: S101 (it is connected)
     channel = transport.open_session(timeout=bounds.left_s)
     channel.settimeout(bounds.left_s)
@@ -133,28 +133,28 @@ def _started(client: paramiko.SSHClient, command: bytes, bounds: Bounds) -> para
 
 def _connected(repository: Repository, address: SshAddress, bounds: Bounds) -> paramiko.SSHClient:
     key = _key(repository)
-    client = paramiko.SSHClient()
+    ssh = paramiko.SSHClient()
     try:
-        _trust(client, repository)
-        client.set_missing_host_key_policy(_Unknown(repository, address))
+        _trust(ssh, repository)
+        ssh.set_missing_host_key_policy(_Unknown(repository, address))
         wait: dict[str, Any] = dict.fromkeys(("timeout", "banner_timeout", "auth_timeout"), bounds.left_s)
         host, port = address.host, address.port
-        client.connect(host, port, address.user, pkey=key, allow_agent=False, look_for_keys=False, **wait)
+        ssh.connect(host, port, address.user, pkey=key, allow_agent=False, look_for_keys=False, **wait)
     except BadHostKeyException as error:
-        client.close()
+        ssh.close()
         raise _other_key(repository, address, error.key) from error
     except AuthenticationException as error:
-        client.close()
+        ssh.close()
         if "timeout" in str(error) or "EOF" in str(error):
             raise unavailable(repository, "no answer to our key") from error
         raise _not_let_in(repository, address, key) from error
     except _TROUBLE as error:
-        client.close()
+        ssh.close()
         raise unavailable(repository, type(error).__name__) from error
     except MeshbotError:
-        client.close()
+        ssh.close()
         raise
-    return client
+    return ssh
 
 
 class _Unknown(paramiko.MissingHostKeyPolicy):
@@ -210,13 +210,13 @@ def _key(repository: Repository) -> paramiko.PKey:
         ) from None
 
 
-def _trust(client: paramiko.SSHClient, repository: Repository) -> None:
+def _trust(ssh: paramiko.SSHClient, repository: Repository) -> None:
     """Take the host keys on file. What stands there of authorities and revoked keys is not understood, so refused."""
     try:
         lines = Path(repository.known_hosts_file).read_text(encoding="utf-8").splitlines()
         if any(line.lstrip().startswith("@") for line in lines):
             raise _unclear(repository, "have marked lines (@cert-authority, @revoked)")
-        client.load_host_keys(repository.known_hosts_file)
+        ssh.load_host_keys(repository.known_hosts_file)
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(repository, "known_hosts_file", error) from error
     except InvalidHostKey as error:

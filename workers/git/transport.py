@@ -20,6 +20,10 @@ from mesh.domain.repositories import Repository
 WAIT_S = 10.0
 """How long a connection, or one piece of an answer, is waited for at most."""
 
+_TURNED_AWAY = re.compile(r"Tunnel connection failed: (4\d\d)")
+_UNREADABLE = re.compile(r"NO_CERTIFICATE|PEM|No such file|Permission denied")
+"""How the libraries say that of a proxy, and of a file of certificates."""
+
 
 @dataclass(frozen=True)
 class Proxies:
@@ -106,7 +110,7 @@ class Bounded(urllib3.PoolManager):
         try:
             response = ask(method, url, *args, **{**kwargs, "redirect": False, "preload_content": False})
         except (HTTPError, OSError) as error:
-            if through and (status := re.search(r"Tunnel connection failed: (4\d\d)", str(error))):
+            if through and (status := _TURNED_AWAY.search(str(error))):
                 raise self._not_let_through(int(status[1])) from error
             raise self._silent(error) from error
         try:
@@ -141,7 +145,7 @@ class Bounded(urllib3.PoolManager):
                 f"The certificate of the Git server of {name} is not trusted.",
                 hint=f"See `repositories.{name}.ca_file`: it must hold who signed it.",
             )
-        if self._repository.ca_file and re.search(r"NO_CERTIFICATE|PEM|No such file|Permission denied", str(error)):
+        if self._repository.ca_file and _UNREADABLE.search(str(error)):
             return Unavailable(
                 f"The certificates to trust for {name} cannot be read.",
                 hint=f"See `repositories.{name}.ca_file`.",
