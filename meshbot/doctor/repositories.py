@@ -53,10 +53,8 @@ def _writable(what: str, catalog: Catalog, at: Repository, git: GitCluster) -> I
     except MeshbotError as error:
         yield Finding("fail", what, f"it can be read, and not pushed to: {error.message}", error.hint)
     else:
-        text = (
-            f"takes pushes of ours; whether {at.branch} is protected from them, or a hook declines, only a push tells"
-        )
-        yield Finding("ok", what, text)
+        todo = f"Only a push tells whether {at.branch} is protected from them, or a hook declines: see its rules."
+        yield Finding("ok", what, "takes pushes of ours", todo)
     if at.forge is None:
         return
     try:
@@ -87,7 +85,8 @@ def of_forge(what: str, at: Repository, found: Rights, *, commits: bool) -> Iter
     if sure:
         yield Finding("ok", what, f"by its API the token {', '.join(sure)}")
     if unsure:
-        yield Finding("ok", what, f"its API does not tell whether the token {', '.join(unsure)}; only doing it will")
+        todo = f"See what is written where it was made: {role} {scope}"
+        yield Finding("ok", what, f"its API does not tell whether the token {', '.join(unsure)}", todo)
 
 
 def _commits(catalog: Catalog, at: Repository) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,9 @@ class Session:
 def _started(ssh: paramiko.SSHClient, command: bytes, bounds: Bounds) -> paramiko.Channel:
     transport = ssh.get_transport()
     assert transport is not None  # noqa: S101 (it is connected)
+    # Git says many small things, one after the other: none waits for the other side to have heard the last.
+    if isinstance(transport.sock, socket.socket):
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     channel = transport.open_session(timeout=bounds.left_s)
     channel.settimeout(bounds.left_s)
     # Then a server that knows it tells of the one branch, not of all. Others go on without it.

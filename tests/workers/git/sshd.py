@@ -65,6 +65,8 @@ class SshServer:
             "UsePAM": "no",
             "PidFile": "none",
             "LogLevel": "VERBOSE",
+            # Then bash does not take itself for a login, and reads nothing of this machine's user.
+            "SetEnv": "SHLVL=2",
             "ForceCommand": command or f'{shutil.which("git-shell")} -c "$SSH_ORIGINAL_COMMAND"',
             **({"AcceptEnv": "GIT_PROTOCOL"} if newest else {}),
         }
