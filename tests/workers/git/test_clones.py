@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,3 +120,24 @@ def test_removing_twice_closes_nothing_of_others(temporary: Path) -> None:
     with (temporary / "other").open("w") as other:
         clone.remove()
         assert os.fstat(other.fileno())
+
+
+def test_a_directory_that_goes_while_it_is_opened_is_made_anew(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock on what is no longer there holds nothing: it is noticed, and another one is made."""
+    real, opened = os.open, []
+
+    def swept(path: Any, *told: Any, **more: Any) -> int:
+        held = real(path, *told, **more)
+        if str(path).startswith(f"{temporary}/meshbot-git-"):
+            opened.append(path)
+            if len(opened) == 1:
+                Path(path).rmdir()
+        return held
+
+    monkeypatch.setattr(os, "open", swept)
+    clone = Clone()
+    monkeypatch.undo()
+    assert (Path(clone.path).exists(), len(opened)) == (True, 2)
+    clone.remove()
