@@ -148,6 +148,6 @@ def test_the_examples_of_the_manual_are_valid(tmp_path: Path) -> None:
     """Each configuration in docs/gitops.md can be copied as it is."""
     page = (Path(__file__).parents[2] / "docs/gitops.md").read_text()
     examples = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    assert len(examples) == 2
+    assert len(examples) == 3
     for text in examples:
         assert read(tmp_path, text).in_git(Target("default", "mesh-demo", "api")) is not None
