@@ -163,7 +163,7 @@ def test_missing_scopes_are_named(header: str | None, level: str) -> None:
     [((), "channels:history, groups:history"), (LOOKED_UP[:1], "groups:history"), (LOOKED_UP, "")],
 )
 def test_what_is_gained_by_reading_channels_is_a_notice(more: tuple[str, ...], said: str) -> None:
-    """The shipped app cannot look for a post without an answer: the doctor names the scopes and the price, no mistake."""
+    """The shipped app cannot look for a post without an answer: the doctor names scopes and price, and no mistake."""
     found = [one for one in scopes(",".join((*SCOPES, PICTURES, *more))) if "looked up" in one.text]
     wanted = [("ok", True, True)] if said else []
     assert [
