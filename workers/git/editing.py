@@ -208,11 +208,10 @@ def _check_plain(text: str, nodes: Sequence[yaml.Node], where: str, *, lines: in
     stand before the text.
     """
     for event in yaml.parse(text, yaml.SafeLoader):
-        start, end = event.start_mark, event.end_mark
         if named := getattr(event, "anchor", None):
             raise Refused(f"{where} uses the anchor or alias `{named}`.", hint="Write out what it stands for.")
         # Not in a comment, which is no event. A map in a map begins with two brackets, too.
-        if isinstance(event, (yaml.ScalarEvent, yaml.MappingStartEvent)) and "{{" in text[start.index : end.index + 1]:
+        if isinstance(event, (yaml.ScalarEvent, yaml.MappingStartEvent)) and "{{" in _source(text, event):
             raise _template(where)
     for mapping in (mapping for node in nodes for mapping in _mappings(node)):
         keys = [key.value for key, _ in mapping.value if isinstance(key, yaml.ScalarNode)]
@@ -220,6 +219,12 @@ def _check_plain(text: str, nodes: Sequence[yaml.Node], where: str, *, lines: in
         if merges or len(set(keys)) < len(mapping.value):
             line = lines + mapping.start_mark.line + 1
             raise Refused(f"{where}, line {line}: a key comes twice, or is none.", hint="Leave one of them.")
+
+
+def _source(text: str, event: yaml.Event) -> str:
+    """Return what an event was read from, and one character more."""
+    start, end = event.start_mark, event.end_mark
+    return text[start.index : end.index + 1] if start and end else ""
 
 
 def _mappings(node: yaml.Node) -> Iterator[yaml.MappingNode]:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import mmap
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
-
-from dulwich.repo import Repo
 
 from mesh.domain.errors import Refused
 from mesh.domain.repositories import Repository
@@ -23,8 +21,8 @@ _HEAD = 20
 _PIECE = 65_536
 
 
-def keep(pack: IO[bytes], repo: Repo, at: Repository, bounds: Bounds) -> None:
-    """Put what was fetched into `repo`; raise Unavailable where that takes too long.
+def keep(pack: IO[bytes], add: Callable[..., object], at: Repository, bounds: Bounds) -> None:
+    """Put what was fetched into the store whose `add_thin_pack` is `add`; raise Unavailable where that takes too long.
 
     Raises Refused where one object is larger than all that may be fetched, for the library holds each in memory.
     """
@@ -41,7 +39,7 @@ def keep(pack: IO[bytes], repo: Repo, at: Repository, bounds: Bounds) -> None:
                 )
     pack.seek(0)
     # The library tells of its progress between two objects.
-    repo.object_store.add_thin_pack(pack.read, None, progress=lambda _text: bounds.check())
+    add(pack.read, None, progress=lambda _text: bounds.check())
 
 
 def sizes(data: mmap.mmap) -> Iterator[int]:

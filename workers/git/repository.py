@@ -232,7 +232,7 @@ class Remote:
                     depth=None if self._branch in repo.refs else DEPTH,
                     ref_prefix=[self._branch],
                 )
-                keep(pack, repo, self.at, bounds)
+                keep(pack, repo.object_store.add_thin_pack, self.at, bounds)
             repo.update_shallow(told.new_shallow, told.new_unshallow)
             if not heads:
                 raise Refused(
