@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dulwich.objects import ObjectID
 
 from mesh.domain.errors import Unavailable
 from mesh.domain.operations import State
@@ -212,3 +213,29 @@ def test_a_clone_that_has_grown_is_made_anew(server: GitServer, temporary: Path,
         made += [clone for clone in clones(temporary) if clone not in made]
     assert len(made) == 2
     assert sum(file.stat().st_size for file in made[1].rglob("*") if file.is_file()) < 300_000
+
+
+def test_after_a_fetch_that_failed_no_more_is_asked_for(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look takes the newest commits alone, also where it takes two tries: never the whole history."""
+    monkeypatch.setattr("workers.git.repository.DEPTH", 2)
+    for number in range(4):
+        server.push({PATH: MANIFEST}, f"Number {number}")
+    (tmp_path / "token").write_text(TOKEN)
+    one = Remote(Repository("apps", server.url, token_file=str(tmp_path / "token")))
+    drops = iter([True])
+
+    def drop(path: str) -> None:
+        if path.endswith("/git-upload-pack") and next(drops, False):
+            raise ConnectionError
+
+    server.before = drop
+    with pytest.raises(Unavailable):
+        one.fetch()
+    head = one.fetch()
+    known = one._repo().object_store
+    assert [ObjectID(commit.encode()) in known for commit in git(server.bare, "rev-list", head).split()] == [
+        *(True, True),
+        *(False, False),
+    ]

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.repositories import Repository
 from tests.workers.git.bench import MANIFEST, PATH
 from tests.workers.git.server import TOKEN, GitServer, git
 from tests.workers.git.test_guards import remote
-from workers.git.packs import sizes
+from workers.git.packs import keep, sizes
+from workers.git.transport import Bounds
 
 HUGE = 200_000_000
 FETCHING = """\
@@ -84,6 +86,16 @@ def test_reading_what_came_counts_as_time(server: GitServer, tmp_path: Path, mon
     late[0] = 0.0
     monkeypatch.undo()
     assert one.fetch() == server.head()
+
+
+def test_measuring_what_came_counts_as_time_too(tmp_path: Path) -> None:
+    """A pack of very many large objects is not gone through for longer than one exchange may take."""
+    apps, added = Repository("apps", "https://git.example.com/apps.git", timeout_s=-1.0), []
+    with (tmp_path / "pack").open("w+b") as pack:
+        pack.write(b"PACK" + bytes(7) + b"\x01" + b"\x30" + zlib.compress(b""))
+        with pytest.raises(Unavailable, match="no end within"):
+            keep(pack, lambda *_, **__: added.append(1), apps, Bounds(apps))
+    assert added == []
 
 
 @pytest.mark.parametrize(
