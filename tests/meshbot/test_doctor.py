@@ -10,9 +10,7 @@ import pytest
 import yaml
 
 from mesh.domain.catalog import Catalog, Channels, Service
-from mesh.domain.letters import Letter
 from meshbot.doctor.app import PICTURES, SCOPES, scopes
-from meshbot.doctor.redis import messages
 from meshbot.doctor.slack import token as slack_token
 from meshbot.doctor.surroundings import incidents
 from playground.cluster.kubeconfig import kubeconfig_text
@@ -22,9 +20,6 @@ from playground.servers import RedisServer
 from playground.serving import free_port
 from playground.slack.world import default_world
 from settings.environment import Environment
-from settings.time import SystemTime
-from store.connection import patient
-from store.outbox import RedisOutbox
 from tests.chat.proxies import ODD, proxy
 from tests.meshbot.test_cli import run
 from tests.workers.git.server import TOKEN, GitServer
@@ -84,7 +79,7 @@ def test_alerts_that_nobody_would_hear_or_see_are_named(
 
 def test_a_healthy_world_is_ok(healthy: dict[str, str]) -> None:
     """Every part has a line; what is missing but optional is a warning, and the status is 0."""
-    shown = run("doctor", **healthy)
+    shown = run("doctor", "--before-start", **healthy)
     assert shown.returncode == 0, shown.stdout
     for said in ("ok    environment", "may change traffic: sre", "every scope", "appendonly yes", "noeviction"):
         assert said in shown.stdout
@@ -118,7 +113,7 @@ def test_a_sick_part_fails_by_name(healthy: dict[str, str], changes: dict[str, s
 
 def test_a_missing_policy_is_a_warning(healthy: dict[str, str]) -> None:
     """Reading only is a choice, so it is told and does not fail."""
-    shown = run("doctor", **(healthy | {"MESHBOT_CONFIG": ""}))
+    shown = run("doctor", "--before-start", **(healthy | {"MESHBOT_CONFIG": ""}))
     assert shown.returncode == 0
     assert "warn  policy" in shown.stdout
 
@@ -146,18 +141,6 @@ def test_a_redis_that_forgets_is_warned_about(healthy: dict[str, str], tmp_path:
     """Without an append-only file a restart would forget operations."""
     with RedisServer(tmp_path, appendonly=False) as forgetful:
         assert "warn  redis        appendonly no" in run("doctor", **(healthy | {"REDIS_URL": forgetful.url})).stdout
-
-
-def test_messages_that_nobody_posts_are_a_finding(healthy: dict[str, str], redis_url: str) -> None:
-    """Where messages wait and no worker serves their queue, people hear nothing, and the doctor says how to mend it."""
-    redis = patient(redis_url)
-    assert list(messages(redis)) == []
-    RedisOutbox(redis, SystemTime()).put(Letter("card op-1", "C1", "{}"))
-    shown = run("doctor", **(healthy | {"REDIS_URL": redis_url}))
-    assert (shown.returncode, "fail  messages" in shown.stdout) == (1, True)
-    assert "meshbot worker --queue post" in shown.stdout
-    redis.sadd("rq:workers:meshbot-post", "one")
-    assert list(messages(redis)) == []
 
 
 @pytest.mark.parametrize(
