@@ -80,10 +80,8 @@ def workers(client: Redis, heard: dict[str, Heard], level: str) -> Iterator[Find
         last_s = min(age_s for ages in dead.values() for age_s in ages)
         text = f"workers of {', '.join(dead)} fell silent without saying so, the last one {last_s:.0f} s ago"
         yield Finding("warn", "workers", text, "They were killed, or do not reach Redis: look at logs and restarts.")
-    running = client.get(keys.lock("clock"))
-    if not running:
-        yield Finding(
-            level, "workers", "no clock runs", "Start `meshbot clock`; where it was started, look at its log."
-        )
+    if not client.get(keys.lock("clock")):
+        todo = "Start `meshbot clock`; where it was started, look at its log."
+        yield Finding(level, "workers", "no clock runs", todo)
     elif not (idle or dead):
         yield Finding("ok", "workers", "a clock runs, and every queue has a worker")
