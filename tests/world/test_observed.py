@@ -201,7 +201,9 @@ def test_health_and_readiness_tell_the_truth_without_redis(world: World) -> None
     try:
         until(lambda: [ask(world, name, "/readyz")[0] for name in names] == [503] * 3, "somebody says to be ready")
         assert [ask(world, name, "/healthz")[0] for name in names] == [200] * 3
-        until(lambda: "meshbot_redis_up 0.0" in ask(world, "clock", "/metrics")[1], "the numbers do not say it")
+        for name in names:
+            line = f'meshbot_redis_up{{role="{name}"}} 0.0'
+            until(lambda name=name, line=line: line in ask(world, name, "/metrics")[1], "the numbers do not say it")  # type: ignore[misc]  # of this round
         assert "meshbot_queue_length" not in ask(world, "clock", "/metrics")[1]
     finally:
         world.redis.resume()
