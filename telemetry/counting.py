@@ -13,7 +13,7 @@ from mesh.domain.errors import Denied, MeshbotError, Unavailable
 from mesh.domain.gates import GateResult
 from mesh.domain.operations import Operation, Step
 from telemetry import tracing
-from telemetry.metrics import ACK, APPROVAL_WAIT, COMMANDS, GATES, OPERATION, OPERATIONS, ROLLOUTS_ENDED
+from telemetry.metrics import ACK, APPROVAL_WAIT, BUTTON, COMMANDS, GATES, OPERATION, OPERATIONS, OTHER, ROLLOUTS_ENDED
 
 _BUILT_IN = frozenset({"requests", "success", "p99", "errors", "slow", "incident", "ready", "first share", "alerts"})
 _JUDGED = frozenset({Step.PATCHING, Step.FORCED, Step.REFUSED, Step.BARRED, Step.ASKED})
@@ -73,7 +73,7 @@ def received(operation: Operation, since: float) -> None:
 def spoken(text: str) -> str:
     """Return the verb that a command begins with, `other` for any other word and `button` for none."""
     word = next(iter(text.split()), "")
-    return word.lower() if word.lower() in _VERBS else "other" if word else "button"
+    return word.lower() if word.lower() in _VERBS else OTHER if word else BUTTON
 
 
 def outcome_of(error: Exception) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
+from mesh.domain.commands import Verb
+
 # When a number began to count is of no use here, and doubles what is scraped.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # typed in part
 
@@ -49,14 +51,28 @@ SLACK_CALL = _histogram("slack_call_seconds", "How long Slack took for a call.",
 SLACK_LIMITED = _counter("slack_rate_limited_total", "Calls that Slack answered with 429.", "method")
 LOST = _counter("messages_lost_total", "Messages that must reach people and reached nobody.", "kind")
 RESTARTS = _counter("worker_restarts_total", "Worker processes that were replaced.", "queue", "end")
+BOT_RESTARTS = _counter("bot_restarts_total", "Serving processes of a bot that were replaced.", "end")
 
 QUEUES = ("urgent", "normal", "watch", "post")
 KINDS = ("card", "home", "mirror", "audit", "story", "astray", "incident", "digest", "other")
 """What a message is, by how its key begins."""
+BUTTON = "button"
+OTHER = "other"
+"""What stands for the verb of a button, and for any word that is none."""
+
+
+def begin_bot() -> None:
+    """Start at zero what alerts ask for: the first one of its kind would not be seen to rise."""
+    for verb in (*Verb, BUTTON, OTHER):
+        COMMANDS.labels(str(verb), "bug")
+    BOT_RESTARTS.labels("died")
+    _begin_both()
 
 
 def begin_worker() -> None:
-    """Start at zero what alerts ask for: the first one of its kind would not be seen to rise."""
+    """Start at zero what alerts ask for, as `begin_bot` does."""
+    for verb in Verb:
+        OPERATIONS.labels(str(verb), "failed")
     for queue in QUEUES:
         FORGED_JOBS.labels(queue)
         for end in ("worn", "died"):
@@ -65,6 +81,10 @@ def begin_worker() -> None:
         LOST.labels(kind)
     for outcome in ("approved", "denied", "expired", "void"):
         APPROVAL_WAIT.labels(outcome)
+    _begin_both()
+
+
+def _begin_both() -> None:
     SLACK_LIMITED.labels("chat.postMessage")
     SLACK_LIMITED.labels("chat.update")
 

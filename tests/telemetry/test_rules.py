@@ -6,12 +6,16 @@ import json
 import re
 import shutil
 import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
+from mesh.domain.commands import Verb
 from telemetry.looks import LOOKS
 from telemetry.metrics import REGISTRY
 
@@ -31,6 +35,7 @@ WELL = {
     'meshbot_worker_silent_seconds{namespace="m",queue="urgent"}': "4x120",
     'meshbot_worker_restarts_total{namespace="m",queue="urgent",end="died"}': "0x120",
     'meshbot_worker_restarts_total{namespace="m",queue="normal",end="worn"}': "0+1x120",
+    'meshbot_bot_restarts_total{namespace="m",end="died"}': "0x120",
     'meshbot_forged_jobs_total{namespace="m",queue="urgent"}': "0x120",
     'meshbot_ack_seconds_bucket{namespace="m",le="0.5"}': "0+99.5x120",
     'meshbot_ack_seconds_bucket{namespace="m",le="3.0"}': "0+100x120",
@@ -42,10 +47,10 @@ WELL = {
     'meshbot_queue_oldest_seconds{namespace="m",queue="urgent"}': "1x120",
     'meshbot_queue_oldest_seconds{namespace="m",queue="normal"}': "50x120",
     'meshbot_queue_length{namespace="m",queue="normal"}': "20x120",
-    'meshbot_operations_total{namespace="m",outcome="failed"}': "0x120",
-    'meshbot_operations_total{namespace="m",outcome="refused"}': "0+9x120",
-    'meshbot_commands_total{namespace="m",outcome="bug"}': "0x120",
-    'meshbot_commands_total{namespace="m",outcome="denied"}': "0+9x120",
+    'meshbot_operations_total{namespace="m",verb="promote",outcome="failed"}': "0x120",
+    'meshbot_operations_total{namespace="m",verb="promote",outcome="refused"}': "0+9x120",
+    'meshbot_commands_total{namespace="m",verb="promote",outcome="bug"}': "0x120",
+    'meshbot_commands_total{namespace="m",verb="promote",outcome="denied"}': "0+9x120",
     'meshbot_rollouts{namespace="m",phase="held"}': "0x120",
     'meshbot_rollouts{namespace="m",phase="baking"}': "9x120",
     'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="pass"}': "0+60x120",
@@ -68,6 +73,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {'meshbot_worker_restarts_total{namespace="m",queue="urgent",end="died"}': "0x9 1+1x100"},
         "15m",
     ),
+    "MeshbotBotsDie": ({'meshbot_bot_restarts_total{namespace="m",end="died"}': "0x9 1+1x100"}, "15m"),
     "MeshbotForgedJob": ({'meshbot_forged_jobs_total{namespace="m",queue="urgent"}': "0x9 1x100"}, "11m"),
     "MeshbotAcksSlow": ({'meshbot_ack_seconds_bucket{namespace="m",le="0.5"}': "0+90x120"}, "12m"),
     "MeshbotUrgentWaits": (
@@ -80,8 +86,11 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "MeshbotWorkLate": ({'meshbot_work_late_seconds{namespace="m"}': "1x9 61+60x100"}, "13m"),
     "MeshbotLooksLate": ({'meshbot_look_late_seconds{namespace="m"}': "6x9 61+60x100"}, "12m"),
     "MeshbotQueueGrows": ({'meshbot_queue_length{namespace="m",queue="normal"}': "20x9 101x100"}, "16m"),
-    "MeshbotOperationsFail": ({'meshbot_operations_total{namespace="m",outcome="failed"}': "0x9 3x100"}, "11m"),
-    "MeshbotBugs": ({'meshbot_commands_total{namespace="m",outcome="bug"}': "0x9 1x100"}, "11m"),
+    "MeshbotOperationsFail": (
+        {'meshbot_operations_total{namespace="m",verb="promote",outcome="failed"}': "0x9 3x100"},
+        "11m",
+    ),
+    "MeshbotBugs": ({'meshbot_commands_total{namespace="m",verb="promote",outcome="bug"}': "0x9 1x100"}, "11m"),
     "MeshbotRolloutHeld": ({'meshbot_rollouts{namespace="m",phase="held"}': "0x9 1x100"}, "41m"),
     "MeshbotGatesBlind": (
         {'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown"}': "0+70x120"},
@@ -138,6 +147,43 @@ def test_an_alert_fires_when_it_should_and_not_before(name: str, tmp_path: Path)
     assert f'alertname="{name}"' in said, "it did not fire"
     assert "error expanding" not in said
     assert "<no value>" not in said
+
+
+@cache
+def fresh() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Return what a bot and a worker say in which nothing has happened yet: name, labels and value of each series."""
+    code = (
+        "from prometheus_client import generate_latest\n"
+        "from telemetry.metrics import REGISTRY, begin_bot, begin_worker\n"
+        "begin_bot(); begin_worker(); print(generate_latest(REGISTRY).decode())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True, check=True)
+    samples = [sample for family in text_string_to_metric_families(done.stdout) for sample in family.samples]
+    return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
+
+
+RISING = {
+    (alert, series)
+    for alert, (trouble, _) in BAD.items()
+    for series in trouble
+    if re.search(r"\bincrease\(" + series.partition("{")[0], ALERTS[alert]["expr"])
+}
+"""What makes an alert fire by the first few of a kind."""
+
+
+@pytest.mark.parametrize(("alert", "series"), sorted(RISING))
+def test_the_first_of_a_kind_is_seen_to_rise(alert: str, series: str) -> None:
+    """What such an alert asks for is there at zero before anything happened: what is born is not seen to rise."""
+    labels = set(re.findall(r'(\w+)="([^"]*)"', series)) - {("namespace", "m")}
+    assert fresh()[series.partition("{")[0], frozenset(labels)] == 0.0
+    assert BAD[alert][0][series].startswith("0x9")
+
+
+@pytest.mark.parametrize("name", ["commands_total", "operations_total"])
+def test_every_verb_begins_at_zero(name: str) -> None:
+    """Whichever of them breaks first."""
+    words = {dict(labels)["verb"] for (series, labels) in fresh() if series == f"meshbot_{name}"}
+    assert words >= set(Verb)
 
 
 def test_every_alert_says_what_to_do() -> None:
