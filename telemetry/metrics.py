@@ -44,7 +44,9 @@ QUEUE_WAIT = _histogram("queue_wait_seconds", "From enqueueing a job to its star
 JOB = _histogram("job_seconds", "How long jobs ran.", "queue")
 FORGED_JOBS = _counter("forged_jobs_total", "Jobs that meshbot never made, refused.", "queue")
 PATCH = _histogram("patch_seconds", "How long the API server took for a patch.", "kind", "outcome")
-GATES = _counter("gate_verdicts_total", "Verdicts of gates: on plans, and at each look.", "gate", "verdict", "at")
+GATES = _counter(
+    "gate_verdicts_total", "Verdicts of gates: on plans, and at each look.", "gate", "verdict", "at", "lack"
+)
 APPROVAL_WAIT = _histogram("approval_wait_seconds", "From asking people to their answer.", "outcome", buckets=_PEOPLE)
 LOCK_WAIT = _histogram("lock_wait_seconds", "How long a lock was waited for.", "lock", "outcome")
 SLACK_CALL = _histogram("slack_call_seconds", "How long Slack took for a call.", "method", "outcome")

@@ -68,6 +68,18 @@ def test_a_request_is_counted_by_its_outcome(error: Exception, outcome: str) -> 
     assert number("commands_total", verb="set", outcome=outcome) == before + 1
 
 
+def test_an_unknown_verdict_is_counted_by_what_it_lacks() -> None:
+    """What a record says that this program does not know is counted as nothing."""
+
+    def seen(lack: str) -> float:
+        return number("gate_verdicts_total", gate="success", verdict="unknown", at="look", lack=lack)
+
+    before = {lack: seen(lack) for lack in ("few", "silent", "old", "")}
+    for lack in ("few", "silent", "old", "a word of tomorrow"):
+        judged([GateResult("success", "v2", Verdict.UNKNOWN, None, 99.0, "%", 0, 0, lack=lack)], at="look")
+    assert {lack: seen(lack) - before[lack] for lack in before} == dict.fromkeys(before, 1.0)
+
+
 def test_an_end_is_counted_once() -> None:
     """Of the many writes after an operation's end one counts: that people were told."""
     operation = an_operation(Verb.UNDO)

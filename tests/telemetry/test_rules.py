@@ -54,7 +54,8 @@ WELL = {
     'meshbot_rollouts{namespace="m",phase="held"}': "0x120",
     'meshbot_rollouts{namespace="m",phase="baking"}': "9x120",
     'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="pass"}': "0+60x120",
-    'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown"}': "0+6x120",
+    'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown",lack="few"}': "0+600x120",
+    'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown",lack="silent"}': "0+60x120",
     'meshbot_gate_verdicts_total{namespace="m",gate="requests",verdict="unknown"}': "0+600x120",
     'meshbot_messages_lost_total{namespace="m",kind="card"}': "0x120",
     'meshbot_outbox_late_seconds{namespace="m"}': "3x120",
@@ -93,7 +94,11 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "MeshbotBugs": ({'meshbot_commands_total{namespace="m",verb="promote",outcome="bug"}': "0x9 1x100"}, "11m"),
     "MeshbotRolloutHeld": ({'meshbot_rollouts{namespace="m",phase="held"}': "0x9 1x100"}, "41m"),
     "MeshbotGatesBlind": (
-        {'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown"}': "0+70x120"},
+        {
+            'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown",lack="few"}': "0+0x120",
+            'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown",lack="silent"}': "0+20x120",
+            'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown",lack="old"}': "0+50x120",
+        },
         "40m",
     ),
     "MeshbotMessagesLost": ({'meshbot_messages_lost_total{namespace="m",kind="card"}': "0x9 1x100"}, "11m"),

@@ -55,6 +55,32 @@ def test_a_canary_that_falls_silent_gets_no_more_traffic() -> None:
     assert trip.weights == HEALTHY_WAY[:2]
 
 
+@pytest.mark.parametrize(
+    ("readings", "age_s", "lack"),
+    [
+        ({"v1": healthy(), "v2": healthy(requests=3)}, 1.0, "few"),
+        ({"v1": healthy()}, 1.0, "few"),
+        ({}, 1.0, "silent"),
+        ({"v1": healthy(), "v2": "Prometheus did not answer in 3 s"}, 1.0, "silent"),
+        ({"v1": healthy(), "v2": healthy()}, 300.0, "old"),
+    ],
+    ids=["quiet", "no request", "no series", "no answer", "old samples"],
+)
+def test_what_is_unknown_says_what_it_lacks(readings: Any, age_s: float, lack: str) -> None:
+    """A canary that is only quiet can be told from metrics that are away, in looks and where people ask once."""
+    trip = voyage()
+    trip.start()
+    metrics = trip.bench.metrics
+    metrics.readings, metrics.age_s = readings, age_s
+    trip.look(3)
+    (watch,) = trip.bench.watches.load([trip.id]).values()
+    asked = trip.say("gates api").gates
+    for rows in (watch.rows, asked):
+        unknown = [row for row in rows if row.verdict is Verdict.UNKNOWN and row.arm == "v2"]
+        assert {row.lack for row in unknown} == {lack}
+        assert {row.lack for row in rows if row.verdict is not Verdict.UNKNOWN} <= {""}
+
+
 def test_steps_below_what_the_canary_has_are_left_out() -> None:
     """A canary that has 10 % is not lowered to 5 %; where no step is higher there is nothing to do."""
     trip = voyage()
