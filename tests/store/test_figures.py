@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 import redis
 
+from mesh.domain.approvals import Approval, Demand
 from mesh.domain.commands import Verb
 from mesh.domain.figures import Figures
 from mesh.domain.letters import Fate, Letter, Urgency
@@ -150,6 +151,22 @@ def test_rollouts_that_nobody_looks_at_are_late(desk: Desk) -> None:
     assert desk.read(210).rollouts == {"baking": 1}
     watches.save("prod", (desk.began - 9000, desk.began + 200), {}, {})
     assert desk.read(210).look_late == pytest.approx(10, abs=1)
+
+
+def test_each_figure_is_of_its_own_thing(desk: Desk) -> None:
+    """What waits for people, what is not settled, where a message waits, what is on record: none stands for another."""
+    asked = desk.receive(Verb.PROMOTE)
+    approval = Approval("hash", "uid", 50.0, (Demand("one", 1, ("S0SRE",)),), 1.0, time.time() + 900)
+    running = desk.operations.commit(asked.move(State.RUNNING, Event(Step.CHECKING, 1.0)))
+    desk.operations.commit(running.move(State.WAITING, Event(Step.ASKED, 2.0), approval=approval), [{"step": "asked"}])
+    desk.receive()
+    desk.receive()
+    for channel in ("C1", "C2"):
+        desk.outbox.put(replace(LETTER, key=f"card {channel}", channel=channel))
+    found = desk.read(0)
+    assert (found.approvals, found.unsettled, found.lanes) == (1, 3, 2)
+    assert (found.incidents, found.audited) == (0, 4)
+    assert found.queues == {"urgent": 2, "normal": 1, "watch": 0, "post": 2}
 
 
 def test_messages_that_nobody_sends_are_late(desk: Desk) -> None:
