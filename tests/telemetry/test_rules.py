@@ -118,9 +118,9 @@ def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([found, *arguments], capture_output=True, text=True, check=False)
 
 
-def firing(name: str, series: dict[str, str], at: str, directory: Path) -> str:
+def firing(rule: dict[str, Any], series: dict[str, str], at: str, directory: Path) -> str:
     """Return what promtool says where this alert alone is expected never to fire; empty when it does not."""
-    groups = {"groups": [{"name": "one", "rules": [ALERTS[name]]}]}
+    name, groups = rule["alert"], {"groups": [{"name": "one", "rules": [rule]}]}
     (directory / "rules.yaml").write_text(yaml.safe_dump(groups))
     expected = [{"eval_time": at, "alertname": name, "exp_alerts": []}]
     values = [{"series": key, "values": value} for key, value in series.items()]
@@ -145,10 +145,10 @@ def test_every_alert_is_tried() -> None:
 @pytest.mark.parametrize("name", ALERTS)
 def test_an_alert_fires_when_it_should_and_not_before(name: str, tmp_path: Path) -> None:
     """In an hour without trouble it is silent; in its own it fires in time, with its words filled in."""
-    quiet = [firing(name, WELL, f"{minute}m", tmp_path) for minute in (10, 60)]
+    quiet = [firing(ALERTS[name], WELL, f"{minute}m", tmp_path) for minute in (10, 60)]
     assert quiet == ["", ""]
     trouble, at = BAD[name]
-    said = firing(name, WELL | trouble, at, tmp_path)
+    said = firing(ALERTS[name], WELL | trouble, at, tmp_path)
     assert f'alertname="{name}"' in said, "it did not fire"
     assert "error expanding" not in said
     assert "<no value>" not in said
