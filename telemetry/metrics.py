@@ -18,7 +18,7 @@ REGISTRY = CollectorRegistry()
 """What this process has counted itself. What is only looked at when somebody asks is in `telemetry.looks`."""
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_SOON = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3)
+_SOON = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3)
 """Slack waits 3 s."""
 _PEOPLE = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 86400)
 
