@@ -300,7 +300,8 @@ def test_a_serving_process_that_is_killed_is_told_and_counted(
 
     def counted() -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{watched}/metrics", timeout=5) as answer:
-            return next(line for line in answer.read().decode().splitlines() if "bot_restarts_total{" in line)
+            said: str = answer.read().decode()
+        return next(line for line in said.splitlines() if "bot_restarts_total{" in line)
 
     with running(tmp_path, redis_url) as bot:
         until(lambda: len(serving(bot)) == PROCESSES)

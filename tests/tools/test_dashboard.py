@@ -20,14 +20,14 @@ def test_no_legend_is_cut() -> None:
     series = [(name, [(now - 60, "1"), (now, "2")]) for name in METHODS + MORE]
     data = {panel["id"]: series for panel in board["panels"]}
     figure = draw(board, data, LOOKS[0])
-    FigureCanvasAgg(figure).draw()
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]  # typed in part
     legends = [
         (panel.get_window_extent(), legend.get_window_extent())
         for panel, inner in pairwise(figure.axes)
         if (legend := inner.get_legend())
     ]
     assert len(legends) == sum(panel["type"] == "timeseries" for panel in board["panels"])
-    for panel, legend in legends:
-        assert panel.x0 <= legend.x0
-        assert legend.x1 <= panel.x1
-        assert panel.y0 <= legend.y0
+    for place, names in legends:
+        assert place.x0 <= names.x0
+        assert names.x1 <= place.x1
+        assert place.y0 <= names.y0
