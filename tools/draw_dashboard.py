@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 BOARD = Path(__file__).parents[1] / "helm/meshbot/files/dashboard.json"
 SPAN_S, STEP_S = 150, 1
-LEGEND, SIGN = 80, 5
+LEGEND, SIGN = 100, 5
 """Characters of one line of a legend, and how many of them the sign before each name is as wide as."""
 COLOURS = ("#3274d9", "#e0752d", "#299c46", "#a352cc", "#e02f44", "#0ab4b4")
 GRAFANA = {"green": "#299c46", "red": "#e02f44", "orange": "#e0752d", "blue": "#3274d9"}
@@ -129,6 +129,7 @@ def _lines(axes: Axes, panel: dict[str, Any], series: list[tuple[str, list[Any]]
             labelcolor=look.ink,
             handlelength=1,
             columnspacing=1,
+            labelspacing=0.2,
         )
 
 
