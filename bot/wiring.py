@@ -29,6 +29,7 @@ from bot.surface import Surface
 from bot.voice import Voice
 from bot.web import Health, beside, web
 from bot.websocket import serve_socket
+from chat.calls import SlackCalls
 from chat.connection import web_client
 from chat.directory import SlackDirectory
 from chat.screens import Screens
@@ -101,7 +102,8 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
         almanac=CronAlmanac(),
         outbox=outbox,
     )
-    passport, replies, chores, screens = Passport(client), Replies(client), Chores(), Screens(asking)
+    passport, chores, screens = Passport(client), Chores(), Screens(asking)
+    replies = Replies(SlackCalls(client), outbox, time_)
     door = Door(directory, operations, time_, desk.buckets)
     voice = Voice(directory.locale, lambda: configuration.current().language)
     ear = Ear(desk, passport, door, catalog=configuration.current, voice=voice)

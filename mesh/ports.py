@@ -394,14 +394,11 @@ class Lane:
     """Counts everything ever written to the lane."""
 
 
-class Lanes(Protocol):
+class Lanes(Outbox, Protocol):
     """The sender's side of the outbox. Each channel is a lane, and who holds its lease sends from it."""
 
     def look(self, channel: str, most: int) -> Lane:
         """Return at most so many of the rows that wait."""
-
-    def find(self, key: str) -> Row | None:
-        """Return how far a message came."""
 
     def begin(self, row: Row, lease: Lease, pace: Pace, *, now: float) -> tuple[Row, float]:
         """Write down that the row is sent now; returns it so, and 0, or as it was, and when the pace allows it.

@@ -56,7 +56,7 @@ RESTARTS = _counter("worker_restarts_total", "Worker processes that were replace
 BOT_RESTARTS = _counter("bot_restarts_total", "Serving processes of a bot that were replaced.", "end")
 
 QUEUES = ("urgent", "normal", "watch", "post")
-KINDS = ("card", "home", "mirror", "audit", "story", "astray", "incident", "digest", "other")
+KINDS = ("card", "home", "mirror", "audit", "story", "astray", "incident", "digest", "answer", "other")
 """What a message is, by how its key begins."""
 BUTTON = "button"
 OTHER = "other"

@@ -93,6 +93,9 @@ class Happening(StrEnum):
     """It could not be brought back yet."""
 
 
+_WORDS_OF_PEOPLE = frozenset({Happening.PAUSE, Happening.RESUME, Happening.SKIP, Happening.CONFIRM, Happening.ABORT})
+
+
 @dataclass(frozen=True)
 class Move:
     """A share that the canary had, or may have had, from a moment on."""
@@ -150,6 +153,14 @@ class Rollout:
     def written(self) -> bool:
         """True when the weights of the current step were written: steps rise, so no two have the same share."""
         return bool(self.moves) and self.moves[-1].share == self.current.share
+
+    @property
+    def steered(self) -> bool:
+        """True where a person's word brought it: `why` is then their reason, in their own words, or names their word.
+
+        False as well where their change of the service took it over: they gave no reason for that, so `why` is ours.
+        """
+        return self.cause in _WORDS_OF_PEOPLE
 
     @property
     def active(self) -> bool:

@@ -206,6 +206,17 @@ def test_a_card_that_is_drawn_all_the_time_is_not_late(desk: Desk) -> None:
     assert desk.read(100).post_late == pytest.approx(100, abs=5)
 
 
+def test_a_message_that_is_put_back_waits_again(desk: Desk) -> None:
+    """One that nobody knew to be posted, and that is worth a second message after all, waits from then."""
+    desk.outbox.put(LETTER)
+    row = desk.outbox.find(LETTER.key)
+    assert row
+    desk.outbox.settle(replace(row, fate=Fate.UNKNOWN))
+    assert desk.read(100).post_late == 0.0
+    desk.outbox.settle(replace(row, fate=Fate.WAITING), waits=True)
+    assert desk.read(100).post_late == pytest.approx(100, abs=5)
+
+
 def test_a_lost_message_that_is_tried_again_waits_from_then(desk: Desk) -> None:
     """What is lost is not late, and its revival begins anew."""
     desk.outbox.put(LETTER)

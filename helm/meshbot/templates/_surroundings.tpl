@@ -116,8 +116,8 @@ Variable is the name in the environment without `_FILE`.
     items: [{key: {{ $root.Values.kubeconfig.key }}, path: kubeconfig}]
 {{- end }}
 {{- if has $who (list "worker" "doctor") }}
-{{- range $root.Values.worker.secretMounts }}
-- name: {{ . }}
+{{- range $i, $_ := $root.Values.worker.secretMounts }}
+- name: mounted-{{ $i }}
   secret: {secretName: {{ . }}, defaultMode: 0440}
 {{- end }}
 {{- end }}
@@ -148,8 +148,8 @@ Variable is the name in the environment without `_FILE`.
 - {name: kubeconfig, mountPath: /run/secrets/kubeconfig, readOnly: true}
 {{- end }}
 {{- if has $who (list "worker" "doctor") }}
-{{- range $root.Values.worker.secretMounts }}
-- {name: {{ . }}, mountPath: /run/secrets/{{ . }}, readOnly: true}
+{{- range $i, $_ := $root.Values.worker.secretMounts }}
+- {name: mounted-{{ $i }}, mountPath: /run/secrets/{{ . }}, readOnly: true}
 {{- end }}
 {{- end }}
 {{- if and $root.Values.redis.tls.existingSecret (not $root.Values.redis.internal.enabled) }}

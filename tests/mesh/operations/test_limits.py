@@ -75,7 +75,7 @@ def test_hours_count_when_it_runs() -> None:
     bench.time.at += 60
     done = run(asked.id, bench.stage)
     assert done.story[-1].step is Step.BARRED
-    assert "only mon-fri 09:00-17:00 Europe/Berlin (next Tue 01 Dec 09:00 CET)" in done.outcome
+    assert "only mon-fri 09:00-17:00 Europe/Berlin (next 2026-12-01 09:00 CET)" in done.outcome
     assert bench.weights() == [90, 10]
 
 
@@ -121,7 +121,7 @@ def test_a_rollout_holds_out_of_hours_and_goes_on_in_them() -> None:
     voyage.until(Phase.HELD)
     assert voyage.operation.rollout is not None
     assert voyage.operation.rollout.cause is Happening.BARRED
-    assert "next Tue 01 Dec 09:00" in voyage.operation.rollout.why
+    assert "next 2026-12-01 09:00" in voyage.operation.rollout.why
     assert voyage.weights[-1] == [75, 25]
     voyage.bench.time.at = MORNING
     voyage.until(Phase.COMPLETED, looks=120)

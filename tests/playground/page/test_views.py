@@ -47,7 +47,6 @@ def visited(page: Page, world: Live) -> Iterator[Page]:
 def form(page: Page) -> None:
     """Open the form by `/mesh` alone."""
     page.locator("#box").fill("/mesh")
-    page.keyboard.press("Escape")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog", name="Move traffic")).to_be_visible()
 
