@@ -27,7 +27,7 @@ def start_move(stage: Stage, parent: Operation) -> None:
     rollout, plan, now = the_rollout(parent), the_plan(parent), stage.time.now()
     command = replace(promotion(parent.command, plan.canary, rollout.current.share), promised=plan.stable)
     if rollout.phase is Phase.TURNING_BACK:
-        command = replace(command, verb=Verb.ROLLBACK, version="", share=None)
+        command = replace(command, verb=Verb.ROLLBACK, version="", share=None, break_glass=False)
     child = Operation(
         id=rollout.move,
         command=replace(command, rollout=parent.id),
@@ -54,6 +54,8 @@ def promotion(command: Command, version: str, share: float) -> Command:
         namespace=command.namespace,
         cluster=command.cluster,
         reason=command.reason,
+        # What two people agreed to is the whole of it: a freeze does not hold up its steps either.
+        break_glass=command.break_glass,
     )
 
 

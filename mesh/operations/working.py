@@ -27,7 +27,7 @@ from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import judge_plan
 from mesh.operations.patching import Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
-from mesh.operations.raising import check_rise
+from mesh.operations.raising import check_rise, rights
 from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.refusing import gates_failed, remedy
 from mesh.operations.stage import Stage
@@ -313,8 +313,9 @@ class Work:
             # Whoever began the rollout was allowed to have it turned back; that is never taken away.
             return
         if operation.command.rollout:
-            operation = replace(operation, command=replace(operation.command, verb=Verb.CANARY))
-        verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now())
+            verdict = rights(stage, stage.operations.get(operation.command.rollout))
+        else:
+            verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now())
         if not verdict.allowed:
             raise Denied(f"No longer allowed: {verdict.why}.", hint="Nothing was changed.")
         self.decision = verdict
