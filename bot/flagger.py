@@ -17,7 +17,7 @@ from bot.hooks import BadPost, Hook, Reply
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import Flooded, MeshbotError, Unavailable
-from mesh.operations.gatekeeping import HOOKS, is_open, question, refuse_rise
+from mesh.operations.gatekeeping import HOOKS, heard, is_open, question, refuse_rise
 from mesh.operations.receiving import Desk
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -46,6 +46,7 @@ def _answer(desk: Desk, command: Command) -> Reply:
         operation = question(desk, command)
         if is_open(operation):
             refuse_rise(desk, operation)
+            heard(desk, operation)
     except Unavailable:
         raise
     except Flooded as error:

@@ -48,6 +48,7 @@ from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.operations import RedisOperations
 from store.outbox import RedisOutbox
+from store.rounds import RedisRounds
 from telemetry import ports, tracing
 from telemetry.looks import Program
 from telemetry.serving import Port
@@ -96,6 +97,7 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
         incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
         freezes=RedisFreezes(redis, time_),
         buckets=RedisBuckets(redis),
+        rounds=RedisRounds(redis),
         almanac=CronAlmanac(),
         outbox=outbox,
     )

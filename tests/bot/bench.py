@@ -38,7 +38,7 @@ from mesh.operations.admitting import Door
 from mesh.operations.overview import Boards
 from mesh.operations.receiving import Desk
 from settings.cron import CronAlmanac
-from store.memory import MemoryBuckets, MemoryChanges, MemoryFreezes, MemoryOperations
+from store.memory import MemoryBuckets, MemoryChanges, MemoryFreezes, MemoryOperations, MemoryRounds
 from store.memory_incidents import MemoryIncidents
 from store.memory_outbox import MemoryOutbox
 from tests.bot.senders import SECRET, TOKEN, Back, Mail, call
@@ -134,6 +134,7 @@ class Bench:
             incidents=self.incidents,
             freezes=MemoryFreezes(Wall()),
             buckets=MemoryBuckets(Wall()),
+            rounds=MemoryRounds(),
             almanac=CronAlmanac(),
         )
         # A closed port: whatever calls Slack on the way to an acknowledgement fails here.

@@ -18,7 +18,7 @@ from mesh.domain.incidents import Said
 from mesh.domain.operations import Operation, State
 from mesh.domain.policy import Policy
 from mesh.domain.scopes import Scope
-from mesh.operations.gatekeeping import HOOKS, NEW_PER_MINUTE
+from mesh.operations.gatekeeping import HOOKS, NEW_PER_MINUTE, USED_S
 from mesh.operations.incidents import Labelled, hear
 from mesh.operations.incidents import Mail as Alerts
 from tests.bot.bench import SRE, Bench
@@ -67,6 +67,23 @@ def answers(bot: Bench) -> list[int]:
     for asked in bot.started:
         bot.operations._stored[asked.id] = opened(asked)
     return [post(bot, hook=hook).status for hook in HOOKS]
+
+
+def test_a_roll_back_is_used_up_by_the_answer() -> None:
+    """That Flagger heard yes is on record with the first 200, and then the press is spent."""
+    bot = bench()
+    post(bot, hook="rollback")
+    (asked,) = bot.started
+    bot.operations._stored[asked.id] = opened(asked)
+    rounds = bot.desk.rounds
+    assert rounds is not None
+    about = (str(asked.target), "85d557f47b", "rollback")
+    assert post(bot, hook="rollback").status == 200
+    used = rounds.last(*about)
+    assert used is not None
+    assert used.heard_at > 0
+    rounds.note(*about, replace(used, heard_at=used.heard_at - USED_S - 1))
+    assert post(bot, hook="rollback").status == 403
 
 
 def test_nothing_rises_by_flagger_under_a_freeze() -> None:
