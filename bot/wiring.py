@@ -109,7 +109,8 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     news = News(changes, Invited(operations, desk.incidents, outbox))
     app = make_app(client, passport)
     listen(app, Listeners(ear, replies, surface, Denials(surface), news))
-    hooks = Hooks(environment.hook_tokens, _others(desk, configuration.current))
+    tokens = {"alertmanager": environment.hook_tokens, "flagger": environment.flagger_tokens}
+    hooks = Hooks(tokens, _others(desk, configuration.current))
     return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks)
 
 

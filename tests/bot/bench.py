@@ -41,7 +41,7 @@ from settings.cron import CronAlmanac
 from store.memory import MemoryBuckets, MemoryChanges, MemoryFreezes, MemoryOperations, MemoryRounds
 from store.memory_incidents import MemoryIncidents
 from store.memory_outbox import MemoryOutbox
-from tests.bot.senders import SECRET, TOKEN, Back, Mail, call
+from tests.bot.senders import FLAGGER_TOKEN, SECRET, TOKEN, Back, Mail, call
 
 SRE = Role("sre", users=("U0JIN",), usergroups=("S0SRE",), verbs=("*",))
 
@@ -113,6 +113,7 @@ class Bench:
     identity: Identity = field(default_factory=Identity)
     secrets: tuple[str, ...] = (SECRET,)
     tokens: tuple[str, ...] = (TOKEN,)
+    flagger_tokens: tuple[str, ...] = (FLAGGER_TOKEN,)
     changes: MemoryChanges = field(default_factory=MemoryChanges)
     catalog: Catalog = field(default_factory=lambda: Catalog(policy=Policy((SRE,))))
     outbox: MemoryOutbox = field(default_factory=lambda: MemoryOutbox(Wall()))
@@ -149,7 +150,8 @@ class Bench:
         surface = Surface(ear, self.directory, self.boards, self.screens, homes, self.chores)
         news = News(self.changes, Invited(self.operations, self.incidents, self.outbox))
         listen(app, Listeners(ear, self.notes, surface, Denials(surface), news))
-        self.hooks = Hooks(self.tokens, {"alertmanager": alertmanager(self.desk), **flagger(self.desk)})
+        tokens = {"alertmanager": self.tokens, "flagger": self.flagger_tokens}
+        self.hooks = Hooks(tokens, {"alertmanager": alertmanager(self.desk), **flagger(self.desk)})
         self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}), self.hooks)
 
     def send(self, mail: Mail, **where: str) -> Back:

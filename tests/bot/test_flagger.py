@@ -22,7 +22,9 @@ from mesh.operations.gatekeeping import HOOKS, NEW_PER_MINUTE, USED_S
 from mesh.operations.incidents import Labelled, hear
 from mesh.operations.incidents import Mail as Alerts
 from tests.bot.bench import SRE, Bench
-from tests.bot.senders import TOKEN, Back, Mail, call
+from tests.bot.senders import FLAGGER_TOKEN as TOKEN
+from tests.bot.senders import TOKEN as ALERTS_TOKEN
+from tests.bot.senders import Back, Mail, call
 
 RULE = Rule("flagger", verbs=("flagger",), groups=("S0SRE",), channel="C0APPROVE")
 BODY = {"name": "podinfo", "namespace": "shop", "phase": "Progressing", "checksum": "85d557f47b", "metadata": {}}
@@ -123,6 +125,21 @@ def test_nothing_rises_by_flagger_in_an_incident(policy: Any, status: int) -> No
     assert answers(bot) == [status, status, status, 200]
 
 
+def test_threat_14_the_token_of_one_system_opens_no_door_of_another() -> None:
+    """Whoever may read a Canary can ask, and neither open nor end an incident; Alertmanager's token asks nothing."""
+    bot = bench()
+    assert post(bot, token=f"Bearer {ALERTS_TOKEN}").status == 401
+    headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
+    assert call(bot.application, Mail(b"{}", headers), path="/hooks/alertmanager").status == 401
+
+
+def test_without_a_token_of_its_own_flagger_has_no_hooks() -> None:
+    """Fail closed: that Alertmanager has one opens nothing."""
+    bot = bench()
+    closed = Bench(catalog=bot.catalog, flagger_tokens=())
+    assert {post(closed, hook=hook, token=f"Bearer {ALERTS_TOKEN}").status for hook in HOOKS} == {404}
+
+
 @pytest.mark.parametrize(
     "token", ["", "Bearer", "Bearer wrong", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer é", "Basic é"]
 )
@@ -146,7 +163,7 @@ def test_the_token_may_stand_in_the_address(pair: str, status: int) -> None:
 @pytest.mark.parametrize("sent", ["Bearer ", "", "Basic Og=="])
 def test_without_a_token_of_ours_nobody_is_answered(sent: str) -> None:
     """An empty secret is no secret."""
-    bot = Bench(catalog=Catalog(policy=Policy((SRE,)), approvals=(RULE,)), tokens=())
+    bot = Bench(catalog=Catalog(policy=Policy((SRE,)), approvals=(RULE,)), flagger_tokens=())
     assert (post(bot, token=sent).status, bot.started) == (404, [])
 
 
