@@ -49,14 +49,19 @@ class BadPost(Refused):
 class Hooks:
     """The doors for other systems. To whom no token was given there is none."""
 
-    def __init__(self, tokens: Mapping[str, tuple[str, ...]], table: Mapping[str, Hook]) -> None:
+    def __init__(
+        self, tokens: Mapping[str, tuple[str, ...]], table: Mapping[str, Hook], *, stranger: Callable[[str], None]
+    ) -> None:
         """Accept `tokens`, by the first word of a hook's name; `table` says who reads `/hooks/<name>`.
+
+        `stranger` puts on record that somebody had no token of the hook of this name.
 
         Each system has one, or two while rotating, and none opens the doors of another: whoever reads a Canary of
         Flagger's must not be able to end an incident.
         """
         self._tokens = {system: tuple(token.encode() for token in some) for system, some in tokens.items()}
         self._table = table
+        self._stranger = stranger
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
@@ -72,6 +77,8 @@ class Hooks:
         if hook is None or not tokens:
             return _no(404, "There is no such hook.")
         reply = self._checked(hook, environ, tokens)
+        if reply.status == 401:
+            self._note_stranger(name)
         with self._lock:
             self._counts[f"{name} {reply.status}"] += 1
         if reply.status >= 400:
@@ -85,6 +92,12 @@ class Hooks:
             return _no(401, "The bearer token is missing or wrong.")
         body = _body(environ)
         return body if isinstance(body, Reply) else self._heard(hook, body)
+
+    def _note_stranger(self, name: str) -> None:
+        try:
+            self._stranger(name)
+        except Unavailable as error:
+            log.warning("that somebody was turned away from %s is not on record: %s", name, error.message)
 
     def _heard(self, hook: Hook, body: bytes) -> Reply:
         try:

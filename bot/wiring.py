@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis, RedisError
@@ -35,7 +36,7 @@ from chat.screens import Screens
 from mesh.domain.catalog import Catalog
 from mesh.operations.admitting import Door
 from mesh.operations.overview import Boards
-from mesh.operations.receiving import Desk
+from mesh.operations.receiving import Desk, note_stranger
 from settings.cron import CronAlmanac
 from settings.environment import Environment
 from settings.reloading import CatalogFile, Standing
@@ -110,7 +111,7 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     app = make_app(client, passport)
     listen(app, Listeners(ear, replies, surface, Denials(surface), news))
     tokens = {"alertmanager": environment.hook_tokens, "flagger": environment.flagger_tokens}
-    hooks = Hooks(tokens, _others(desk, configuration.current))
+    hooks = Hooks(tokens, _others(desk, configuration.current), stranger=partial(note_stranger, desk))
     return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks)
 
 

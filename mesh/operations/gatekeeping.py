@@ -16,11 +16,13 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.errors import Flooded, NotFound, Refused, Unavailable
 from mesh.domain.gates import Verdict
-from mesh.domain.operations import Operation, Origin, State, Step
+from mesh.domain.operations import Event, Operation, Origin, State, Step
 from mesh.domain.policy import Actor
+from mesh.operations import facts
 from mesh.operations.approving import check_votes
 from mesh.operations.freezing import refuse_frozen
 from mesh.operations.incidents import Guard
+from mesh.operations.noting import note
 from mesh.operations.receiving import Desk, receive
 from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
@@ -60,13 +62,26 @@ def question(desk: Desk, command: Command) -> Operation:
     return found
 
 
-def heard(desk: Desk, operation: Operation) -> None:
-    """Remember that Flagger is told yes now. Raises Unavailable: then it must not be told."""
-    command, target = operation.command, str(operation.target)
-    last = _rounds(desk).last(target, command.checksum, command.hook)
-    if last is not None and last.operation == operation.id and not last.heard_at:
-        noted = replace(last, heard_at=desk.time.now())
-        _rounds(desk).note(target, command.checksum, command.hook, noted)
+def answered(desk: Desk, operation: Operation, why_not: str = "") -> None:
+    """Put on record what Flagger is told now of what people agreed to, where it was told something else before.
+
+    An empty `why_not` is yes. Raises Unavailable: then it must not be told.
+    """
+    command, target, now = operation.command, str(operation.target), desk.time.now()
+    last, answer = _rounds(desk).last(target, command.checksum, command.hook), why_not or "yes"
+    if last is None or last.operation != operation.id or last.answer == answer:
+        return
+    event = Event(Step.ANSWERED, now, f"Flagger hears no: {why_not}" if why_not else "Flagger hears yes")
+    note(desk.operations, desk.buckets, facts.of_event(operation, event), most=NEW_PER_MINUTE)
+    noted = replace(last, answer=answer, heard_at=last.heard_at or (0.0 if why_not else now))
+    _rounds(desk).note(target, command.checksum, command.hook, noted)
+
+
+def turned_away(desk: Desk, command: Command, why: str) -> None:
+    """Put on record, once a minute, that Flagger was told no before anybody could be asked. Raises Unavailable."""
+    target = Target(command.cluster, command.namespace, command.service)
+    event = Event(Step.DENIED, desk.time.now(), why)
+    note(desk.operations, desk.buckets, facts.of_denial(FLAGGER, Origin("hook"), command, target, event))
 
 
 def _standing(desk: Desk, last: Round | None) -> Operation | None:

@@ -226,6 +226,11 @@ def _surely_raises(desk: Desk, command: Command, target: Target) -> bool:
     return last is None or last.plan is None or last.plan.canary_share < command.share
 
 
+def note_stranger(desk: Desk, hook: str) -> None:
+    """Put on record, once a minute, that somebody had no token of a hook. Raises Unavailable."""
+    note(desk.operations, desk.buckets, facts.of_stranger(hook, desk.time.now()))
+
+
 @contextmanager
 def _floods_on_record(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Target) -> Iterator[None]:
     """Note a flood that is stopped inside: one entry for each person and minute, or it would flood the log instead."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from bot.alertmanager import alertmanager
@@ -36,7 +37,7 @@ from mesh.domain.operations import Operation
 from mesh.domain.policy import Policy, Role
 from mesh.operations.admitting import Door
 from mesh.operations.overview import Boards
-from mesh.operations.receiving import Desk
+from mesh.operations.receiving import Desk, note_stranger
 from settings.cron import CronAlmanac
 from store.memory import MemoryBuckets, MemoryChanges, MemoryFreezes, MemoryOperations, MemoryRounds
 from store.memory_incidents import MemoryIncidents
@@ -151,7 +152,11 @@ class Bench:
         news = News(self.changes, Invited(self.operations, self.incidents, self.outbox))
         listen(app, Listeners(ear, self.notes, surface, Denials(surface), news))
         tokens = {"alertmanager": self.tokens, "flagger": self.flagger_tokens}
-        self.hooks = Hooks(tokens, {"alertmanager": alertmanager(self.desk), **flagger(self.desk)})
+        self.hooks = Hooks(
+            tokens,
+            {"alertmanager": alertmanager(self.desk), **flagger(self.desk)},
+            stranger=partial(note_stranger, self.desk),
+        )
         self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}), self.hooks)
 
     def send(self, mail: Mail, **where: str) -> Back:

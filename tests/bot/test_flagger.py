@@ -88,6 +88,42 @@ def test_a_roll_back_is_used_up_by_the_answer() -> None:
     assert post(bot, hook="rollback").status == 403
 
 
+def answers_on_record(bot: Bench) -> list[str]:
+    """What Flagger was told, by the audit log."""
+    return [entry.facts["text"] for entry in bot.operations.log.entries() if entry.facts["step"] == "gate answered"]
+
+
+def test_what_flagger_is_told_at_last_is_on_record() -> None:
+    """The first yes, and each change of it, once; not each time that it asks."""
+    bot = bench()
+    post(bot)
+    (asked,) = bot.started
+    bot.operations._stored[asked.id] = opened(asked)
+    freeze = Freeze("op-aaaaaaaaaa", Scope(services=("podinfo",)), since=0.0, until=math.inf, reason="no", by="U0JIN")
+    assert [post(bot).status for _ in range(3)] == [200] * 3
+    bot.desk.freezes.put(freeze)
+    assert [post(bot).status for _ in range(3)] == [403] * 3
+    bot.desk.freezes.lift(freeze.id)
+    assert post(bot).status == 200
+    yes, no, again = answers_on_record(bot)
+    assert (yes, again) == ("Flagger hears yes", "Flagger hears yes")
+    assert "Flagger hears no: podinfo is frozen until it is lifted" in no
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [({"token": "Bearer wrong"}, "is missing or wrong"), ({"body": {**BODY, "name": "nosuch"}}, "No service of the")],
+)
+def test_who_is_turned_away_at_flaggers_gate_is_on_record(how: dict[str, Any], said: str) -> None:
+    """With the reason, and once a minute however often it is tried."""
+    bot = bench()
+    for _ in range(5):
+        assert post(bot, **how).status in (401, 403)
+    denied = [entry.facts["text"] for entry in bot.operations.log.entries() if entry.facts["step"] == "denied"]
+    assert len(denied) == 1
+    assert said in denied[0]
+
+
 def test_nothing_rises_by_flagger_under_a_freeze() -> None:
     """An approval stays, and is of no use until the freeze is over; going back is never frozen."""
     bot = bench()

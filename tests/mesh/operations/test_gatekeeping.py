@@ -14,7 +14,7 @@ from mesh.domain.errors import NotFound, Refused, Unavailable
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Actor
 from mesh.domain.scopes import Scope
-from mesh.operations.gatekeeping import HOOKS, MOST_TIMES, OPEN_S, QUIET_S, USED_S, heard, is_open, question
+from mesh.operations.gatekeeping import HOOKS, MOST_TIMES, OPEN_S, QUIET_S, USED_S, answered, is_open, question
 from mesh.operations.recording import Record
 from mesh.operations.running import run
 from mesh.operations.working import Work
@@ -105,11 +105,11 @@ def test_a_roll_back_is_used_once() -> None:
     pressed = approved(bench, back)
     bench.time.at += 60
     assert is_open(question(bench.desk, back))
-    heard(bench.desk, pressed)
+    answered(bench.desk, pressed)
     for _ in range(2):
         bench.time.at += USED_S / 2
         assert is_open(question(bench.desk, back))
-        heard(bench.desk, pressed)
+        answered(bench.desk, pressed)
     bench.time.at += 1
     again = ask(bench, back)
     assert (again.id == pressed.id, again.state) == (False, State.WAITING)
