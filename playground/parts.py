@@ -26,7 +26,9 @@ HERE = Path(__file__).parent
 OBJECTS = HERE / "world/cluster.yaml"
 CONFIGURATION = HERE / "world/meshbot.yaml"
 HOOK_TOKEN = "playground-hook-token"
-"""What other systems post to the bot's hooks with."""
+"""What Alertmanager posts to the bot's hook with."""
+FLAGGER_TOKEN = "playground-flagger-token"
+"""What Flagger asks the bot's hooks with."""
 
 COMPLETIONS = (
     ("/mesh status api", "weights, shares and ready pods"),
@@ -144,6 +146,7 @@ class World:
             "KUBECONFIG": str(self.cluster.kubeconfig if self.cluster else self.directory / "kubeconfig"),
             "PROMETHEUS_URL": self.prometheus.url if self.prometheus else "",
             "MESHBOT_HOOK_TOKEN": HOOK_TOKEN,
+            "MESHBOT_FLAGGER_TOKEN": FLAGGER_TOKEN,
             "MESHBOT_CONFIG": str(self.configuration),
         }
 

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 TOKEN = "hook-token-of-tests-4711"
+FLAGGER_TOKEN = "flagger-token-of-tests-4712"
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 FORM = "application/x-www-form-urlencoded"
 _numbers = itertools.count(1)

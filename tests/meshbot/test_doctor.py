@@ -82,6 +82,16 @@ def test_alerts_that_nobody_would_hear_or_see_are_named(
     )
 
 
+def test_one_token_for_two_systems_is_warned_about() -> None:
+    """It stands in Canaries, where others may read it."""
+    one = "a-token-of-hooks-1"
+    catalog = Catalog(services=(WEB,), channels=Channels(incidents="C0INC"))
+    findings = list(incidents(Environment(hook_token=one, flagger_token=f"another-one-of-16,{one}"), catalog))
+    assert [(each.level, "one and the same token" in each.text) for each in findings] == [("warn", True), ("ok", False)]
+    apart = list(incidents(Environment(hook_token=one, flagger_token="another-one-of-16"), catalog))
+    assert [each.level for each in apart] == ["ok"]
+
+
 def test_a_healthy_world_is_ok(healthy: dict[str, str]) -> None:
     """Every part has a line; what is missing but optional is a warning, and the status is 0."""
     shown = run("doctor", **healthy)
