@@ -30,7 +30,7 @@ def slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("slack") / "slack.log"
     argv = [sys.executable, "-m", "playground.slack", "--port", str(free_port())]
     with Child("slack", argv, log_path=log) as child:
-        yield child.wait_ready_line(20)
+        yield child.wait_ready_line()
 
 
 def asked(channel: str, *, thread: str = "", response_url: str = "") -> Request:
