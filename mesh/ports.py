@@ -82,7 +82,8 @@ class Operations(Protocol):
     ) -> Operation:
         """Write the operation and append audit entries, all or nothing; returns it with the next revision.
 
-        Raises LostLease when `lease` is given and no longer current, Conflict when the stored revision is another.
+        Raises LostLease when `lease` is given and no longer current, Conflict when the stored revision is another, and
+        Uncopied when it announces a patch, was written, and a failover could forget it.
         """
 
     def audit(self, facts: dict[str, Any]) -> AuditEntry:

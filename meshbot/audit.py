@@ -1,4 +1,4 @@
-"""`meshbot audit`: reading, verifying and taking away the audit log. Nothing here can write to it."""
+"""`meshbot audit`: reading, verifying, exporting and trimming the audit log."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import csv
 import json
 import sys
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain, takewhile
 from typing import IO, Any
 
 import click
 
-from mesh.domain.audit import AuditEntry, verify
+from mesh.domain.audit import GENESIS, AuditEntry
+from mesh.domain.operations import Step
 from settings.environment import read_environment
-from store.auditlog import RedisAuditLog
+from settings.time import SystemTime
+from store.auditlog import RedisAuditLog, Snapshot
 from store.connection import patient
 
 COLUMNS = ("seq", "at", "step", "actor", "operation", "target", "command", "reason", "text")
@@ -49,7 +52,7 @@ class Wanted:
 
 @click.group
 def audit() -> None:
-    """List, verify and export the audit log."""
+    """List, verify, export and trim the audit log."""
 
 
 @audit.command("list")
@@ -62,17 +65,44 @@ def list_(*, count: int, as_json: bool) -> None:
 
 
 @audit.command("verify")
-def verify_() -> None:
+@click.argument("exports", nargs=-1, type=click.File("r", "utf-8"))
+def verify_(*, exports: tuple[IO[str], ...]) -> None:
     """Check the chain of hashes: says count and last hash, or the first broken entry with exit code 1.
 
+    Of a log that was trimmed, give the exports of what is gone, oldest first: then it is checked from its first entry.
     Compare the hash with one that was posted to the audit channel: that finds even a log that was rewritten whole.
     """
-    entries, head = _log().snapshot()
-    broken = verify(entries, head)
+    log = _log().snapshot()
+    whole = replace(log, start=(0, GENESIS), entries=_joined(exports, log.entries)) if exports else log
+    broken = whole.broken
     if broken:
         click.echo(f"BROKEN at entry {broken.seq}: {broken.why}.", err=True)
         sys.exit(1)
-    click.echo(f"ok: {head[0]} entries, head {head[1]}")
+    trimmed = f", of which {log.start[0]} are trimmed" if log.start[0] else ""
+    click.echo(f"ok: {log.head[0]} entries{trimmed}, head {log.head[1]}")
+
+
+@audit.command
+@click.argument("export", type=click.File("r", "utf-8"))
+@click.option("--before", type=_TIME, required=True, help="What is older goes; UTC unless it names an offset.")
+def trim(*, export: IO[str], before: datetime) -> None:
+    """Take the oldest entries out of Redis, if EXPORT (JSON, of the whole log) has every one of them letter by letter.
+
+    The log is verified first. What is left still follows from what is gone: keep the file, `verify` takes it.
+    """
+    log = _log()
+    broken = log.snapshot().broken
+    if broken:
+        raise click.ClickException(f"The log is broken at entry {broken.seq}, so nothing was taken away: {broken.why}.")
+    found = log.snapshot()
+    last = _last_old(found, export, _unix(before))
+    if last == found.start:
+        click.echo("Nothing is that old.")
+        return
+    which = f"entries {found.start[0] + 1} to {last[0]}"
+    text = f"{which} were exported and taken out of Redis; the last hash is {last[1]}"
+    log.trim(last, found.start, {"at": SystemTime().now(), "step": Step.TRIMMED, "text": text})
+    click.echo(f"Taken out of Redis: {which}. Keep {export.name}: meshbot audit verify takes it.")
 
 
 @audit.command
@@ -98,6 +128,42 @@ def export(*, form: str, output: IO[str], **wanted: Any) -> None:
 
 def _log() -> RedisAuditLog:
     return RedisAuditLog(patient(read_environment().redis))
+
+
+def _read(export: IO[str]) -> Iterator[AuditEntry]:
+    """Yield the entries of an export in JSON; ClickException for a line that is none."""
+    for number, line in enumerate(export, start=1):
+        try:
+            one = json.loads(line)
+            entry = AuditEntry(one["body"], one["hash"])
+            entry.facts["seq"]
+        except (ValueError, KeyError, TypeError) as error:
+            why = "is no entry of an export in JSON (meshbot audit export -o FILE)"
+            raise click.ClickException(f"{export.name}: line {number} {why}.") from error
+        yield entry
+
+
+def _last_old(log: Snapshot, export: IO[str], before: float) -> tuple[int, str]:
+    """Return number and hash of the last entry that is older; ClickException where the export lacks one of those."""
+    last = log.start
+    old = takewhile(lambda entry: float(entry.facts.get("at") or 0) < before, log.entries)
+    copies = (entry for entry in _read(export) if entry.facts["seq"] > log.start[0])
+    for entry in old:
+        if entry != next(copies, None):
+            hint = "Nothing was taken away. Export the whole log again: meshbot audit export -o FILE."
+            raise click.ClickException(f"{export.name} does not have entry {entry.facts['seq']} as it is. {hint}")
+        last = (entry.facts["seq"], entry.hash)
+    return last
+
+
+def _joined(exports: Sequence[IO[str]], log: Iterable[AuditEntry]) -> Iterator[AuditEntry]:
+    """Yield each entry of the exports and of the log once: what one has of the next is passed over."""
+    last = 0
+    for entry in chain.from_iterable([*map(_read, exports), log]):
+        seq = entry.facts["seq"]
+        if seq > last:
+            last = seq
+            yield entry
 
 
 def _exported(entry: AuditEntry) -> dict[str, Any]:

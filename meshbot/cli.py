@@ -21,7 +21,7 @@ COMMANDS = {
     "doctor": ("meshbot.doctor.command:doctor", "Check everything meshbot depends on."),
     "probe": ("meshbot.probe:probe", "Ask a process on this machine for its health."),
     "config": ("meshbot.config:config", "Check a configuration file."),
-    "audit": ("meshbot.audit:audit", "List, verify and export the audit log."),
+    "audit": ("meshbot.audit:audit", "List, verify, export and trim the audit log."),
 }
 """Name: where it is, and one line for the overview."""
 

@@ -11,7 +11,20 @@ from pydantic import BeforeValidator, Field
 from mesh.domain.approvals import Rule, asked_as, canonical
 from mesh.domain.commands import APPROVABLE
 from mesh.domain.scopes import overlap
-from settings.forms import Approvable, ChannelId, GroupId, Patterns, Seconds, Section, Text, UserId, every, scope_of
+from settings.forms import (
+    Approvable,
+    ChannelId,
+    Clusters,
+    GroupId,
+    Namespaces,
+    Seconds,
+    Section,
+    Services,
+    Text,
+    UserId,
+    every,
+    scope_of,
+)
 from settings.lines import Path
 
 
@@ -39,9 +52,9 @@ class ApprovalSection(Section):
             "`promote` speaks of an undo that gives a canary more, too. Going back to stable never waits.",
         ),
     ] = ["*"]
-    services: Annotated[Patterns, Field(description="Service names; `*` stands for any run of characters.")] = ["*"]
-    namespaces: Annotated[Patterns, Field(description="Namespaces; `*` as above.")] = ["*"]
-    clusters: Annotated[Patterns, Field(description="Clusters; `*` as above.")] = ["*"]
+    services: Services = ["*"]
+    namespaces: Namespaces = ["*"]
+    clusters: Clusters = ["*"]
     above: Annotated[
         float,
         Field(

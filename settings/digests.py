@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from mesh.domain.digests import Digest
 from settings.cron import check_cron, check_zone
-from settings.forms import ChannelId, Label, Language, Patterns, Section, scope_of
+from settings.forms import ChannelId, Clusters, Label, Language, Namespaces, Section, Services, scope_of
 from settings.lines import Path
 
 
@@ -40,11 +40,9 @@ class DigestSection(Section):
         AfterValidator(_zone),
         Field(description="Time zone of `cron` and of the days it counts by, an IANA name such as `Europe/Berlin`."),
     ] = Digest("", "", "").zone
-    clusters: Annotated[Patterns, Field(description="Clusters it speaks of; `*` stands for any run of characters.")] = [
-        "*"
-    ]
-    namespaces: Annotated[Patterns, Field(description="Namespaces; `*` as above.")] = ["*"]
-    services: Annotated[Patterns, Field(description="Services; `*` as above.")] = ["*"]
+    services: Services = ["*"]
+    namespaces: Namespaces = ["*"]
+    clusters: Clusters = ["*"]
     language: Annotated[Language | None, Field(description="Overrides `slack.language`.")] = None
     quiet: Annotated[bool, Field(description="Post nothing when there is nothing to say.")] = Digest("", "", "").quiet
 

@@ -177,6 +177,9 @@ Approvable = Annotated[str, AfterValidator(_approvable)]
 Address = Annotated[str, AfterValidator(_http)]
 Seconds = Annotated[int, BeforeValidator(_seconds), WithJsonSchema({"type": "duration"})]
 Patterns = Annotated[list[Text], BeforeValidator(every), Field(min_length=1)]
+Services = Annotated[Patterns, Field(description="Service names; `*` stands for any run of characters.")]
+Namespaces = Annotated[Patterns, Field(description="Namespaces; `*` as above.")]
+Clusters = Annotated[Patterns, Field(description="Clusters; `*` as above.")]
 RouteName = Annotated[
     Text, StringConstraints(pattern=r"^(VirtualService|TrafficSplit|HTTPRoute|GRPCRoute)/[^/\s]+(/[^\n]+)?$")
 ]

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from mesh.domain.errors import Refused
 from mesh.domain.freezes import Closure
 from mesh.domain.hours import known_zone, local_moment, read_hours
-from settings.forms import Label, Patterns, Section, Text, scope_of
+from settings.forms import Clusters, Label, Namespaces, Section, Services, Text, scope_of
 from settings.lines import Path
 
 MIDNIGHT = time()
@@ -85,9 +85,9 @@ class FreezeSection(Section):
     until: Annotated[
         Moment | None, Field(description="Last day, which is frozen to its end, or the moment at which it ends.")
     ] = None
-    services: Annotated[Patterns, Field(description="Service names; `*` stands for any run of characters.")] = ["*"]
-    namespaces: Annotated[Patterns, Field(description="Namespaces; `*` as above.")] = ["*"]
-    clusters: Annotated[Patterns, Field(description="Clusters; `*` as above.")] = ["*"]
+    services: Services = ["*"]
+    namespaces: Namespaces = ["*"]
+    clusters: Clusters = ["*"]
 
 
 def closure_of(section: FreezeSection) -> Closure:

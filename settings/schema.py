@@ -12,6 +12,7 @@ from settings.clusters import ClusterSection
 from settings.digests import DigestSection
 from settings.forms import (
     ChannelId,
+    Clusters,
     GitName,
     Grant,
     GroupId,
@@ -20,9 +21,10 @@ from settings.forms import (
     Language,
     MeshName,
     Name,
-    Patterns,
+    Namespaces,
     RouteName,
     Section,
+    Services,
     Text,
     UserId,
     every,
@@ -116,9 +118,9 @@ class RoleSection(Section):
             '`pause`, `resume`, `skip`, `confirm`, `abort` of a rollout; `freeze`, `unfreeze`; or `"*"` for all.',
         ),
     ]
-    services: Annotated[Patterns, Field(description="Service names; `*` stands for any run of characters.")] = ["*"]
-    namespaces: Annotated[Patterns, Field(description="Namespaces; `*` as above.")] = ["*"]
-    clusters: Annotated[Patterns, Field(description="Clusters; `*` as above.")] = ["*"]
+    services: Services = ["*"]
+    namespaces: Namespaces = ["*"]
+    clusters: Clusters = ["*"]
     channels: Annotated[
         list[ChannelId],
         Field(

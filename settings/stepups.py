@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from mesh.domain.stepups import PROVABLE, StepUp
-from settings.forms import Patterns, Seconds, Section, Text, every, private_address, scope_of
+from settings.forms import Clusters, Namespaces, Seconds, Section, Services, Text, every, private_address, scope_of
 
 
 def _provable(value: str) -> str:
@@ -37,9 +37,9 @@ class StepUpSection(Section):
             'for votes; or `"*"` for all. What goes back is never asked about.',
         ),
     ] = ["*"]
-    services: Annotated[Patterns, Field(description="Service names; `*` stands for any run of characters.")] = ["*"]
-    namespaces: Annotated[Patterns, Field(description="Namespaces; `*` as above.")] = ["*"]
-    clusters: Annotated[Patterns, Field(description="Clusters; `*` as above.")] = ["*"]
+    services: Services = ["*"]
+    namespaces: Namespaces = ["*"]
+    clusters: Clusters = ["*"]
     timeout: Annotated[
         Seconds, Field(ge=1, le=10, description="How long its answer may take: seconds, or a number with s.")
     ] = int(StepUp("", "").timeout_s)

@@ -8,9 +8,9 @@ from typing import Any
 
 import redis
 
-from mesh.domain.audit import GENESIS, AuditEntry, chain
-from mesh.domain.errors import Unavailable
-from store import keys, records
+from mesh.domain.audit import GENESIS, AuditEntry, Broken, chain, verify
+from mesh.domain.errors import Refused, Unavailable
+from store import keys, records, scripts
 from store.connection import HINT, translated
 
 PAGE = 500
@@ -68,17 +68,32 @@ def chained(
     raise Unavailable("Too many entries are written to the audit log at once.", hint=HINT)
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """The log at one moment."""
+
+    entries: Iterator[AuditEntry]
+    head: tuple[int, str]
+    """Number and hash of its last entry; a number of -1 means that the head was damaged."""
+    start: tuple[int, str]
+    """The same of the last entry that was trimmed from its beginning."""
+
+    @property
+    def broken(self) -> Broken | None:
+        """Check the chain; reads the entries, which can be done once."""
+        return verify(self.entries, self.head, start=self.start)
+
+
 class RedisAuditLog:
-    """The audit log, read-only; `RedisOperations` is the only writer."""
+    """The audit log. `RedisOperations` is the only one that writes to its end; its beginning can be trimmed here."""
 
     def __init__(self, redis: redis.Redis) -> None:
         self._redis = redis
+        self._trim = redis.register_script(scripts.TRIM)
 
     def entries(self) -> Iterator[AuditEntry]:
         """Yield every entry there is at the time of the call, oldest first; Unavailable when Redis does not answer."""
-        with translated():
-            count = int(self._redis.llen(keys.AUDIT))
-        return self._pages(count)
+        return self.snapshot().entries
 
     def head(self) -> tuple[int, str]:
         """Return (count, last hash); a count of -1 means that the head was damaged."""
@@ -96,8 +111,8 @@ class RedisAuditLog:
         newest_first = (records.load_entry(line) for line in reversed(lines))
         return next((entry for entry in newest_first if _operation(entry) == operation_id), None)
 
-    def snapshot(self) -> tuple[Iterator[AuditEntry], tuple[int, str]]:
-        """Return the entries and the head of one moment.
+    def snapshot(self) -> Snapshot:
+        """Return the entries, the head and the start of one moment; Unavailable when Redis does not answer.
 
         Use this to verify a log that is being written: `entries()` and `head()` are two moments, and an entry that
         came between them would look like a break.
@@ -105,13 +120,45 @@ class RedisAuditLog:
         with translated(), self._redis.pipeline(transaction=True) as pipeline:
             pipeline.llen(keys.AUDIT)
             pipeline.get(keys.AUDIT_HEAD)
-            count, head = pipeline.execute()
-        return self._pages(count), records.load_head(head)
+            pipeline.get(keys.AUDIT_START)
+            count, head, start = pipeline.execute()
+        return Snapshot(self._pages(start, count), records.load_head(head), records.load_head(start))
 
-    def _pages(self, count: int) -> Iterator[AuditEntry]:
-        for start in range(0, count, PAGE):
-            with translated():
-                lines: list[Any] = self._redis.lrange(keys.AUDIT, start, min(start + PAGE, count) - 1)
+    def trim(self, before: tuple[int, str], former: tuple[int, str], facts: dict[str, Any]) -> None:
+        """Take away the entries after `former`, the log's start, up to `before`: the last one's number and hash.
+
+        In the same step one entry of `facts` is added, which says so. Raises Refused when somebody else trimmed it
+        meanwhile, and Unavailable when that may or may not have been done.
+        """
+        start, now, gone = records.dump_head(*former), records.dump_head(*before), before[0] - former[0]
+
+        def write(batch: Batch) -> list[Any]:
+            argv: list[Any] = [
+                batch.expected,
+                batch.head,
+                GENESIS_HEAD,
+                start,
+                now,
+                gone,
+                *batch.lines,
+            ]
+            answer: list[Any] = self._trim(keys=[keys.AUDIT, keys.AUDIT_HEAD, keys.AUDIT_START], args=argv)
+            return answer
+
+        with translated("Redis did not answer, so it is not known whether the log was trimmed."):
+            answer, _ = chained(self._redis, [{**facts, "trimmed": list(before)}], write)
+        if answer[0] == b"start":
+            raise Refused("Somebody else trimmed the log meanwhile.", hint="Look at it: meshbot audit verify.")
+
+    def _pages(self, start: Any, count: int) -> Iterator[AuditEntry]:
+        """Yield `count` entries of a log that begins at `start`, and goes on doing so."""
+        for done in range(0, count, PAGE):
+            with translated(), self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.lrange(keys.AUDIT, done, min(done + PAGE, count) - 1)
+                pipeline.get(keys.AUDIT_START)
+                lines, now = pipeline.execute()
+            if now != start:
+                raise Unavailable("The audit log was trimmed while it was read.", hint="Do it again.")
             yield from map(records.load_entry, lines)
 
 

@@ -16,7 +16,7 @@ import redis
 from mesh.domain.audit import AuditEntry
 from mesh.domain.commands import Target
 from mesh.domain.deeds import deed_of
-from mesh.domain.errors import Conflict, LostLease, MeshbotError, NotFound, Unavailable
+from mesh.domain.errors import Conflict, LostLease, MeshbotError, NotFound, Unavailable, Uncopied
 from mesh.domain.operations import Operation
 from mesh.ports import Lease, Receipt, Time
 from store import deeds, keys, records, scripts
@@ -133,7 +133,7 @@ class RedisOperations:
 
         Conflict as well where it would be the second active rollout of its service.
         The same call may reach Redis twice (a client that repeats itself): the second one changes nothing.
-        What announces a patch must be on a replica too, where Redis must have copies: Unavailable while it is not.
+        What announces a patch must be on a replica too, where Redis must have copies: Uncopied while it is not.
         """
         after = replace(operation, revision=operation.revision + 1)
         facts = [self._facts(operation.id, entry) for entry in entries]
@@ -146,7 +146,7 @@ class RedisOperations:
                 return self._ask(self._commit, names, argv)
             answer, copied = self._announce(keys=names, args=argv)
             if not copied:
-                raise Unavailable(UNCOPIED_PLAN, hint="Bring the replicas back: docs/redis.md.")
+                raise Uncopied(UNCOPIED_PLAN, hint="Bring the replicas back: docs/redis.md.")
             return list(answer)
 
         with translated("Redis did not answer, so it is not known whether the last step was written down."):

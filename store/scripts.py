@@ -138,6 +138,21 @@ redis.call('SET', KEYS[2], ARGV[2])
 return {'written'}
 """
 
+TRIM = """
+-- KEYS: audit, audit head, audit start
+-- ARGV: 1 expected head, 2 new head, 3 genesis head, 4 expected start, 5 new start, 6 count to take away, 7 entry
+local head, start = redis.call('GET', KEYS[2]) or ARGV[3], redis.call('GET', KEYS[3]) or ARGV[3]
+-- The same call again, after its first answer was lost.
+if head == ARGV[2] and start == ARGV[5] then return {'written'} end
+if start ~= ARGV[4] then return {'start'} end
+if head ~= ARGV[1] then return {'head', head} end
+redis.call('RPUSH', KEYS[1], ARGV[7])
+redis.call('LTRIM', KEYS[1], ARGV[6], -1)
+redis.call('SET', KEYS[2], ARGV[2])
+redis.call('SET', KEYS[3], ARGV[5])
+return {'written'}
+"""
+
 LIFT = """
 -- KEYS: freezes. ARGV: 1 id, 2 as it was read, 3 as it is once lifted
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return {'changed'} end

@@ -47,18 +47,25 @@ def link(previous_hash: str, body: str) -> str:
     return hashlib.sha256((previous_hash + body).encode()).hexdigest()
 
 
-def verify(entries: Iterable[AuditEntry], head: tuple[int, str]) -> Broken | None:
+def verify(
+    entries: Iterable[AuditEntry], head: tuple[int, str], *, start: tuple[int, str] = (0, GENESIS)
+) -> Broken | None:
     """Check the whole chain against `head` (count of entries, last hash); None when it is whole.
 
+    `start` says the same of what was trimmed from its beginning; some entry must tell of that, or it is a break.
     Finds a changed byte, a removed entry (the last ones too: the head is kept apart) and a changed order. Whoever can
     rewrite everything, head included, is found by comparing with a hash that was posted to the audit channel.
     """
-    previous, count = GENESIS, 0
-    for count, entry in enumerate(entries, start=1):
+    count, previous = start
+    trimmed = start == (0, GENESIS)
+    for count, entry in enumerate(entries, start=start[0] + 1):
         problem = _problem(entry, previous, count)
         if problem:
             return Broken(count, problem)
+        trimmed = trimmed or entry.facts.get("trimmed") == list(start)
         previous = entry.hash
+    if not trimmed:
+        return Broken(start[0] + 1, f"the {start[0]} before it are gone, and no entry says that they were trimmed")
     if (count, previous) != head:
         return Broken(count, f"the log has {count} entries, but its head says {head[0]}: entries were removed or added")
     return None

@@ -79,6 +79,8 @@ class Step(StrEnum):
     """Turned away by policy before there was an operation."""
     PROVEN = "proven"
     """The step-up check let somebody go on. In the audit log alone, never in a record."""
+    TRIMMED = "trimmed"
+    """The audit log's oldest entries were taken out of Redis by hand. In the audit log alone."""
     UNPROVEN = "not proven"
     """It did not, or gave no answer."""
     FORGED = "forged"

@@ -57,6 +57,8 @@ class Patching:
             self._record.end(State.SUCCEEDED, Step.PROPOSED, text, hint=hint, commit=commit)
             return True
         told = following.committed(plan.shares_after, written)
+        if self._record.uncopied:
+            told += "; no replica of Redis has this on record"
         self._record.tell(State.RUNNING, Step.PATCHED, told, **following.recorded(written))
         self._verify(plan, self._look(plan))
         return True

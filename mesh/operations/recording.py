@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
-from mesh.domain.errors import Conflict, LostLease, MeshbotError, Unavailable
+from mesh.domain.errors import Conflict, LostLease, MeshbotError, Unavailable, Uncopied
+from mesh.domain.limits import rise_of
 from mesh.domain.operations import Event, Operation, State, Step
 from mesh.domain.splits import SplitSeen
 from mesh.operations import facts
@@ -37,6 +38,8 @@ class Record:
         """Hold `operation`; with a `lease`, nothing can be written once it is lost."""
         self.operation = operation
         self.lease = lease
+        self.uncopied = False
+        """True once a patch was sent that no replica of Redis knew of."""
         self._stage = stage
 
     def tell(self, state: State, step: Step, text: str = "", *, by: str = "", **changes: Any) -> None:
@@ -149,6 +152,14 @@ class Record:
         """Write to the store. When that fails, nothing may be concluded: what was done is found on the object later."""
         try:
             self.operation = self._stage.operations.commit(operation, entries, lease=self.lease)
+        except Uncopied as error:
+            goes_back = operation.command.goes_back and operation.plan is not None and not rise_of(operation.plan)
+            if not goes_back:
+                raise LeftToTheNext(error.message) from error
+            # A failover now would forget the record, not the patch; that the canary keeps its traffic is worse.
+            log.warning("%s goes back, and no replica of Redis has its plan yet", operation.id)
+            self.operation = replace(operation, revision=operation.revision + 1)
+            self.uncopied = True
         except (LostLease, Conflict, Unavailable) as error:
             raise LeftToTheNext(error.message) from error
 

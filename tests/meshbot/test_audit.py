@@ -162,3 +162,63 @@ def test_no_cell_of_a_csv_export_is_a_formula(redis_url: str, sign: str) -> None
     path = run("audit", "export", "--format", "csv", REDIS_URL=redis_url).stdout
     [row] = list(csv.DictReader(io.StringIO(path, newline="")))
     assert [value[0] for name, value in row.items() if name in words] == ["'"] * len(words)
+
+
+def audit(url: str, *words: str | Path) -> str:
+    """What `meshbot audit` says, on either stream."""
+    shown = run("audit", *map(str, words), REDIS_URL=url)
+    return shown.stdout + shown.stderr
+
+
+def test_a_trimmed_log_is_whole_alone_and_with_its_exports(written: str, tmp_path: Path) -> None:
+    """Old entries leave Redis once a file has them; the rest verifies, and with the files all of it."""
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    audit(written, "export", "-o", first)
+    assert "entries 1 to 2" in audit(written, "trim", first, "--before", "1970-01-01T00:16:42")
+    assert exported(written) == [3, 4]
+    assert audit(written, "verify") == f"ok: 4 entries, of which 2 are trimmed, head {head(written)}\n"
+    assert "BROKEN" not in audit(written, "verify", first)
+    audit(written, "export", "-o", second)
+    assert "entries 3 to 3" in audit(written, "trim", second, "--before", "1970-01-01T00:16:43")
+    assert audit(written, "trim", second, "--before", "1970-01-01T00:16:43") == "Nothing is that old.\n"
+    assert audit(written, "verify", first, second).startswith("ok: 5 entries, of which 3 are trimmed")
+    assert "BROKEN at entry 1" in audit(written, "verify", second)
+    first.write_text(first.read_text().replace("second", "sec0nd"))
+    assert "BROKEN at entry 2" in audit(written, "verify", first, second)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda text: text.replace("second", "sec0nd"), "does not have entry 2 as it is"),
+        (lambda text: text.splitlines()[0] + "\n", "does not have entry 2 as it is"),
+        (lambda _: "seq,at\n", "line 1 is no entry of an export in JSON"),
+    ],
+)
+def test_nothing_is_trimmed_that_the_export_lacks(
+    written: str, tmp_path: Path, spoil: Callable[[str], str], said: str
+) -> None:
+    """An edited, a partial and another kind of file take nothing away."""
+    file = tmp_path / "log.jsonl"
+    audit(written, "export", "-o", file)
+    file.write_text(spoil(file.read_text()))
+    assert said in audit(written, "trim", file, "--before", "2000-01-01")
+    assert audit(written, "verify") == f"ok: 3 entries, head {head(written)}\n"
+
+
+def test_a_broken_log_is_not_trimmed(written: str, tmp_path: Path) -> None:
+    """What is broken stays as it is, for whoever looks into it."""
+    file = tmp_path / "log.jsonl"
+    audit(written, "export", "-o", file)
+    with redis.Redis.from_url(written, decode_responses=True) as client:
+        _edit(client)
+        assert "broken at entry 2, so nothing was taken away" in audit(written, "trim", file, "--before", "2000-01-01")
+        assert client.llen(keys.AUDIT) == 3
+
+
+def test_a_beginning_that_was_cut_by_other_hands_is_found(written: str) -> None:
+    """A start that no entry tells of is a break: only `trim` writes both."""
+    with redis.Redis.from_url(written, decode_responses=True) as client:
+        gone = json.loads(client.lpop(keys.AUDIT))
+        client.set(keys.AUDIT_START, f"1:{gone['hash']}")
+    assert "BROKEN at entry 2: the 1 before it are gone" in audit(written, "verify")

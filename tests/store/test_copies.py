@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.domain.errors import LostLease, NotFound, Unavailable
+from mesh.domain.errors import LostLease, NotFound, Unavailable, Uncopied
 from mesh.domain.incidents import Alert, Incident
 from mesh.domain.letters import Letter
 from mesh.domain.operations import Event, State, Step
@@ -118,7 +118,7 @@ def test_no_patch_is_sent_that_a_failover_could_forget(pair: Pair) -> None:
     pair.cut_off()
     operation = pair.operations.commit(operation.move(State.RUNNING, Event(Step.CHECKING, 1.0)))
     announced = operation.add(Event(Step.PATCHING, 2.0, "VirtualService api"))
-    with pytest.raises(Unavailable, match="the patch is not sent"):
+    with pytest.raises(Uncopied, match="the patch is not sent"):
         pair.operations.commit(announced)
     # As the next worker finds it, once the replica is back.
     pair.join()

@@ -34,7 +34,7 @@ PARTS = len(QUEUES)
 PATIENCE_S = 120.0 + 2.0 * KILLS
 PLANNED = [0, 25, 50, 100]
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(int(PATIENCE_S) + 120)]
+pytestmark = [pytest.mark.world, pytest.mark.timeout(int(2 * PATIENCE_S) + 120)]
 
 HOUSES = tuple(House(f"chaos{number}", 60.0) for number in range(ROLLOUTS))
 BAD = frozenset(house.name for house in HOUSES[::5])

@@ -9,7 +9,7 @@ import pytest
 
 from mesh.domain.catalog import Service
 from mesh.domain.counts import Counts
-from mesh.domain.errors import Denied, Refused, Unavailable
+from mesh.domain.errors import Denied, Refused, Unavailable, Uncopied
 from mesh.domain.operations import Operation, State
 from mesh.domain.plans import Plan
 from mesh.domain.routes import Route
@@ -432,3 +432,30 @@ def test_looking_for_a_patch_again_and_again_is_on_record_once() -> None:
         run(asked.id, bench.stage)
         bench.time.at += 2
     assert bench.audit_steps(asked).count("resumed") == 1
+
+
+# --- Redis without its replicas ----------------------------------------------------------------------------------
+
+
+def test_what_goes_back_does_not_wait_for_a_replica(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan is on the master alone: nothing rises, by undo neither; a rollback goes."""
+    bench = Bench()
+    raised = bench.do("promote api 50")
+    assert raised.state is State.SUCCEEDED
+    real = bench.operations.commit
+
+    def uncopied(operation: Operation, *rest: Any, **more: Any) -> Operation:
+        after = real(operation, *rest, **more)
+        if after.announces_patch:
+            raise Uncopied("No replica has it.")
+        return after
+
+    monkeypatch.setattr(bench.operations, "commit", uncopied)
+    assert not bench.do("promote api 60").done
+    assert bench.weights() == [50, 50]
+    back = bench.do("rollback api")
+    assert (back.state, bench.weights()) == (State.SUCCEEDED, [100, 0])
+    assert any("no replica of Redis has this on record" in event.text for event in back.story)
+    assert bench.audit_steps(back).count("patched") == 1
+    assert not bench.do("undo api").done
+    assert bench.weights() == [100, 0]
