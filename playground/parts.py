@@ -259,7 +259,7 @@ class World:
         if self.workers:
             self.start_meshbot("worker")
             self.start_meshbot("clock")
-        bot.wait_ready(lambda: _is_ready(f"http://127.0.0.1:{bot_port}/readyz"), 20)
+        bot.wait_ready(lambda: _is_ready(f"http://127.0.0.1:{bot_port}/readyz"))
         self.tell("meshbot       bot, worker and clock")
 
     def _stand_in(self, name: str, *arguments: str) -> str:
@@ -267,7 +267,7 @@ class World:
         argv = [sys.executable, "-m", f"playground.{name}", *arguments]
         child = self._stack.enter_context(Child(name, argv, log_path=self.directory / f"{name}.log"))
         self.children[name] = child
-        url = child.wait_ready_line(20)
+        url = child.wait_ready_line()
         self.tell(f"{name:<13} {url}")
         return url
 

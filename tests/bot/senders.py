@@ -194,7 +194,7 @@ def call(application: Any, mail: Mail, *, path: str = "/slack/events", method: s
 
 def post(port: int, mail: Mail, *, path: str = "/slack/events", method: str = "POST") -> Back:
     """Send one request to a server on 127.0.0.1."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     started = time.monotonic()
     try:
         connection.request(method, path, mail.body, mail.headers)

@@ -45,13 +45,13 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         Child("slack", slack_argv, log_path=directory / "slack.log") as slack,
         Child("cluster", cluster_argv, log_path=directory / "cluster.log") as cluster,
     ):
-        (directory / "kubeconfig").write_text(kubeconfig_text(cluster.wait_ready_line(20)))
+        (directory / "kubeconfig").write_text(kubeconfig_text(cluster.wait_ready_line()))
         (directory / "meshbot.yaml").write_text("policy: {roles: {sre: {users: [U0JIN], may: '*'}}}")
         bot = default_world().bot
         yield {
             "SLACK_BOT_TOKEN": bot.bot_token,
             "SLACK_SIGNING_SECRET": bot.signing_secret,
-            "SLACK_API_URL": f"{slack.wait_ready_line(20)}/api/",
+            "SLACK_API_URL": f"{slack.wait_ready_line()}/api/",
             "REDIS_URL": redis_server.url,
             "KUBECONFIG": str(directory / "kubeconfig"),
             "MESHBOT_CONFIG": str(directory / "meshbot.yaml"),
