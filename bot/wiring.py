@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis
@@ -36,7 +37,7 @@ from chat.screens import Screens
 from mesh.domain.catalog import Catalog
 from mesh.operations.admitting import Door
 from mesh.operations.overview import Boards
-from mesh.operations.receiving import Desk
+from mesh.operations.receiving import Desk, note_stranger
 from settings.cron import CronAlmanac
 from settings.environment import Environment
 from settings.reloading import CatalogFile, Standing
@@ -49,6 +50,7 @@ from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.operations import RedisOperations
 from store.outbox import RedisOutbox
+from store.rounds import RedisRounds
 from telemetry import ports, tracing
 from telemetry.looks import Looked, Program, Reach
 from telemetry.metrics import begin_bot
@@ -99,6 +101,7 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
         incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
         freezes=RedisFreezes(redis, time_),
         buckets=RedisBuckets(redis),
+        rounds=RedisRounds(redis),
         almanac=CronAlmanac(),
         outbox=outbox,
     )
@@ -111,7 +114,8 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     news = News(changes, Invited(operations, desk.incidents, outbox))
     app = make_app(client, passport)
     listen(app, Listeners(ear, replies, surface, Denials(surface), news))
-    hooks = Hooks(environment.hook_tokens, _others(desk, configuration.current))
+    tokens = {"alertmanager": environment.hook_tokens, "flagger": environment.flagger_tokens}
+    hooks = Hooks(tokens, _others(desk, configuration.current), stranger=partial(note_stranger, desk))
     return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks, redis)
 
 

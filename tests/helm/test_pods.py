@@ -118,6 +118,7 @@ HELD = [
         "hooks",
         {"bot": _SLACK | {"MESHBOT_HOOK_TOKEN"}, "worker": {"SLACK_BOT_TOKEN", "REDIS_URL", "PROMETHEUS_URL"}},
     ),
+    ("flagger", {"bot": _SLACK | {"MESHBOT_FLAGGER_TOKEN"}, "worker": {"SLACK_BOT_TOKEN", "REDIS_URL"}}),
     ("redis-sentinel", {"clock": _LOGIN, "worker": _LOGIN | {"SLACK_BOT_TOKEN"}}),
 ]
 

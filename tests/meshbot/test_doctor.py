@@ -45,13 +45,13 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         Child("slack", slack_argv, log_path=directory / "slack.log") as slack,
         Child("cluster", cluster_argv, log_path=directory / "cluster.log") as cluster,
     ):
-        (directory / "kubeconfig").write_text(kubeconfig_text(cluster.wait_ready_line(20)))
+        (directory / "kubeconfig").write_text(kubeconfig_text(cluster.wait_ready_line()))
         (directory / "meshbot.yaml").write_text("policy: {roles: {sre: {users: [U0JIN], may: '*'}}}")
         bot = default_world().bot
         yield {
             "SLACK_BOT_TOKEN": bot.bot_token,
             "SLACK_SIGNING_SECRET": bot.signing_secret,
-            "SLACK_API_URL": f"{slack.wait_ready_line(20)}/api/",
+            "SLACK_API_URL": f"{slack.wait_ready_line()}/api/",
             "REDIS_URL": redis_server.url,
             "KUBECONFIG": str(directory / "kubeconfig"),
             "MESHBOT_CONFIG": str(directory / "meshbot.yaml"),
@@ -80,6 +80,16 @@ def test_alerts_that_nobody_would_hear_or_see_are_named(
     assert [(one.level, found is not None and found[1] in one.text) for one in findings] == (
         [(found[0], True)] if found else []
     )
+
+
+def test_one_token_for_two_systems_is_warned_about() -> None:
+    """It stands in Canaries, where others may read it."""
+    one = "a-token-of-hooks-1"
+    catalog = Catalog(services=(WEB,), channels=Channels(incidents="C0INC"))
+    findings = list(incidents(Environment(hook_token=one, flagger_token=f"another-one-of-16,{one}"), catalog))
+    assert [(each.level, "one and the same token" in each.text) for each in findings] == [("warn", True), ("ok", False)]
+    apart = list(incidents(Environment(hook_token=one, flagger_token="another-one-of-16"), catalog))
+    assert [each.level for each in apart] == ["ok"]
 
 
 def test_a_healthy_world_is_ok(healthy: dict[str, str]) -> None:

@@ -68,7 +68,9 @@ def badly_whispered(rows: Mapping[str, Row], heard: Sequence[Shown]) -> Iterator
     for key, row in rows.items():
         if row.letter.alone:
             groups[row.letter.channel, row.letter.alone, row.letter.body].append(row)
-            if row.fate is not Fate.POSTED or not row.settled:
+            # What may not be said a third time may stay unknown.
+            ends = {Fate.POSTED} if row.letter.repeats else {Fate.POSTED, Fate.UNKNOWN}
+            if row.fate not in ends or not row.settled:
                 yield f"{key} for {row.letter.alone} is {row.fate}: {row.why}"
     for (channel, person, body), alike in groups.items():
         theirs = [one for one in heard if (one["channel"], one["ephemeral_to"]) == (channel, person)]
