@@ -12,8 +12,13 @@ if fate then
   if ARGV[5] == '1' then return {'known', ts, where} end
   if tonumber(ARGV[4]) < tonumber(stored[3]) then return {'stale', ts, where} end
   local wanted = fate == 'unknown' and ARGV[6] == '1'
-  if ARGV[3] == stored[2] and not wanted then return {'same', ts, where} end
-  if fate == 'lost' or wanted then fate = 'waiting' end
+  if ARGV[3] == stored[2] and not wanted then
+    -- It says the same, but what was drawn before it must not take its place any more, and it may matter more now.
+    redis.call('HSET', KEYS[1], 'letter', ARGV[2], 'version', ARGV[4])
+    return {'same', ts, where}
+  end
+  -- What was posted before it was lost is where it was: an edit shows whether it still can be touched.
+  if fate == 'lost' or wanted then fate = ts ~= '' and 'posted' or 'waiting' end
 elseif ts ~= '' then
   fate = 'posted'
 else
@@ -25,6 +30,9 @@ redis.call('HINCRBY', KEYS[1], 'drawing', 1)
 -- What may have been posted and is not worth a second message waits for a drawing that is.
 if fate == 'unknown' then return {'unknown', ts, where} end
 redis.call('PERSIST', KEYS[1])
+if not redis.call('ZSCORE', KEYS[2], ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'unsent_since', redis.call('TIME')[1])
+end
 local order = tonumber(ARGV[7]) * 1000000000000 + redis.call('HINCRBY', KEYS[4], ARGV[8], 1)
 redis.call('HSET', KEYS[1], 'order', string.format('%.0f', order))
 -- What waits keeps its turn, unless the new drawing is more urgent.
@@ -49,9 +57,11 @@ return {'written', ts, where}
 REVIVE = """
 -- KEYS: row, lane, lanes, counts
 -- ARGV: 1 key, 2 channel, 3 now
-local stored = redis.call('HMGET', KEYS[1], 'fate', 'order')
+local stored = redis.call('HMGET', KEYS[1], 'fate', 'order', 'ts')
 if stored[1] ~= 'lost' then return {'same'} end
-redis.call('HSET', KEYS[1], 'fate', 'waiting', 'failures', 0, 'not_before', 0, 'why', '')
+local fate = (stored[3] or '') ~= '' and 'posted' or 'waiting'
+redis.call('HSET', KEYS[1], 'fate', fate, 'failures', 0, 'not_before', 0, 'why', '',
+  'unsent_since', redis.call('TIME')[1])
 redis.call('PERSIST', KEYS[1])
 redis.call('HINCRBY', KEYS[4], ARGV[2], 1)
 redis.call('ZADD', KEYS[2], 'LT', stored[2], ARGV[1])
@@ -87,15 +97,25 @@ SETTLE = """
 if redis.call('HGET', KEYS[1], 'attempts') ~= ARGV[2] then return {'touched'} end
 local newer = tonumber(redis.call('HGET', KEYS[1], 'drawing')) > tonumber(ARGV[3])
 local fate = ARGV[6]
--- What was drawn anew meanwhile was put with this row still on its way: it deserves a try of its own.
-if newer and (fate == 'unknown' or fate == 'lost') then fate = 'waiting' end
+local seen = redis.call('HGET', KEYS[1], 'sent')
 redis.call('HSET', KEYS[1], 'fate', fate, unpack(ARGV, 7))
+-- What was drawn anew meanwhile was put with this row still on its way: it deserves a try of its own.
+if newer and (fate == 'unknown' or fate == 'lost') then
+  local ts = redis.call('HGET', KEYS[1], 'ts') or ''
+  redis.call('HSET', KEYS[1], 'fate', ts ~= '' and 'posted' or 'waiting')
+end
 if newer then
+  -- People saw the last drawing: only the newer one waits.
+  if redis.call('HGET', KEYS[1], 'sent') ~= seen then
+    redis.call('HSET', KEYS[1], 'unsent_since', redis.call('TIME')[1])
+  end
   redis.call('ZADD', KEYS[2], redis.call('HGET', KEYS[1], 'order'), ARGV[1])
 elseif ARGV[4] == '1' then
+  redis.call('HSETNX', KEYS[1], 'unsent_since', redis.call('TIME')[1])
   redis.call('ZADD', KEYS[2], 'NX', redis.call('HGET', KEYS[1], 'order'), ARGV[1])
 else
   redis.call('ZREM', KEYS[2], ARGV[1])
+  redis.call('HDEL', KEYS[1], 'unsent_since')
   redis.call('EXPIRE', KEYS[1], ARGV[5])
 end
 return {'written'}

@@ -46,6 +46,13 @@ def of_turning_away(actor: Actor, origin: Origin, asked: str, event: Event) -> d
     return {**facts, **_who(actor, origin), "command": "", "target": "", "reason": "", "asked": asked[:MOST_ASKED]}
 
 
+def of_stranger(hook: str, at: float) -> dict[str, Any]:
+    """Return the facts of a post to a hook without the token of it."""
+    text = f"the token of /hooks/{hook} is missing or wrong"
+    facts = {"at": at, "step": str(Step.DENIED), "operation": "", "text": text, "actor": f"/hooks/{hook}"}
+    return {**facts, "way": "hook", "channel": "", "command": "", "target": "", "reason": ""}
+
+
 def of_configuration(text: str, seal: str) -> dict[str, Any]:
     """Return the facts of a configuration file that changed: what became of it, and the SHA-256 of the file."""
     facts = {"step": str(Step.CONFIGURED), "operation": "", "actor": "", "target": ""}
@@ -80,11 +87,12 @@ def of_plan(plan: Plan, gates: tuple[GateResult, ...]) -> dict[str, Any]:
 
 
 def of_approval(approval: Approval) -> dict[str, Any]:
-    """Return what people were asked, until when, and who has agreed; persons are canonical ids."""
+    """Return what people were asked, until when, past which freezes, and who has agreed, by canonical ids."""
     votes = [{"voter": vote.voter.user, "person": vote.person, "vote": vote.operation} for vote in approval.votes]
     demands = {one.rule: {"need": one.need, "groups": one.asked_groups, "users": one.users} for one in approval.demands}
     facts = {"plan": approval.plan, "share": approval.share, "expires_at": approval.expires_at}
-    return {"approval": {**facts, "demands": demands, "votes": votes}}
+    passes = {"passes": [asdict(one) for one in approval.passes]} if approval.passes else {}
+    return {"approval": {**facts, "demands": demands, "votes": votes, **passes}}
 
 
 def of_rollout(rollout: Rollout, gates: tuple[GateResult, ...]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Barred, Denied, Held, MeshbotError, NotFound, Refused, Unavailable
@@ -19,7 +20,7 @@ from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision, is_bound, named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import approving, following, gatekeeping, moves, proving, reading, rollouts, voting
+from mesh.operations import approving, following, gatekeeping, moves, passing, proving, reading, rollouts, voting
 from mesh.operations.authorising import authorise_again
 from mesh.operations.digests import gather, of_channel
 from mesh.operations.freezing import carry_out, refuse_frozen
@@ -27,7 +28,7 @@ from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import judge_plan
 from mesh.operations.patching import Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
-from mesh.operations.raising import check_rise
+from mesh.operations.raising import check_rise, rights
 from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.refusing import gates_failed, remedy
 from mesh.operations.stage import Stage
@@ -39,6 +40,7 @@ REPLANS = 3
 
 _FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED})
 """What the story ends with where no worker was interrupted."""
+_UNCHANGED = "Nothing was changed."
 _UNSENT = frozenset({None, Step.CONFLICT, Step.UNWRITTEN})
 """How far a patch came that certainly was not written."""
 
@@ -88,7 +90,7 @@ class Work:
                     self.stage,
                     self.record,
                     lambda held: Work(self.stage, held).recheck(),
-                    prove=lambda waiting: proving.prove_for_vote(self.stage, self.operation, waiting),
+                    prove=self._prove_vote,
                 )
             elif self.operation.command.verb is Verb.FLAGGER:
                 gatekeeping.keep(self.stage, self.record)
@@ -116,33 +118,50 @@ class Work:
             return
         # A Slack that is silent for a moment must not look like a right that was taken away.
         actor, channel, policy = self.operation.actor, self.operation.origin.channel, self.stage.catalog.policy
-        self.stage.directory.active(actor)
+        if not self.stage.directory.active(actor):
+            # The record would still count for its minute, and nobody who left asks for anything.
+            raise Denied("Whoever asked for it is no full member of the workspace any more.", hint=_UNCHANGED)
         self.stage.directory.groups(actor, named_groups(policy))
         if is_bound(policy, channel):
             self.stage.directory.place(channel)
         self._authorise()
-        planned = self._still_holds()
-        if planned is not None:
-            self._check_rise(planned[0])
-            self._judge(planned[0], self._gates(*planned), asking=True)
-        elif not self.operation.command.break_glass:
-            refuse_frozen(self.stage, self.operation.target)
+        if self.operation.command.verb is Verb.CANARY:
+            begun = self._begun_anew()
+            check_rise(self.stage, self.operation, self.decision, rollouts.whole_rise(*begun[:2]))
+            self._judge_first(begun)
+            return
+        plan, route = self._planned_anew()
+        self._check_rise(plan)
+        self._judge(plan, self._gates(plan, route), asking=True)
 
-    def _still_holds(self) -> tuple[Plan, Route] | None:
-        """Plan again what waits for approval; raise Refused where people were asked about something else.
-
-        None for a rollout, each of whose steps is judged when it is taken, and for Flagger, who plans by itself.
-        """
+    def _still_holds(self) -> None:
+        """Plan again what waits for approval; raise Refused where people were asked about something else."""
         stage, operation = self.stage, self.operation
         if operation.command.verb is Verb.FLAGGER:
+            # It plans by itself.
             gatekeeping.refuse_replaced(stage, operation)
-            return None
+        elif operation.command.verb is Verb.CANARY:
+            self._begun_anew()
+        else:
+            self._planned_anew()
+
+    def _begun_anew(self) -> rollouts.Begun:
+        stage, operation = self.stage, self.operation
         self._not_overtaken()
-        if operation.command.verb is Verb.CANARY:
-            rollouts.refuse_beside(stage, operation)
-            strategy, plan, _ = rollouts.first_step(operation, stage.catalog, stage.cluster, stage.operations)
-            approving.check_plan(operation, plan, strategy)
-            return None
+        rollouts.refuse_beside(stage, operation)
+        strategy, plan, route = rollouts.first_step(operation, stage.catalog, stage.cluster, stage.operations)
+        approving.check_plan(operation, plan, strategy)
+        return strategy, plan, route
+
+    def _judge_first(self, begun: rollouts.Begun) -> tuple[GateResult, ...]:
+        """Raise Refused or Held where the gates do not pass the first step of a rollout; else return their rows."""
+        gates = self._timed(moves.judge_first(self.operation, *begun, self.stage))
+        self._judge(begun[1], gates, asking=True)
+        return gates
+
+    def _planned_anew(self) -> tuple[Plan, Route]:
+        stage, operation = self.stage, self.operation
+        self._not_overtaken()
         self._make_way()
         plan, route = make_plan(operation, stage.catalog, stage.cluster, stage.operations)
         approving.check_plan(operation, plan)
@@ -196,7 +215,7 @@ class Work:
             return
         self._not_overtaken()
         if self.operation.command.verb is Verb.CANARY:
-            rollouts.begin(self.stage, self.record, self.decision)
+            rollouts.begin(self.stage, self.record, self.decision, judge=self._judge_first)
             return
         self._make_way()
         for _ in range(REPLANS):
@@ -242,6 +261,10 @@ class Work:
         # Last, for an incident may be opened while the gates are asked.
         return (*rows, *Guard(stage.catalog, stage.incidents, stage.time).judge_plan(plan, self.operation.target))
 
+    def _timed(self, rows: tuple[GateResult, ...]) -> tuple[GateResult, ...]:
+        now = self.stage.time.now()
+        return tuple(replace(row, at=row.at or now) for row in rows)
+
     def _try_once(self) -> bool:
         """Plan, judge, ask people or write down and patch; False when somebody else wrote to the object first."""
         stage = self.stage
@@ -255,8 +278,7 @@ class Work:
             return True
         self._settle_stamped(route)
         self._check_rise(plan)
-        now = stage.time.now()
-        gates = tuple(replace(row, at=row.at or now) for row in self._gates(plan, route))
+        gates = self._timed(self._gates(plan, route))
         plan = warned(plan, gates)
         asks = not approving.may_go(stage, self.operation, plan)
         self._judge(plan, gates, asking=asks)
@@ -268,17 +290,36 @@ class Work:
         # Again, at the last moment: gates take their time, and a freeze that began meanwhile counts.
         self._check_rise(plan)
         self._take_over()
-        self.record.tell(State.RUNNING, Step.PATCHING, plan.label, plan=plan, gates=gates)
+        self._announce(plan, gates)
         return self.patching.send(plan)
+
+    def _announce(self, plan: Plan, gates: tuple[GateResult, ...]) -> None:
+        """Write down what is about to be written, past which freezes; once it is told there is no way back."""
+        passed = passing.passed_by(self.stage, self.operation) if rise_of(plan) else ()
+        text = ", ".join(filter(None, (plan.label, passing.in_words(passed))))
+        changes: dict[str, Any] = {"plan": plan, "gates": gates}
+        if self.operation.approval is not None:
+            changes["approval"] = replace(self.operation.approval, passes=passed)
+        self.record.tell(State.RUNNING, Step.PATCHING, text, **changes)
 
     def _check_rise(self, plan: Plan) -> None:
         """Raise Barred or Denied where this gives more than a freeze or the person's limits let it; force or not."""
         if self.operation.command.verb is not Verb.ROLLBACK:
             try:
+                self._check_undo(plan)
                 check_rise(self.stage, self.operation, self.decision, rise_of(plan))
             except Refused:
                 self.record.operation = replace(self.operation, plan=plan)
                 raise
+
+    def _check_undo(self, plan: Plan) -> None:
+        """Raise Refused or Denied where an undo that gives more is not let be what it is, a promotion.
+
+        That is known by its plan; until then it is let through as what goes back.
+        """
+        if self.operation.command.verb is Verb.UNDO and rise_of(plan):
+            rollouts.refuse_beside(self.stage, self.operation)
+            self._authorise(rises=True)
 
     def _prove(self, plan: Plan, gates: tuple[GateResult, ...]) -> None:
         """Raise Refused where the step-up check does not let whoever asked give more traffic."""
@@ -287,6 +328,11 @@ class Work:
         except Refused:
             self.record.operation = replace(self.operation, plan=plan, gates=gates)
             raise
+
+    def _prove_vote(self, waiting: Record) -> None:
+        """Raise Refused where this vote may not count yet, with what waits left as it is."""
+        passing.check_shown(self.stage, waiting)
+        proving.prove_for_vote(self.stage, self.operation, waiting.operation)
 
     def _must_count(self, route: Route) -> None:
         """Raise Unavailable where a rollout would take weights for moved that the mesh does not say it took."""
@@ -306,17 +352,18 @@ class Work:
             # Without its lock: the revision lets only one worker write, and nothing is patched here.
             Work(self.stage, Record(self.stage, other, None)).settle()
 
-    def _authorise(self) -> None:
+    def _authorise(self, *, rises: bool = False) -> None:
         """Rights may have changed since the request, or since the rollout began whose step this is."""
         stage, operation = self.stage, self.operation
         if operation.command.rollout and operation.command.goes_back:
             # Whoever began the rollout was allowed to have it turned back; that is never taken away.
             return
         if operation.command.rollout:
-            operation = replace(operation, command=replace(operation.command, verb=Verb.CANARY))
-        verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now())
+            verdict = rights(stage, stage.operations.get(operation.command.rollout))
+        else:
+            verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now(), rises=rises)
         if not verdict.allowed:
-            raise Denied(f"No longer allowed: {verdict.why}.", hint="Nothing was changed.")
+            raise Denied(f"No longer allowed: {verdict.why}.", hint=_UNCHANGED)
         self.decision = verdict
 
     def _not_overtaken(self) -> None:
