@@ -67,7 +67,7 @@ class Step(StrEnum):
     CONFLICT = "conflict"
     """Somebody else changed the object first, nothing was written; it is planned again."""
     UNWRITTEN = "unwritten"
-    """No answer came to a patch; the object shows that it was not written, and it can no longer be."""
+    """No answer came to a patch; the object shows that it was not written, and it can no longer be. Or `UNSENT`."""
     FORCED = "forced"
     """A gate did not pass and the person went ahead with a reason."""
     REFUSED = "refused"
@@ -143,6 +143,8 @@ _OF_A_PATCH = frozenset(
     }
 )
 _OPEN = frozenset({Step.PATCHING, Step.PATCHED, Step.AWAITING})
+UNSENT = "no replica of Redis has the plan yet, so the patch was not sent"
+"""What UNWRITTEN says of a patch that was announced and not sent."""
 
 
 @dataclass(frozen=True)
