@@ -105,7 +105,7 @@ class Operations(Protocol):
         """Return how many changes of a service are waiting or running, of the newest 200."""
 
     def later(self, operation_id: str, *, seconds: float) -> None:
-        """Let the clock hand this operation to a worker again after `seconds`."""
+        """Let the clock hand this operation to a worker again after `seconds`; this try then does not count."""
 
 
 class Freezes(Protocol):

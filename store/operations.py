@@ -221,7 +221,7 @@ class RedisOperations:
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Let the clock look at the operation after `seconds`; does nothing for one that is settled.
 
-        An active rollout is put off for hours, and never counts as handed out too often for that.
+        Whoever puts it off has ended well, so this try does not count among those after which it is given up.
         """
         names = [keys.operation(operation_id), keys.OPEN, keys.attempts(operation_id)]
         with translated():

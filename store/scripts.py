@@ -89,11 +89,12 @@ return {'written'}
 
 LATER = """
 -- KEYS: operation, open, attempts. ARGV: 1 id, 2 due
-redis.call('ZADD', KEYS[2], 'XX', ARGV[2], ARGV[1])
--- A rollout is waited for, for hours: who puts it off is alive.
-if redis.call('HEXISTS', KEYS[1], 'forgiven') == 1 then
-  redis.call('HSET', KEYS[1], 'forgiven', redis.call('GET', KEYS[3]) or 0)
-end
+if not redis.call('ZSCORE', KEYS[2], ARGV[1]) or redis.call('EXISTS', KEYS[1]) == 0 then return {'settled'} end
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+-- Who puts it off has outlived this try, which does not count then. Others may not have outlived theirs.
+local tries = tonumber(redis.call('GET', KEYS[3]) or '0')
+local forgiven = tonumber(redis.call('HGET', KEYS[1], 'forgiven') or '0')
+redis.call('HSET', KEYS[1], 'forgiven', math.min(tries, forgiven + 1))
 return {'written'}
 """
 

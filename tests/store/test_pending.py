@@ -152,7 +152,7 @@ def test_ten_clocks_hand_out_one_job_for_each_due_time(desk: Desk) -> None:
 
 
 def test_an_operation_that_is_never_done_is_given_up_and_reported(desk: Desk) -> None:
-    """After fifty attempts nothing is enqueued any more, and the operation stays in the index to be reported."""
+    """After so many attempts nothing is enqueued any more, and the operation stays in the index to be ended."""
     handover = Handover([])
     pending, now = Pending(desk.client, enqueue=handover), time.time() + LATER
     operation = desk.receive(an_operation(), crashing=True)
@@ -226,15 +226,26 @@ def test_a_rollout_that_has_ended_is_an_operation_like_any_other(desk: Desk) -> 
     assert not desk.client.exists(f"meshbot:attempts:{operation.id}")
 
 
-def test_putting_off_what_is_no_rollout_forgives_nothing(desk: Desk) -> None:
-    """A change that asks for another look again and again is given up at last."""
+def test_what_is_put_off_again_and_again_is_never_given_up(desk: Desk) -> None:
+    """A change that waits for its commit to be synced, or for its turn, is handed out for as long as that takes."""
+    pending, now = Pending(desk.client, enqueue=Handover([])), time.time() + LATER
+    operation = desk.receive(an_operation(), crashing=True)
+    for number in range(2 * MOST_ATTEMPTS + 5):
+        assert pending.requeue(operation.id, now + AGAIN_S * number) is Handed.ENQUEUED
+        desk.operations().later(operation.id, seconds=0)
+
+
+def test_what_kills_its_workers_is_given_up_although_others_put_it_off(desk: Desk) -> None:
+    """Every second worker finds the service taken, by the one that is about to die, and forgives its own try alone."""
     pending, now = Pending(desk.client, enqueue=Handover([])), time.time() + LATER
     operation = desk.receive(an_operation(), crashing=True)
     handed = []
-    for number in range(MOST_ATTEMPTS + 1):
-        desk.operations().later(operation.id, seconds=0)
+    for number in range(2 * MOST_ATTEMPTS):
         handed.append(pending.requeue(operation.id, now + AGAIN_S * number))
-    assert handed == [Handed.ENQUEUED] * MOST_ATTEMPTS + [Handed.STUCK]
+        if number % 2:
+            desk.operations().later(operation.id, seconds=0)
+    assert handed[: 2 * MOST_ATTEMPTS - 1] == [Handed.ENQUEUED] * (2 * MOST_ATTEMPTS - 1)
+    assert handed[-1] is Handed.STUCK
 
 
 def test_what_waits_for_approval_for_days_is_never_given_up(desk: Desk) -> None:

@@ -18,7 +18,7 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from mesh.domain.errors import Unavailable
+from mesh.domain.errors import Conflict, Unavailable
 from playground.processes import Child
 from playground.servers import RedisServer
 from playground.serving import free_port
@@ -30,7 +30,7 @@ from store.looks import Looks
 from store.pending import MOST_ATTEMPTS, Pending
 from store.watches import RedisWatches
 from tests.store.builders import Handover
-from workers.clock import TICK_S, Clock
+from workers.clock import TICK_S, Clock, Ending
 
 pytestmark = pytest.mark.redis
 
@@ -129,6 +129,26 @@ def test_an_operation_given_up_is_logged(redis_url: str, caplog: pytest.LogCaptu
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert ["op-1" in record.getMessage() for record in errors] == [True]
     assert handover.calls == []
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_what_is_given_up_is_ended_for_people(redis_url: str, away: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """An operation that is handed out no more is ended, and where that fails the clock goes on with the others."""
+    client, ended = quick(redis_url), []
+    make_due(client, "op-1")
+    client.set("meshbot:attempts:op-1", MOST_ATTEMPTS)
+
+    def give_up(operation_id: str) -> None:
+        ended.append(operation_id)
+        if away:
+            raise Conflict("It went on meanwhile.")
+
+    pending = Ending(Pending(client, enqueue=Handover([])), give_up)
+    assert pending.due(time.time()) == ["op-1"]
+    with running(Clock(pending, RedisLocks(client), SystemTime())):
+        wait(lambda: ended)
+    assert ended == ["op-1"]
+    assert ("could not be ended: It went on meanwhile." in caplog.text) is away
 
 
 def test_a_clock_outlives_its_redis(own_redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
