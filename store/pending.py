@@ -61,5 +61,6 @@ class Pending:
             )
         if answer[0] != b"enqueue":
             return Handed(answer[0].decode())
-        self._enqueue(operation_id, urgent=answer[2] == b"1", attempt=int(answer[1]))
+        haste = answer[2]
+        self._enqueue(operation_id, urgent=haste == b"1", attempt=int(answer[1]), ahead=haste == b"2")
         return Handed.ENQUEUED

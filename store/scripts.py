@@ -4,7 +4,7 @@ from __future__ import annotations
 
 RECEIVE = """
 -- KEYS: dedupe, intent, operation, audit, audit head, open, history lists...
--- ARGV: 1 deadline, 2 id, 3 schema, 4 record, 5 urgent, 6 expected head, 7 new head, 8 entry, 9 due,
+-- ARGV: 1 deadline, 2 id, 3 schema, 4 record, 5 haste, 6 expected head, 7 new head, 8 entry, 9 due,
 --       10 dedupe ttl, 11 intent ttl, 12 history length, 13 prefix of operation keys, 14 genesis head
 local time = redis.call('TIME')
 if tonumber(time[1]) + tonumber(time[2]) / 1000000 > tonumber(ARGV[1]) then return {'late'} end
@@ -35,7 +35,7 @@ return {'created', ARGV[2]}
 COMMIT = """
 -- KEYS: operation, audit, audit head, open, attempts, lock, rollouts, waiting, then for an end that counts for the
 --       week: deeds
--- ARGV: 1 id, 2 expected revision, 3 schema, 4 record, 5 done, 6 settled, 7 urgent, 8 writer, 9 lease token or '',
+-- ARGV: 1 id, 2 expected revision, 3 schema, 4 record, 5 done, 6 settled, 7 haste, 8 writer, 9 lease token or '',
 --       10 due, 11 retention, 12 place among the rollouts, 13 is an active rollout, 14 prefix of operation keys,
 --       15 until when it waits for approval or 0, 16 expected head, 17 new head, 18 genesis head, entries...,
 --       and with deeds: time, oldest to keep, most, deed

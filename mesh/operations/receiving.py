@@ -331,4 +331,5 @@ def _new(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Tar
         created_at=now,
         story=(Event(Step.QUEUED, now),),
         deadline=now + PATIENCE_S,
+        in_git=desk.catalog.in_git(target) is not None,
     )

@@ -17,6 +17,7 @@ from mesh.domain.approvals import Approval, Demand
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Event, Operation, State, Step
+from mesh.domain.repositories import Commit
 from mesh.domain.rollouts import Phase, Rollout
 from mesh.domain.strategies import DEFAULT
 from settings.time import SystemTime
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.redis
 LATER = 1000.0
 
 
-def unreachable(operation_id: str, *, urgent: bool, attempt: int) -> None:
+def unreachable(operation_id: str, *, urgent: bool, attempt: int, ahead: bool = False) -> None:
     """An `enqueue` that fails, as after a crash."""
     raise Unavailable("Redis did not answer.")
 
@@ -114,6 +115,22 @@ def test_what_waits_in_its_queue_is_not_enqueued_again(desk: Desk, verb: Verb, q
     assert desk.pending.requeue(operation.id, now + AGAIN_S) is Handed.ENQUEUED
     assert desk.pending.requeue(operation.id, now + 2 * AGAIN_S) is Handed.WAITING
     assert desk.queued(queue) == [f"{operation.id}-1"]
+
+
+def test_what_goes_back_by_a_commit_overtakes_ordinary_work_and_holds_up_nothing_urgent(desk: Desk) -> None:
+    """It may wait for a Git server: first of the ordinary, also from the clock; once committed, one of many."""
+    others = [desk.receive(an_operation()).id for _ in range(2)]
+    rollback = desk.receive(an_operation(Verb.ROLLBACK, in_git=True))
+    assert (desk.queued(), desk.queued(URGENT)) == ([f"{one}-0" for one in (rollback.id, *others)], [])
+    desk.take()
+    running = desk.operations().commit(rollback.move(State.RUNNING, Event(Step.CHECKING, 1.0)))
+    assert desk.pending.requeue(rollback.id, time.time() + LATER) is Handed.ENQUEUED
+    assert desk.queued() == [f"{rollback.id}-1", *(f"{one}-0" for one in others)]
+    desk.take()
+    committed = replace(running, in_git=False, commit=Commit("c0ffee", "apps", ""))
+    desk.operations().commit(committed)
+    assert desk.pending.requeue(rollback.id, time.time() + 2 * LATER) is Handed.ENQUEUED
+    assert (desk.queued(), desk.queued(URGENT)) == ([*(f"{one}-0" for one in others), f"{rollback.id}-2"], [])
 
 
 def test_a_job_that_vanished_with_its_worker_is_replaced(desk: Desk) -> None:

@@ -200,7 +200,7 @@ def test_an_enqueue_that_fails_is_made_up_for(redis_url: str) -> None:
     client = quick(redis_url)
     make_due(client, "op-1")
 
-    def unreachable(operation_id: str, *, urgent: bool, attempt: int) -> None:
+    def unreachable(operation_id: str, *, urgent: bool, attempt: int, ahead: bool = False) -> None:
         raise Unavailable("Redis did not answer.")
 
     with pytest.raises(Unavailable):

@@ -191,3 +191,44 @@ def test_trailers_of_others_are_nothing(server: GitServer, tmp_path: Path) -> No
     said = f"Hello\n\nMeshbot-Operation: op-1\nMeshbot-Object: VirtualService mesh-demo/api-vs in {PATH}\n"
     server.push({}, f"{said}Meshbot-Stamps: [1, {{")
     assert bench.done("promote api 50").state is State.SUCCEEDED
+
+
+def test_a_server_that_hangs_is_waited_for_once(server: GitServer, tmp_path: Path) -> None:
+    """Who waited in vain has waited for the whole process: the next ones hear that at once."""
+    bench = GitBench(server, tmp_path, repository={"timeout_s": 1.0})
+    over, asked = threading.Event(), []
+
+    def hang(path: str) -> None:
+        asked.append(path)
+        over.wait(60)
+
+    server.before = hang
+    ends = [bench.do(text) for text in ("promote api 50", "rollback api", "promote api 20")]
+    assert [end.state for end in ends] == [State.FAILED] * 3
+    assert all("does not answer" in end.outcome for end in ends)
+    assert len(asked) == 1
+    over.set()
+    server.before = lambda _path: None
+    bench.another_worker()
+    assert bench.do("rollback api").commit
+
+
+def test_a_server_that_turns_us_away_at_once_is_asked_again(server: GitServer, tmp_path: Path) -> None:
+    """A broken connection keeps nobody waiting, so nobody is kept from trying again."""
+    bench = GitBench(server, tmp_path)
+
+    def broken(_path: str) -> None:
+        raise ConnectionResetError
+
+    server.before = broken
+    assert bench.do("promote api 50").state is State.FAILED
+    server.before = lambda _path: None
+    assert bench.do("promote api 50").commit
+
+
+def test_what_goes_back_in_git_is_in_nobodys_way(server: GitServer, tmp_path: Path) -> None:
+    """Only a service that the cluster alone keeps is urgent; in Git, a rollback comes first among the ordinary."""
+    bench = GitBench(server, tmp_path)
+    kept, other = bench.ask("rollback api"), bench.ask("rollback web")
+    assert (kept.urgent, kept.ahead, kept.in_git) == (False, True, True)
+    assert (other.urgent, other.ahead, other.in_git) == (True, False, False)
