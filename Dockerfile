@@ -7,7 +7,7 @@
 # tests/image runs each RUN line of the first stage in a plain directory, twice, and starts what comes out.
 
 # Debian's own Python, because the second stage has the very same one under the very same path.
-FROM debian:12-slim AS build
+FROM debian:13-slim AS build
 # hadolint ignore=DL3008 # what Debian has today, with its security fixes; what we run on is pinned by uv.lock
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3 python3-venv \
@@ -45,7 +45,7 @@ RUN rm -rf /app/lib/python3.*/site-packages/kubernetes/aio \
 
 
 # No shell, no package manager, no root.
-FROM gcr.io/distroless/python3-debian12:nonroot
+FROM gcr.io/distroless/python3-debian13:nonroot
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="meshbot" \

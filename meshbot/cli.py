@@ -15,7 +15,7 @@ from telemetry.logs import log_to_stderr
 
 COMMANDS = {
     "bot": ("meshbot.hearing:bot", "Receive from Slack, over HTTP or Socket Mode."),
-    "worker": ("meshbot.acting:worker", "Run the operations of one queue, or of both."),
+    "worker": ("meshbot.acting:worker", "Run operations, messages and looks at rollouts; a process for each queue."),
     "clock": ("meshbot.acting:clock", "Start what is due, and what a dead worker left."),
     "demo": ("playground.demo:main", "The whole product on this machine, without accounts."),
     "doctor": ("meshbot.doctor.command:doctor", "Check everything meshbot depends on."),

@@ -56,7 +56,12 @@ class ClusterSection(Section):
     kubeconfig: Annotated[
         Text | None, Field(description="Path of this cluster's own kubeconfig; without one that of `KUBECONFIG`.")
     ] = None
-    context: Annotated[str, Field(description="Context of the kubeconfig; empty: its current one, or in-cluster.")] = ""
+    context: Annotated[
+        str,
+        Field(
+            description="Context of the kubeconfig, which must be given then; empty: its current one, or in-cluster."
+        ),
+    ] = ""
     in_cluster: Annotated[
         bool,
         Field(

@@ -61,6 +61,10 @@ class Environment:
     """`PROMETHEUS_URL`, for the only cluster; may hold a password."""
     hook_token: str = field(default="", repr=False)
     """`MESHBOT_HOOK_TOKEN`; two, with a comma between them, while rotating."""
+    https_proxy: str = field(default="", repr=False)
+    """`HTTPS_PROXY`, always with `http://` or another scheme; may hold a password."""
+    no_proxy: str = ""
+    """`NO_PROXY`: hosts and domains that are reached without it, with commas between them."""
     config_path: str = ""
     """`MESHBOT_CONFIG`; empty means no file, so reading only."""
 
@@ -90,7 +94,7 @@ class Environment:
         """Every value that must never be told, passwords in addresses among them."""
         slack = (self.slack_bot_token, self.slack_app_token, self.slack_config_token, *self.signing_secrets)
         whole = (*slack, *self.hook_tokens, self.redis_password, self.redis_sentinel_password)
-        addresses = (self.redis_url, self.prometheus_url, self.otlp, self.otlp_traces)
+        addresses = (self.redis_url, self.prometheus_url, self.otlp, self.otlp_traces, self.https_proxy)
         inside = [urlsplit(address).password or "" for address in addresses]
         return tuple({one for one in (*whole, *inside, *map(unquote, inside)) if one})
 
@@ -138,6 +142,8 @@ class Variable:
     """How a value must begin."""
     shortest: int = 0
     """Fewest characters of each part between commas; 0: any."""
+    small: bool = False
+    """True where the name in small letters counts first, as with curl."""
 
 
 VARIABLES = (
@@ -229,6 +235,19 @@ VARIABLES = (
         begins=WEB,
     ),
     Variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "otlp_traces", "The same, for traces only.", begins=WEB),
+    Variable(
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP proxy on the way to Git servers and their APIs, `http://host:port`, perhaps with user and password; also "
+        "`https_proxy`.",
+        small=True,
+    ),
+    Variable(
+        "NO_PROXY",
+        "no_proxy",
+        "Hosts and domains that are reached without it, with commas between them; `*` for all. Also `no_proxy`.",
+        small=True,
+    ),
     Variable("MESHBOT_CONFIG", "config_path", "Path of the configuration file; without it meshbot only reads."),
 )
 
@@ -242,13 +261,16 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> Environment:
     values = {variable.field: value for variable in VARIABLES if (value := _value(variable, environ))}
     if "slack_api_url" in values:
         values["slack_api_url"] = values["slack_api_url"].rstrip("/") + "/"
+    if "://" not in (proxy := values.get("https_proxy", "://")):
+        values["https_proxy"] = f"http://{proxy}"
     if not values.get("redis_copies", "0").isdecimal():
         raise Refused("REDIS_COPIES is no whole number.", hint="Write how many replicas must have a write.")
     return Environment(**values)
 
 
 def _value(variable: Variable, environ: Mapping[str, str]) -> str:
-    plain = environ.get(variable.name, "").strip()
+    small = environ.get(variable.name.lower(), "").strip() if variable.small else ""
+    plain = small or environ.get(variable.name, "").strip()
     path = environ.get(f"{variable.name}_FILE", "").strip() if variable.may_be_file else ""
     if plain and path:
         raise Refused(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from mesh.domain.repositories import InGit, Repository
+from mesh.domain.repositories import InGit, Repository, over_ssh
 from settings.forms import Address, Label, Seconds, Section, Text
 from settings.lines import Path
 
@@ -19,9 +19,13 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 def _url(value: str) -> str:
     # The value is not repeated: such an address may hold a password.
+    if over_ssh(value):
+        return value
     parts = urlsplit(value)
     if not re.fullmatch(r"https?://[^\s?#]+", value) or not parts.hostname:
-        raise ValueError("not an address meshbot speaks to; it must begin with https:// (there is no SSH)")
+        raise ValueError(
+            "not an address meshbot speaks to; it must be https://…, or over SSH ssh://user@host/path or user@host:path"
+        )
     if parts.username or parts.password:
         raise ValueError("holds a user or password; write the token into a file and name that as `token_file`")
     if parts.scheme == "http" and parts.hostname not in _LOCAL:
@@ -57,7 +61,12 @@ class RepositorySection(Section):
     """A repository that meshbot may write to. There are no others: no command can name one."""
 
     url: Annotated[
-        Text, AfterValidator(_url), Field(description="Its final HTTPS address; redirects are not followed.")
+        Text,
+        AfterValidator(_url),
+        Field(
+            description="Its final HTTPS address (redirects are not followed), or over SSH `ssh://user@host/path` or "
+            "`user@host:path`."
+        ),
     ]
     branch: Annotated[Branch, Field(description="The branch that Argo CD or Flux watches.")] = DEFAULT.branch
     username: Annotated[Text, Field(description="Sent with the token; most servers take any.")] = DEFAULT.username
@@ -66,6 +75,14 @@ class RepositorySection(Section):
     )
     ca_file: Annotated[
         Text | None, Field(description="Path of the certificates to trust (PEM) instead of the system's.")
+    ] = None
+    key_file: Annotated[
+        Text | None,
+        Field(description="Path of the private key for SSH, without a passphrase; read again for each use."),
+    ] = None
+    known_hosts_file: Annotated[
+        Text | None,
+        Field(description="Path of the host keys to trust over SSH, as OpenSSH's `known_hosts`; others are refused."),
     ] = None
     email: Annotated[Text, AfterValidator(_email), Field(description="Address of the author of commits.")] = (
         DEFAULT.email
@@ -119,14 +136,14 @@ class InGitSection(Section):
 
 def repository_of(name: str, section: RepositorySection) -> Repository:
     """Turn a checked section into the value that the rules work with."""
-    said = section.model_dump(exclude={"timeout", "max_mb", "sync", "token_file", "ca_file"})
+    files = {"token_file", "ca_file", "key_file", "known_hosts_file"}
+    said: dict[str, Any] = section.model_dump(exclude={"timeout", "max_mb", "sync", *files})
+    said |= {name: getattr(section, name) or "" for name in files}
     return Repository(
         name,
         timeout_s=float(section.timeout),
         max_bytes=section.max_mb * 1_000_000,
         sync_s=float(section.sync),
-        token_file=section.token_file or "",
-        ca_file=section.ca_file or "",
         **said,
     )
 
@@ -141,6 +158,7 @@ def contradictions(
 ) -> Iterator[tuple[Path, str]]:
     """Find repositories that nobody can ask for a merge, and places in repositories that there are not."""
     yield from _of_forges(repositories)
+    yield from _of_ways(repositories)
     for path, place in places.items():
         if place is not None and place.repository not in repositories:
             known = ", ".join(repositories) or "none"
@@ -158,6 +176,18 @@ def _of_forges(repositories: Mapping[str, RepositorySection]) -> Iterator[tuple[
             yield ("repositories", name, "project"), "must be `owner/name`"
         if one.api.startswith("http://") and urlsplit(one.api).hostname not in _LOCAL:
             yield ("repositories", name, "api"), "would send the token for everybody to read; use https://"
+
+
+def _of_ways(repositories: Mapping[str, RepositorySection]) -> Iterator[tuple[Path, str]]:
+    for name, one in repositories.items():
+        if not over_ssh(one.url):
+            for key in ("key_file", "known_hosts_file"):
+                if getattr(one, key):
+                    yield ("repositories", name, key), "is for SSH, and `url` is not; leave it out"
+        elif not (one.key_file and one.known_hosts_file):
+            yield ("repositories", name, "url"), "is over SSH, which needs `key_file` and `known_hosts_file`"
+        elif one.forge and not one.token_file:
+            yield ("repositories", name, "forge"), "needs `token_file`: its API knows no SSH key"
 
 
 def _of_place(place: InGitSection, at: RepositorySection) -> Iterator[tuple[str, str]]:

@@ -43,7 +43,8 @@ class Sheet:
 
 _PLAIN = {"config": {"rolloutOnChange": False}, "tests": {"doctor": False}}
 _RIGHTS = r"ServiceAccount/meshbot-worker|(Cluster)?Role(Binding)?/.*"
-_NOT_ALL = rf"{_RIGHTS}|Pod/.*"
+_NOT_ALL = rf"{_RIGHTS}|Pod/.*|ConfigMap/meshbot-config"
+"""The configuration is made once, by hand: applied again, these files would put the empty one in its place."""
 SHEETS = {
     "rbac.yaml": Sheet(
         "What meshbot's workers may do, in every namespace; bot and clock may do nothing. `make e2e` runs with these "
@@ -60,14 +61,14 @@ SHEETS = {
         namespace=True,
     ),
     "meshbot.yaml": Sheet(
-        "Bot, workers and clock, with Slack over HTTP: apply rbac.yaml first. The Secret `meshbot` and an address for "
-        "the Service `meshbot` are yours to make: README.md.",
+        "Bot, workers and clock, with Slack over HTTP: apply rbac.yaml first. The Secret `meshbot`, the ConfigMap "
+        "`meshbot-config` and an address for the Service `meshbot` are yours to make: README.md.",
         _PLAIN,
         besides=_NOT_ALL,
     ),
     "meshbot-socket.yaml": Sheet(
-        "Bot, workers and clock, with Slack over Socket Mode: apply rbac.yaml first. The Secret `meshbot` is yours to "
-        "make: README.md.",
+        "Bot, workers and clock, with Slack over Socket Mode: apply rbac.yaml first. The Secret `meshbot` and the "
+        "ConfigMap `meshbot-config` are yours to make: README.md.",
         {**_PLAIN, "slack": {"mode": "socket"}},
         besides=_NOT_ALL,
     ),

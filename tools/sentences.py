@@ -21,7 +21,7 @@ NOT_READ_BY_PEOPLE = frozenset({
     "bot/alertmanager.py", "bot/flagger.py", "bot/gate.py", "bot/hooks.py", "bot/serving.py", "bot/web.py",
     "bot/websocket.py", "bot/wiring.py", "store/address.py",  # answers to other systems, and a start that failed
     "mesh/domain/templates.py", "mesh/domain/audit.py",  # told by `meshbot config check`, `meshbot audit verify`
-    "workers/git/messages.py",  # commits
+    "workers/git/messages.py", "workers/git/lines.py", "workers/git/rights.py",  # commits, git's commands, the doctor's
     "store/digest_scripts.py", "store/memory.py", "store/memory_incidents.py", "store/memory_outbox.py",
     "store/outbox_scripts.py", "store/scripts.py",  # Lua, and twins for tests
     "workers/jobs.py", "workers/memory.py", "workers/metrics/promql.py", "workers/runner.py", "workers/supervisor.py",
@@ -33,7 +33,7 @@ _NOT_TOLD = frozenset({
     "digest %s: %s (%s)",  # keys, threads, logs
     "'VirtualService/api-vs/http \"canary\"'", '"hotfix 4412"', "on-failure {lower}", "every {lower}",
     'freeze {service} for 1h {where} --reason "incident {id}"', "a=1 b=1",  # what can be typed
-    "meshbot on behalf of {by}", "version https://git-lfs.github.com/spec/",  # in Git
+    "meshbot on behalf of {by}", "{get_name} SHA256:{digest}", "version https://git-lfs.github.com/spec/",  # in Git
     "Argo CD", "Argo Rollouts", "API discovery", "HTTP status {status}",  # names
     "spec.subsets[{index}].labels of {rule}", "{obj} spec.rules[{place}].backendRefs[{place2}]",
     "{obj} spec.backends[{index}]", "{obj} {protocol}[{place}].route[{index}]",  # places of an object

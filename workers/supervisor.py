@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from telemetry import tracing
 from telemetry.metrics import RESTARTS
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,13 @@ class Child:
 def exit_on_signals() -> None:
     """End at once with status 0 on SIGTERM and SIGINT: for as long as there is nothing to finish."""
     for number in SIGNALS:
-        signal.signal(number, lambda *_: sys.exit(0))
+        signal.signal(number, _leave)
+
+
+def _leave(*_: object) -> None:
+    # Not by SystemExit, which is ignored where the signal is heard in a callback of the garbage collector.
+    tracing.end()
+    os._exit(0)
 
 
 def _end_with(parent: int) -> None:

@@ -63,6 +63,8 @@ from workers.clock import LEAD_S, Clock, Ending, run_until_signal
 from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.client import KubernetesClient
 from workers.git.adapter import GitCluster
+from workers.git.repository import Remote
+from workers.git.transport import Proxies
 from workers.jobs import install, install_sender
 from workers.metrics.adapter import PrometheusMetrics
 from workers.runner import QUEUES, OwnWorker, Wear, work
@@ -105,7 +107,7 @@ class Workshop:
             catalog=self.catalog,
             operations=RedisOperations(redis, time_, enqueue=jobs.enqueue),
             locks=RedisLocks(redis),
-            cluster=GitCluster(self.cluster, self.catalog) if self.catalog.repositories else self.cluster,
+            cluster=self._with_git(),
             metrics=PrometheusMetrics(self.catalog),
             watches=RedisWatches(redis),
             freezes=RedisFreezes(redis, time_),
@@ -120,6 +122,13 @@ class Workshop:
             newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SpokenNoticeboard(board, self.catalog)),
         )
         return ports.watched(stage)
+
+    def _with_git(self) -> GitCluster | KubernetesCluster:
+        """Return the clusters, behind the repositories where there are any."""
+        if not self.catalog.repositories:
+            return self.cluster
+        proxies = Proxies(self.environment.https_proxy, self.environment.no_proxy)
+        return GitCluster(self.cluster, self.catalog, connect=lambda repository: Remote(repository, proxies))
 
 
 def make_workshop(environment: Environment, catalog: Catalog) -> Workshop:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 GitMode = Literal["commit", "merge-request"]
 """Write to the branch that is watched, or to one of our own and ask for a merge."""
@@ -16,6 +18,7 @@ class Repository:
 
     name: str
     url: str
+    """`https://…`, or over SSH `ssh://user@host/path` or `user@host:path`."""
     branch: str = "main"
     """The branch that Argo CD or Flux watches."""
     username: str = "meshbot"
@@ -24,6 +27,10 @@ class Repository:
     """Path of a file with the token, read again for each use; empty for a server that asks for none."""
     ca_file: str = ""
     """Path of the certificates to trust instead of the system's."""
+    key_file: str = ""
+    """Path of the private key for SSH, read again for each use."""
+    known_hosts_file: str = ""
+    """Path of the host keys that are trusted over SSH, as OpenSSH writes them; no others are."""
     email: str = "meshbot@localhost"
     """Address of the author of commits."""
     timeout_s: float = 20.0
@@ -40,6 +47,45 @@ class Repository:
     """Base address of that API."""
     project: str = ""
     """What the API calls the repository: `group/name`."""
+
+
+@dataclass(frozen=True)
+class SshAddress:
+    """Where a repository is over SSH."""
+
+    user: str
+    host: str
+    port: int
+    path: str
+    """As the server is given it: of `user@host:path` it begins in the user's home."""
+
+    @property
+    def known_as(self) -> str:
+        """The name of its host keys, as OpenSSH writes it into `known_hosts`."""
+        return self.host if self.port == 22 else f"[{self.host}]:{self.port}"
+
+
+def over_ssh(url: str) -> SshAddress | None:
+    """Return what an SSH address of Git says; None for every other, also where a part is missing.
+
+    Both forms of `git help clone`. A path that begins with a dash is none: the server could take it for an option.
+    """
+    if "://" in url:
+        try:
+            parts = urlsplit(url)
+            user, host, port, path = parts.username or "", parts.hostname or "", parts.port or 22, parts.path
+        except ValueError:
+            return None
+        odd = parts.scheme != "ssh" or bool(parts.password or parts.query or parts.fragment) or len(path) < 2
+    else:
+        user, _, rest = url.partition("@")
+        host, _, path = rest.partition(":")
+        port, odd = 22, not path or path.startswith("-")
+    # Only what no shell and no option of the other side could take for something else.
+    fits = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", user) and re.fullmatch(r"[A-Za-z0-9:][A-Za-z0-9_.:-]*", host)
+    if odd or not fits or not re.fullmatch(r"[!-~]+", path):
+        return None
+    return SshAddress(user, host.lower(), port, path)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterable, Iterator
 
 from mesh.domain.catalog import Catalog, Cluster
 from mesh.domain.errors import Refused
+from mesh.domain.repositories import Repository
 from meshbot.doctor import cluster as clusters
-from meshbot.doctor import metrics, redis, slack, surroundings
+from meshbot.doctor import metrics, redis, repositories, slack, surroundings
 from meshbot.doctor.running import Check
 from meshbot.findings import Finding
 from settings.environment import Environment, read_environment
 from settings.file import read_catalog
 from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.client import KubernetesClient
+from workers.git.adapter import GitCluster
+from workers.git.repository import Remote
+from workers.git.transport import Proxies
 from workers.metrics.adapter import PrometheusMetrics
 
 ROLES = ("all", "bot", "worker", "clock")
@@ -39,7 +43,7 @@ def checks(role: str) -> list[Check]:
     ]
     if role in ("bot", "clock"):
         return [*found, Check("k8s", lambda: surroundings.powerless(environment, role))]
-    return [*found, *_of_clusters(environment, catalog)]
+    return [*found, *_of_clusters(environment, catalog), *_of_repositories(environment, catalog)]
 
 
 def _told(what: str, finding: Finding) -> Check:
@@ -68,6 +72,25 @@ def _of_clusters(environment: Environment, catalog: Catalog) -> Iterator[Check]:
         for url in cluster.prometheus.urls:
             yield Check(f"prom {cluster.name}", _of_server(cluster, url))
         yield Check(f"prom {cluster.name}", _of_series(catalog, cluster, client))
+
+
+def _of_repositories(environment: Environment, catalog: Catalog) -> Iterator[Check]:
+    for one in catalog.repositories:
+        yield Check(f"git {one.name}", _of_repository(environment, catalog, one))
+
+
+def _of_repository(environment: Environment, catalog: Catalog, one: Repository) -> Callable[[], Iterator[Finding]]:
+    what, proxies = f"git {one.name}", Proxies(environment.https_proxy, environment.no_proxy)
+
+    def look() -> Iterator[Finding]:
+        kubeconfig = environment.kubeconfig
+        clients = {cluster.name: KubernetesClient.of(cluster, kubeconfig=kubeconfig) for cluster in catalog.clusters}
+        namespaces = {cluster.name: cluster.route_namespaces for cluster in catalog.clusters}
+        clusters = KubernetesCluster(clients, route_namespaces=namespaces)
+        git = GitCluster(clusters, catalog, connect=lambda repository: Remote(repository, proxies))
+        yield from repositories.repository(what, catalog, one, git)
+
+    return look
 
 
 def _of_cluster(catalog: Catalog, cluster: Cluster, client: KubernetesClient) -> Callable[[], Iterator[Finding]]:

@@ -118,10 +118,11 @@ def test_the_walks_with_helm_lead_to_the_three_processes(
 
 
 def test_the_walk_with_kubectl_leads_to_the_three_processes(admin: Admin, walk: Callable[[str], str]) -> None:
-    """The files, the Secrets and the configuration are in the namespace `meshbot` at its end."""
+    """All is in the namespace `meshbot` at its end, and the configuration stays when files are applied anew."""
     admin.namespace("meshbot")
     for command in to_run("manifests/README.md"):
         walk(command)
+    walk("kubectl apply -f manifests/rbac.yaml -f manifests/meshbot-socket.yaml")
     assert deployed(admin, "meshbot") == PROCESSES
     config = admin.must("GET", "/api/v1/namespaces/meshbot/configmaps/meshbot-config")["data"]
     assert config == {"meshbot.yaml": (HOUSE / "docs/examples/kind.yaml").read_text()}

@@ -124,6 +124,7 @@ CASES: dict[str, Obj] = {
             "apiServer": {"to": [{"ipBlock": {"cidr": "10.0.0.1/32"}}]},
             "redis": {"to": [{"ipBlock": {"cidr": "10.0.0.2/32"}}]},
             "prometheus": {"to": [{"podSelector": {"matchLabels": {"app": "prometheus"}}}]},
+            "git": {"to": [{"ipBlock": {"cidr": "10.0.0.3/32"}}], "ports": [22]},
         },
         **{
             who: {

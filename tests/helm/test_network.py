@@ -238,6 +238,21 @@ def test_keda_logs_in_where_redis_asks_for_it() -> None:
     assert "authenticationRef" not in json.dumps(scaled)
 
 
+def test_workers_alone_reach_git_where_that_is_said() -> None:
+    """Port 22 is open to workers, to where the values say, and to nobody where they say nothing."""
+    opened = {"ports": [{"port": 22, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "10.0.0.3/32"}}]}
+    for name, process, wanted in (
+        ("everything-said", "worker", True),
+        ("everything-said", "bot", False),
+        ("everything-said", "clock", False),
+        ("default", "worker", False),
+    ):
+        policies = [obj for obj in case(name) if obj["kind"] == "NetworkPolicy"]
+        [policy] = [one for one in policies if one["metadata"]["labels"]["app.kubernetes.io/component"] == process]
+        assert (opened in policy["spec"]["egress"]) is wanted
+        assert any({"port": 22, "protocol": "TCP"} in rule["ports"] for rule in policy["spec"]["egress"]) is wanted
+
+
 def test_prometheus_scrapes_every_process() -> None:
     """The monitor finds the metrics' Service by its labels, at a port that it has."""
     objs = case("monitored")

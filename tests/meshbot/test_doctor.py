@@ -27,6 +27,7 @@ from store.connection import patient
 from store.outbox import RedisOutbox
 from tests.chat.proxies import ODD, proxy
 from tests.meshbot.test_cli import run
+from tests.workers.git.server import TOKEN, GitServer
 
 pytestmark = pytest.mark.redis
 
@@ -120,6 +121,25 @@ def test_a_missing_policy_is_a_warning(healthy: dict[str, str]) -> None:
     shown = run("doctor", **(healthy | {"MESHBOT_CONFIG": ""}))
     assert shown.returncode == 0
     assert "warn  policy" in shown.stdout
+
+
+def test_repositories_are_looked_at_by_who_commits(healthy: dict[str, str], tmp_path: Path) -> None:
+    """The bot has no keys and asks no Git server; the others do, as the configuration and the environment say."""
+    server = GitServer(tmp_path)
+    server.push({"apps/api.yaml": "kind: Nothing\n"})
+    (tmp_path / "token").write_text(TOKEN)
+    configured = {
+        "repositories": {"apps": {"url": server.url, "token_file": str(tmp_path / "token")}},
+        "services": {"api": {"namespace": "mesh-demo", "in_git": {"repository": "apps", "path": "apps/api.yaml"}}},
+    }
+    (tmp_path / "meshbot.yaml").write_text(yaml.safe_dump(configured))
+    told = healthy | {"MESHBOT_CONFIG": str(tmp_path / "meshbot.yaml")}
+    shown = run("doctor", "--as", "bot", **told).stdout
+    assert ("git apps" in shown, server.requests) == (False, [])
+    shown = run("doctor", "--as", "worker", **told).stdout
+    server.close()
+    assert f"ok    git apps     lets us in over HTTPS; main is at {server.head()[:8]}" in shown
+    assert "fail  git apps     api: " in shown
 
 
 def test_a_redis_that_forgets_is_warned_about(healthy: dict[str, str], tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ FULL = {
     "KUBECONFIG": "/etc/kubeconfig",
     "PROMETHEUS_URL": "http://user:password@127.0.0.1:9090",
     "MESHBOT_HOOK_TOKEN": "a-token-of-hooks-4711",
+    "HTTPS_PROXY": "http://lee:password@proxy:3128",
+    "NO_PROXY": ".example.com,127.0.0.1",
     "MESHBOT_CONFIG": "/etc/meshbot.yaml",
     "MESHBOT_METRICS_PORT": "9091",
     "MESHBOT_LOG": "json",
@@ -56,6 +58,8 @@ def test_every_variable_is_read() -> None:
         kubeconfig="/etc/kubeconfig",
         prometheus_url="http://user:password@127.0.0.1:9090",
         hook_token="a-token-of-hooks-4711",
+        https_proxy="http://lee:password@proxy:3128",
+        no_proxy=".example.com,127.0.0.1",
         config_path="/etc/meshbot.yaml",
         metrics="9091",
         log_form="json",
@@ -169,6 +173,14 @@ def test_the_metrics_port_is_a_port(said: str, port: int | None) -> None:
         return
     with pytest.raises(Refused, match="MESHBOT_METRICS_PORT"):
         _ = environment.metrics_port
+
+
+def test_a_proxy_is_read_as_other_programs_do() -> None:
+    """In small letters first, and without a scheme it is an HTTP proxy; its password is known as a secret."""
+    found = read_environment({"https_proxy": "lee:proxy-password@proxy:3128", "HTTPS_PROXY": "http://other:1"})
+    assert (found.https_proxy, found.no_proxy) == ("http://lee:proxy-password@proxy:3128", "")
+    assert found.secrets == ("proxy-password",)
+    assert read_environment({"no_proxy": "a", "NO_PROXY": "b"}).no_proxy == "a"
 
 
 def test_every_secret_is_known_as_one() -> None:

@@ -29,6 +29,14 @@ def test_without_a_policy_nobody_changes_anything(text: str, tmp_path: Path) -> 
             assert not decide(catalog.policy, Actor("U0JIN"), frozenset(), verb, target).allowed
 
 
+@pytest.mark.parametrize("path", sorted(EXAMPLE.parent.glob("*.yaml")), ids=lambda path: path.name)
+def test_every_shipped_example_lets_somebody_promote(path: Path) -> None:
+    """Each can be copied as it is, names services and gives somebody rights."""
+    catalog = read_catalog(str(path))
+    assert catalog.services
+    assert catalog.policy.roles
+
+
 def test_the_shipped_example_is_valid_and_says_what_it_seems_to_say() -> None:
     """The example in docs/ can be copied as it is."""
     catalog = read_catalog(str(EXAMPLE))

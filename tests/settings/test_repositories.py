@@ -78,12 +78,39 @@ def test_a_cluster_may_say_it_for_all_its_services(tmp_path: Path) -> None:
     assert [line for line in found if "clusters.prod.in_git.repository: no repository is called 'app'" in line], found
 
 
+SSH = """\
+repositories:
+  apps:
+    url: git@git.example.com:platform/apps.git
+    key_file: /run/secrets/git/key
+    known_hosts_file: /run/secrets/git/known_hosts
+    forge: gitlab
+    api: https://git.example.com/api/v4
+    project: platform/apps
+    token_file: /run/secrets/git/token
+"""
+
+
+def test_a_repository_over_ssh_has_a_key_and_known_hosts(tmp_path: Path) -> None:
+    """Both are paths; the API of merge requests, which knows no key, needs its token beside them."""
+    [at] = read(tmp_path, SSH).repositories
+    assert (at.key_file, at.known_hosts_file) == ("/run/secrets/git/key", "/run/secrets/git/known_hosts")
+    found = mistakes(tmp_path, SSH.replace("    token_file: /run/secrets/git/token\n", ""))
+    assert [line for line in found if "repositories.apps.forge: needs `token_file`" in line], found
+    found = mistakes(tmp_path, SSH.replace("    known_hosts_file: /run/secrets/git/known_hosts\n", ""))
+    assert [line for line in found if "repositories.apps.url: is over SSH, which needs" in line], found
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("https://git.example.com/platform/apps.git", "ssh://git@git.example.com/apps.git", "there is no SSH"),
-        ("https://git.example.com/platform/apps.git", "git@git.example.com:apps.git", "there is no SSH"),
-        ("https://git.example.com/platform/apps.git", "file:///etc", "must begin with https://"),
+        ("https://git.example.com/platform/apps.git", "ssh://git@git.example.com/apps.git", "`known_hosts_file`"),
+        ("https://git.example.com/platform/apps.git", "git@git.example.com:apps.git", "`known_hosts_file`"),
+        ("https://git.example.com/platform/apps.git", "ssh://git.example.com/apps.git", "must be https://"),
+        ("https://git.example.com/platform/apps.git", "ssh://git:pw@git.example.com/apps.git", "must be https://"),
+        ("https://git.example.com/platform/apps.git", "file:///etc", "must be https://"),
+        ("    branch: production\n", "    key_file: /k\n", "repositories.apps.key_file: is for SSH"),
+        ("    branch: production\n", "    known_hosts_file: /k\n", "repositories.apps.known_hosts_file: is for SSH"),
         (
             "https://git.example.com/platform/apps.git",
             "https://u:p@git.example.com/apps.git",
@@ -121,6 +148,6 @@ def test_the_examples_of_the_manual_are_valid(tmp_path: Path) -> None:
     """Each configuration in docs/gitops.md can be copied as it is."""
     page = (Path(__file__).parents[2] / "docs/gitops.md").read_text()
     examples = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    assert len(examples) == 2
+    assert len(examples) == 3
     for text in examples:
         assert read(tmp_path, text).in_git(Target("default", "mesh-demo", "api")) is not None

@@ -33,6 +33,8 @@ OUTSIDE = {
     "kind": "needs an engine",
     "curl": "asks a server of the reader's",
     "redis-cli": "asks a Redis of the reader's",
+    "ssh-keygen": "asks the reader, and reads what ssh-keyscan wrote",
+    "ssh-keyscan": "asks a Git server of the reader's",
 }
 """Programs that are not ours and that no test runs for the documents, and why; their files must be there."""
 CLUSTERED = {"kubectl", "helm"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,16 @@ from tests.workers.desk import Desk, children, gone, wait
 from workers import runner
 
 pytestmark = pytest.mark.redis
+
+TOLD_IN_A_CALLBACK = """
+import os, signal, sys, time, weakref
+from workers.supervisor import exit_on_signals
+exit_on_signals()
+kept = type("Kept", (), {})()
+told = weakref.ref(kept, lambda _: [os.kill(os.getpid(), signal.SIGTERM), time.sleep(1)])
+del kept
+sys.exit(7)
+"""
 
 
 @pytest.fixture
@@ -127,3 +138,9 @@ def test_a_killed_supervisor_leaves_no_worker(desk: Desk) -> None:
         supervisor.kill()
         wait(lambda: all(map(gone, workers)))
         assert len(workers) == len(runner.QUEUES)
+
+
+def test_a_process_that_starts_ends_wherever_the_signal_finds_it() -> None:
+    """Also in a callback of the garbage collector, where Python ignores exceptions."""
+    died = subprocess.run([sys.executable, "-c", TOLD_IN_A_CALLBACK], capture_output=True, timeout=60, check=False)
+    assert (died.returncode, died.stderr) == (0, b"")

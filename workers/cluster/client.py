@@ -48,7 +48,7 @@ class KubernetesClient:
     """
 
     def __init__(self, cluster: str, *, kubeconfig: str = "", context: str = "") -> None:
-        """Name the cluster; without `kubeconfig` (a path) the pod's own service account is used."""
+        """Name the cluster; with neither `kubeconfig` (a path) nor `context` the pod's own service account is used."""
         self.cluster = cluster
         self._kubeconfig = kubeconfig
         self._context = context
@@ -217,6 +217,13 @@ class KubernetesClient:
             if self._kubeconfig:
                 config.load_kube_config(  # type: ignore[no-untyped-call]  # as above
                     self._kubeconfig, context=self._context or None, client_configuration=settings, persist_config=False
+                )
+            elif self._context:
+                raise Unavailable(
+                    f"Cluster {self.cluster} cannot be reached: it is the context {self._context} of a kubeconfig, and "
+                    "none is given.",
+                    # The pod's own account would do in a cluster that is perhaps another one.
+                    hint="Set KUBECONFIG (the chart: kubeconfig.existingSecret), or `in_cluster: true` and no context.",
                 )
             else:
                 config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]  # as above

@@ -65,7 +65,7 @@ class GitCluster:
     def __init__(self, cluster: Cluster, catalog: Catalog, *, connect: Callable[[Repository], Remote] = Remote) -> None:
         """Read from `cluster`; connects to nothing yet."""
         self._cluster, self._catalog = cluster, catalog
-        self._remotes = {one.name: connect(one) for one in catalog.repositories}
+        self.remotes = {one.name: connect(one) for one in catalog.repositories}
         self._patience = {one.name: Patience() for one in catalog.repositories}
 
     def routes(self, target: Target) -> list[Route]:
@@ -93,6 +93,21 @@ class GitCluster:
             replace(one, routes=tuple(_unstamped(route) for route in one.routes)) if self._place(one.target) else one
             for one in found
         ]
+
+    def compared(self, surveyed: Sequence[Surveyed], repository: str) -> list[tuple[Target, Route]]:
+        """Return the routes that one repository keeps, each with Git's weights or with why they are not known.
+
+        One look at the repository, however many routes there are; for the doctor.
+        """
+        head: str | MeshbotError | None = None
+        found = []
+        for one in surveyed:
+            place = self._place(one.target)
+            if place is None or place.repository.name != repository:
+                continue
+            head = head or _tried(place.fetch)
+            found += [(one.target, _told(route, place, head)) for route in one.routes if len(route.arms) > 1]
+        return found
 
     def reread(self, plan: Plan, target: Target) -> Route | None:
         """Read the planned route again, from the cluster and from Git; None when it is gone from the cluster.
@@ -143,7 +158,7 @@ class GitCluster:
     def _place(self, target: Target) -> Place | None:
         found = self._catalog.in_git(target)
         name = found[0].name if found else ""
-        return Place(*found, self._remotes[name], self._patience[name]) if found else None
+        return Place(*found, self.remotes[name], self._patience[name]) if found else None
 
     def _made(self, plan: Plan, target: Target, place: Place, head: str) -> Made:
         """Make the commit of a plan; one that moves no weight changes no file, and is still a commit."""
@@ -220,7 +235,8 @@ def _sent(made: Made, plan: Plan, target: Target, place: Place) -> Commit:
         place.remote.push(made, branch=branch)
         identity = made.id
     title, _, text = message(plan, target.cluster, target.service, place.path).partition("\n\n")
-    return place.commit(identity, request=request_merge(place.repository, Wish(branch, title, text)))
+    asked = Wish(branch, title, text)
+    return place.commit(identity, request=request_merge(place.repository, asked, place.remote.line.connections()))
 
 
 def _ours(place: Place, head: str, plan: Plan) -> Commit | None:

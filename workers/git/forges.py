@@ -34,6 +34,9 @@ class _Api:
     """How one forge wants to be asked."""
 
     address: Callable[[Repository], str]
+    """Of the repository."""
+    requests: str
+    """What its requests are called below that."""
     headers: Callable[[str], dict[str, str]]
     sought: Callable[[Repository, str], dict[str, str]]
     body: Callable[[Repository, Wish], dict[str, Any]]
@@ -43,7 +46,8 @@ class _Api:
 
 _APIS: Mapping[Forge, _Api] = {
     "gitlab": _Api(
-        address=lambda at: f"{at.api.rstrip('/')}/projects/{quote(at.project, safe='')}/merge_requests",
+        address=lambda at: f"{at.api.rstrip('/')}/projects/{quote(at.project, safe='')}",
+        requests="merge_requests",
         headers=lambda secret: {"PRIVATE-TOKEN": secret},
         sought=lambda at, branch: {"source_branch": branch, "target_branch": at.branch, "state": "all"},
         body=lambda at, wish: {
@@ -56,7 +60,8 @@ _APIS: Mapping[Forge, _Api] = {
         link="web_url",
     ),
     "github": _Api(
-        address=lambda at: f"{at.api.rstrip('/')}/repos/{quote(at.project)}/pulls",
+        address=lambda at: f"{at.api.rstrip('/')}/repos/{quote(at.project)}",
+        requests="pulls",
         headers=lambda secret: {
             "Accept": "application/vnd.github+json",
             "Authorization": f"Bearer {secret}",
@@ -69,15 +74,13 @@ _APIS: Mapping[Forge, _Api] = {
 }
 
 
-def request_merge(repository: Repository, wish: Wish) -> str:
-    """Return the address of the request to merge a branch, made now or before.
+def request_merge(repository: Repository, wish: Wish, pool: Bounded) -> str:
+    """Return the address of the request to merge a branch, made now or before; `pool` is fresh and ends with it.
 
     Raises Refused where the forge does not take it, Unavailable where it does not answer.
     """
-    if repository.forge is None:
-        raise Refused(f"`repositories.{repository.name}` names no forge.", hint="Set `forge`, `api` and `project`.")
-    api, pool = _APIS[repository.forge], Bounded(repository)
-    address, headers = api.address(repository), {**api.headers(token(repository)), "User-Agent": "meshbot"}
+    api = _api(repository)
+    address, headers = f"{api.address(repository)}/{api.requests}", headers_of(repository)
     try:
         listed = pool.request("GET", f"{address}?{urlencode(api.sought(repository, wish.branch))}", headers=headers)
         found = _answer(listed.status, listed.read(MOST_BYTES), repository)
@@ -89,6 +92,22 @@ def request_merge(repository: Repository, wish: Wish) -> str:
         return _link(_answer(made.status, made.read(MOST_BYTES), repository), api.link, repository)
     finally:
         pool.clear()
+
+
+def address_of(repository: Repository) -> str:
+    """Return the address of the repository in its forge's API; raise Refused where there is none."""
+    return _api(repository).address(repository)
+
+
+def headers_of(repository: Repository) -> dict[str, str]:
+    """Return what each question to the API is sent with; raise Refused, and Unavailable without the token."""
+    return {**_api(repository).headers(token(repository)), "User-Agent": "meshbot"}
+
+
+def _api(repository: Repository) -> _Api:
+    if repository.forge is None:
+        raise Refused(f"`repositories.{repository.name}` names no forge.", hint="Set `forge`, `api` and `project`.")
+    return _APIS[repository.forge]
 
 
 def _answer(status: int, data: bytes, repository: Repository) -> Any:

@@ -1,4 +1,4 @@
-"""One remote repository: what its branch says, and commits on top of it. The only module that talks to dulwich.
+"""One remote repository: what its branch says, and commits on top of it. Only it and `lines` talk to dulwich.
 
 There is no working tree and no git binary, so nothing of the repository is ever run: no hook, no filter, no submodule.
 Objects are kept in a directory of this process and thrown away with it.
@@ -6,8 +6,6 @@ Objects are kept in a directory of this process and thrown away with it.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 import weakref
 import zlib
@@ -17,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dulwich.client import SendPackResult, Urllib3HttpGitClient
+from dulwich.client import SendPackResult
 from dulwich.errors import GitProtocolError, HangupException, NotGitRepository, SendPackError
 from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID, ShaFile, Tree
 from dulwich.pack import UnpackedObject, pack_objects_to_data
@@ -27,7 +25,9 @@ from urllib3.exceptions import HTTPError
 
 from mesh.domain.errors import Conflict, MeshbotError, Refused
 from mesh.domain.repositories import Repository
-from workers.git.transport import Bounded, token, unavailable
+from workers.git.clones import Clone
+from workers.git.lines import Line
+from workers.git.transport import DIRECT, Proxies, unavailable
 
 DEPTH = 100
 """How many commits of the branch are known at first, and looked through for ours."""
@@ -72,29 +72,29 @@ class Made:
 class Remote:
     """The branch of one configured repository. Every method raises Unavailable or Refused, with no secret in it."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, proxies: Proxies = DIRECT) -> None:
         """Connect to nothing yet."""
         self.at = repository
         self._branch = Ref(f"refs/heads/{repository.branch}".encode())
-        self._pool = Bounded(repository)
-        self._kept: tuple[str, Repo] | None = None
+        self.line = Line(repository, proxies)
+        self._kept: tuple[Clone, Repo] | None = None
         """A directory with what was fetched."""
 
     def fetch(self) -> str:
         """Learn what the branch has now, and return its newest commit."""
-        if self._kept and _size(self._kept[0]) > 2 * self.at.max_bytes:
+        if self._kept and _size(self._kept[0].path) > 2 * self.at.max_bytes:
             self.close()
         fresh = self._kept is None
         repo = self._repo()
-        with self._translated():
+        with self._translated(), self.line.exchange() as git:
             heads: list[ObjectID] = []
 
             def wanted(refs: Mapping[Ref, ObjectID], depth: int | None = None) -> list[ObjectID]:  # noqa: ARG001
                 heads.extend([refs[self._branch]] if self._branch in refs else [])
                 return [head for head in heads if head not in repo.object_store]
 
-            self._client().fetch(
-                "", repo, determine_wants=wanted, depth=DEPTH if fresh else None, ref_prefix=[self._branch]
+            git.fetch(
+                self.line.path, repo, determine_wants=wanted, depth=DEPTH if fresh else None, ref_prefix=[self._branch]
             )
             if not heads:
                 raise Refused(
@@ -172,17 +172,25 @@ class Remote:
             # Exactly what was made: everything else is below `parent`, which the server has.
             return pack_objects_to_data(objects)
 
-        with self._translated():
-            result = self._client().send_pack("", update, pack)
+        with self._translated(), self.line.exchange() as git:
+            result = git.send_pack(self.line.path.encode(), update, pack)
         self._check_taken(result, ref, expected)
         for one in objects:
             self._repo().object_store.add_object(one)
 
+    def knock(self) -> None:
+        """Ask the server to take a push, and send none; raise Refused where it takes none at all from us.
+
+        What it would say of one branch, or a hook of one commit, only a push tells.
+        """
+        with self._translated(), self.line.exchange() as git:
+            git.send_pack(self.line.path.encode(), lambda _refs: {}, lambda *_, **__: (0, iter(())))
+
     def heads(self, branch: str) -> str:
         """Return the newest commit of another branch; an empty string where there is none."""
         ref = Ref(f"refs/heads/{branch}".encode())
-        with self._translated():
-            found = self._client().get_refs(b"", ref_prefix=[ref]).refs.get(ref)
+        with self._translated(), self.line.exchange() as git:
+            found = git.get_refs(self.line.path.encode(), ref_prefix=[ref]).refs.get(ref)
             return found.decode() if found else ""
 
     def close(self) -> None:
@@ -195,23 +203,11 @@ class Remote:
 
     def _repo(self) -> Repo:
         if self._kept is None:
-            directory = tempfile.mkdtemp(prefix="meshbot-git-")
-            self._kept = directory, Repo.init_bare(directory)
-            # Removed with the process; not by one that is killed.
+            clone = Clone()
+            self._kept = clone, Repo.init_bare(clone.path)
+            # Removed with the process; by a later one where it is killed.
             weakref.finalize(self, _forget, *self._kept)
         return self._kept[1]
-
-    def _client(self) -> Urllib3HttpGitClient:
-        """Return a client for one exchange: the token may have changed since the last one."""
-        self._pool.begin()
-        secret = token(self.at)
-        return Urllib3HttpGitClient(
-            self.at.url,
-            pool_manager=self._pool,
-            username=self.at.username if secret else None,
-            password=secret or None,
-            quiet=True,
-        )
 
     def _entry(self, commit: str, path: str) -> tuple[int, ObjectID]:
         """Return mode and id of what a commit has at `path`, through real directories only."""
@@ -277,9 +273,9 @@ class Remote:
             raise unavailable(self.at, type(error).__name__) from error
 
 
-def _forget(directory: str, repo: Repo) -> None:
+def _forget(clone: Clone, repo: Repo) -> None:
     repo.close()
-    shutil.rmtree(directory, ignore_errors=True)
+    clone.remove()
 
 
 def _is_id(text: str) -> bool:

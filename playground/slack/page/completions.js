@@ -4,9 +4,16 @@
 export function suggestions(text, state, { inThread }) {
   const typed = text.trimStart();
   if (typed.includes("\n")) return [];
-  if (typed.startsWith("/") && !inThread) return matching(typed, slashLines(state));
+  if (typed.startsWith("/") && !inThread) return [...alone(typed, state), ...matching(typed, slashLines(state))];
   if (typed.startsWith("@")) return matching(typed, mentionLines(state));
   return [];
+}
+
+/** A command whose whole name is typed may be meant as it stands: that is a line of its own, which Enter just sends. */
+function alone(typed, { commands, completions }) {
+  const found = commands.filter(({ command }) => command === typed);
+  const hint = completions.find(({ insert }) => insert === typed)?.hint;
+  return found.map(({ command, description }) => ({ insert: command, hint: hint ?? description, more: true, alone: true }));
 }
 
 function slashLines(state) {
@@ -15,14 +22,16 @@ function slashLines(state) {
     hint: [description, usage].filter(Boolean).join(" · "),
     more: true,
   }));
-  return [...commands, ...state.completions];
+  return [...commands, ...withWords(state)];
 }
 
 function mentionLines(state) {
   const name = `@${state.bot.name}`;
-  const lines = state.completions.map((line) => ({ ...line, insert: line.insert.replace(/^\/\S+/, name) }));
+  const lines = withWords(state).map((line) => ({ ...line, insert: line.insert.replace(/^\/\S+/, name) }));
   return [{ insert: name, hint: "talk to the bot", more: true }, ...lines];
 }
+
+const withWords = ({ commands, completions }) => completions.filter(({ insert }) => commands.every(({ command }) => command !== insert));
 
 function matching(typed, lines) {
   const wanted = typed.toLowerCase();

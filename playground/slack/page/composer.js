@@ -113,14 +113,14 @@ export class Composer {
   #complete() {
     const text = this.box.value;
     this.closeList();
-    const options = this.suggest(text).filter((option) => option.insert !== text.trim()).slice(0, SHOW_AT_MOST);
+    const options = this.suggest(text).filter((option) => option.alone || option.insert !== text.trim()).slice(0, SHOW_AT_MOST);
     if (!options.length) return;
     this.options = options;
     this.list.replaceChildren(...options.map((option, index) => this.#option(option, index)), el("div", { class: "completions-keys", "aria-hidden": "true" }, "Tab completes · ↑ ↓ choose · Esc closes"));
     this.list.hidden = false;
     this.box.setAttribute("aria-expanded", "true");
-    // Enter may finish a command's name, never its numbers: "5" must not turn into "50" on sending.
-    if (!text.includes(" ")) this.#mark(0);
+    // Enter may finish a command's name, not one that is whole, and never its numbers: "5" must not be sent as "50".
+    if (!text.includes(" ") && !options[0].alone) this.#mark(0);
   }
 
   #option(option, index) {

@@ -302,6 +302,9 @@ def test_each_cluster_is_reached_as_the_configuration_says(tmp_path: Path, monke
     assert KubernetesClient.of(Cluster("prod"))._connected().configuration.host == "https://10.96.0.1:443"
     with pytest.raises(Unavailable, match="Cluster west cannot be reached"):
         KubernetesClient.of(Cluster("west", context="west"), kubeconfig=given).discover()
+    # The pod's own account leads to one cluster, which need not be the one that is meant.
+    with pytest.raises(Unavailable, match="it is the context west of a kubeconfig, and none is given"):
+        KubernetesClient.of(Cluster("west", context="west")).discover()
 
 
 def in_pod(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

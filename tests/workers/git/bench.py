@@ -17,6 +17,8 @@ from store.memory import MemoryOperations
 from tests.mesh.operations.bench import Bench, surroundings
 from tests.workers.git.server import TOKEN, GitServer
 from workers.git.adapter import GitCluster
+from workers.git.repository import Remote
+from workers.git.transport import DIRECT, Proxies
 
 PATH = "apps/api/routing.yaml"
 MANIFEST = """\
@@ -55,8 +57,9 @@ class GitBench(Bench):
         self.server = server
         secret = directory / "token"
         secret.write_text(f"{TOKEN}\n")
-        at = {"token_file": str(secret), "email": "meshbot@example.com", "sync_s": 300.0}
-        self.repository = Repository("apps", server.url, **{**at, **told.pop("repository", {})})
+        at = {"url": server.url, "token_file": str(secret), "email": "meshbot@example.com", "sync_s": 300.0}
+        self.repository = Repository("apps", **{**at, **told.pop("repository", {})})
+        self.proxies: Proxies = told.pop("proxies", DIRECT)
         self.in_git = InGit("apps", PATH, **told.pop("in_git", {}))
         server.push({PATH: told.pop("manifest", MANIFEST)}, "First")
         super().__init__(
@@ -69,7 +72,7 @@ class GitBench(Bench):
     def __post_init__(self) -> None:
         """Wire the ports, and the repository beside the cluster."""
         super().__post_init__()
-        self.git = GitCluster(self.cluster, self.catalog)
+        self.another_worker()
 
     @property
     def catalog(self) -> Catalog:
@@ -83,7 +86,7 @@ class GitBench(Bench):
 
     def another_worker(self) -> None:
         """Go on as a worker that has just started and fetched nothing."""
-        self.git = GitCluster(self.cluster, self.catalog)
+        self.git = GitCluster(self.cluster, self.catalog, connect=lambda one: Remote(one, self.proxies))
 
     def sync(self) -> None:
         """Apply what is in Git, as Argo CD would: annotations of others stay."""

@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, Any
 
+from tests.workers.git.papers import Papers
+
 TOKEN = "glpat-very-secret"  # a word that must be found nowhere
 AUTHORIZATION = "Basic " + base64.b64encode(f"meshbot:{TOKEN}".encode()).decode()
 _IDENTITY = {"GIT_AUTHOR_NAME": "Lee", "GIT_AUTHOR_EMAIL": "lee@example.com"}
@@ -36,8 +38,8 @@ def git(directory: Path, *words: str, stdin: IO[str] | None = None) -> str:
 class GitServer:
     """One bare repository `apps.git` with the branch main, served over HTTP, for whoever has the token."""
 
-    def __init__(self, directory: Path) -> None:
-        """Make the repository and serve it."""
+    def __init__(self, directory: Path, papers: Papers | None = None) -> None:
+        """Make the repository and serve it; with `papers` over TLS."""
         self.directory = directory
         self.bare, self.clone = directory / "apps.git", directory / "lee"
         git(directory, "init", "--quiet", "--bare", "--initial-branch=main", str(self.bare))
@@ -61,8 +63,9 @@ class GitServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # dropped connections are meant
+        scheme = papers.serve(self._server) if papers else "http"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/apps.git"
+        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}/apps.git"
 
     def close(self) -> None:
         """Serve no longer."""

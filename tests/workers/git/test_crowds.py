@@ -40,8 +40,8 @@ def test_a_long_history_is_not_fetched_whole(server: GitServer, tmp_path: Path) 
     bench.another_worker()
     assert bench.done(f"undo {first.id}").state is State.SUCCEEDED
     oldest = git(server.bare, "rev-list", "--max-parents=0", "main").strip()
-    assert not bench.git._remotes["apps"].same("old-0", oldest, server.head())
-    assert bench.git._remotes["apps"].same("old-0", server.head(), server.head())
+    assert not bench.git.remotes["apps"].same("old-0", oldest, server.head())
+    assert bench.git.remotes["apps"].same("old-0", server.head(), server.head())
     assert server.read(PATH).decode() == MANIFEST
 
 
