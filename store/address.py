@@ -98,7 +98,7 @@ def _check_plain(url: str, scheme: str) -> None:
     """Raise Refused for what the Redis library would raise, or read as another database than was meant."""
     path = urlsplit(url).path.strip("/")
     try:
-        port = parse_url(url).get("port", 6379)
+        port = parse_url(url).get("port", 6379)  # type: ignore[no-untyped-call]  # the library is typed in part
     except (ValueError, AttributeError):
         port = 0
     if not 0 < port < 65536 or (scheme != "unix" and path and not path.isdecimal()):

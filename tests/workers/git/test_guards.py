@@ -16,7 +16,9 @@ from mesh.domain.operations import State
 from mesh.domain.repositories import Repository
 from tests.workers.git.bench import MANIFEST, PATH, GitBench
 from tests.workers.git.server import TOKEN, GitServer, git
+from workers.git import budget
 from workers.git.repository import Remote
+from workers.jobs import install, run_operation
 
 
 def remote(server: GitServer, directory: Path, **told: Any) -> Remote:
@@ -232,3 +234,40 @@ def test_what_goes_back_in_git_is_in_nobodys_way(server: GitServer, tmp_path: Pa
     kept, other = bench.ask("rollback api"), bench.ask("rollback web")
     assert (kept.urgent, kept.ahead, kept.in_git) == (False, True, True)
     assert (other.urgent, other.ahead, other.in_git) == (True, False, False)
+
+
+def test_all_exchanges_of_a_job_share_its_time(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it is used up nothing more is asked, and what is known is written down instead of the job being killed."""
+    bench = GitBench(server, tmp_path)
+    install(bench.stage)
+    asked, seen = bench.ask("promote api 50"), len(server.requests)
+    with monkeypatch.context() as patching:
+        patching.setattr(budget, "GIT_S", -1.0)
+        assert run_operation(asked.id) == State.FAILED
+    assert "too slow for all that had to be asked" in bench.operations.get(asked.id).outcome
+    assert len(server.requests) == seen
+    assert run_operation(bench.ask("promote api 50").id) == State.RUNNING
+
+
+def test_a_server_that_is_too_slow_after_a_push_is_given_up(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each job ends by itself and not by its time limit, so a minute after the push people hear that nobody knows."""
+    bench = GitBench(server, tmp_path)
+    install(bench.stage)
+
+    def slow(path: str) -> None:
+        if path.endswith("/git-receive-pack"):
+            monkeypatch.setattr(budget, "GIT_S", -1.0)
+            raise ConnectionResetError
+
+    server.before = slow
+    asked = bench.ask("promote api 50")
+    states = []
+    for _ in range(3):
+        states.append(run_operation(asked.id))
+        bench.time.at += 31
+    assert states == [State.RUNNING, State.RUNNING, State.FAILED]
+    assert "outcome is not known" in bench.operations.get(asked.id).outcome
