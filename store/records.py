@@ -79,7 +79,7 @@ def dump_freeze(freeze: Freeze) -> bytes:
 
 
 def load_freeze(raw: bytes) -> Freeze:
-    """Return the freeze; Unavailable for one that cannot be read: it may hold."""
+    """Return the freeze; Unavailable for one that cannot be read: it may hold, and people must hear why it bars."""
     try:
         return cast(Freeze, _freezes.validate_json(raw))
     except ValueError as error:

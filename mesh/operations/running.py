@@ -109,7 +109,8 @@ def _worked(stage: Stage, operation: Operation) -> Operation | None:
         if not fresh.command.writes_weights:
             # The operations that it starts, or lets go, look after what others left.
             return Work(stage, Record(stage, fresh, lease)).work()
-        for other in stage.operations.beside(operation):
+        # What a newer meshbot wrote keeps others waiting for that one; what goes back to stable shuts it out.
+        for other in stage.operations.beside(operation, whole=operation.command.verb is not Verb.ROLLBACK):
             if other.patch_is_open:
                 # Left by a dead worker: found out before anything is planned on top of it, or nobody could know later.
                 left = Work(stage, Record(stage, other, lease))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from mesh.domain.commands import Verb
-from mesh.domain.errors import Barred, Denied, Held, MeshbotError, NotFound, Refused, Unavailable
+from mesh.domain.errors import Barred, Denied, Held, MeshbotError, NotFound, Refused, Unavailable, Unreadable
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.limits import rise_of
 from mesh.domain.operations import UNSENT, Operation, State, Step
@@ -373,7 +373,7 @@ class Work:
         """Turn an error into an end by its type, here and nowhere else: refused, failed, or tried again later."""
         try:
             yield
-        except LeftToTheNext:
+        except (LeftToTheNext, Unreadable):
             raise
         except TryLater as error:
             self._later(error)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mesh.domain.errors import Conflict, Unreadable
+from mesh.domain.commands import Target
+from mesh.domain.errors import Conflict, Unavailable, Unreadable
 from mesh.domain.operations import Event, Operation, State, Step
 from mesh.domain.repositories import Commit
 from mesh.domain.rollouts import Phase, Rollout
@@ -110,3 +111,61 @@ def test_what_only_a_newer_meshbot_can_read_is_left_to_it(monkeypatch: pytest.Mo
     with pytest.raises(Unreadable):
         run(asked.id, bench.stage)
     assert bench.operations.open[asked.id] == bench.time.at + NEWER_AGAIN_S
+
+
+class Newer(MemoryOperations):
+    """A newer meshbot has written of another change of the service."""
+
+    def beside(self, operation: Operation, *, whole: bool = True) -> list[Operation]:
+        """Return the rest, or say so."""
+        if whole:
+            raise Unreadable("A newer meshbot wrote it.")
+        return super().beside(operation)
+
+
+def test_a_rollback_goes_on_beside_what_a_newer_meshbot_wrote() -> None:
+    """Others are put off until a worker of the newer release takes them; what goes back to stable is not."""
+    bench = Bench()
+    bench.operations = Newer(bench.time, log=bench.log, locks=bench.locks)
+    asked = bench.ask("promote api 50")
+    with pytest.raises(Unreadable):
+        run(asked.id, bench.stage)
+    assert (bench.weights(), bench.operations.get(asked.id).done) == ([90, 10], False)
+    assert bench.do("rollback api").state is State.SUCCEEDED
+    assert bench.weights() == [100, 0]
+
+
+class NewerRollout(MemoryOperations):
+    """A newer meshbot has written of the service's rollout, and of a change of its history."""
+
+    def rollout(self, target: Target) -> Operation | None:
+        """Say so."""
+        raise Unreadable("A newer meshbot wrote it.")
+
+    def recent(self, *, whole: bool = False, **told: Any) -> list[Operation]:
+        """Return the rest, or say so."""
+        if whole:
+            raise Unreadable("A newer meshbot wrote it.")
+        return super().recent(**told)
+
+
+def test_a_rollback_over_a_rollout_of_a_newer_meshbot_is_left_to_that_one() -> None:
+    """The rollout must be ended on record first, or it could take its next step afterwards."""
+    bench = Bench()
+    bench.operations = NewerRollout(bench.time, log=bench.log, locks=bench.locks)
+    asked = bench.ask("rollback api")
+    with pytest.raises(Unreadable):
+        run(asked.id, bench.stage)
+    assert (bench.weights(), bench.operations.get(asked.id).done) == ([90, 10], False)
+
+
+def test_undo_does_not_guess_past_what_a_newer_meshbot_wrote() -> None:
+    """The last change may be the one that cannot be read, so an older one is not undone instead."""
+    bench = Bench()
+    bench.do("promote api 50")
+    kept = bench.operations
+    bench.operations = NewerRollout(bench.time, log=bench.log, locks=bench.locks)
+    bench.operations.__dict__.update(kept.__dict__)
+    with pytest.raises(Unavailable, match="A newer meshbot wrote it, so nothing was started"):
+        bench.ask("undo api")
+    assert bench.weights() == [50, 50]
