@@ -23,7 +23,10 @@ _OPTIONS = (
     ("--force", mark("go ahead although a gate does not pass; needs --reason")),
     (
         "--break-glass",
-        mark("ask one second person of the break-glass group instead of whom the rules name; needs --reason"),
+        mark(
+            "ask one second person of the break-glass group instead of whom the rules name, and pass freezes; "
+            "needs --reason"
+        ),
     ),
     ("--namespace name, -n", mark("another namespace than the configured one")),
     ("--cluster name, -c", mark("another cluster")),

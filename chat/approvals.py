@@ -21,6 +21,7 @@ DENY = "meshbot.deny"
 MOST_PEOPLE = 8
 MOST_RULES = 5
 MOST_LISTED = 15
+MOST_FREEZES = 4
 
 _STORY = {
     Step.VOTED: (":white_check_mark:", mark("Agreed")),
@@ -46,7 +47,7 @@ def approval_blocks(operation: Operation) -> Iterator[Block]:
     until = _until(approval) if waits else Markup("")
     checksum = operation.command.checksum
     revision = tell("revision {checksum}", checksum=code(checksum)) if checksum else Markup("")
-    lines = [_glass(operation), join(" · ", [head, until, revision, _steps(approval)])]
+    lines = [_glass(operation), *_passes(approval), join(" · ", [head, until, revision, _steps(approval)])]
     if waits:
         lines += [_asked(approval, demand, operation.actor.user) for demand in approval.demands[:MOST_RULES]]
     lines += [
@@ -123,7 +124,7 @@ def approval_line(operation: Operation, event: Event) -> tuple[Markup, bool] | N
     """Tell one event of an approval in its thread, and whether the channel must hear it; None for other events."""
     approval = operation.approval
     if approval is not None and event.step is Step.ASKED and operation.command.break_glass:
-        return join(" ", [_glass(operation), _people(approval.missing_groups, ())]), True
+        return join(" ", [_glass(operation), *_passes(approval), _people(approval.missing_groups, ())]), True
     if approval is None or event.step not in _STORY:
         return None
     denied = event.step is Step.VOTED_DOWN
@@ -222,6 +223,21 @@ def _glass(operation: Operation) -> Markup:
         reason=code(shorten(operation.command.reason, 300)),
     )
     return join(" ", [esc(":rotating_light:"), loud])
+
+
+def _passes(approval: Approval) -> list[Markup]:
+    """Say which freezes are passed, and whose they are: whoever agrees must know what they overrule."""
+    lines = []
+    for one in approval.passes[:MOST_FREEZES]:
+        who = tell("by {person}", person=user(one.by)) if one.by else esc(tr("by the calendar"))
+        freeze, scope = code(shorten(one.id, 60)), code(shorten(one.scope, 200))
+        said = tell("It passes the freeze {freeze} of {scope}, {who}.", freeze=freeze, scope=scope, who=who)
+        lines.append(join(" ", [esc(":snowflake:"), said if one.id else esc(tr(_UNREADABLE))]))
+    more_of_them = more(len(approval.passes) - MOST_FREEZES, mark("… and {count} more"))
+    return [*lines, *(esc(line) for line in more_of_them)]
+
+
+_UNREADABLE = mark("Nobody can tell what is frozen now: it passes that as well.")
 
 
 def _steps(approval: Approval) -> Markup:

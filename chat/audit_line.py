@@ -37,7 +37,7 @@ def _line(operation: Operation, entry: str) -> Markup:
         esc(place_in_words(target)),
         esc(_from_to(operation)),
         forced,
-        esc(":rotating_light: ") + bold(esc("BREAK-GLASS")) if operation.command.break_glass else Markup(""),
+        _glass(operation),
         join(" ", [esc("reason"), code(shorten(operation.command.reason, 200))])
         if operation.command.reason
         else esc(""),
@@ -45,6 +45,16 @@ def _line(operation: Operation, entry: str) -> Markup:
         join(" ", [esc("audit"), code("#" + _HASH.sub(r"\1", entry))]),
     ]
     return join(" · ", parts)
+
+
+def _glass(operation: Operation) -> Markup:
+    """Say that rules were passed, and which freezes."""
+    if not operation.command.break_glass:
+        return Markup("")
+    loud = esc(":rotating_light: ") + bold(esc("BREAK-GLASS"))
+    passed = operation.approval.passes[:4] if operation.approval else ()
+    names = join(", ", [code(shorten(one.id, 60)) if one.id else esc("unreadable") for one in passed])
+    return join(" ", [loud, esc("past the freeze"), names]) if passed else loud
 
 
 def _from_to(operation: Operation) -> str:

@@ -13,7 +13,8 @@ from mesh.domain.approvals import Rule
 from mesh.domain.grammar import format_command
 from mesh.domain.limits import limits_in_words
 from mesh.domain.policy import Role
-from mesh.operations.explaining import Can, Right, Whoami
+from mesh.domain.scopes import Scope
+from mesh.operations.explaining import Can, Right, Say, Whoami
 
 _MOST_ROLES = 20
 
@@ -25,11 +26,12 @@ def whoami_answer(whoami: Whoami, *, votes: bool = False) -> Message:
     """
     person, identity = user(whoami.actor.user), code(whoami.actor.user)
     groups = join(", ", [_by_name(one) for one in sorted(whoami.groups)]) or esc(tr("none that the policy names"))
-    roles = [_role(one) for one in whoami.held[:_MOST_ROLES]] or [esc(tr(_NO_ROLE_BUT_A_VOTE if votes else _NO_ROLE))]
+    nothing = _NO_ROLE_BUT_A_VOTE if votes or whoami.votes else _NO_ROLE
+    roles = [_role(one) for one in whoami.held[:_MOST_ROLES]] or [esc(tr(nothing))]
     left = [esc(line) for line in more(len(whoami.held) - _MOST_ROLES, mark("… and {count} more roles"))]
     trouble = [_trouble(whoami.trouble)] if whoami.trouble else []
     first = tell("You are {person} {id}", person=person, id=identity)
-    lines = [first, tell("Usergroups: {groups}", groups=groups), *trouble, *roles, *left]
+    lines = [first, tell("Usergroups: {groups}", groups=groups), *trouble, *roles, *left, *_votes(whoami.votes)]
     names = ", ".join(role.name for role in whoami.roles) or tr("none")
     return message(tell("You are {person} with roles: {roles}.", person=person, roles=esc(names)), _sections(lines))
 
@@ -37,6 +39,18 @@ def whoami_answer(whoami: Whoami, *, votes: bool = False) -> Message:
 def _trouble(why: str) -> Markup:
     told = tr("Nobody may change traffic now: {why}.", why=shorten(heard(why), 300))
     return join(" ", [esc(":warning:"), esc(told)])
+
+
+def _votes(votes: Sequence[Say]) -> list[Markup]:
+    left = more(len(votes) - _MOST_ROLES, mark("… and {count} more rules"))
+    return [*(_vote(one) for one in votes[:_MOST_ROLES]), *(esc(line) for line in left)]
+
+
+def _vote(vote: Say) -> Markup:
+    where = "; ".join(_where(vote.rule.scope)) or tr("everywhere")
+    said = mark("lets you vote once it has escalated: {scope}") if vote.later else mark("lets you vote: {scope}")
+    name, scope = code(shorten(vote.rule.name, 80)), esc(shorten(tr(said, scope=where), 400))
+    return join(" ", [esc(":raised_hand:"), name, scope, _source(vote.sources)])
 
 
 _NO_ROLE = mark("You hold no role: you may read everything and change nothing. An administrator grants roles.")
@@ -54,10 +68,13 @@ def can_answer(can: Can) -> Message:
     barring = [freeze_line(one) for one in can.freezes[:5]]
     barring += [_beyond(can.beyond.why)] if can.beyond else []
     note = [esc(tr(_NOTE))] if barring else []
+    passed = [*(freeze_line(one) for one in can.passes[:5]), esc(tr(_PASSED))] if can.passes else []
     waiting = [_waits(one) for one in can.rules[:5]] if decision.allowed else []
     text = join(" ", [esc(f"{tr(word)}."), said + esc(".")])
     ahead = [] if can.command.changes_traffic is False or not decision.allowed else [esc(tr(_AHEAD))]
-    return message(text, [header(tr("May I?")), *_sections([first, why, *roles, *barring, *note, *waiting, *ahead])])
+    return message(
+        text, [header(tr("May I?")), *_sections([first, why, *roles, *barring, *note, *passed, *waiting, *ahead])]
+    )
 
 
 def _answer(can: Can) -> tuple[str, str]:
@@ -75,6 +92,7 @@ def _beyond(why: str) -> Markup:
 
 
 _NOTE = mark("That bars only what gives a canary more; what lowers it, and a rollback, go through.")
+_PASSED = mark("Two people who break the glass pass that, and everybody is told.")
 _AHEAD = mark("Asked again when it runs, with the gates, and the sizes of the change.")
 
 
@@ -87,7 +105,7 @@ def _waits(rule: Rule) -> Markup:
 def _limits(right: Right) -> Markup:
     limits = _limits_of(right.role) or tr("no limits")
     said = esc(shorten(tr("allows it: {limits}", limits=limits), 400))
-    return join(" ", [esc("•"), bold(esc(shorten(right.role.name, 80))), said, _source(right)])
+    return join(" ", [esc("•"), bold(esc(shorten(right.role.name, 80))), said, _source(right.sources)])
 
 
 def _limits_of(role: Role) -> str:
@@ -96,12 +114,14 @@ def _limits_of(role: Role) -> str:
 
 
 def _role(right: Right) -> Markup:
-    return join(" ", [esc("•"), bold(esc(shorten(right.role.name, 80))), esc(_scope(right.role)), _source(right)])
+    return join(
+        " ", [esc("•"), bold(esc(shorten(right.role.name, 80))), esc(_scope(right.role)), _source(right.sources)]
+    )
 
 
 def _scope(role: Role) -> str:
     verbs = tr("every change") if "*" in role.verbs else ", ".join(role.verbs) or tr("nothing")
-    where = narrowed(services=role.scope.services, namespaces=role.scope.namespaces, clusters=role.scope.clusters)
+    where = _where(role.scope)
     where += [tr("only in channels {names}", names=", ".join(role.channels))] if role.channels else []
     scope = "; ".join(where) or tr("everywhere")
     allows = tr("allows {verbs}: {scope}", verbs=verbs, scope=scope)
@@ -109,11 +129,15 @@ def _scope(role: Role) -> str:
     return shorten(tr("{allows}; limits: {limits}", allows=allows, limits=limits) if limits else allows, 400)
 
 
-def _source(right: Right) -> Markup:
+def _where(scope: Scope) -> list[str]:
+    return narrowed(services=scope.services, namespaces=scope.namespaces, clusters=scope.clusters)
+
+
+def _source(sources: Sequence[str]) -> Markup:
     """Say by which id the right comes: who reads it knows which usergroup to leave, or to guard."""
-    if not right.sources:
+    if not sources:
         return Markup("")
-    ids = join(", ", [_by_name(one) for one in right.sources[:10]])
+    ids = join(", ", [_by_name(one) for one in sources[:10]])
     return tell("(by {ids})", ids=ids)
 
 

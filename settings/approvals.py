@@ -49,7 +49,7 @@ class ApprovalSection(Section):
         Field(
             min_length=1,
             description='Of `promote`, `set`, `undo`, `reapply`, `canary`, `flagger`; or `"*"` for all. Who names '
-            "`promote` speaks of an undo that gives a canary more, too. Going back to stable never waits.",
+            "`promote` speaks of an undo or a reapply that gives a canary more, too. Going back to stable never waits.",
         ),
     ] = ["*"]
     services: Services = ["*"]
@@ -87,7 +87,7 @@ class ApprovalSection(Section):
 
 
 class BreakGlassSection(Section):
-    """Two of these people, one asking with `--break-glass` and a reason and one agreeing, pass all approval rules."""
+    """Two of these people, one asking with `--break-glass` and a reason, one agreeing, pass all rules and freezes."""
 
     groups: Annotated[list[GroupId], Field(min_length=1, description="Slack usergroup ids (`S…`) of both people.")]
     expires: Annotated[

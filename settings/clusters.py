@@ -94,8 +94,8 @@ class ClusterSection(Section):
     git: Annotated[
         GitName,
         Field(
-            description="Routes that Argo CD or Flux keep: `refuse` to move their weights (rollback and undo are still "
-            "done), or `patch` them and warn."
+            description="Routes that Argo CD or Flux keep: `refuse` to move their weights (a rollback, or an undo that "
+            "raises nothing, is still done), or `patch` them and warn."
         ),
     ] = "refuse"
     in_git: Annotated[

@@ -193,7 +193,7 @@ class ConfigFile(Section):
         People,
         Field(
             description="Slack user ids that belong to one person, by a name of your choice: whoever has two accounts "
-            "has one vote all the same."
+            "has one vote all the same. Slack is asked about each of them when somebody votes."
         ),
     ] = {}
     repositories: Annotated[

@@ -93,6 +93,17 @@ class Vote:
 
 
 @dataclass(frozen=True)
+class Passed:
+    """A freeze that the change passes, as two people who break the glass may."""
+
+    id: str
+    """That of the freeze, or its name in the calendar; empty for what nobody can read."""
+    scope: str
+    by: str
+    """User id of whoever froze it; empty for the calendar."""
+
+
+@dataclass(frozen=True)
 class Approval:
     """What is asked of people about one plan, and what they have said. One operation has one at most, used once."""
 
@@ -117,6 +128,8 @@ class Approval:
     """Channel where the card is shown as well; empty for none."""
     passed: int = 0
     """How many of `MARKS` are behind it: what is left is known by that, for cards have no clock."""
+    passes: tuple[Passed, ...] = ()
+    """The freezes that it passes, as far as those who may agree were told."""
 
     @property
     def left_s(self) -> float:
@@ -194,6 +207,8 @@ class Voter:
     active: bool
     """A full member of the home workspace."""
     groups: frozenset[str]
+    asked_for_it: bool = False
+    """The change that waits is theirs, by whichever account they asked."""
 
 
 def rules_for(rules: Iterable[Rule], verb: Verb, target: Target, share: float) -> tuple[Rule, ...]:
@@ -302,8 +317,8 @@ def _covers(rule: Rule, verb: Verb, target: Target) -> bool:
 
 
 def asked_as(verb: Verb) -> tuple[Verb, ...]:
-    """Return the verbs by which a rule speaks of `verb`: an undo that gives an arm more is a promotion, too."""
-    return (verb, Verb.PROMOTE) if verb is Verb.UNDO else (verb,)
+    """Return the verbs by which a rule speaks of `verb`: what gives an arm back what it had is a promotion, too."""
+    return (verb, Verb.PROMOTE) if verb in (Verb.UNDO, Verb.REAPPLY) else (verb,)
 
 
 def _count(approval: Approval, demand: Demand) -> str:

@@ -23,7 +23,7 @@ from mesh.domain.strategies import DEFAULT, Strategy
 IncidentPolicy = Literal["refuse", "warn"]
 """`refuse` what raises a canary while an incident of the service is open, or only `warn`."""
 GitPolicy = Literal["refuse", "patch"]
-"""`refuse` to move weights that Git keeps (rollback and undo are still done), or `patch` them and warn."""
+"""`refuse` to move weights that Git keeps (a rollback, or an undo that raises nothing, is done); or `patch` them."""
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,10 @@ class Command:
     force: bool = False
     """Go ahead although a gate did not pass; needs a reason."""
     break_glass: bool = False
-    """Ask a second person of the break-glass group, not whom the rules name; needs a reason. Gates still count."""
+    """Ask a second person of the break-glass group, not whom the rules name, and pass freezes; needs a reason.
+
+    Gates still count.
+    """
     dry_run: bool = False
     """Show the plan, change nothing."""
 

@@ -93,7 +93,9 @@ def format_command(command: Command) -> str:
             *([] if command.share is None else [f"{command.share:g}"]),
         ]
     words += [f"{arm}={weight}" for arm, weight in command.weights]
-    for option in ("strategy", "namespace", "cluster", "route", "reason"):
+    # An operation knows its place, and a command that names both would not be read.
+    places = () if command.operation else ("namespace", "cluster", "route")
+    for option in ("strategy", *places, "reason"):
         value = getattr(command, option)
         if value:
             # In one word, so that a value that begins with a dash is not read as the next option.

@@ -22,7 +22,7 @@ EXPIRES_S = 5 * 3600.0
 `repeat_interval` of four hours, or every long incident would end for a moment."""
 MOST_ENDED = 200
 """How many alerts that are over an incident keeps."""
-_OTHERS = re.compile(r"[^A-Za-z0-9 _.:/-]")
+_OTHERS = re.compile(r"[^A-Za-z0-9 _.:/-]|(?<![A-Za-z0-9])\.|\.(?![A-Za-z0-9])")
 REFUSE, WARN = "refuse", "warn"
 """What an open incident does to promotions of its service."""
 
@@ -194,8 +194,11 @@ def in_words(incident: Incident) -> str:
 
 
 def _harmless(word: str) -> str:
-    """Return a stranger's word with nothing in it but what names of alerts are made of."""
-    return _OTHERS.sub("?", word).strip(" _")[:80]
+    """Return a stranger's word with nothing in it but what names of alerts are made of, as one word.
+
+    Spaces and the stops of sentences are left out: several words would read as if we had said them.
+    """
+    return "_".join(_OTHERS.sub("?", word).split()).strip("_")[:80]
 
 
 def judge_incident(incident: Incident | None, policy: str, *, service: str, at: float) -> tuple[GateResult, ...]:

@@ -27,9 +27,11 @@ from mesh.domain.gates import GateResult
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.strategies import Strategy
+from mesh.operations.passing import passed_by
+from mesh.operations.persons import persons_of
 from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
-from mesh.operations.voting import look_up, person_of, the_approval
+from mesh.operations.voting import look_up, the_approval
 
 SLOWEST_SLACK_S = 30.0
 """Longer than posting a card twice, and its story, can take."""
@@ -71,7 +73,8 @@ def request(
     rules, now = _rules(stage, operation, plan, strategy), stage.time.now()
     approval = ask(rules, plan, _share(plan, strategy), now=now, strategy=strategy)
     channel = approval.channel or stage.catalog.service(operation.target).approvals
-    approval = replace(approval, channel="" if channel == operation.origin.channel else channel)
+    elsewhere = "" if channel == operation.origin.channel else channel
+    approval = replace(approval, channel=elsewhere, passes=passed_by(stage, operation))
     told: dict[str, Any] = {"plan": plan, "gates": gates, "approval": approval, "deadline": 0.0}
     record.tell(State.WAITING, Step.ASKED, approval.in_words, **told)
 
@@ -180,12 +183,11 @@ def check_votes(stage: Stage, operation: Operation, approval: Approval, rules: t
     """Raise Refused unless the votes, by those who still may, meet what was asked, and what the rules say today."""
     try:
         voted = [vote.voter for vote in approval.votes]
-        requester = person_of(stage.catalog, stage.directory, operation.actor, beside=voted)
-        everybody = (operation.actor, *voted)
+        person = persons_of(stage.catalog, stage.directory, (operation.actor, *voted))
         today = replace(approval, demands=tuple(demand_of(rule, 0.0) for rule in rules))
         for one in (approval, _with_escalations(today, approval)):
-            voters = [look_up(stage.catalog, stage.directory, actor, one, beside=everybody) for actor in voted]
-            standing = without_lost(one, voters, requester)
+            voters = [look_up(stage.directory, actor, one, person[actor.user]) for actor in voted]
+            standing = without_lost(one, voters, person[operation.actor.user])
             if not standing.met:
                 raise Refused(
                     f"The approval does not hold any more: {standing.in_words} by people who may still vote"

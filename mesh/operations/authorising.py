@@ -82,10 +82,10 @@ def _with_groups(catalog: Catalog, directory: Directory, grant: Grant, asked: tu
     return Grant(decide(catalog.policy, actor, groups, verb, target, channel=channel), groups)
 
 
-def _changed(operation: Operation, policy: Policy, directory: Directory) -> bool:
+def _changed(operation: Operation, policy: Policy, directory: Directory, *, back: bool) -> bool:
     """Tell whether what is on record of the person may not be so any more; Slack also tells of a new status text.
 
-    Where Slack is silent now, what it said counts for the minute for whoever goes back.
+    Where Slack is silent now, what it said counts for the minute for whoever goes `back`.
     """
     channel = operation.origin.channel if is_bound(policy, operation.origin.channel) else ""
     if not directory.changed_lately(operation.actor, frozenset(operation.groups), channel):
@@ -93,19 +93,22 @@ def _changed(operation: Operation, policy: Policy, directory: Directory) -> bool
     try:
         directory.active(operation.actor)
     except Unavailable:
-        return not operation.command.goes_back
+        return not back
     return True
 
 
-def authorise_again(operation: Operation, catalog: Catalog, directory: Directory, *, now: float) -> Decision:
+def authorise_again(
+    operation: Operation, catalog: Catalog, directory: Directory, *, now: float, rises: bool = False
+) -> Decision:
     """Decide anew when the operation runs: by today's policy, and by what Slack said when it was received.
 
     That is asked again once it is older than a minute, or once Slack said that person, group or channel changed, and
     only then: asking each time would use up Slack's rate limits, and a hiccup of Slack's would turn allowed rollbacks
-    away.
+    away. `rises`: its plan is known to give more, whatever its verb is called, so a Slack that is silent means no.
     """
+    back = operation.command.goes_back and not rises
     channel, groups = operation.origin.channel, frozenset(operation.groups)
-    if now - operation.created_at > TRUSTED_S or _changed(operation, catalog.policy, directory):
+    if now - operation.created_at > TRUSTED_S or _changed(operation, catalog.policy, directory, back=back):
         asked = (operation.command, operation.actor, operation.target)
         return authorise(catalog, directory, *asked, channel=channel).decision
     return decide(catalog.policy, operation.actor, groups, operation.command.verb, operation.target, channel=channel)

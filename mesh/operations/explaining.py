@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mesh.domain.approvals import Rule, rules_for
-from mesh.domain.commands import Command, Target, Verb
+from mesh.domain.commands import Command, Target
+from mesh.domain.errors import Denied, TooLate, Unavailable
 from mesh.domain.freezes import Freeze, covering
 from mesh.domain.grammar import parse
-from mesh.domain.limits import Beyond, Rise, beyond, rise_of
+from mesh.domain.limits import Beyond, Rise, beyond
 from mesh.domain.operations import Origin
 from mesh.domain.policy import Actor, Decision, Role, is_member, named_groups, sources
-from mesh.domain.strategies import strategy_of
 from mesh.operations.authorising import authorise
+from mesh.operations.foreseeing import least_rise
 from mesh.operations.freezing import holding
 from mesh.operations.receiving import Desk, completed, nothing_started
-
-_LEAST = 1e-6
-"""Points: more than nothing."""
+from mesh.operations.voting import check_vote
 
 
 @dataclass(frozen=True)
@@ -29,15 +28,26 @@ class Right:
 
 
 @dataclass(frozen=True)
+class Say:
+    """A rule by which somebody may vote on what others ask for, and by which ids."""
+
+    rule: Rule
+    sources: tuple[str, ...]
+    later: bool = False
+    """Only once the rule has escalated."""
+
+
+@dataclass(frozen=True)
 class Whoami:
     """What meshbot knows of one person."""
 
     actor: Actor
     groups: frozenset[str]
-    """The usergroups that the policy names and the person is in."""
+    """The usergroups that the policy names, for roles or for approvals, and the person is in."""
     held: tuple[Right, ...]
     trouble: str = ""
     """Why nobody may change anything now, where the configuration is to blame."""
+    votes: tuple[Say, ...] = ()
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -60,40 +70,77 @@ class Can:
     """Why none of the roles lets it give more now, as far as the words alone tell; None where one does."""
     rules: tuple[Rule, ...] = ()
     """The rules by which it waits for people, as far as the words alone tell."""
+    passes: tuple[Freeze, ...] = ()
+    """What freezes the target now and would be passed: two people break the glass."""
 
 
 def whoami(desk: Desk, actor: Actor) -> Whoami:
-    """Return the person's groups and roles; raise Unavailable when Slack does not say who is in which group."""
-    policy = desk.catalog.policy
-    groups = desk.directory.groups(actor, named_groups(policy))
+    """Return the person's groups, roles and votes; raise Unavailable when Slack does not say who is in which group."""
+    policy, rules = desk.catalog.policy, _rules(desk)
+    asked = named_groups(policy).union(*(_groups(rule) for rule in rules))
+    groups = desk.directory.groups(actor, asked)
     mine = tuple(Right(role, sources(role, actor, groups)) for role in policy.roles if is_member(role, actor, groups))
-    return Whoami(actor, groups, mine, policy.trouble)
+    votes = tuple(one for rule in rules if (one := _say(rule, actor, groups)).sources)
+    return Whoami(actor, groups, mine, policy.trouble, votes)
+
+
+def _rules(desk: Desk) -> tuple[Rule, ...]:
+    glass = desk.catalog.break_glass
+    return (*desk.catalog.approvals, *((glass,) if glass else ()))
+
+
+def _groups(rule: Rule) -> frozenset[str]:
+    return frozenset((*rule.groups, *rule.second))
+
+
+def _say(rule: Rule, actor: Actor, groups: frozenset[str]) -> Say:
+    """Return by which ids the person may vote by this rule; by none where they may not."""
+    own = (actor.user,) if actor.user in rule.users else ()
+    at_once = (*own, *(group for group in rule.groups if group in groups))
+    later = tuple(group for group in rule.second if group in groups)
+    return Say(rule, at_once or later, later=not at_once)
 
 
 def can(desk: Desk, command: Command, actor: Actor, origin: Origin) -> Can:
     """Judge the command that `command` asks about as it would be judged at the door; raise what that raises."""
     with nothing_started():
         asked, target = completed(desk, parse(command.topic), origin)
+    if asked.votes:
+        return Can(asked, target, _may_vote(desk, asked, actor))
     grant = authorise(desk.catalog, desk.directory, asked, actor, target, channel=origin.channel)
     held = tuple(Right(role, sources(role, actor, grant.groups)) for role in grant.decision.roles)
-    rise = _least_rise(desk, asked, target) if asked.changes_traffic else Rise()
+    found = Can(asked, target, grant.decision, held)
+    if asked.break_glass and asked.changes_traffic and found.decision.allowed:
+        found = _behind_glass(desk, found, actor)
+    rise = least_rise(desk, asked, target) if asked.changes_traffic else Rise()
     if not rise:
-        return Can(asked, target, grant.decision, held)
-    barring = beyond(grant.decision.roles, rise, desk.time.now()) if held else None
-    rules = rules_for(desk.catalog.approvals, asked.verb, target, rise.share)
-    return Can(asked, target, grant.decision, held, covering(holding(desk), target), barring, rules)
+        return found
+    frozen = covering(holding(desk), target)
+    found = replace(found, beyond=beyond(grant.decision.roles, rise, desk.time.now()) if held else None)
+    if asked.break_glass:
+        return replace(found, passes=frozen)
+    return replace(found, freezes=frozen, rules=rules_for(desk.catalog.approvals, asked.verb, target, rise.share))
 
 
-def _least_rise(desk: Desk, command: Command, target: Target) -> Rise:
-    """Return what the command gives at least, where it gives anything: nobody reads the route here."""
-    if command.freezes or command.verb in (Verb.ROLLBACK, Verb.ABORT):
-        return Rise()
-    if command.verb is Verb.UNDO and command.operation:
-        # What it would undo is on record, and with it what comes back.
-        undone = desk.operations.get(command.operation).plan
-        return rise_of(undone.turned_round) if undone else Rise()
-    share = command.share or 0.0
-    if command.verb is Verb.CANARY:
-        known = desk.catalog.strategy(target, command.strategy)
-        share = strategy_of(command, known).steps[-1].share
-    return Rise(command.version or "the canary", _LEAST, max(share, _LEAST))
+def _may_vote(desk: Desk, command: Command, actor: Actor) -> Decision:
+    """Decide as the vote itself would be, when it is received."""
+    waiting, now = desk.operations.get(command.operation), desk.time.now()
+    try:
+        check_vote(command, actor, waiting, sources=(desk.catalog, desk.directory), now=now)
+    except (TooLate, Denied) as error:
+        return Decision(False, "approval", error.message.removesuffix("."))
+    return Decision(True, "approval", "the approval names who may vote")
+
+
+def _behind_glass(desk: Desk, found: Can, actor: Actor) -> Can:
+    """Return it as it is for whoever would break the glass: one second person is asked, whatever the size."""
+    glass = desk.catalog.break_glass
+    if glass is None:
+        return replace(found, decision=Decision(False, "default", "`policy.break_glass` names nobody"))
+    try:
+        if desk.directory.groups(actor, frozenset(glass.groups)):
+            return replace(found, rules=(glass,))
+    except Unavailable as error:
+        why = f"Slack could not say who you are: {error.message.removesuffix('.')}"
+        return replace(found, decision=Decision(False, "default", why))
+    return replace(found, decision=Decision(False, glass.name, "you are not among those who may break the glass"))

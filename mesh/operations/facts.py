@@ -80,11 +80,12 @@ def of_plan(plan: Plan, gates: tuple[GateResult, ...]) -> dict[str, Any]:
 
 
 def of_approval(approval: Approval) -> dict[str, Any]:
-    """Return what people were asked, until when, and who has agreed; persons are canonical ids."""
+    """Return what people were asked, until when, past which freezes, and who has agreed, by canonical ids."""
     votes = [{"voter": vote.voter.user, "person": vote.person, "vote": vote.operation} for vote in approval.votes]
     demands = {one.rule: {"need": one.need, "groups": one.asked_groups, "users": one.users} for one in approval.demands}
     facts = {"plan": approval.plan, "share": approval.share, "expires_at": approval.expires_at}
-    return {"approval": {**facts, "demands": demands, "votes": votes}}
+    passes = {"passes": [asdict(one) for one in approval.passes]} if approval.passes else {}
+    return {"approval": {**facts, "demands": demands, "votes": votes, **passes}}
 
 
 def of_rollout(rollout: Rollout, gates: tuple[GateResult, ...]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from mesh.domain.catalog import Catalog, Service
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Refused
+from mesh.domain.limits import rise_of
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan, Roles, adoption, plan
 from mesh.domain.routes import (
@@ -37,6 +38,7 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
         route, found, former = restored(operation, cluster, operations)
         check_free(route, operation, catalog)
         made = plan(route, former, found, stamps=_stamps(operation, route, found))
+        _check_undo(route, operation, catalog, made)
         return following.noted(made, route), route
     service = catalog.service(operation.target)
     route = choose(cluster, operation.target, service, operation.command)
@@ -47,6 +49,7 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
         return _adopt(route, service, operation), route
     found, wanted = _WANTED[operation.command.verb](route, service, operation)
     made = plan(route, wanted.weights, found, stamps=_stamps(operation, route, found), notes=wanted.notes)
+    _check_undo(route, operation, catalog, made)
     made = following.noted(made, route)
     return replace(made, warnings=(*made.warnings, *_drift(route, operation))), route
 
@@ -69,6 +72,12 @@ def check_free(route: Route, operation: Operation, catalog: Catalog) -> None:
             f"`services.{operation.target.service}.git: patch`. "
             + " ".join(keeper.exception for keeper in route.keepers),
         )
+
+
+def _check_undo(route: Route, operation: Operation, catalog: Catalog, made: Plan) -> None:
+    """Raise as `check_free` does of a promotion where an undo gives more: that is no way back that Git can follow."""
+    if operation.command.verb is Verb.UNDO and rise_of(made):
+        check_free(route, replace(operation, command=replace(operation.command, verb=Verb.PROMOTE)), catalog)
 
 
 def _owned(route: Route, owner: Owner) -> Refused:

@@ -9,9 +9,10 @@ from mesh.domain.operations import Event, Operation, Step
 from mesh.domain.plans import Plan
 from mesh.domain.stepups import Proof, Question, StepUp
 from mesh.operations import facts
+from mesh.operations.persons import persons_of
 from mesh.operations.recording import LeftToTheNext
 from mesh.operations.stage import Stage
-from mesh.operations.voting import person_of, the_approval
+from mesh.operations.voting import the_approval
 
 _BACK = "Nothing was changed. Going back needs no proof."
 
@@ -42,7 +43,7 @@ def _prove(stage: Stage, operation: Operation, target: Target, *, about: str, ha
     if rule is None or not rule.asks(verb, target):
         return
     try:
-        person = person_of(stage.catalog, stage.directory, actor)
+        person = persons_of(stage.catalog, stage.directory, (actor,))[actor.user]
     except Unavailable as error:
         proof = Proof(trouble=f"Slack could not say who this is: {error.message}")
     else:

@@ -22,7 +22,7 @@ from mesh.operations.authorising import Grant, authorise
 from mesh.operations.freezing import refuse_frozen, scope_of
 from mesh.operations.naming import new_id
 from mesh.operations.noting import note
-from mesh.operations.voting import check_open, check_vote, look_up, person_of
+from mesh.operations.voting import as_voter, check_open, check_vote
 from mesh.ports import Bucket, Buckets, Directory, Freezes, Incidents, Operations, Outbox, Receipt, Time
 
 PATIENCE_S = 120.0
@@ -129,12 +129,10 @@ def _may_approve(desk: Desk, actor: Actor, operation: Operation) -> bool | None:
     if operation.approval is None:
         return False
     try:
-        voted = [vote.voter for vote in operation.approval.votes]
-        voter = look_up(desk.catalog, desk.directory, actor, operation.approval, beside=(operation.actor, *voted))
-        requester = person_of(desk.catalog, desk.directory, operation.actor, beside=(actor,))
+        approval, voter, requester = as_voter(desk.catalog, desk.directory, actor, operation)
     except Unavailable:
         return None
-    return not why_not(operation.approval, voter, requester)
+    return not why_not(approval, voter, requester)
 
 
 def _completed(desk: Desk, command: Command, origin: Origin) -> Command:

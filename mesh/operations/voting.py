@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from mesh.domain.approvals import Approval, Voter, canonical, why_not, why_not_deny, with_vote
+from mesh.domain.approvals import Approval, Voter, why_not, why_not_deny, with_vote
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import Denied, Held, NotFound, Refused, TooLate, Unavailable
 from mesh.domain.operations import Event, Operation, State, Step
 from mesh.domain.policy import Actor
+from mesh.operations.persons import persons_of
 from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
 from mesh.ports import Directory
@@ -29,29 +30,24 @@ def the_approval(operation: Operation) -> Approval:
     return operation.approval
 
 
-def look_up(
-    catalog: Catalog, directory: Directory, actor: Actor, approval: Approval, *, beside: Sequence[Actor] = ()
-) -> Voter:
-    """Return who this person is to `approval`, as Slack says now, `beside` these; raise Unavailable."""
+def look_up(directory: Directory, actor: Actor, approval: Approval, person: str) -> Voter:
+    """Return who this account of `person` is to `approval`, as Slack says now; raise Unavailable."""
     active = directory.active(actor)
     groups = directory.groups(actor, approval.groups) if active and approval.groups else frozenset()
-    return Voter(actor, person_of(catalog, directory, actor, beside=beside), active, groups)
+    return Voter(actor, person, active, groups)
 
 
-def person_of(catalog: Catalog, directory: Directory, actor: Actor, *, beside: Sequence[Actor] = ()) -> str:
-    """Return the canonical id: by the configuration's lists of accounts, else by Slack; raise Unavailable.
+def as_voter(catalog: Catalog, directory: Directory, actor: Actor, waiting: Operation) -> tuple[Approval, Voter, str]:
+    """Return what people are asked, who this person is to it, and the person who asked; raise Unavailable.
 
-    Whom Slack calls the same member as one of those `beside`, who is in a list, is that person although the list names
-    other accounts of theirs.
+    Those who voted are named as they are known today, so that all of them can be compared.
     """
-    if not actor.user.startswith(("U", "W")):
-        # A program, such as Flagger: Slack knows nothing of it, and an odd id might make it answer with an error.
-        return actor.user
-    member = directory.person(actor)
-    listed = {account for accounts in catalog.people for account in accounts}
-    known = [] if not listed.isdisjoint((actor.user, member)) else [one for one in beside if one.user in listed]
-    same = next((one.user for one in known if directory.person(one) == member), actor.user)
-    return canonical(catalog.people, (same, member))
+    approval = the_approval(waiting)
+    voted = [vote.voter for vote in approval.votes]
+    person = persons_of(catalog, directory, (actor, waiting.actor, *voted))
+    votes = tuple(replace(vote, person=person[vote.voter.user]) for vote in approval.votes)
+    voter = look_up(directory, actor, approval, person[actor.user])
+    return replace(approval, votes=votes), voter, person[waiting.actor.user]
 
 
 def check_vote(
@@ -62,11 +58,8 @@ def check_vote(
     Asked when the vote is received and again when it is counted. Who somebody is, Slack must say, or they may not.
     """
     check_open(waiting, now)
-    approval = the_approval(waiting)
     try:
-        voted = [vote.voter for vote in approval.votes]
-        voter = look_up(*sources, actor, approval, beside=(waiting.actor, *voted))
-        requester = person_of(*sources, waiting.actor, beside=(actor,))
+        approval, voter, requester = as_voter(*sources, actor, waiting)
     except Unavailable as error:
         raise Denied(
             f"Slack could not say who you are: {error.message}", hint="Nothing was counted. Vote again in a minute."
@@ -74,7 +67,7 @@ def check_vote(
     judge = why_not_deny if command.verb is Verb.DENY else why_not
     if why := judge(approval, voter, requester):
         raise Denied(f"You may not {command.verb} {waiting.id}: {why}.", hint="Its card says who may.")
-    return voter
+    return replace(voter, asked_for_it=voter.person == requester)
 
 
 def check_open(waiting: Operation, now: float) -> None:
@@ -105,14 +98,12 @@ def deciders(waiting: Operation, decided: Event) -> tuple[str, ...]:
     return (decided.by,) if decided.by else ()
 
 
-def cast(
-    stage: Stage, record: Record, recheck: Callable[[Record], None], *, prove: Callable[[Operation], None]
-) -> None:
+def cast(stage: Stage, record: Record, recheck: Callable[[Record], None], *, prove: Callable[[Record], None]) -> None:
     """Count the vote that `record` holds; under the service's lock. Counted twice, it counts once.
 
-    `prove` raises Refused where this voter may not agree to that operation, which then waits on. `recheck` does all
-    that is checked before the weights are written, for the operation that waits. Where it finds that the plan does not
-    hold any more, that operation is void.
+    `prove` raises Refused where this voter may not agree yet to what the record holds, which then waits on. `recheck`
+    does all that is checked before the weights are written, for the operation that waits. Where it finds that the plan
+    does not hold any more, that operation is void.
     """
     operation = record.operation
     waiting = stage.operations.get(operation.command.operation)
@@ -136,7 +127,7 @@ def _cast(
     waiting: Operation,
     *,
     recheck: Callable[[Record], None],
-    prove: Callable[[Operation], None],
+    prove: Callable[[Record], None],
 ) -> Operation:
     operation = record.operation
     command = operation.command
@@ -144,9 +135,9 @@ def _cast(
     voter = check_vote(command, operation.actor, waiting, sources=sources, now=stage.time.now())
     held = Record(stage, waiting, record.lease)
     if command.verb is Verb.DENY:
-        _deny(held, operation)
+        _deny(held, operation, taken_back=voter.asked_for_it)
         return held.operation
-    prove(waiting)
+    prove(held)
     try:
         recheck(held)
     except Held as error:
@@ -168,13 +159,13 @@ def _count(stage: Stage, held: Record, voter: Voter, operation: Operation) -> No
     held.tell(state, step, approval.in_words, by=operation.actor.user, approval=approval, deadline=deadline)
 
 
-def _deny(held: Record, operation: Operation) -> None:
+def _deny(held: Record, operation: Operation, *, taken_back: bool) -> None:
     why = operation.command.reason
     # The id of the vote stays on record: a worker that died after this finds that it was counted.
     approval = replace(the_approval(held.operation), denied=operation.id)
     hint = "Nothing was changed. Talk to whoever denied it before you ask again."
     outcome = "Somebody who had to agree did not"
-    if operation.actor.user == held.operation.actor.user:
+    if taken_back:
         outcome, hint = "Whoever asked for it took it back", "Nothing was changed."
     told: dict[str, Any] = {"outcome": outcome, "approval": approval, "hint": hint}
     held.tell(State.REFUSED, Step.VOTED_DOWN, why, by=operation.actor.user, **told)

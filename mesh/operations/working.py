@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Barred, Denied, Held, MeshbotError, NotFound, Refused, Unavailable, Unreadable
@@ -19,7 +20,7 @@ from mesh.domain.operations import UNSENT, Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision, is_bound, named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import approving, following, gatekeeping, moves, proving, reading, rollouts, voting
+from mesh.operations import approving, following, gatekeeping, moves, passing, proving, reading, rollouts, voting
 from mesh.operations.authorising import authorise_again
 from mesh.operations.digests import gather, of_channel
 from mesh.operations.freezing import carry_out, refuse_frozen
@@ -39,6 +40,7 @@ REPLANS = 3
 
 _FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED, Step.UNWRITTEN})
 """What the story ends with where no worker was interrupted."""
+_UNCHANGED = "Nothing was changed."
 _UNSENT = frozenset({None, Step.CONFLICT, Step.UNWRITTEN})
 """How far a patch came that certainly was not written."""
 
@@ -90,7 +92,7 @@ class Work:
                     self.stage,
                     self.record,
                     lambda held: Work(self.stage, held).recheck(),
-                    prove=lambda waiting: proving.prove_for_vote(self.stage, self.operation, waiting),
+                    prove=self._prove_vote,
                 )
             elif self.operation.command.verb is Verb.FLAGGER:
                 gatekeeping.keep(self.stage, self.record)
@@ -118,7 +120,9 @@ class Work:
             return
         # A Slack that is silent for a moment must not look like a right that was taken away.
         actor, channel, policy = self.operation.actor, self.operation.origin.channel, self.stage.catalog.policy
-        self.stage.directory.active(actor)
+        if not self.stage.directory.active(actor):
+            # The record would still count for its minute, and nobody who left asks for anything.
+            raise Denied("Whoever asked for it is no full member of the workspace any more.", hint=_UNCHANGED)
         self.stage.directory.groups(actor, named_groups(policy))
         if is_bound(policy, channel):
             self.stage.directory.place(channel)
@@ -270,17 +274,36 @@ class Work:
         # Again, at the last moment: gates take their time, and a freeze that began meanwhile counts.
         self._check_rise(plan)
         self._take_over()
-        self.record.tell(State.RUNNING, Step.PATCHING, plan.label, plan=plan, gates=gates)
+        self._announce(plan, gates)
         return self.patching.send(plan)
+
+    def _announce(self, plan: Plan, gates: tuple[GateResult, ...]) -> None:
+        """Write down what is about to be written, past which freezes; once it is told there is no way back."""
+        passed = passing.passed_by(self.stage, self.operation) if rise_of(plan) else ()
+        text = ", ".join(filter(None, (plan.label, passing.in_words(passed))))
+        changes: dict[str, Any] = {"plan": plan, "gates": gates}
+        if self.operation.approval is not None:
+            changes["approval"] = replace(self.operation.approval, passes=passed)
+        self.record.tell(State.RUNNING, Step.PATCHING, text, **changes)
 
     def _check_rise(self, plan: Plan) -> None:
         """Raise Barred or Denied where this gives more than a freeze or the person's limits let it; force or not."""
         if self.operation.command.verb is not Verb.ROLLBACK:
             try:
+                self._check_undo(plan)
                 check_rise(self.stage, self.operation, self.decision, rise_of(plan))
             except Refused:
                 self.record.operation = replace(self.operation, plan=plan)
                 raise
+
+    def _check_undo(self, plan: Plan) -> None:
+        """Raise Refused or Denied where an undo that gives more is not let be what it is, a promotion.
+
+        That is known by its plan; until then it is let through as what goes back.
+        """
+        if self.operation.command.verb is Verb.UNDO and rise_of(plan):
+            rollouts.refuse_beside(self.stage, self.operation)
+            self._authorise(rises=True)
 
     def _prove(self, plan: Plan, gates: tuple[GateResult, ...]) -> None:
         """Raise Refused where the step-up check does not let whoever asked give more traffic."""
@@ -289,6 +312,11 @@ class Work:
         except Refused:
             self.record.operation = replace(self.operation, plan=plan, gates=gates)
             raise
+
+    def _prove_vote(self, waiting: Record) -> None:
+        """Raise Refused where this vote may not count yet, with what waits left as it is."""
+        passing.check_shown(self.stage, waiting)
+        proving.prove_for_vote(self.stage, self.operation, waiting.operation)
 
     def _must_count(self, route: Route) -> None:
         """Raise Unavailable where a rollout would take weights for moved that the mesh does not say it took."""
@@ -308,7 +336,7 @@ class Work:
             # Without its lock: the revision lets only one worker write, and nothing is patched here.
             Work(self.stage, Record(self.stage, other, None)).settle()
 
-    def _authorise(self) -> None:
+    def _authorise(self, *, rises: bool = False) -> None:
         """Rights may have changed since the request, or since the rollout began whose step this is."""
         stage, operation = self.stage, self.operation
         if operation.command.rollout and operation.command.goes_back:
@@ -316,9 +344,9 @@ class Work:
             return
         if operation.command.rollout:
             operation = replace(operation, command=replace(operation.command, verb=Verb.CANARY))
-        verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now())
+        verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now(), rises=rises)
         if not verdict.allowed:
-            raise Denied(f"No longer allowed: {verdict.why}.", hint="Nothing was changed.")
+            raise Denied(f"No longer allowed: {verdict.why}.", hint=_UNCHANGED)
         self.decision = verdict
 
     def _not_overtaken(self) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from slack_sdk.errors import SlackApiError
 
+from bot import arrival
 from chat.memory import FixedDirectory
 from mesh.domain.approvals import Approval, Demand, Voter, with_vote
 from mesh.domain.catalog import Catalog
@@ -192,6 +194,28 @@ def test_threat_4_what_was_decided_while_somebody_wrote_is_told_in_the_form() ->
     assert "was decided before" in back.text
     assert "U0LEE" in back.text
     assert votes(bench) == []
+
+
+@pytest.mark.parametrize("asked", ["groups", "active"])
+def test_threat_16_a_reason_that_took_too_long_to_be_heard_denies_nothing(
+    asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When asking Slack who somebody is took too long, the form says so, and no vote is written after it."""
+    bench = Bench()
+    operation = asking(bench)
+    inner, before = getattr(bench.directory, asked), len(list(bench.operations.log.entries()))
+
+    def slow(*arguments: Any) -> Any:
+        monkeypatch.setattr(arrival, "LATEST_S", -1.0)  # time passes
+        return inner(*arguments)
+
+    setattr(bench.directory, asked, slow)
+    back = bench.send(reason_given(operation.id, "no", user=ANA))
+    assert back.json["response_action"] == "update"
+    assert "too long" in back.text
+    assert votes(bench) == []
+    assert len(list(bench.operations.log.entries())) == before
+    assert bench.operations.get(operation.id).state is State.WAITING
 
 
 def test_a_press_on_what_is_decided_asks_nobody_why() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mesh.domain.approvals import Approval, Rule, Voter, ask, ask_for, with_vote
+from mesh.domain.approvals import Approval, Passed, Rule, Voter, ask, ask_for, with_vote
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.operations import Event, Operation, Origin, State, Step
 from mesh.domain.policy import Actor
@@ -45,6 +45,17 @@ APPROVALS: dict[str, Operation] = {
     "approval_waiting": waiting(asked(), text="promote api 50 --reason 'hotfix 4412'"),
     "approval_break_glass": waiting(
         asked(Rule("break-glass", groups=("S0SRE",))),
+        text="promote api 50 --break-glass --reason 'customers are *down*'",
+    ),
+    "approval_past_freezes": waiting(
+        replace(
+            asked(Rule("break-glass", groups=("S0SRE",))),
+            passes=(
+                Passed("op-frozen2222", "prod/shop/api", LEE.user),
+                Passed("weekend", "everything", ""),
+                Passed("", "", ""),
+            ),
+        ),
         text="promote api 50 --break-glass --reason 'customers are *down*'",
     ),
     "approval_one_vote": waiting(_ONE, _VOTED),
@@ -124,10 +135,12 @@ def hostile_approvals(word: str) -> list[Operation]:
     """Return approvals with `word` in every field that a person or a configuration can fill."""
     rule = Rule(word, need=2, groups=(word, "S0SRE"), users=(word,), escalate_s=1, second=(word,), channel=word)
     approval = agreed_by(ask((rule,), HALF, 50.0, now=AT, strategy=STEPS), Actor(word, word))
+    approval = replace(approval, passes=(Passed(word, word, word), Passed(word, word, "")))
     events = [Event(step, AT, word, word) for step in (Step.VOTED, Step.REMINDED, Step.ESCALATED, Step.VOTED_DOWN)]
     return [
         waiting(approval, *events, id=word),
         waiting(approval, *events, id=word, state=State.REFUSED, outcome=word, hint=word),
         waiting(approval, *events, id=word, state=State.VOID, outcome=word, hint=word),
+        waiting(approval, *events, id=word, text="promote api 50 --break-glass --reason x"),
         waiting(approval, *events, id=word, plan=None, command=replace(_BACK, service=word, hook=word, checksum=word)),
     ]

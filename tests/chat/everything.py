@@ -19,6 +19,7 @@ from chat.home import home
 from chat.incidents import incident_card, incidents_answer
 from chat.rights import can_answer, whoami_answer
 from chat.story import closing_story, tell
+from mesh.domain.approvals import Rule
 from mesh.domain.digests import Digest
 from mesh.domain.errors import Barred, Denied, Flooded, Held, NotFound, Refused, TooLate, Unavailable
 from mesh.domain.freezes import Freeze
@@ -28,7 +29,7 @@ from mesh.domain.operations import Event, Operation, State, Step
 from mesh.domain.policy import Actor, Decision, Role
 from mesh.domain.scopes import Scope
 from mesh.domain.verbs import VERBS
-from mesh.operations.explaining import Can, Right, Whoami
+from mesh.operations.explaining import Can, Right, Say, Whoami
 from mesh.operations.overview import Notice, Overview
 from mesh.operations.receiving import Waiting
 from mesh.ports import Receipt
@@ -73,6 +74,9 @@ PRESSED = (
     "status api",
 )
 """Commands that become buttons, each with its question."""
+
+
+GLASS = Rule("break-glass", groups=("S0SRE",))
 
 
 def _can(typed: str, *, allowed: bool = True, **fields: Any) -> Can:
@@ -161,6 +165,12 @@ def _more() -> dict[str, Callable[[], Drawing]]:
                                                Right(Role("all", verbs=("*",)), (JIN.user,)), Right(LIMITED, ())))),
         "whoami_nobody": lambda: whoami_answer(Whoami(JIN, frozenset(), (), "it is broken")),
         "can": lambda: can_answer(_can("promote api 50", held=(Right(LIMITED, ("S0SRE",)),), rules=(TWO,))),
+        "can_behind_glass": lambda: can_answer(
+            _can("promote api 50 --break-glass --reason sale", passes=(FREEZE,), rules=(GLASS,))
+        ),
+        "whoami_votes": lambda: whoami_answer(
+            Whoami(JIN, frozenset({"S0SRE"}), (), votes=(Say(TWO, ("S0SRE",)), Say(GLASS, ("S0SRE",), later=True)))
+        ),
         "can_not": lambda: can_answer(_can("promote api 50", allowed=False)),
         "can_not_now": lambda: can_answer(_can("promote api 50", freezes=(FREEZE,))),
         "can_not_so_much": lambda: can_answer(_can("promote api 90", beyond=rising)),

@@ -46,11 +46,22 @@ REVIEWED = (
     *("card_canary_held_worse", "card_canary_held_frozen", "card_canary_turning_back", "card_canary_turned_back"),
     *("card_canary_overdue", "card_canary_completed", "card_canary_expired", "card_canary_stopped"),
     *("card_approval_waiting", "card_approval_two_rules", "card_approval_denied", "card_approval_break_glass"),
+    "card_approval_past_freezes",
     *("card_flagger_waiting", "approvals", "vote", "vote_late", "thread_approval_denied", "thread_canary_held_worse"),
     *("end_measured_astray", "end_forced", "digest_full", "digest_calm", "digest_characters", "digests"),
     *("incident_firing_in_a_rollout", "incident_over", "incident_unread", "incidents", "history", "freezes"),
     *("help", "help_promote", "accepted", "accepted_done", "error_denied", "error_many", "error_too_late", "late"),
-    *("whoami", "whoami_nobody", "can", "can_not_now", "can_not_so_much", "home", "home_empty"),
+    *(
+        "whoami",
+        "whoami_nobody",
+        "can",
+        "can_behind_glass",
+        "whoami_votes",
+        "can_not_now",
+        "can_not_so_much",
+        "home",
+        "home_empty",
+    ),
     *("form", "form_asking", "form_receipt", "pressed_promote api v2 50", "pressed_adopt api"),
 )
 """A third of everything, with at least one of each kind."""
@@ -296,6 +307,6 @@ def _literals_in(given: ast.expr) -> Iterator[tuple[int, str]]:
 
 def test_every_step_and_phase_has_its_word() -> None:
     """What is added to the vocabulary of an operation or a rollout needs a word that can be translated."""
-    never_on_a_card = {Step.DENIED, Step.FORGED, Step.FLOODED, Step.CONFIGURED, Step.LOST}
+    never_on_a_card = {Step.DENIED, Step.FORGED, Step.FLOODED, Step.CONFIGURED, Step.LOST, Step.TRIMMED}
     assert set(times.STEPS) == set(Step) - never_on_a_card
     assert set(charts.OUTCOMES) == set(Phase)

@@ -18,7 +18,7 @@ from mesh.domain.hours import read_hours
 from mesh.domain.limits import Beyond
 from mesh.domain.policy import Actor, Decision, Role
 from mesh.domain.scopes import Scope
-from mesh.operations.explaining import Can, Right, Whoami
+from mesh.operations.explaining import Can, Right, Say, Whoami
 from playground.slack.render import render_text
 from tests.chat.checking import assert_accepted, assert_inert
 from tests.chat.test_cards import HOSTILE
@@ -84,6 +84,28 @@ def test_can_says_yes_no_or_not_now_and_by_which_rule() -> None:
     assert "Asked again" not in denied
 
 
+def test_can_says_what_would_be_passed_behind_the_glass() -> None:
+    """Yes, with the freeze and its maker, and that everybody is told; nothing that sounds like "not now"."""
+    allowed = Can(parse("promote api 50 --break-glass --reason x"), TARGET, Decision(True, "all", "role all allows it"))
+    shown = read(can_answer(replace(allowed, passes=(FREEZE,), rules=(Rule("break-glass"),))))
+    assert "Yes. /mesh promote api 50" in shown
+    assert "Frozen any/any/api · until it is lifted · by @ana" in shown
+    assert "Two people who break the glass pass that, and everybody is told." in shown
+    assert "go through" not in shown
+    assert "glass pass that" not in read(can_answer(allowed))
+
+
+def test_whoami_says_where_somebody_may_vote() -> None:
+    """Each rule with its scope and by which id; who holds no role but votes is not told that they change nothing."""
+    rules = (Rule("production", scope=Scope(clusters=("prod",))), Rule("leads"))
+    votes = (Say(rules[0], ("S0SRE",)), Say(rules[1], ("S0LEADS",), later=True))
+    shown = read(whoami_answer(Whoami(JIN, frozenset({"S0SRE"}), (), votes=votes)))
+    assert "production lets you vote: clusters prod (by @S0SRE S0SRE)" in shown
+    assert "leads lets you vote once it has escalated: everywhere (by @S0LEADS S0LEADS)" in shown
+    assert "so you start no changes" in shown
+    assert "change nothing" not in shown
+
+
 def test_freezes_says_what_holds_and_what_comes() -> None:
     """Each with its scope, its end, who made it, why and its id."""
     later = Freeze("weekend", Scope(), 2000.0, 3000.0, "nobody is here")
@@ -101,7 +123,9 @@ def test_threat_3_hostile_words_in_rights(word: str) -> None:
     held = (Right(role, (word,)),) * 40
     freeze = Freeze(word, Scope((word,), (word,), (word,)), 1.0, 2.0, word, word)
     answers = [
-        whoami_answer(Whoami(Actor(word, word), frozenset({word}), held, word)),
+        whoami_answer(
+            Whoami(Actor(word, word), frozenset({word}), held, word, (Say(Rule(word, scope=role.scope), (word,)),) * 40)
+        ),
         can_answer(
             Can(
                 parse("set api v1=1"),
@@ -111,6 +135,7 @@ def test_threat_3_hostile_words_in_rights(word: str) -> None:
                 (freeze,) * 40,
                 Beyond(word),
                 (Rule(word),) * 40,
+                (freeze,) * 40,
             )
         ),
         freezes_answer([freeze] * 40, [freeze] * 40),

@@ -151,6 +151,79 @@ def test_traces_reach_a_collector_where_there_is_one() -> None:
         assert not allows(named(case("default"), "NetworkPolicy", f"meshbot-{who}"), ELSEWHERE, 4318)
 
 
+def addresses(said: object) -> list[str]:
+    """Return every URL in a configuration."""
+    values = said.values() if isinstance(said, dict) else said if isinstance(said, list) else []
+    own = [said] if isinstance(said, str) and "://" in said else []
+    return own + [address for value in values for address in addresses(value)]
+
+
+def ports_of(address: str) -> set[int]:
+    """The ports that an address leads to."""
+    usual = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379, "ssh": 22}
+    scheme, _, rest = address.partition("://")
+    hosts = rest.partition("/")[0].rpartition("@")[2].split(",")
+    return {
+        int(host.rpartition(":")[2]) if host.rpartition(":")[2].isdigit() else usual[scheme.partition("+")[0]]
+        for host in hosts
+    }
+
+
+REACHED: Obj = {
+    "redis": {"url": "rediss://redis.example.com:6378/0"},
+    "prometheus": {"url": "http://metrics.monitoring"},
+    "tracing": {"endpoint": "http://collector:55681"},
+    "networkPolicy": {"apiServer": {"to": [{"ipBlock": {"cidr": "10.96.0.1/32"}}]}},
+    "config": {
+        "file": """
+clusters:
+  a: {in_cluster: true, prometheus_url: "http://vm.monitoring.svc:8428/select"}
+  b: {context: b, prometheus: {urls: ["https://m1.example.com/prometheus", "http://[fd00::1]:8081"]}}
+policy: {step_up: {url: "https://idp.example.com:8443/check"}}
+repositories:
+  apps: {url: "https://git.example.com/apps.git"}
+  infra: {url: "ssh://git@git.example.com:2222/infra.git"}
+"""
+    },
+}
+
+
+@pytest.mark.parametrize("values", [*CASES.values(), REACHED], ids=[*CASES, "reached"])
+def test_every_address_that_is_said_can_be_reached(values: Obj) -> None:
+    """In the values and in the configuration: Redis for all, traces for all, the rest for the workers."""
+    objs = objects(values)
+    policies = {
+        obj["metadata"]["labels"]["app.kubernetes.io/component"]: obj for obj in objs if obj["kind"] == "NetworkPolicy"
+    }
+    if not policies:
+        return
+    for who in PROCESSES:
+        [container] = pods(objs)[who]["spec"]["containers"]
+        said = [str(one.get("value", "")) for one in container["env"]]
+        wanted = [value for value in said if "://" in value and "slack" not in value and "proxy" not in value]
+        if who == "worker":
+            wanted += addresses(yaml.safe_load(values.get("config", {}).get("file", "")))
+        # To whom is the values' to say; the redis of the chart is a pod of ours.
+        opened = {one["port"] for rule in policies[who]["spec"]["egress"] for one in rule["ports"]}
+        lost = [one for one in wanted if not ports_of(one) <= opened]
+        assert lost == [], who
+
+
+@pytest.mark.parametrize("port", [6378, 80, 8428, 443, 8081, 8443, 2222, 55681])
+def test_what_is_private_can_be_reached_where_api_servers_are_named(port: int) -> None:
+    """Metrics, Git and the step-up check have rules of their own, which those of API servers and Slack do not bear."""
+    assert allows(named(objects(REACHED), "NetworkPolicy", "meshbot-worker"), "10.1.2.3", port)
+
+
+def test_dns_is_where_the_values_say() -> None:
+    """Its ports behind the Service, over both protocols."""
+    policy = named(objects({"networkPolicy": {"dnsPorts": [53, 5353], "dnsTo": []}}), "NetworkPolicy", "meshbot-clock")
+    first = policy["spec"]["egress"][0]
+    assert {(one["port"], one["protocol"]) for one in first["ports"]} == {
+        (port, protocol) for port in (53, 5353) for protocol in ("TCP", "UDP")
+    }
+
+
 @every_case
 def test_every_pod_of_ours_stands_behind_a_policy(name: str) -> None:
     """In both directions; only the bot hears on its port, and the clock and the workers on that of metrics alone."""

@@ -76,12 +76,16 @@ def test_only_changing_verbs_can_wait() -> None:
     assert not APPROVABLE & {Verb.ROLLBACK, Verb.ABORT}
 
 
+@pytest.mark.parametrize("verb", [Verb.UNDO, Verb.REAPPLY])
 @pytest.mark.parametrize(
-    ("verbs", "asked"), [(("*",), True), (("promote",), True), (("undo",), True), (("set", "canary"), False)]
+    ("verbs", "asked"), [(("*",), True), (("promote",), True), (("itself",), True), (("set", "canary"), False)]
 )
-def test_who_speaks_of_promotions_speaks_of_undos_that_raise(verbs: tuple[str, ...], asked: bool) -> None:
-    """An undo that gives an arm more is a promotion in all but its name; a rule may name it alone as well."""
-    assert bool(rules_for((replace(RULE, verbs=verbs),), Verb.UNDO, TARGET, 50.0)) is asked
+def test_who_speaks_of_promotions_speaks_of_what_brings_an_arm_back(
+    verbs: tuple[str, ...], asked: bool, verb: Verb
+) -> None:
+    """An undo or a reapply that gives more is a promotion in all but its name; a rule may name it alone as well."""
+    named = tuple(verb if one == "itself" else one for one in verbs)
+    assert bool(rules_for((replace(RULE, verbs=named),), verb, TARGET, 50.0)) is asked
 
 
 @pytest.mark.parametrize(

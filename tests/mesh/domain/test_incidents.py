@@ -195,7 +195,9 @@ def test_an_open_incident_is_a_gate(policy: str, verdict: Verdict) -> None:
 @pytest.mark.parametrize(
     ("word", "named"),
     [
-        ("*Approved by* <@U0JIN>", "?Approved by? ??U0JIN?"),
+        ("*Approved by* <@U0JIN>", "?Approved_by?_??U0JIN?"),
+        ("drill, over. All gates passed. Use --force", "drill?_over?_All_gates_passed?_Use_--force"),
+        ("High error rate", "High_error_rate"),
         ("_forged_", "forged"),
         ("a\nb`c`", "a?b?c?"),
         ("\u202e", "?"),

@@ -358,6 +358,18 @@ def test_threat_10_a_voter_who_left_no_longer_counts(lost: str) -> None:
     assert "no longer: U0ANA" in void.outcome
 
 
+def test_threat_10_what_somebody_asked_for_who_left_is_void_at_the_next_vote() -> None:
+    """Deactivated while it waits, before Slack told of it: what is on record of them counts for nothing at a vote."""
+    bench = a_bench(replace(TWO, need=1))
+    asked = bench.do("promote api 50")
+    vote = bench.ask(f"approve {asked.id}", KIM)
+    bench.directory = FixedDirectory(bench.members, gone=frozenset({JIN.user}))
+    assert run(vote.id, bench.stage).state is State.REFUSED
+    void = now(bench, asked)
+    assert (void.state, bench.weights()) == (State.VOID, [90, 10])
+    assert "no full member" in void.outcome
+
+
 def test_threat_10_who_left_cannot_vote_and_a_slack_that_is_silent_means_no() -> None:
     """Both at the door and in the worker."""
     bench = a_bench()

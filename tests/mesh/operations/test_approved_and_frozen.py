@@ -5,14 +5,27 @@ from __future__ import annotations
 import pytest
 
 from mesh.domain.approvals import Rule
-from mesh.domain.errors import Barred
-from mesh.domain.operations import State
+from mesh.domain.errors import Barred, Unavailable
+from mesh.domain.freezes import Closure, Freeze
+from mesh.domain.operations import Operation, State
+from mesh.domain.scopes import Scope
 from mesh.operations.running import run
-from tests.builders import JIN
-from tests.mesh.operations.test_approvals import KIM, a_bench, approved_not_run, now
+from store.memory import MemoryFreezes
+from tests.builders import JIN, LEE
+from tests.mesh.operations.bench import Bench
+from tests.mesh.operations.test_approvals import KIM, a_bench, approved_not_run, clock, now
 
 GLASS = Rule("break-glass", need=1, groups=("S0SRE",))
 FREEZE = "freeze api for 2h --reason 'incident 4412'"
+ALWAYS = Closure("always", "it is always so", spans=((0.0, 2e9),))
+
+
+class Unreadable(MemoryFreezes):
+    """Has a freeze that another release wrote in a form of its own."""
+
+    def standing(self) -> list[Freeze]:
+        """Raise."""
+        raise Unavailable("A freeze was written by another meshbot and cannot be read.")
 
 
 def test_threat_6_a_freeze_that_begins_after_the_last_vote_voids() -> None:
@@ -54,3 +67,81 @@ def test_two_people_who_break_the_glass_pass_a_freeze_and_one_does_not() -> None
     assert (asked.state, bench.weights()) == (State.WAITING, [90, 10])
     bench.do(f"approve {asked.id}", KIM)
     assert (now(bench, asked).state, bench.weights()) == (State.SUCCEEDED, [50, 50])
+
+
+BROKEN = "promote api 50 --break-glass --reason 'customers are down'"
+
+
+def said_of(bench: Bench, operation: Operation) -> list[str]:
+    """Return what its card says now, what its thread was told first, and what each step of it says in the audit log."""
+    card = str(bench.cards.cards[operation.id][-1].blocks)
+    steps = [str(entry) for entry in bench.audit() if entry["operation"] == operation.id and entry["step"] in _OPEN]
+    return [card, bench.cards.threads[operation.id][0].text.text, *steps]
+
+
+_OPEN = ("approval asked", "approved", "patching")
+
+
+def test_threat_6_which_freeze_the_glass_passes_is_told_to_whoever_agrees_and_kept_on_record() -> None:
+    """Its id, what it is about and whose it is: on the card and in the thread before the vote, then in every entry."""
+    bench = a_bench(break_glass=GLASS, closures=(ALWAYS,))
+    scope = Scope(services=("api",), namespaces=("mesh-demo",), clusters=("demo",))
+    bench.freezes.put(Freeze("op-frozen2222", scope, since=0.0, by=LEE.user))
+    asked = bench.do(BROKEN)
+    before = said_of(bench, asked)
+    bench.do(f"approve {asked.id}", KIM)
+    assert now(bench, asked).state is State.SUCCEEDED
+    after = said_of(bench, asked)
+    assert (len(before), len(after)) == (3, 5)
+    named = ("op-frozen2222", "demo/mesh-demo/api", LEE.user, "always")
+    assert [word for word in named for said in (*before, *after) if word not in said] == []
+    patching = next(entry["text"] for entry in bench.audit() if entry["step"] == "patching")
+    assert "op-frozen2222 (demo/mesh-demo/api, by U0LEE)" in patching
+    assert "`op-frozen2222`" in bench.cards.announcements[-1].text
+
+
+def test_threat_6_a_freeze_that_the_card_does_not_name_yet_turns_the_vote_away_once() -> None:
+    """Nobody agrees to pass what they were not told of: the card names it from then on, and the next vote counts."""
+    bench = a_bench(break_glass=GLASS)
+    asked = bench.do(BROKEN)
+    assert "freeze" not in said_of(bench, asked)[0]
+    freeze = bench.do(FREEZE)
+    vote = bench.do(f"approve {asked.id}", KIM)
+    assert (vote.state, "frozen after this was asked" in vote.outcome) == (State.REFUSED, True)
+    assert (now(bench, asked).state, bench.weights()) == (State.WAITING, [90, 10])
+    clock(bench, 0)
+    assert freeze.id in said_of(bench, asked)[0]
+    bench.do(f"approve {asked.id}", KIM)
+    assert (now(bench, asked).state, bench.weights()) == (State.SUCCEEDED, [50, 50])
+
+
+def test_a_freeze_that_was_lifted_turns_no_vote_away() -> None:
+    """Less is passed than the card says; the entry of the patch says what was."""
+    bench = a_bench(break_glass=GLASS)
+    freeze = bench.do(FREEZE)
+    asked = bench.do(BROKEN)
+    bench.do(f"unfreeze {freeze.id}")
+    bench.do(f"approve {asked.id}", KIM)
+    assert now(bench, asked).state is State.SUCCEEDED
+    patching = next(entry for entry in bench.audit() if entry["step"] == "patching")
+    assert (patching["text"], "passes" in patching["approval"]) == (asked.plan and asked.plan.label, False)
+
+
+def test_freezes_that_nobody_can_read_are_passed_and_that_is_said() -> None:
+    """Two people break the glass because nothing else helps."""
+    bench = a_bench(break_glass=GLASS)
+    bench.freezes = Unreadable(bench.time)
+    asked = bench.do(BROKEN)
+    assert "Nobody can tell what is frozen now" in said_of(bench, asked)[0]
+    bench.do(f"approve {asked.id}", KIM)
+    assert (now(bench, asked).state, bench.weights()) == (State.SUCCEEDED, [50, 50])
+    assert "freezes that cannot be read" in next(e["text"] for e in bench.audit() if e["step"] == "patching")
+
+
+def test_who_breaks_no_glass_is_told_of_no_freeze() -> None:
+    """Nothing on the card of an ordinary change, nor of one with the glass where nothing is frozen."""
+    bench = a_bench(break_glass=GLASS)
+    for text in ("promote api 50", BROKEN.replace("50", "60")):
+        asked = bench.do(text)
+        assert (asked.state, asked.approval and asked.approval.passes) == (State.WAITING, ())
+        assert "passes" not in str(bench.cards.cards[asked.id][-1].blocks)

@@ -113,11 +113,25 @@ class Mute(FixedDirectory):
         raise Unavailable("Slack did not say who is who (users.info: ratelimited).")
 
 
-@pytest.mark.parametrize(("text", "state"), [("rollback api", State.SUCCEEDED), ("promote api 50", State.REFUSED)])
-def test_a_silent_slack_does_not_stop_who_goes_back(text: str, state: State) -> None:
-    """Slack tells of every new status text, too: where it then says no more, the record counts for its minute."""
+@pytest.mark.parametrize(
+    ("before", "text", "state"),
+    [
+        ((), "rollback api", State.SUCCEEDED),
+        ((), "promote api 50", State.REFUSED),
+        (("promote api 50",), "undo api", State.SUCCEEDED),
+        (("promote api 50", "rollback api"), "undo api", State.REFUSED),
+    ],
+)
+def test_a_silent_slack_does_not_stop_who_goes_back(before: tuple[str, ...], text: str, state: State) -> None:
+    """Slack tells of every new status text, too: where it then says no more, the record counts for its minute.
+
+    An undo goes back where it lowers the canary; where it would bring it back, it is a promotion.
+    """
     bench = Bench(policy=Policy((Role("sre", users=(JIN.user,), verbs=("*",)),)))
-    asked = bench.ask(text)
+    for earlier in before:
+        bench.do(earlier)
+    stood, asked = bench.weights(), bench.ask(text)
     bench.directory = Mute({})
     bench.directory.changed = {JIN.user}
-    assert run(asked.id, bench.stage).state is state
+    done = run(asked.id, bench.stage)
+    assert (done.state, bench.weights() == stood) == (state, state is State.REFUSED)

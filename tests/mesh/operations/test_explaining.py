@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from mesh.domain.approvals import Rule
-from mesh.domain.errors import NotFound
+from mesh.domain.catalog import Service
+from mesh.domain.errors import Denied, NotFound, TooLate
 from mesh.domain.freezes import Freeze
-from mesh.domain.grammar import parse
+from mesh.domain.grammar import format_command, parse
 from mesh.domain.hours import read_hours
 from mesh.domain.operations import Origin
 from mesh.domain.policy import Actor, Policy, Role
@@ -20,6 +21,8 @@ from tests.mesh.domain.test_hours import at
 from tests.mesh.operations.bench import POLICY, Bench
 
 SLASH = Origin("slash", "C0PROD")
+ANA, KIM = Actor("U0ANA", "T0MESH"), Actor("U0KIM", "T0MESH")
+HALF = Rule("half", need=2, groups=("S0SRE",), above=20.0)
 
 
 def asked(bench: Bench, text: str, actor: Actor = JIN) -> Can:
@@ -126,3 +129,121 @@ def test_whoami_says_by_which_id_each_role_is_held() -> None:
     ]
     bench.policy = Policy(trouble="it is broken")
     assert whoami(bench.desk, JIN).trouble == "it is broken"
+
+
+def test_can_says_of_a_vote_what_the_vote_itself_would_be_told() -> None:
+    """Whoever asked, who is among no people of the rule, who may, who has voted, and everybody once it is decided."""
+    bench = Bench(approvals=(HALF,), members={"S0SRE": {JIN.user, ANA.user, KIM.user}})
+    waits = bench.do("promote api 50")
+    yes, no = f"approve {waits.id}", f"deny {waits.id}"
+
+    def why_not(text: str, actor: Actor) -> str:
+        """Return why not, the same as whoever votes is told; an empty string where they may."""
+        decision = asked(bench, text, actor).decision
+        assert decision.rule == "approval"
+        try:
+            bench.do(text, actor)
+        except (Denied, TooLate) as error:
+            assert (decision.allowed, decision.why) == (False, error.message.removesuffix("."))
+            return decision.why
+        assert decision.allowed
+        return ""
+
+    assert "whoever asks for a change cannot approve it" in why_not(yes, JIN)
+    assert all("not among the people" in why_not(text, LEE) for text in (yes, no))
+    assert why_not(yes, ANA) == ""
+    assert "voted already" in asked(bench, yes, ANA).decision.why
+    assert asked(bench, no, ANA).decision.allowed
+    assert why_not(no, JIN) == ""
+    assert "was decided before" in why_not(yes, KIM)
+
+
+def test_what_can_writes_of_a_command_can_be_typed() -> None:
+    """What names an operation leaves out where that is, for it would not be read together with the place."""
+    bench = Bench(approvals=(HALF,))
+    bench.do("promote api 20")
+    waits = bench.do("promote api 50")
+    for text in (f"approve {waits.id}", f"deny {waits.id}", "undo api", "promote api 50 -n mesh-demo"):
+        again = parse(format_command(asked(bench, text).command))
+        assert (again.verb, again.operation) == (asked(bench, text).command.verb, asked(bench, text).command.operation)
+
+
+@pytest.mark.parametrize(
+    ("text", "gets"),
+    [
+        ("set api v1=0 v2=100", ("v2", 100.0)),
+        ("set api v1=70 v2=30", ("v2", 30.0)),
+        ("set api v1=1 v2=1", ("v2", 50.0)),
+        ("set api v2=80", ("v2", 50.0)),
+        ("set api api-v2=80", ("v2", 50.0)),
+        ("set api v1=100 v2=0", None),
+        ("reapply api", ("v2", 20.0)),
+    ],
+)
+def test_can_knows_what_weights_give(text: str, gets: tuple[str, float] | None) -> None:
+    """By the weights that are named, beside those on record: limits and rules speak of that share, and no more."""
+    bench = Bench(services=(Service("api", stable="v1"),))
+    bench.do("promote api v2 20")
+    bench.policy = Policy((replace(POLICY.roles[0], max_share=5.0),))
+    share = gets[1] if gets else 0.0
+    bench.approvals = (Rule("reached", users=("U0ANA",), above=share - 0.1), Rule("not", users=("U0ANA",), above=share))
+    found = asked(bench, text)
+    assert [rule.name for rule in found.rules] == (["reached"] if gets else [])
+    assert (found.beyond.why if found.beyond else "") == (
+        f"role sre gives an arm at most 5 %, and {gets[0]} would get {gets[1]:g} %" if gets else ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "waits"),
+    [("set api v1=0 v2=100", True), ("set api v2=21", True), ("set api v2=20", False), ("reapply api", False)],
+)
+def test_can_takes_named_weights_for_parts_of_a_hundred_where_nothing_is_on_record(text: str, waits: bool) -> None:
+    """An arm named alone has at least nothing beside it that anybody knows of, so its weight is its share."""
+    bench = Bench(approvals=(HALF,))
+    assert bool(asked(bench, text).rules) is waits
+
+
+def test_can_knows_who_may_break_the_glass_and_what_that_passes() -> None:
+    """One second person is asked, also for little; freezes bar nothing and are named; who may not is told why."""
+    bench = Bench(approvals=(HALF,), members={"S0GLASS": {JIN.user}})
+    bench.freezes.put(freeze := Freeze("op-1", Scope(), bench.time.at, reason="x"))
+    text = "promote api 50 --break-glass --reason x"
+    assert (asked(bench, text).decision.allowed, asked(bench, text).rules) == (False, ())
+    bench.break_glass = Rule("break-glass", groups=("S0GLASS",))
+    found = asked(bench, text)
+    assert (found.decision.allowed, found.rules) == (True, (bench.break_glass,))
+    assert (found.freezes, found.passes) == ((), (freeze,))
+    assert asked(bench, text.replace("50", "5")).rules == (bench.break_glass,)
+    assert asked(bench, f"{text} --dry-run").rules == ()
+    bench.members["S0GLASS"].clear()
+    assert "not among those who may break the glass" in asked(bench, text).decision.why
+    assert not asked(bench, text, LEE).decision.allowed
+
+
+def test_can_keeps_the_limits_behind_the_glass() -> None:
+    """Two people pass rules and freezes, and nobody's largest share."""
+    small = Policy((replace(POLICY.roles[0], max_share=40.0),))
+    bench = Bench(policy=small, members={"S0GLASS": {JIN.user}}, break_glass=Rule("glass", groups=("S0GLASS",)))
+    assert asked(bench, "promote api 50 --break-glass --reason x").beyond is not None
+
+
+def test_whoami_says_by_which_rules_somebody_may_vote() -> None:
+    """By their id or a group, now or once it has escalated, also behind the glass; and no group is called unnamed."""
+    rules = (
+        HALF,
+        Rule("mine", users=(ANA.user,), groups=("S0NONE",)),
+        Rule("later", groups=("S0NONE",), second=("S0LEADS",)),
+        Rule("others", groups=("S0NONE",)),
+    )
+    members = {"S0SRE": {ANA.user}, "S0LEADS": {ANA.user}, "S0GLASS": {ANA.user}}
+    bench = Bench(approvals=rules, members=members, break_glass=Rule("break-glass", groups=("S0GLASS",)))
+    found = whoami(bench.desk, ANA)
+    assert found.groups == {"S0SRE", "S0LEADS", "S0GLASS"}
+    assert [(one.rule.name, one.sources, one.later) for one in found.votes] == [
+        ("half", ("S0SRE",), False),
+        ("mine", (ANA.user,), False),
+        ("later", ("S0LEADS",), True),
+        ("break-glass", ("S0GLASS",), False),
+    ]
+    assert (found.held, whoami(bench.desk, LEE).votes) == ((), ())

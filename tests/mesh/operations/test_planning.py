@@ -162,6 +162,23 @@ def test_traffic_may_always_go_back_over_git() -> None:
     assert bench.weights() == [100, 0]
 
 
+@pytest.mark.parametrize("forgotten", [False, True], ids=["on record", "remembered by the route alone"])
+def test_an_undo_that_brings_a_canary_back_is_not_written_over_git(forgotten: bool) -> None:
+    """It gives the canary more, as a promotion does; one that takes it back is written."""
+    bench = Bench()
+    bench.do("promote api 50")
+    bench.route_object()["metadata"]["labels"] = FLUX
+    if forgotten:
+        bench.operations._changing.clear()
+    assert (bench.do("undo api").state, bench.weights()) == (State.SUCCEEDED, [90, 10])
+    bench.do("rollback api")
+    if forgotten:
+        bench.operations._changing.clear()
+    refused = bench.do("undo api")
+    assert (refused.state, bench.weights()) == (State.REFUSED, [100, 0])
+    assert refused.outcome.startswith("Flux keeps VirtualService mesh-demo/api-vs in Git")
+
+
 def test_helm_is_a_warning_only() -> None:
     """The next upgrade may put weights back, and nothing does before."""
     bench = Bench(objects=[kept({"app.kubernetes.io/managed-by": "Helm"}), *surroundings()])

@@ -108,6 +108,19 @@ def test_an_undo_that_is_refused_ends_no_rollout() -> None:
     assert trip.phase is Phase.BAKING
 
 
+def test_an_undo_that_would_bring_a_canary_back_takes_over_no_rollout() -> None:
+    """Only traffic that goes back may end what is under way: this one would give the canary what was taken away."""
+    trip = voyage()
+    trip.bench.do("promote api 50")
+    back = trip.bench.do("rollback api")
+    trip.id = trip.bench.ask("canary api v2 1,100 every 10s").id
+    run(trip.id, trip.bench.stage)
+    assert (trip.operation.active_rollout, trip.bench.weights()) == (True, [100, 0])
+    refused = trip.bench.do(f"undo {back.id}")
+    assert (refused.state, "is under way" in refused.outcome) == (State.REFUSED, True)
+    assert (trip.operation.active_rollout, trip.bench.weights()) == (True, [100, 0])
+
+
 def test_a_rollback_that_is_refused_does_not_end_the_one_that_is_tried_again() -> None:
     """Stable comes back a minute later, and then traffic goes there."""
     trip = voyage()

@@ -1,0 +1,31 @@
+"""Persons: which accounts belong to one of them, by the configuration's lists and by Slack's word together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from mesh.domain.approvals import People
+
+
+def persons(people: People, members: Mapping[str, str]) -> dict[str, str]:
+    """Return of each account in `members` the one id that all accounts of its person share.
+
+    `members` says by which id Slack knows an account's person: its own where there is no other. Two accounts are one
+    person where a list or Slack joins them, also by way of a third account. The id is the first one of the first list
+    that speaks of the person, else Slack's.
+    """
+    joined = _joined([*(set(accounts) for accounts in people), *({one, member} for one, member in members.items())])
+    found = {}
+    for account, member in members.items():
+        ids = next(one for one in joined if account in one)
+        found[account] = next((accounts[0] for accounts in people if accounts and accounts[0] in ids), member)
+    return found
+
+
+def _joined(pieces: Iterable[set[str]]) -> list[set[str]]:
+    """Return the pieces, those that overlap made one."""
+    whole: list[set[str]] = []
+    for piece in pieces:
+        met = [one for one in whole if not one.isdisjoint(piece)]
+        whole = [one for one in whole if one.isdisjoint(piece)] + [piece.union(*met)]
+    return whole
