@@ -329,5 +329,6 @@ def _new(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Tar
         created_at=now,
         story=(Event(Step.QUEUED, now),),
         deadline=now + PATIENCE_S,
-        in_git=desk.catalog.in_git(target) is not None,
+        # What freezes may be about every cluster, which is none.
+        in_git=command.writes_weights and desk.catalog.in_git(target) is not None,
     )
