@@ -25,15 +25,20 @@ class Chores:
 
     def later(self, what: str, chore: Callable[[], None]) -> None:
         """Do it soon; returns at once, never raises. `what` completes "… was not done" in the log."""
+        if not self.taken(what, chore):
+            log.error("Too many chores are waiting, or the process ends, so %s was dropped.", what)
+
+    def taken(self, what: str, chore: Callable[[], None]) -> bool:
+        """Do it soon, and tell whether that was taken on; returns at once, never raises."""
         if not self._room.acquire(blocking=False):
-            log.error("Too many chores are waiting, so %s was dropped.", what)
-            return
+            return False
         try:
             self._pool.submit(self._do, what, chore)
         except RuntimeError:
             # The process is ending.
             self._room.release()
-            log.warning("%s was not done: the process ends", what)
+            return False
+        return True
 
     def close(self) -> None:
         """Do what waits, then stop."""

@@ -1,46 +1,95 @@
 """Answers that cannot ride on the acknowledgement: to mentions, buttons, and to whatever came too late for one.
 
-A small bounded pool sends them after the acknowledgement; a message that finds it full is dropped and logged, because
-whoever floods the bot must not make it forget the others.
+A small bounded pool says them after the acknowledgement, at Slack's pace. What is not known to be shown after that, for
+whatever reason, is written into the outbox: a letter for one person alone, under the delivery's own name.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from slack_sdk import WebClient
+import logging
+import secrets
+from dataclasses import replace
 
 from bot.chores import Chores
 from bot.requests import Request
+from chat.alone import letter_to
 from chat.blocks import Message
-from chat.response_url import respond
+from chat.calls import Perhaps, SlackCalls, Slow, Trouble
+from chat.letters import body_of, language_of, message_of, repeated
+from chat.locales import speaking
+from chat.paces import pace_of
+from mesh.domain.errors import Unavailable
+from mesh.domain.letters import Letter, Row
+from mesh.ports import Lanes, Time
+
+log = logging.getLogger(__name__)
 
 
 class Replies:
     """Sends messages that only the asking person sees."""
 
-    def __init__(self, client: WebClient) -> None:
-        """Send as `client`, which must not repeat calls by itself."""
-        self._client = client
+    def __init__(self, calls: SlackCalls, outbox: Lanes, time: Time) -> None:
+        self._calls = calls
+        self._outbox = outbox
+        self._time = time
         self._chores = Chores()
 
     def later(self, request: Request, message: Message) -> None:
-        """Send `message` soon; returns at once, never raises."""
-        self._chores.later(f"an answer to {request.actor.user}", lambda: self._deliver(request, message))
+        """Send `message` soon, in the language spoken now; returns at once, never raises."""
+        person = request.actor.user
+        # The same delivery heard twice may be answered twice at once, but waits in the outbox once.
+        letter = letter_to(person, request.origin, message, key=f"answer {request.dedupe}")
+        if not self._chores.taken(f"an answer to {person}", lambda: self._deliver(letter)):
+            # Whoever floods the bot must not make it forget the others.
+            self._leave(letter, "too many wait")
 
     def close(self) -> None:
         """Send what waits, then stop."""
         self._chores.close()
 
-    def _deliver(self, request: Request, message: Message) -> None:
-        origin = request.origin
-        body: dict[str, Any] = {"text": message.text, "blocks": list(message.blocks)}
-        if origin.response_url:
-            respond(origin.response_url, message, api_url=self._client.base_url)
-        elif origin.channel.startswith(("D", "U", "W")):
-            # A direct message is between the two of us already; a person's id names it as well.
-            self._client.chat_postMessage(channel=origin.channel, thread_ts=origin.thread or None, **body)
+    def _deliver(self, letter: Letter) -> None:
+        """Say it at once, by whichever way leads to the person; else leave it to the outbox."""
+        pace = pace_of(Row(letter))
+        try:
+            if not letter.answer_to and self._spent(letter):
+                self._leave(letter, "Slack takes no more of these now")
+                return
+            self._say(letter)
+        except Slow as trouble:
+            self._leave(letter, str(trouble))
+            self._outbox.slow(pace, until=self._time.now() + trouble.seconds)
+        except Perhaps as trouble:
+            self._leave(_again(letter), str(trouble))
+        except Trouble as trouble:
+            self._leave(letter, str(trouble))
+
+    def _spent(self, letter: Letter) -> bool:
+        """Tell whether Slack would refuse it now: the sender has counted, too. Unknown is no."""
+        try:
+            return self._outbox.spend(pace_of(Row(letter)), now=self._time.now()) > 0
+        except Unavailable:
+            return False
+
+    def _say(self, letter: Letter) -> None:
+        drawn = message_of(letter)
+        if letter.answer_to:
+            self._calls.answer(letter.answer_to, drawn)
+        elif letter.alone:
+            self._calls.whisper(letter.channel, letter.alone, drawn, thread=letter.thread)
         else:
-            self._client.chat_postEphemeral(
-                channel=origin.channel, user=request.actor.user, thread_ts=origin.thread or None, **body
-            )
+            self._calls.post(letter.channel, drawn, client=secrets.token_hex(8), thread=letter.thread)
+
+    def _leave(self, letter: Letter, why: str) -> None:
+        """Write it into the outbox; never raises."""
+        try:
+            self._outbox.put(letter)
+        except Unavailable as error:
+            log.warning("an answer to %s was not shown (%s), and is lost: %s", letter.asker, why, error.message)
+        else:
+            log.warning("an answer to %s was not shown at once (%s); it is in the outbox", letter.asker, why)
+
+
+def _again(letter: Letter) -> Letter:
+    """Return what is said once more, where nobody can tell whether it was shown: marked, and not a third time."""
+    with speaking(language_of(letter)):
+        return replace(letter, body=body_of(repeated(message_of(letter))), repeats=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis, RedisError
@@ -29,13 +30,14 @@ from bot.surface import Surface
 from bot.voice import Voice
 from bot.web import Health, beside, web
 from bot.websocket import serve_socket
+from chat.calls import SlackCalls
 from chat.connection import web_client
 from chat.directory import SlackDirectory
 from chat.screens import Screens
 from mesh.domain.catalog import Catalog
 from mesh.operations.admitting import Door
 from mesh.operations.overview import Boards
-from mesh.operations.receiving import Desk
+from mesh.operations.receiving import Desk, note_stranger
 from settings.cron import CronAlmanac
 from settings.environment import Environment
 from settings.reloading import CatalogFile, Standing
@@ -48,6 +50,7 @@ from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.operations import RedisOperations
 from store.outbox import RedisOutbox
+from store.rounds import RedisRounds
 from telemetry import ports, tracing
 from telemetry.looks import Program
 from telemetry.serving import Port
@@ -96,10 +99,12 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
         incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
         freezes=RedisFreezes(redis, time_),
         buckets=RedisBuckets(redis),
+        rounds=RedisRounds(redis),
         almanac=CronAlmanac(),
         outbox=outbox,
     )
-    passport, replies, chores, screens = Passport(client), Replies(client), Chores(), Screens(asking)
+    passport, chores, screens = Passport(client), Chores(), Screens(asking)
+    replies = Replies(SlackCalls(client), outbox, time_)
     door = Door(directory, operations, time_, desk.buckets)
     voice = Voice(directory.locale, lambda: configuration.current().language)
     ear = Ear(desk, passport, door, catalog=configuration.current, voice=voice)
@@ -107,7 +112,8 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     news = News(changes, Invited(operations, desk.incidents, outbox))
     app = make_app(client, passport)
     listen(app, Listeners(ear, replies, surface, Denials(surface), news))
-    hooks = Hooks(environment.hook_tokens, _others(desk, configuration.current))
+    tokens = {"alertmanager": environment.hook_tokens, "flagger": environment.flagger_tokens}
+    hooks = Hooks(tokens, _others(desk, configuration.current), stranger=partial(note_stranger, desk))
     return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks)
 
 

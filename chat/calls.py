@@ -6,7 +6,6 @@ Rules: docs.slack.dev /apis/web-api/rate-limits and the pages of chat.postMessag
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import monotonic
@@ -17,10 +16,8 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
-from chat.blocks import Block, Message, context, message
-from chat.escape import Markup, code, esc, join, tell
-from chat.locales import tr
-from chat.response_url import respond
+from chat.blocks import Message
+from chat.response_url import TurnedAway, respond
 from chat.trouble import TROUBLE, word
 from chat.uploads import is_not_ready
 from mesh.domain.operations import Card
@@ -34,13 +31,18 @@ SULKING_S = 900.0
 """For how long nothing is looked up after Slack said that we may not; somebody may add the scope meanwhile."""
 
 _NO_ENTRY = frozenset({
-    "not_in_channel", "channel_not_found", "is_archived", "restricted_action", "user_not_in_channel"
+    "not_in_channel", "channel_not_found", "is_archived", "user_not_in_channel",
+    "access_denied", "no_permission", "ekm_access_denied", "team_access_not_granted", "messages_tab_disabled",
 })  # fmt: skip
+RESTRICTED = "restricted_action"
+"""How all of Slack's words begin for a channel in which not everybody may post."""
 _NO_EDIT = frozenset({"edit_window_closed", "message_not_found", "cant_update_message"})
 _NO_THREAD = frozenset({"thread_not_found", "restricted_action_thread_locked"})
 _BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"})
 _PERHAPS = frozenset({"internal_error", "fatal_error", "request_timeout", "service_unavailable"})
 """Slack's words for trouble of its own: it may have done it all the same."""
+_OURS = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"})
+"""Slack's words for a token that is no good: no other way leads to people before somebody mends that."""
 _QUIET: dict[str, Any] = {"parse": "none", "link_names": False}
 _NO_PREVIEWS: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
 
@@ -81,6 +83,10 @@ class Perhaps(Trouble):
 
 class NotDone(Trouble):
     """It was not done, and may work later."""
+
+
+class Refusal(NotDone):
+    """Slack did not do it, and says why by a word that we do not know."""
 
 
 class Blind(Trouble):
@@ -140,17 +146,16 @@ class SlackCalls:
         return ""
 
     def answer(self, address: str, drawn: Message) -> None:
-        """Show the message to one person by a `response_url`; raises NotDone when it was not taken, now or ever."""
-        answer = message(Markup(drawn.text), [*without_pictures(drawn).blocks[:49], _invitation()])
-        try:
-            respond(address, answer, api_url=self._client.base_url)
-        except TROUBLE as error:
-            raise NotDone(word(error)) from error
+        """Show the message to one person by a `response_url`.
 
-    def write_to(self, person: str, drawn: Message) -> None:
-        """Show the message to one person in our direct messages; raises Trouble."""
-        note = message(Markup(drawn.text), [*without_pictures(drawn).blocks[:49], _invitation()])
-        self.post(person, note, client=secrets.token_hex(8))
+        Raises NotDone when it was not taken, now or ever, Perhaps when nobody knows.
+        """
+        try:
+            respond(address, drawn, api_url=self._client.base_url)
+        except (TurnedAway, ValueError) as error:
+            raise NotDone(word(error)) from error
+        except TROUBLE as error:
+            raise _unanswered(error) from error
 
     def _pages(self, channel: str, oldest: float, thread: str) -> Iterator[dict[str, Any]]:
         ask: dict[str, Any] = {"channel": channel, "oldest": f"{oldest:.6f}", "limit": PAGE}
@@ -206,6 +211,7 @@ _MEANS: tuple[tuple[frozenset[str], type[Trouble]], ...] = (
     (_NO_EDIT, NoEdit),
     (_NO_THREAD, NoThread),
     (_PERHAPS, Perhaps),
+    (_OURS, NotDone),
 )
 """Slack's words, and what they mean for us; any other is a refusal that somebody may mend."""
 
@@ -218,7 +224,8 @@ def _translated(error: SlackApiError) -> Trouble:
     if said == "no answer of Slack's":
         # A proxy's page, say: what is behind it may have done it.
         return Perhaps(said)
-    return next((means for words, means in _MEANS if said in words), NotDone)(said)
+    found = next((means for words, means in _MEANS if said in words), None)
+    return (found or (NoEntry if said.startswith(RESTRICTED) else Refusal))(said)
 
 
 def _retry_after(response: SlackResponse) -> float:
@@ -235,10 +242,3 @@ def _unanswered(error: Exception) -> Trouble:
     reason = error.reason if isinstance(error, URLError) else error
     never = isinstance(reason, ConnectionRefusedError) or type(reason).__name__ == "gaierror"
     return (NotDone if never else Perhaps)(word(error))
-
-
-def _invitation() -> Block:
-    """Say why only the asking person sees the card, and how to change that."""
-    why = esc(tr("Only you see this, because I cannot post in the channel. What comes later I send to you directly."))
-    how = tell("Type {command} there and pick me; then everybody sees the next card.", command=code("/invite"))
-    return context([join(" ", [why, how])])

@@ -80,12 +80,12 @@ def sentence(operation: Operation) -> Markup:
 def _reason_why(operation: Operation) -> str:
     """Return why a rollout stands where it stands; what a person gave as a reason is not ours to say."""
     rollout = rollout_of(operation)
-    return as_sentence(operation, heard(rollout.why)) if rollout and not rollout.by else ""
+    return as_sentence(operation, heard(rollout.why)) if rollout and not rollout.steered else ""
 
 
 def _reason_on_record(operation: Operation) -> str:
     rollout = rollout_of(operation)
-    return rollout.why if rollout and not rollout.by else ""
+    return rollout.why if rollout and not rollout.steered else ""
 
 
 def _blocks(operation: Operation) -> Iterator[Block]:

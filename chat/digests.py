@@ -43,7 +43,7 @@ def digest_text(edition: Edition) -> Markup:
     """Return the digest as sentences, for notifications and screen readers."""
     said = [f"{tr(TITLES[part.kind][1])}: {part.total}." for part in edition.parts]
     if edition.week.total:
-        said.append(tr("This week: {changes}.", changes=changes_in_words(edition.week.changes)))
+        said.append(tr("The last seven days: {changes}", changes=changes_in_words(edition.week.changes)) + ".")
     if edition.troubles:
         said.append(tr("Not all could be read: {count}.", count=len(edition.troubles)))
     return esc(" ".join([f"{_title(edition)}.", *(said or [tr(CALM)])]))

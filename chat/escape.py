@@ -27,6 +27,8 @@ _PERSON = re.compile(r"[UW][A-Z0-9]{1,31}")
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{1,31}")
 _WEB = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]{1,400}")
 _PLACE = re.compile(r"\{(\w+)\}")
+_MOMENT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d) UTC\b", re.ASCII)
+"""As `mesh.domain.hours.in_zone` writes it."""
 _TORN_ENTITY = re.compile(r"&[a-z]{0,3}$")
 
 
@@ -58,8 +60,11 @@ def clean(text: str) -> str:
 
 
 def esc(text: str) -> Markup:
-    """Escape any text, ours or foreign, for one line; backticks, which could open a code block, are disarmed."""
-    return Markup(_entities(_disarmed(text)))
+    """Escape any text, ours or foreign, for one line; backticks, which could open a code block, are disarmed.
+
+    Moments that a sentence on record names in UTC are shown in the reader's own zone, here and in `prose`.
+    """
+    return Markup(_moments_shown(_entities(_disarmed(text))))
 
 
 def code(text: str) -> Markup:
@@ -82,7 +87,7 @@ def prose(text: str) -> Markup:
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return esc(text)
-    pieces = [code(part) if at % 2 else Markup(_entities(clean(part))) for at, part in enumerate(parts)]
+    pieces = [code(part) if at % 2 else Markup(_moments_shown(_entities(clean(part)))) for at, part in enumerate(parts)]
     return Markup("".join(piece.text for piece in pieces))
 
 
@@ -149,6 +154,18 @@ def cut(markup: Markup, most: int) -> Markup:
 def shorten(text: str, most: int) -> str:
     """Shorten plain text to `most` characters with an ellipsis."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _moments_shown(escaped: str) -> str:
+    return _MOMENT.sub(_moment_shown, escaped)
+
+
+def _moment_shown(found: re.Match[str]) -> str:
+    try:
+        at = datetime.strptime(found[1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+    except ValueError:
+        return found[0]
+    return date(at.timestamp(), shown=DAY_AND_TIME).text
 
 
 def _disarmed(text: str) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from chat.blocks import Message
-from chat.calls import NoEdit, NoEntry, NoThread, NotReady, Perhaps, SlackCalls, Slow, Trouble
+from chat.calls import NoEdit, NoEntry, NoThread, NotReady, Perhaps, Refusal, SlackCalls, Slow, Trouble
+from chat.instead import instead
+from chat.letters import body_of, repeated
 from chat.paces import AGAIN_MOST_S, AGAIN_S, looked_over, pace_of, pause_s
 from mesh.domain.letters import Fate, Letter, Row
 from mesh.ports import Lanes, Pace
@@ -18,6 +20,8 @@ MOST_REPETITIONS = 6
 """How often something is said again where nobody can tell whether it was said."""
 TOO_OLD_S = 24 * 3600.0
 """For how long it is tried to post something that Slack refuses."""
+TELL_AFTER = 3
+"""After so many refusals whose word we do not know the asking person hears of it: they waited for some seconds."""
 OTHERS_S = 5.0
 """How long a failure holds up what else waits for the same channel, at most: Slack would answer it the same."""
 
@@ -52,8 +56,11 @@ class Outcomes:
                 check = replace(row, fate=Fate.CHECKING, not_before=now + LOOK_UP_AFTER_S)
                 self._lanes.settle(check, waits=True)
                 self._lanes.slow(pace_of(waits), until=now + AGAIN_S)
+            case Refusal() if row.letter.alone and row.failures + 1 >= TELL_AFTER:
+                # They are told this very thing elsewhere, so there is nothing left to try.
+                self._answer_instead(row, drawn, str(trouble))
             case _:
-                self.fail(waits, trouble, now)
+                self.fail(self._told_meanwhile(waits, trouble, drawn), trouble, now)
                 if not row.letter.alone:  # what one person cannot be shown is no matter of the channel's
                     self._lanes.slow(pace_of(waits), until=now + min(pause_s(row), OTHERS_S))
 
@@ -70,7 +77,7 @@ class Outcomes:
             case NoEntry():
                 self._answer_instead(row, drawn, str(trouble))
             case _:
-                self.fail(row, trouble, now)
+                self.fail(self._told_meanwhile(row, trouble, drawn), trouble, now)
 
     def looked_up(self, row: Row, ts: str, now: float) -> None:
         """Decide what becomes of a row that was looked for, and found at `ts` or not."""
@@ -98,32 +105,44 @@ class Outcomes:
 
     def _answer_instead(self, row: Row, drawn: Message, why: str) -> None:
         """Where we cannot post, the asking person at least gets it: at first, when they are called, and at the end."""
-        letter = row.letter
-        if not letter.must and row.answered >= letter.calls:
-            self.lose(row, why)
-            return
-        told = self._answered(letter, drawn)
-        self.lose(replace(row, answered=letter.calls) if told else row, why, told=told)
+        row = self._told(row, drawn, why)
+        self.lose(row, why, told=row.told == row.drawing)
 
-    def _answered(self, letter: Letter, drawn: Message) -> bool:
+    def _told_meanwhile(self, row: Row, trouble: Trouble, drawn: Message) -> Row:
+        """Return the row that is tried on; whoever asked hears meanwhile of what Slack refuses again and again."""
+        unknown = isinstance(trouble, Refusal) and row.failures + 1 >= TELL_AFTER
+        return self._told(row, drawn, str(trouble)) if unknown else row
+
+    def _told(self, row: Row, drawn: Message, why: str) -> Row:
+        """Return the row with what the asking person was told of it: each drawing once, if they must hear it."""
+        letter = row.letter
+        if row.told == row.drawing or not (letter.must or row.answered < letter.calls):
+            return row
+        told = self._answered(row, instead(drawn, why))
+        return replace(row, answered=letter.calls, told=row.drawing) if told else row
+
+    def _answered(self, row: Row, note: Message) -> bool:
         """Answer the person; where Slack takes no more answers (five, within half an hour), write to them directly."""
-        ways: list[Callable[[], object]] = []
+        letter = row.letter
         if letter.answer_to:
-            ways.append(lambda: self._calls.answer(letter.answer_to, drawn))
-        if letter.asker:
-            ways.append(lambda: self._calls.write_to(letter.asker, drawn))
-        for way in ways:
             try:
-                way()
+                self._calls.answer(letter.answer_to, note)
             except Trouble as trouble:
                 log.warning("%s has no place and its answer failed: %s", letter.key, trouble)
+                note = repeated(note) if isinstance(trouble, Perhaps) else note
             else:
                 return True
-        return False
+        if not letter.asker or letter.in_private:
+            return False
+        # A letter of its own, so that it waits, is looked for and is known as lost like any other.
+        key, body = f"{letter.key} instead {row.drawing}", body_of(note)
+        self._lanes.put(Letter(key, letter.asker, body, letter.urgency, once=True, must=letter.must))
+        return True
 
     def lose(self, row: Row, why: str, *, told: bool = False) -> None:
         """Give the row up; with `told` whom it was for knows what it says, or need not."""
-        lost = replace(row, fate=Fate.LOST, why=why, ts="")
+        # What was posted before stays where it is: the next drawing tries to edit it.
+        lost = replace(row, fate=Fate.LOST, why=why)
         self._lanes.settle(lost)
         if not told:
             log.warning("%s reached nobody: %s", row.letter.key, why)
@@ -134,7 +153,7 @@ class Outcomes:
         """Try again later, and later."""
         failures, pause = row.failures + 1, pause_s(row)
         if failures * AGAIN_MOST_S > TOO_OLD_S:
-            self.lose(row, str(trouble))
+            self.lose(row, str(trouble), told=row.told == row.drawing)
             return
         log.warning("%s was not sent (%s); tried again in %.0f s", row.letter.key, trouble, pause)
         self._lanes.settle(replace(row, failures=failures, not_before=now + pause, why=""), waits=True)

@@ -7,8 +7,10 @@ from chat.freezes import was_about_freezes
 from chat.locales import mark, tr
 from chat.phases import Sign, rollout_of, rollout_sign, rollout_title
 from chat.wishes import phrase
+from mesh.domain.burning import INCIDENT
 from mesh.domain.commands import CHANGING, Verb
 from mesh.domain.gates import GateResult, Verdict, overall
+from mesh.domain.incidents import ALERTS
 from mesh.domain.operations import Operation, State, Step
 
 
@@ -177,6 +179,15 @@ def _changed(operation: Operation) -> Sign:
 
 
 def _judged(operation: Operation) -> tuple[GateResult, ...]:
-    """Return the gates that decide: the canary's where there is one, `gates` shows the other arms for comparison."""
-    canaries = {arm.name for route in operation.statuses for arm in route.arms if arm.role == "canary"}
-    return tuple(gate for gate in operation.gates if not canaries or gate.arm in canaries)
+    """Return the gates that decide: all but those of arms that `gates` only shows for comparison with the canary.
+
+    What is judged of the service as a whole bears its name, which may be an arm's name too.
+    """
+    arms = [arm for route in operation.statuses for arm in route.arms]
+    if not (canaries := {arm.name for arm in arms if arm.role == "canary"}):
+        return operation.gates
+    others = {arm.name for arm in arms} - canaries
+    return tuple(gate for gate in operation.gates if gate.arm not in others or gate.name in _OF_THE_SERVICE)
+
+
+_OF_THE_SERVICE = frozenset({ALERTS, INCIDENT})

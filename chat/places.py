@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mesh.domain.letters import Fate
 from mesh.domain.operations import Card, Operation
 from mesh.ports import Outbox
 
@@ -64,7 +65,9 @@ def _places(operation: Operation, outbox: Outbox | None) -> Iterator[Card]:
         found = (outbox.find(name) for name in names) if outbox and channel else ()
         row = next((row for row in found if row), None)
         if row is not None and (row.place or known is None):
-            yield row.place or Card(row.letter.channel, "")
+            # Where it could not be touched any more, the asking person was answered with it as well.
+            lost = row.fate is Fate.LOST
+            yield Card(row.channel, "") if lost else row.place or Card(row.letter.channel, "")
         elif known is not None:
             yield known
         elif channel:

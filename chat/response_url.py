@@ -19,6 +19,10 @@ TIMEOUT_S = 5.0
 _PORTS = {"https": 443, "http": 80}
 
 
+class TurnedAway(ConnectionError):
+    """Slack took no answer: the address is used up, or too old, or too busy."""
+
+
 class _NoRedirects(HTTPRedirectHandler):
     """Turns every redirect into an error: an answer goes to Slack or nowhere."""
 
@@ -43,8 +47,8 @@ def is_allowed(url: str, api_url: str) -> bool:
 def respond(url: str, answer: Message, *, api_url: str) -> None:
     """Post an ephemeral answer.
 
-    Raises ValueError for an address that is not Slack's, OSError when it cannot be reached, answers with an error, or
-    redirects.
+    Raises ValueError for an address that is not Slack's, TurnedAway where it was surely not shown, another OSError when
+    the address cannot be reached, or trouble of Slack's own leaves that open.
     """
     if not is_allowed(url, api_url):
         raise ValueError("the response_url is not Slack's")
@@ -55,7 +59,8 @@ def respond(url: str, answer: Message, *, api_url: str) -> None:
             reply.read()
     except HTTPError as error:
         error.close()
-        raise ConnectionError(f"the response_url answered with HTTP {error.code}") from None  # its text has the address
+        kind = TurnedAway if error.code < 500 else ConnectionError
+        raise kind(f"the response_url answered with HTTP {error.code}") from None  # its text has the address
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:

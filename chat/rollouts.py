@@ -73,10 +73,10 @@ def reason(operation: Operation, rollout: Rollout) -> Markup:
     why = shorten(rollout.why.strip(), _WHY)
     if rollout.phase not in _BECAUSE or not why:
         return Markup("")
-    if rollout.by and why == f"{rollout.cause} {rollout.said}":
+    if rollout.steered and why == f"{rollout.cause} {rollout.said}":
         # Without a reason of theirs the record names the operation: the people below say it better.
         return Markup("")
-    if rollout.by:
+    if rollout.steered:
         # A code span, so that nothing in the person's own words can look like ours.
         return tell("Reason: {reason}", reason=code(why))
     said = units_kept(shorten(as_sentence(operation, heard(rollout.why.strip())), _WHY))

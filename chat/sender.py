@@ -200,7 +200,7 @@ class Sender:
         if not letter.under:
             return letter.thread
         parent = self._lanes.find(letter.under)
-        if parent is None or parent.fate is Fate.LOST:
+        if parent is None or (parent.fate is Fate.LOST and not parent.ts):
             return _NoThreadAtAll()
         if parent.fate is Fate.UNKNOWN:
             # The thread must be told, so what it stands under is worth a second message.

@@ -150,6 +150,30 @@ class Buckets(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Round:
+    """Flagger's asking at one hook about one revision, again and again until it goes on."""
+
+    operation: str
+    """Id of the question that people were asked for it."""
+    asked_at: float
+    """When it last asked: Unix time in seconds."""
+    heard_at: float = 0.0
+    """When it first heard yes; 0 before that."""
+    answer: str = ""
+    """What it was last told."""
+
+
+class Rounds(Protocol):
+    """What Flagger asks about now: of each of its canaries one revision."""
+
+    def last(self, canary: str, revision: str, hook: str) -> Round | None:
+        """Return what was noted of this hook; None where another revision was asked about since. Raises Unavailable."""
+
+    def note(self, canary: str, revision: str, hook: str, found: Round) -> None:
+        """Remember it, and forget all that was noted of other revisions of this canary. Raises Unavailable."""
+
+
 class AuditLog(Protocol):
     """Reading the audit log."""
 
@@ -402,14 +426,11 @@ class Lane:
     """Counts everything ever written to the lane."""
 
 
-class Lanes(Protocol):
+class Lanes(Outbox, Protocol):
     """The sender's side of the outbox. Each channel is a lane, and who holds its lease sends from it."""
 
     def look(self, channel: str, most: int) -> Lane:
         """Return at most so many of the rows that wait."""
-
-    def find(self, key: str) -> Row | None:
-        """Return how far a message came."""
 
     def begin(self, row: Row, lease: Lease, pace: Pace, *, now: float) -> tuple[Row, float]:
         """Write down that the row is sent now; returns it so, and 0, or as it was, and when the pace allows it.

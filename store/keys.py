@@ -163,3 +163,8 @@ def thread(entry: Letter) -> str:
 def changed(what: str) -> str:
     """Return the key of the mark of a person or usergroup that changed lately, e.g. `user U012AB3CD`."""
     return f"meshbot:changed:{what}"
+
+
+def rounds(canary: str) -> str:
+    """Return the key of the hash of what Flagger asks about a canary, e.g. `prod/shop/podinfo`."""
+    return f"meshbot:rounds:{canary}"

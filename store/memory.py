@@ -16,7 +16,7 @@ from mesh.domain.freezes import Freeze, lifted
 from mesh.domain.operations import Operation
 from mesh.domain.points import Point, thinned
 from mesh.domain.stepups import Question, StepUp
-from mesh.ports import Bucket, Lease, Receipt, Time, Watch
+from mesh.ports import Bucket, Lease, Receipt, Round, Time, Watch
 from store.operations import DEDUPE_S, FIRST_LOOK_S, HISTORY_LENGTH, INTENT_S, NEXT_LOOK_S, Enqueue, of_person
 
 
@@ -287,6 +287,23 @@ class MemoryChanges:
     def mark(self, what: str) -> str:
         """Return its mark, empty where nothing changed."""
         return str(self._marks.get(what, ""))
+
+
+class MemoryRounds:
+    """Rounds in a dictionary."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, dict[str, Round]]] = {}
+
+    def last(self, canary: str, revision: str, hook: str) -> Round | None:
+        """Return what was noted of this hook of this revision."""
+        known, rounds = self._known.get(canary, ("", {}))
+        return rounds.get(hook) if known == revision else None
+
+    def note(self, canary: str, revision: str, hook: str, found: Round) -> None:
+        """Remember it, and nothing of other revisions."""
+        known, rounds = self._known.get(canary, ("", {}))
+        self._known[canary] = revision, {**(rounds if known == revision else {}), hook: found}
 
 
 class MemoryBuckets:

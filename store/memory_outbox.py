@@ -43,6 +43,8 @@ class MemoryOutbox:
                 self.rows[letter.key] = row
                 if row.fate is not Fate.UNKNOWN:
                     self._enter(letter)
+            elif _is_same(row, letter):
+                self.rows[letter.key] = row = replace(row, letter=letter)
             return row.place
 
     def find(self, key: str) -> Row | None:
@@ -55,7 +57,7 @@ class MemoryOutbox:
             row = self.rows.get(key)
             if row is None or row.letter.channel != channel or row.fate is not Fate.LOST:
                 return False
-            self.rows[key] = replace(row, fate=Fate.WAITING, failures=0, not_before=0.0, why="")
+            self.rows[key] = replace(row, fate=_anew(row), failures=0, not_before=0.0, why="")
             lane = self._waiting.setdefault(channel, _Lane())
             lane.count += 1
             lane.turns[key] = self._own_turn[key]
@@ -96,7 +98,7 @@ class MemoryOutbox:
             if stored.attempts != row.attempts:
                 return
             newer = stored.drawing > row.drawing
-            fate = Fate.WAITING if newer and row.fate in (Fate.UNKNOWN, Fate.LOST) else row.fate
+            fate = _anew(row) if newer and row.fate in (Fate.UNKNOWN, Fate.LOST) else row.fate
             self.rows[key] = replace(row, letter=stored.letter, drawing=stored.drawing, fate=fate)
             if newer:
                 turns[key] = self._own_turn[key]
@@ -147,8 +149,18 @@ def _is_news(row: Row, letter: Letter) -> bool:
     return letter.body != row.letter.body or (row.fate is Fate.UNKNOWN and letter.must)
 
 
+def _is_same(row: Row, letter: Letter) -> bool:
+    """Tell whether it says the same as before, from a newer drawing."""
+    return not letter.once and letter.version >= row.letter.version
+
+
+def _anew(row: Row) -> Fate:
+    """Return how a message that was given up is tried again: by an edit where it was posted before."""
+    return Fate.POSTED if row.ts else Fate.WAITING
+
+
 def _redrawn(row: Row | None, letter: Letter) -> Row:
     if row is None:
         return Row(letter, fate=Fate.POSTED if letter.ts else Fate.WAITING, ts=letter.ts)
     wanted = row.fate is Fate.LOST or (row.fate is Fate.UNKNOWN and letter.must)
-    return replace(row, letter=letter, drawing=row.drawing + 1, fate=Fate.WAITING if wanted else row.fate)
+    return replace(row, letter=letter, drawing=row.drawing + 1, fate=_anew(row) if wanted else row.fate)

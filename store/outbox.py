@@ -178,7 +178,7 @@ class RedisOutbox:
             log.warning("a lane was not enqueued (%s); the clock will do it", error.message)
 
 
-_SETTLED = ("ts", "posted_in", "sent", "client", "failures", "not_before", "answered", "again", "why")
+_SETTLED = ("ts", "posted_in", "sent", "client", "failures", "not_before", "answered", "told", "again", "why")
 
 
 def _digest(letter: Letter) -> str:
@@ -220,6 +220,7 @@ def _row(fields: Mapping[bytes, bytes]) -> Row:
         since=float(found.get("since", 0)),
         not_before=float(found.get("not_before", 0)),
         answered=int(found.get("answered", 0)),
+        told=int(found.get("told", 0)),
         again=found.get("again", "0") == "1",
         why=found.get("why", ""),
     )

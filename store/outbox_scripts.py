@@ -12,8 +12,13 @@ if fate then
   if ARGV[5] == '1' then return {'known', ts, where} end
   if tonumber(ARGV[4]) < tonumber(stored[3]) then return {'stale', ts, where} end
   local wanted = fate == 'unknown' and ARGV[6] == '1'
-  if ARGV[3] == stored[2] and not wanted then return {'same', ts, where} end
-  if fate == 'lost' or wanted then fate = 'waiting' end
+  if ARGV[3] == stored[2] and not wanted then
+    -- It says the same, but what was drawn before it must not take its place any more, and it may matter more now.
+    redis.call('HSET', KEYS[1], 'letter', ARGV[2], 'version', ARGV[4])
+    return {'same', ts, where}
+  end
+  -- What was posted before it was lost is where it was: an edit shows whether it still can be touched.
+  if fate == 'lost' or wanted then fate = ts ~= '' and 'posted' or 'waiting' end
 elseif ts ~= '' then
   fate = 'posted'
 else
@@ -49,9 +54,10 @@ return {'written', ts, where}
 REVIVE = """
 -- KEYS: row, lane, lanes, counts
 -- ARGV: 1 key, 2 channel, 3 now
-local stored = redis.call('HMGET', KEYS[1], 'fate', 'order')
+local stored = redis.call('HMGET', KEYS[1], 'fate', 'order', 'ts')
 if stored[1] ~= 'lost' then return {'same'} end
-redis.call('HSET', KEYS[1], 'fate', 'waiting', 'failures', 0, 'not_before', 0, 'why', '')
+local fate = (stored[3] or '') ~= '' and 'posted' or 'waiting'
+redis.call('HSET', KEYS[1], 'fate', fate, 'failures', 0, 'not_before', 0, 'why', '')
 redis.call('PERSIST', KEYS[1])
 redis.call('HINCRBY', KEYS[4], ARGV[2], 1)
 redis.call('ZADD', KEYS[2], 'LT', stored[2], ARGV[1])
@@ -87,9 +93,12 @@ SETTLE = """
 if redis.call('HGET', KEYS[1], 'attempts') ~= ARGV[2] then return {'touched'} end
 local newer = tonumber(redis.call('HGET', KEYS[1], 'drawing')) > tonumber(ARGV[3])
 local fate = ARGV[6]
--- What was drawn anew meanwhile was put with this row still on its way: it deserves a try of its own.
-if newer and (fate == 'unknown' or fate == 'lost') then fate = 'waiting' end
 redis.call('HSET', KEYS[1], 'fate', fate, unpack(ARGV, 7))
+-- What was drawn anew meanwhile was put with this row still on its way: it deserves a try of its own.
+if newer and (fate == 'unknown' or fate == 'lost') then
+  local ts = redis.call('HGET', KEYS[1], 'ts') or ''
+  redis.call('HSET', KEYS[1], 'fate', ts ~= '' and 'posted' or 'waiting')
+end
 if newer then
   redis.call('ZADD', KEYS[2], redis.call('HGET', KEYS[1], 'order'), ARGV[1])
 elseif ARGV[4] == '1' then

@@ -51,7 +51,7 @@ LOST = _counter("messages_lost_total", "Messages that must reach people and reac
 RESTARTS = _counter("worker_restarts_total", "Worker processes that were replaced.", "queue", "end")
 
 QUEUES = ("urgent", "normal", "watch", "post")
-KINDS = ("card", "home", "mirror", "audit", "story", "astray", "incident", "digest", "other")
+KINDS = ("card", "home", "mirror", "audit", "story", "astray", "incident", "digest", "answer", "other")
 """What a message is, by how its key begins."""
 
 

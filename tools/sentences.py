@@ -20,6 +20,7 @@ ROOMS = ("mesh", "bot", "workers", "store", "settings/reloading.py", "chat/direc
 NOT_READ_BY_PEOPLE = frozenset({
     "bot/alertmanager.py", "bot/flagger.py", "bot/gate.py", "bot/hooks.py", "bot/serving.py", "bot/web.py",
     "bot/websocket.py", "bot/wiring.py", "store/address.py",  # answers to other systems, and a start that failed
+    "bot/replies.py",  # keys and logs
     "mesh/domain/templates.py", "mesh/domain/audit.py",  # told by `meshbot config check`, `meshbot audit verify`
     "workers/git/messages.py", "workers/git/lines.py", "workers/git/rights.py",  # commits, git's commands, the doctor's
     "store/digest_scripts.py", "store/memory.py", "store/memory_incidents.py", "store/memory_outbox.py",

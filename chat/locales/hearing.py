@@ -26,7 +26,7 @@ _ANOTHER = re.compile(r"[.!?] (?=[A-Z/])")
 """Where a second sentence begins."""
 _PLAIN = re.compile(
     "|".join((
-        r"[A-Z][a-z]{2} \d{1,2} [A-Z][a-z]{2} \d\d:\d\d \S+",
+        r"\d{4}-\d\d-\d\d \d\d:\d\d \S+",
         r"[\d ]+|[\d.]+ %(, [\d.]+ %)*( and [\d.]+ %)?",
         r"/mesh .*|[a-z-]+ (op|in)-[a-z0-9]+",
         r"[a-z]{3,5}([-,][a-z]{3})* \d\d:\d\d-\d\d:\d\d \S+",

@@ -105,8 +105,8 @@ def local_moment(day: date, clock: time, zone: str, *, late: bool) -> float:
 
 
 def in_zone(at: float, zone: str = "UTC") -> str:
-    """Return `Mon 30 Nov 09:00 CET`: for texts that no reader's own zone is known for."""
-    return datetime.fromtimestamp(at, ZoneInfo(zone) if zone != "UTC" else UTC).strftime("%a %d %b %H:%M %Z")
+    """Return `2026-11-30 09:00 CET`, without words of any language: for texts that know no reader's own zone."""
+    return datetime.fromtimestamp(at, ZoneInfo(zone) if zone != "UTC" else UTC).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _moment(day: date, minute: int, zone: ZoneInfo, fold: int) -> float:

@@ -76,6 +76,11 @@ class Letter:
     ts: str = ""
     """Timestamp of the message where it was posted before there were letters."""
 
+    @property
+    def in_private(self) -> bool:
+        """True in our direct messages with one person, which that person's id names as well."""
+        return self.channel.startswith(("D", "U", "W"))
+
 
 @dataclass(frozen=True)
 class Row:
@@ -106,6 +111,8 @@ class Row:
     """When it may be tried again: Unix time in seconds."""
     answered: int = 0
     """How many of the letter's `calls` one person was told instead."""
+    told: int = 0
+    """The drawing that this person was told; 0 for none."""
     again: bool = False
     """True when it may be a repetition: nobody could tell whether it was posted before."""
     why: str = ""

@@ -97,6 +97,8 @@ class Step(StrEnum):
     """More people may vote from now on."""
     VOTED_DOWN = "denied by a vote"
     OPENED = "gate opened"
+    ANSWERED = "gate answered"
+    """In the audit log alone: what Flagger is told at last of what people agreed to."""
     """Flagger may do what it asked about."""
     VOID = "void"
     CONFIGURED = "configured"

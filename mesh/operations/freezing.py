@@ -69,7 +69,7 @@ def refuse_frozen(place: Watchful, target: Target) -> None:
 
 
 def in_words(freeze: Freeze, what: str) -> str:
-    """Return `api is frozen until Mon 30 Nov 17:00 UTC (op-…, default/shop/api)`, without anybody's own words."""
+    """Return `api is frozen until 2026-11-30 17:00 UTC (op-…, default/shop/api)`, without anybody's own words."""
     return f"{what} is frozen {ends(freeze)} ({freeze.id}, {freeze.scope})"
 
 

@@ -7,7 +7,6 @@ from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
 from mesh.domain.rollouts import Happening, Phase, Rollout
 
-_WORDS_OF_PEOPLE = frozenset({Happening.PAUSE, Happening.RESUME, Happening.SKIP, Happening.CONFIRM, Happening.ABORT})
 _LONGEST_APART = 150
 """Characters of somebody's own words in a sentence of ours: they must not be cut where they are set apart."""
 
@@ -21,7 +20,7 @@ def apart(text: str) -> str:
 
 def reason(rollout: Rollout) -> str:
     """Return why a rollout is where it is, what a person gave as their reason set apart."""
-    by_us = rollout.cause not in _WORDS_OF_PEOPLE or rollout.why == f"{rollout.cause} {rollout.said}"
+    by_us = not rollout.steered or rollout.why == f"{rollout.cause} {rollout.said}"
     return rollout.why if by_us else apart(rollout.why)
 
 

@@ -16,6 +16,11 @@ PICTURES = "files:write"
 """Without it everything works, but charts are drawn with characters."""
 LOOKED_UP = ("channels:history", "groups:history")
 """May be given: a post that Slack did not answer is then looked up, and never repeated (docs/messages.md)."""
+UNSEEN = "a post that Slack does not answer cannot be looked up: what must be known is said again and marked"
+CHOICE = (
+    "Your choice: add them if one message too many is worse for you than an app that can read its channels "
+    "(docs/messages.md)."
+)
 EVENTS = (
     *("app_home_opened", "app_mention", "message.im", "user_change", "subteam_members_changed", "subteam_updated"),
     *("channel_archive", "channel_unarchive", "channel_shared", "channel_unshared", "group_archive", "group_unarchive"),
@@ -43,6 +48,8 @@ def scopes(header: str | None) -> Iterator[Finding]:
     if spare:
         todo = "Take them away: whoever steals the token has them too."
         yield Finding("warn", "scopes", f"more than needed: {', '.join(spare)}", todo)
+    if not missing and (blind := [scope for scope in LOOKED_UP if scope not in given]):
+        yield Finding("ok", "scopes", f"without {', '.join(blind)} {UNSEEN}", CHOICE)
 
 
 def drift(manifest: Mapping[str, Any], *, socket: bool) -> Iterator[Finding]:

@@ -75,8 +75,9 @@ def wire() -> Iterator[Wire]:
 
 def test_pongs_are_a_sign_of_life(wire: Wire) -> None:
     """On a quiet line only pongs arrive; that is enough."""
-    time.sleep(1.0)
-    assert wire.line.silent_s() < 0.6
+    began = time.monotonic()
+    # Without them the silence would only grow.
+    until(lambda: wire.line.silent_s() < 0.6 and time.monotonic() - began > 1.0)
 
 
 def test_pings_are_a_sign_of_life(wire: Wire) -> None:
@@ -85,7 +86,7 @@ def test_pings_are_a_sign_of_life(wire: Wire) -> None:
     assert session is not None
     wire.line.heard_at -= 100
     session.pong("x")
-    assert wire.line.silent_s() < 1
+    assert wire.line.silent_s() < 50
 
 
 def test_a_line_that_only_looks_alive_is_opened_anew(wire: Wire) -> None:
@@ -131,10 +132,10 @@ def test_a_line_that_stays_silent_ends_the_process(monkeypatch: pytest.MonkeyPat
 
 def test_a_slack_that_is_away_is_tried_again_later(wire: Wire) -> None:
     """One try for each minute of silence, however often the dog looks; trouble with it is no end."""
+    started = time.monotonic()
     dog = Watchdog(wire.line, silence_s=0.3)
     wire.driver.trouble("error", method="apps.connections.open", error="internal_error", times=5)
     wire.driver.trouble("disconnect", delivery="slash_commands", reason="silence")
-    started = time.monotonic()
     until(lambda: dog.look() and dog.reopened == 2)
     assert time.monotonic() - started > 0.6
 
@@ -161,11 +162,11 @@ def test_a_stuck_answer_does_not_keep_the_process() -> None:
 
     def stuck() -> None:
         with work.begun():
-            release.wait(5)
+            release.wait(60)
 
     thread = threading.Thread(target=stuck)
     thread.start()
     until(lambda: not work.done(within_s=0.01))
     release.set()
     thread.join()
-    assert work.done(within_s=1)
+    assert work.done(within_s=60)

@@ -284,7 +284,7 @@ SAMPLES: dict[str, Operation] = {
         Step.BARRED,
         state=State.REFUSED,
         plan=HALF,
-        outcome="api is frozen until Mon 30 Nov 17:00 UTC (op-w7q2n8c4rt, prod/mesh-demo/api)",
+        outcome="api is frozen until 2026-11-30 17:00 UTC (op-w7q2n8c4rt, prod/mesh-demo/api)",
         hint="Reason: `incident 4412`. --force does not pass a freeze. Going back stays possible: /mesh rollback api. "
         "/mesh freezes shows what holds.",
     ),
@@ -293,7 +293,7 @@ SAMPLES: dict[str, Operation] = {
         Step.CHECKING,
         Step.FROZEN,
         state=State.SUCCEEDED,
-        outcome="Nothing of prod/mesh-demo/api is given more traffic until Mon 30 Nov 17:00 UTC; going back stays "
+        outcome="Nothing of prod/mesh-demo/api is given more traffic until 2026-11-30 17:00 UTC; going back stays "
         "possible",
         choices=("/mesh unfreeze op-k3v9x2m4ta",),
     ),

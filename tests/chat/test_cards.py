@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat.cards import card
+from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.grammar import parse
+from mesh.domain.incidents import judge_incident, unknown_incident
 from mesh.domain.operations import UNSENT, Event, State, Step
 from mesh.domain.plans import Roles, plan
 from mesh.domain.routes import Drift
@@ -20,7 +22,21 @@ from playground.slack.render import render_text
 from tests.chat.agreeing import APPROVALS
 from tests.chat.checking import assert_accepted, assert_inert, buttons_of
 from tests.chat.rolling import ROLLOUTS
-from tests.chat.samples import AT, FAILING, QUIET, SAMPLES, gates, hostile, operation, planned, route
+from tests.chat.samples import (
+    AT,
+    FAILING,
+    HEALTHY,
+    INCIDENT,
+    QUIET,
+    SAMPLES,
+    SILENT,
+    STATUS,
+    gates,
+    hostile,
+    operation,
+    planned,
+    route,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = {"U0JIN": "jin", "U0ANA": "ana", "U0LEE": "lee"}
@@ -90,6 +106,27 @@ def test_unknown_and_fail_differ_in_words() -> None:
     assert "A gate fails" in failed.text
     assert "FAIL" not in str(unsure.blocks)
     assert "Unknown: not proven safe" in unsure.text
+
+
+_WHOLE = {
+    "only stable is not known": ((), "Gates pass"),
+    "an incident is open": (judge_incident(INCIDENT, "refuse", service="api", at=AT), "A gate fails"),
+    "only warned of": (judge_incident(INCIDENT, "warn", service="api", at=AT), "Gates pass"),
+    "not known": (unknown_incident("Redis is away", service="api", at=AT), "Unknown: not proven safe"),
+    "it burns": ((GateResult("incident", "api", Verdict.FAIL, 5, 1.4, "%", 0, 300, at_most=True),), "A gate fails"),
+}
+
+
+@pytest.mark.parametrize("stable", ["v1", "api"])
+@pytest.mark.parametrize("case", _WHOLE)
+def test_what_holds_for_the_whole_service_heads_its_gates(case: str, stable: str) -> None:
+    """`gates` is headed by what the canary's rows and the service's come to; stable may bear the service's name."""
+    whole, word = _WHOLE[case]
+    status = replace(STATUS, arms=(replace(STATUS.arms[0], name=stable), STATUS.arms[1]))
+    rows = (*gates((stable, SILENT), ("v2", HEALTHY)), *whole)
+    drawn = card(replace(SAMPLES["gates"], statuses=(status,), gates=rows))
+    assert word in drawn.text
+    assert word in str(drawn.blocks[1])
 
 
 def test_a_value_is_never_rounded_over_its_limit() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.escape import DAY_AND_TIME, Markup, bold, code, cut, date, esc, fence, join, link, prose, shorten, user
+from mesh.domain.hours import in_zone
 
 
 def test_exactly_three_characters_are_escaped() -> None:
@@ -47,6 +48,16 @@ def test_only_ids_are_mentioned() -> None:
     assert user("W012").text == "<@W012>"
     assert user("cli").text == "`cli`"
     assert user("U1> <!channel").text == "`U1&gt; &lt;!channel`"
+
+
+def test_moments_of_a_record_are_shown_in_the_readers_zone() -> None:
+    """A moment in UTC within a sentence becomes one of Slack's; not in a person's own words, nor in another zone."""
+    shown = date(1_796_029_260, shown=DAY_AND_TIME).text
+    said = in_zone(1_796_029_260)
+    assert esc(f"api is frozen until {said} (op-a).").text == f"api is frozen until {shown} (op-a)."
+    assert prose(f"frozen until {said}: `until {said}`").text == f"frozen until {shown}: `until {said}`"
+    for other in ("2026-11-30 09:01 CET", "2026-13-30 09:01 UTC", "12026-11-30 09:01 UTC"):
+        assert esc(other).text == other
 
 
 def test_dates() -> None:

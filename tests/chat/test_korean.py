@@ -66,6 +66,8 @@ REVIEWED = (
 )
 """A third of everything, with at least one of each kind."""
 PLACE = re.compile(r"\{(\w+)\}")
+LEANING = re.compile(r"\w?\*(?=\S)[^*\n]+(?<=\S)\*\w|\w\*(?=\S)[^*\n]+(?<=\S)\*")
+_NOT_MRKDWN = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 HANGUL = re.compile("[가-힣]")
 BATCHIM = re.compile(r"\}(?:을|를|이|가|은|는|과|와|로|으로|이라|라)(?=[ .,:;]|$)")
 """A particle that fits only some of the names that may stand before it."""
@@ -148,6 +150,15 @@ def test_no_english_is_left(name: str) -> None:
     left = {word: text for text in texts for word in english(text)}
     assert not left
     assert any(HANGUL.search(text) for text in texts)
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_nothing_leans_on_what_is_bold(name: str) -> None:
+    """No letter touches the asterisks around bold words from outside: Slack would show them as they are."""
+    with speaking(Locale.KO):
+        texts = list(texts_of(EVERYTHING[name]()))
+    leaning = {found[0] for text in texts for found in LEANING.finditer(_NOT_MRKDWN.sub("", text))}
+    assert not leaning
 
 
 @pytest.mark.usefixtures("unheard")
@@ -307,6 +318,6 @@ def _literals_in(given: ast.expr) -> Iterator[tuple[int, str]]:
 
 def test_every_step_and_phase_has_its_word() -> None:
     """What is added to the vocabulary of an operation or a rollout needs a word that can be translated."""
-    never_on_a_card = {Step.DENIED, Step.FORGED, Step.FLOODED, Step.CONFIGURED, Step.LOST, Step.TRIMMED}
+    never_on_a_card = {Step.ANSWERED, Step.DENIED, Step.FORGED, Step.FLOODED, Step.CONFIGURED, Step.LOST, Step.TRIMMED}
     assert set(times.STEPS) == set(Step) - never_on_a_card
     assert set(charts.OUTCOMES) == set(Phase)

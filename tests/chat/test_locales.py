@@ -35,7 +35,7 @@ SAID = [
     "op-dvrtvrnnhb is void: What people were asked about is not what would be done now: VirtualService "
     "mesh-demo/api-vs stands at v1 80 % / v2 20 %.",
     "A canary is under way: step 2 of 4 (v2 at 25 %), baking, op-k3v9x2m4ta",
-    "api is frozen until Mon 30 Nov 04:00 UTC (op-k3v9x2m4ta, demo/*/api).",
+    "api is frozen until 2026-11-30 04:00 UTC (op-k3v9x2m4ta, demo/*/api).",
     "2 routes of api carry weights, and nothing says which one is meant. Nothing was changed.",
     "Redis did not answer, so nothing was started. Try again in a minute; if it stays, check that Redis runs and is "
     "reachable.",
@@ -76,9 +76,9 @@ def test_every_sentence_of_the_catalogue_is_heard(template: str) -> None:
             "게이트를 통과하지 못했습니다: v2 success: v2: 요청의 10 %에서 실패; 최대 1 %까지 허용됩니다",
         ),
         (
-            "Not now: role day gives arms more only mon-fri 09:00-17:00 Europe/Berlin (next Tue 01 Dec 09:00 CET).",
+            "Not now: role day gives arms more only mon-fri 09:00-17:00 Europe/Berlin (next 2026-12-01 09:00 CET).",
             "지금은 안 됩니다: 역할 day: 트래픽을 더 주는 것은 mon-fri 09:00-17:00 Europe/Berlin 시간에만 허용합니다"
-            "(다음: Tue 01 Dec 09:00 CET).",
+            "(다음: 2026-12-01 09:00 CET).",
         ),
         (
             "op-vrt6c3m2ee was decided before: approved (1 of 1 approval). It is succeeded now.",

@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from chat.places import card_key
+from chat.blocks import message
+from chat.escape import esc
+from chat.letters import Where
+from chat.places import card_key, is_on_card
 from mesh.domain.letters import Fate, Urgency
 from mesh.domain.operations import Card, Operation, Origin
 from mesh.domain.rollouts import Phase
@@ -148,10 +151,35 @@ def test_an_archived_channel(slack: Slack, office: PostOffice) -> None:
     assert "Verified" in slack.driver.render_text(seen)
 
 
+def test_a_card_that_could_not_be_touched_for_once(slack: Slack, office: PostOffice) -> None:
+    """Its next drawing edits it where it is, and its thread goes on: there is one card, and no old one beside it."""
+    shown = office.show(CHECKING)
+    slack.driver.trouble("error", method="chat.update", error="not_in_channel")
+    office.show(later(shown, SAMPLES["verifying"]))
+    office.posts.post("held", Where("C0PROD", under=card_key(CHECKING)), message(esc("act"), []), urgency=Urgency.CALL)
+    office.deliver()
+    office.show(replace(PROMOTED, card=shown.card))
+    (only,) = slack.driver.messages("C0PROD")
+    assert "Verified" in slack.driver.render_text(only)
+    assert [one["text"] for one in slack.driver.replies("C0PROD", only["ts"])][1:] == ["act"]
+
+
+def test_buttons_of_a_card_that_cannot_be_touched(slack: Slack, office: PostOffice) -> None:
+    """Those that the asking person is answered with count as on the card, and so do those of the one that stands."""
+    shown = office.show(CHECKING)
+    slack.driver.trouble("error", method="chat.update", error="not_in_channel")
+    office.show(later(shown))
+    for ts in ("9.9", shown.card.ts if shown.card else ""):
+        assert is_on_card(shown, office.outbox, "C0PROD", ts)
+    assert not is_on_card(shown, office.outbox, "C0RAND", "9.9")
+
+
 def test_what_reaches_nobody_is_said(slack: Slack, office: PostOffice) -> None:
     """An end that nobody can be told is lost with its reason, and whoever keeps the audit log hears of it."""
     office.show(replace(PROMOTED, origin=Origin("slash", "C0RAND"), actor=replace(PROMOTED.actor, user="U0GONE")))
-    assert [(row.letter.key, row.why) for row in office.lost] == [(card_key(PROMOTED), "not_in_channel")]
+    assert [(row.letter.key, row.why) for row in office.lost] == [
+        (f"{card_key(PROMOTED)} instead 1", "channel_not_found")
+    ]
     row = office.outbox.find(card_key(PROMOTED))
     assert row
     assert row.fate is Fate.LOST

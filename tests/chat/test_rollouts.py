@@ -159,6 +159,16 @@ def test_a_persons_words_are_set_apart() -> None:
     assert "lunch" not in card(ROLLOUTS["canary_paused"]).text
 
 
+def test_what_took_over_is_told_in_our_words() -> None:
+    """Who rolls back gives no reason: that their change ends a rollout is meshbot's own sentence, and can be Korean."""
+    stopped = card(ROLLOUTS["canary_stopped"])
+    assert "*Rollback op-b7w4n8q2rs takes traffic back.*" in str(stopped.blocks)
+    assert "Rollback op-b7w4n8q2rs takes traffic back." in stopped.text
+    with speaking(Locale.KO):
+        in_korean = card(ROLLOUTS["canary_stopped"])
+    assert "takes traffic back" not in f"{in_korean.text} {in_korean.blocks}"
+
+
 def test_after_drift_no_share_of_ours_is_claimed() -> None:
     """When somebody else changed the weights, or took over, the headline says the step and not our share."""
     for name in ("canary_held_drift", "canary_stopped"):

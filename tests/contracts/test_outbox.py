@@ -119,6 +119,17 @@ def test_an_older_drawing_is_left_out(kept: Kept) -> None:
     assert kept.row("card").letter.body == "measured"
 
 
+def test_what_says_the_same_is_newer_all_the_same(kept: Kept) -> None:
+    """A drawing that changes no word bars those before it, and says how much it matters by now; nothing is sent."""
+    kept.put("card", body="held", version=3, must=False)
+    kept.send("card")
+    kept.put("card", body="held", version=5, must=True, calls=2)
+    kept.put("card", body="steps", version=4)
+    letter = kept.row("card").letter
+    assert (letter.body, letter.version, letter.must, letter.calls) == ("held", 5, True, 2)
+    assert (kept.row("card").drawing, kept.waiting()) == (1, [])
+
+
 def test_what_is_said_once_is_never_said_again(kept: Kept) -> None:
     """A key that is said once keeps its first words, waiting or sent."""
     kept.put("line", body="first", once=True)
@@ -186,6 +197,25 @@ def test_a_drawing_that_comes_while_it_is_sent(kept: Kept) -> None:
     row = kept.row("card")
     assert (row.letter.body, row.sent, row.drawing, row.ts) == ("later", 1, 2, "1.5")
     assert kept.waiting() == ["line", "card"]
+
+
+def test_what_was_posted_before_it_was_lost_is_edited(kept: Kept) -> None:
+    """Drawn anew afterwards or meanwhile, or tried again: its message is touched before another one is made."""
+    for key in ("afterwards", "meanwhile", "again"):
+        kept.put(key)
+        kept.send(key)
+        kept.put(key, body="two")
+        with kept.locks.hold("lane C1", wait_s=0) as lease:
+            assert lease
+            begun, _ = kept.outbox.begin(kept.row(key), lease, FREE, now=kept.time.at)
+            if key == "meanwhile":
+                kept.put(key, body="three")
+            kept.outbox.settle(replace(begun, fate=Fate.LOST, told=2))
+    assert (kept.row("afterwards").fate, kept.row("afterwards").told) == (Fate.LOST, 2)
+    kept.put("afterwards", body="three")
+    assert kept.outbox.revive("again", "C1")
+    assert {(row.fate, row.ts) for row in kept.outbox.look("C1", 9).rows} == {(Fate.POSTED, "1.5")}
+    assert sorted(kept.waiting()) == ["afterwards", "again", "meanwhile"]
 
 
 @pytest.mark.parametrize("fate", [Fate.LOST, Fate.UNKNOWN])

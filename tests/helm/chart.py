@@ -36,6 +36,7 @@ CASES: dict[str, Obj] = {
     "default": {},
     "socket": {"slack": {"mode": "socket"}},
     "hooks": {"hooks": {"enabled": True}, "prometheus": {"fromSecret": True}},
+    "flagger": {"hooks": {"flagger": True}},
     "tokens": {"worker": {"secretMounts": ["git-tokens", "metrics"], "tmpSize": "2Gi"}},
     "traced": {"tracing": {"endpoint": "http://collector.monitoring:4318"}},
     "redis-tls-acl": {

@@ -118,6 +118,7 @@ HELD = [
         "hooks",
         {"bot": _SLACK | {"MESHBOT_HOOK_TOKEN"}, "worker": {"SLACK_BOT_TOKEN", "REDIS_URL", "PROMETHEUS_URL"}},
     ),
+    ("flagger", {"bot": _SLACK | {"MESHBOT_FLAGGER_TOKEN"}, "worker": {"SLACK_BOT_TOKEN", "REDIS_URL"}}),
     ("redis-sentinel", {"clock": _LOGIN, "worker": _LOGIN | {"SLACK_BOT_TOKEN"}}),
 ]
 
@@ -222,12 +223,14 @@ def test_tokens_of_the_configuration_are_the_workers() -> None:
     found = pods(case("tokens"))
     for who, pod in found.items():
         secrets = {
-            one["name"]: one["secret"]["defaultMode"] for one in pod["spec"].get("volumes", []) if "secret" in one
+            one["secret"]["secretName"]: one["secret"]["defaultMode"]
+            for one in pod["spec"].get("volumes", [])
+            if "secret" in one
         }
         wanted = who == "worker" or who.endswith("test-doctor")
         assert secrets == ({"git-tokens": 0o440, "metrics": 0o440} if wanted else {}), who
     mounts = found["worker"]["spec"]["containers"][0]["volumeMounts"]
-    assert {"name": "metrics", "mountPath": "/run/secrets/metrics", "readOnly": True} in mounts
+    assert {"name": "mounted-1", "mountPath": "/run/secrets/metrics", "readOnly": True} in mounts
     [tmp] = [one for one in found["worker"]["spec"]["volumes"] if one["name"] == "tmp"]
     assert tmp["emptyDir"] == {"sizeLimit": "2Gi"}
 
@@ -307,3 +310,76 @@ def test_pods_of_one_process_spread(name: str) -> None:
             assert one["matchLabelKeys"] == ["pod-template-hash"]
     if name == "little":
         assert "topologySpreadConstraints" not in json.dumps(case(name))
+
+
+# --- what no manifest shows ------------------------------------------------------------------------------------------
+
+
+def test_the_tests_of_the_release_ask_what_they_are_for() -> None:
+    """One asks the bot whether it can do its work, the other examines every process; both stay until the next run."""
+    found = {obj["metadata"]["name"]: obj for obj in case("default") if obj["kind"] == "Pod"}
+    [ready] = found["meshbot-test-ready"]["spec"]["containers"]
+    assert 'urlopen("http://meshbot:80/readyz"' in ready["args"][0]
+    [doctor] = found["meshbot-test-doctor"]["spec"]["containers"]
+    assert (doctor["command"], doctor["args"]) == (["meshbot"], ["doctor"])
+    # Deleted on success, their logs would be gone before `helm test --logs` of helm 3 reads them.
+    policies = {obj["metadata"]["annotations"]["helm.sh/hook-delete-policy"] for obj in found.values()}
+    assert policies == {"before-hook-creation"}
+
+
+def test_everything_goes_where_the_values_say() -> None:
+    """The pods of tests stand where the processes they ask stand, Redis where its own values say."""
+    where: dict[str, Obj] = {
+        who: {"nodeSelector": {"for": who}, "tolerations": [{"key": who, "operator": "Exists"}]}
+        for who in ("bot", "worker", "clock", "redis")
+    }
+    redis = {"internal": {"enabled": True, **where["redis"]}}
+    objs = objects({**{who: where[who] for who in ("bot", "worker", "clock")}, "redis": redis})
+    as_who = {"meshbot-test-ready": "bot", "meshbot-test-doctor": "worker"}
+    for who, pod in pods(objs).items():
+        assert {key: pod["spec"].get(key) for key in ("nodeSelector", "tolerations")} == where[as_who.get(who, who)], (
+            who
+        )
+
+
+def test_the_cluster_may_give_the_ids() -> None:
+    """Without ids in the values there are none in any pod, as OpenShift wants it; it is not root all the same."""
+    nobody = {"runAsUser": None, "runAsGroup": None, "fsGroup": None}
+    values: Obj = {"podSecurityContext": nobody, "redis": {"internal": {"enabled": True, "podSecurityContext": nobody}}}
+    for who, pod in pods(objects(values)).items():
+        said = pod["spec"]["securityContext"]
+        assert said == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}, who
+
+
+def test_secrets_of_any_name_are_mounted() -> None:
+    """Names with dots, and those of the chart's own volumes."""
+    names = ["my.secret", "config", "tmp"]
+    spec = pods(objects({"worker": {"secretMounts": names}}))["worker"]["spec"]
+    volumes = [one["name"] for one in spec["volumes"]]
+    assert len(volumes) == len(set(volumes))
+    assert all("." not in name for name in volumes)
+    mounts = {one["mountPath"] for one in spec["containers"][0]["volumeMounts"]}
+    assert {f"/run/secrets/{name}" for name in names} <= mounts
+
+
+def test_a_new_version_takes_the_place_of_the_old_one_pod_by_pod() -> None:
+    """Nothing goes before its successor is ready; the bot hears on for the seconds of the values."""
+    deployments = [obj for obj in objects({"bot": {"preStopSeconds": 3}}) if obj["kind"] == "Deployment"]
+    for obj in deployments:
+        assert obj["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+        assert obj["spec"]["strategy"]["rollingUpdate"]["maxSurge"] in (1, "25%", "50%")
+    hooks = [obj["spec"]["template"]["spec"]["containers"][0].get("lifecycle") for obj in deployments]
+    assert hooks == [
+        {"preStop": {"sleep": {"seconds": 3}}} if "-bot" in obj["metadata"]["name"] else None for obj in deployments
+    ]
+
+
+def test_what_scales_and_what_is_fetched_is_as_the_values_say() -> None:
+    """By CPU and by queues, keeping what runs when the queues cannot be seen; the Secret goes with its owner."""
+    kinds = {obj["kind"]: obj.get("spec", {}) for obj in (*case("autoscaled"), *case("external-secret"))}
+    [metric] = kinds["HorizontalPodAutoscaler"]["metrics"]
+    assert metric["resource"]["target"] == {"type": "Utilization", "averageUtilization": 70}
+    assert kinds["ScaledObject"]["fallback"]["behavior"] == "currentReplicas"
+    assert kinds["ExternalSecret"]["target"] == {"name": "meshbot", "creationPolicy": "Owner"}
+    budget = next(obj for obj in case("default") if obj["kind"] == "PodDisruptionBudget")
+    assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"

@@ -75,6 +75,24 @@ def test_what_is_no_value_is_refused(what: str) -> None:
     assert named in said
 
 
+CONTRADICTIONS: list[tuple[Obj, str]] = [
+    ({"bot": {"preStopSeconds": 60}}, "bot.preStopSeconds must be below"),
+    ({"bot": {"autoscaling": {"enabled": True, "minReplicas": 9}}}, "bot.autoscaling.minReplicas is above"),
+    (
+        {"worker": {"keda": {"enabled": True, "address": "r:6379", "minReplicas": 9}}},
+        "worker.keda.minReplicas is above",
+    ),
+]
+
+
+@with_helm
+@pytest.mark.parametrize(("values", "said"), CONTRADICTIONS, ids=[said for _, said in CONTRADICTIONS])
+def test_values_that_contradict_each_other_are_refused(values: Obj, said: str) -> None:
+    """What the API server, or a pod in its last seconds, would find out is said when it is rendered."""
+    with pytest.raises(HelmFailed, match=said):
+        rendered(values)
+
+
 @with_helm
 @pytest.mark.parametrize("name", CASES)
 def test_helm_finds_no_fault(name: str) -> None:
@@ -93,7 +111,8 @@ def _keys(schema: Obj, values: Any, path: str = "") -> Iterator[tuple[str, set[s
         yield from _keys(schema["properties"].get(key, {}), value, f"{path}.{key}")
 
 
-OPTIONAL = {".podSecurityContext": {"fsGroupChangePolicy", "supplementalGroups"}}
+_IDENTITY = {"fsGroupChangePolicy", "supplementalGroups"}
+OPTIONAL = {".podSecurityContext": _IDENTITY, ".redis.internal.podSecurityContext": _IDENTITY}
 """What Kubernetes has beyond our defaults."""
 
 
@@ -144,6 +163,7 @@ def notes(values: Obj) -> str:
         ("socket", ("slack-app-token=", "websocket"), ("slack-signing-secret", "Nothing brings")),
         ("ingress", ("https://meshbot.example.com/slack/events", "hook-token="), ("Nothing brings",)),
         ("httproute", ("https://meshbot.example.com/slack/events",), ("Nothing brings",)),
+        ("flagger", ("flagger-token=",), ("hook-token=",)),
         ("redis-internal", ("is for trials",), ("redis-url=",)),
         ("external-secret", ("Nothing brings",), ("create secret",)),
         ("everything-said", ("helm test",), ("No Prometheus", "no policy")),

@@ -93,11 +93,11 @@ def test_without_redis_nothing_is_promised(own_redis: RedisServer) -> None:
 
 def test_letters_survive_a_restart(own_redis: RedisServer) -> None:
     """What is on record is there after Redis was killed and started again, and so is its lane."""
-    outbox = RedisOutbox(quick(own_redis.url), SystemTime())
+    outbox = RedisOutbox(patient(own_redis.url), SystemTime())
     outbox.put(LETTER)
     own_redis.kill()
     own_redis.start()
-    again = RedisOutbox(quick(own_redis.url), SystemTime())
+    again = RedisOutbox(patient(own_redis.url), SystemTime())
     row = again.find(LETTER.key)
     assert row
     assert row.letter == LETTER

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+import yaml
+from redis import Redis
+
 from bot.requests import from_button, from_event, from_modal, from_slash
 from chat.cards import card
-from chat.letters import REPEATED, message_of
+from chat.letters import body_of
+from chat.places import card_key
 from mesh.domain.audit import verify
 from mesh.domain.commands import Verb
-from mesh.domain.letters import Fate, Row
+from mesh.domain.digests import Digest, Slot
+from mesh.domain.letters import Row
 from mesh.domain.operations import Operation, State
 from store import keys
 from store.auditlog import RedisAuditLog
 from store.connection import patient
 from tests.world.district import District, Written
+from tests.world.shown import astray, badly_shown, badly_timed, badly_whispered
 from tests.world.town import Town
 
+UNDER_WAY_S = 60
+"""So long a digest may take on a machine that starts everything anew."""
 PROMISES = ("Queued as", "already under way", "already done")
 NOTHING = ("nothing was started", "nothing was done")
 ONCE = frozenset({"queued", "verified", "frozen", "lifted", "approved", "denied by a vote", "expired", "void"})
@@ -39,6 +48,8 @@ class Ledger:
     """The outbox by key."""
     told: list[dict[str, Any]] = field(init=False)
     """What the app ever posted for more than one person."""
+    heard: list[dict[str, Any]] = field(init=False)
+    """What it showed to one person alone."""
 
     def __post_init__(self) -> None:
         """Read it all."""
@@ -49,8 +60,9 @@ class Ledger:
         rows = {key: self.town.outbox.find(key) for key in self._names(keys.LETTER)}
         self.rows = {key: row for key, row in rows.items() if row}
         transcript = self.town.world.slack.transcript()
-        ours = [one for one in transcript if one["author"]["is_bot"] and not one["notice"]]
-        self.told = [one for one in ours if not one["ephemeral_to"] and one["author"]["id"] == "UMESHBOT"]
+        ours = [one for one in transcript if one["author"]["id"] == "UMESHBOT" and not one["notice"]]
+        self.told = [one for one in ours if not one["ephemeral_to"]]
+        self.heard = [one for one in ours if one["ephemeral_to"]]
 
     def complaints(self) -> list[str]:
         """Return everything that is not as it must be."""
@@ -113,49 +125,36 @@ class Ledger:
                 yield f"{key} was written without approval"
 
     def digests(self) -> Iterator[str]:
-        """Each slot is one message; one whose outcome nobody knows is one at most."""
-        slots = Counter((entry["slot"], entry["step"]) for entry in self.entries if entry.get("slot"))
-        posted = {slot for slot, step in slots if step == "digest posted"}
-        unknown = {slot for slot, step in slots if step == "digest unknown"}
-        shown = [one for one in self.told if _is_digest(one)]
-        if [slot for slot, times in slots.items() if times > 1] or posted & unknown:
-            yield f"a slot ended twice: {slots}"
-        if not len(posted) <= len(shown) <= len(posted | unknown):
-            yield f"{len(shown)} digests are there; on record are {slots}"
+        """Each minute since a clock first saw the digest is one letter and one entry; `messages` holds what is seen."""
+        posted = {int(key.partition("@")[2]) for key in self.rows if key.startswith("digest ")}
+        recorded = Counter(entry["slot"] for entry in self.entries if entry["step"] == "digest posted")
+        yield from badly_timed(self._slots(), posted, recorded)
 
     def whispers(self) -> Iterator[str]:
-        """Each row for one person alone was posted; Slack gives no place of it."""
-        alone = {key: row for key, row in self.rows.items() if row.letter.alone}
-        for key, row in alone.items():
-            if row.fate is not Fate.POSTED or not row.settled:
-                yield f"{key} for {row.letter.alone} is {row.fate}: {row.why}"
+        """Each row for one person alone was shown to that person, as often as it had to be."""
+        yield from badly_whispered(self.rows, self.heard)
 
     def messages(self) -> Iterator[str]:
-        """Each row is a message that says the same; each message is a row, or else a marked repetition follows it."""
-        seen = {(one["channel"], one["ts"]): one for one in self.told}
-        for key, row in self.rows.items():
-            if row.letter.alone:
-                continue
-            message = seen.get((row.letter.channel, row.ts))
-            if row.fate is not Fate.POSTED or message is None or message["deleted"] or not row.settled:
-                yield f"{key} is {row.fate}, drawing {row.sent} of {row.drawing}, at {row.ts or 'no place'}: {row.why}"
-            elif message_of(row.letter).text not in message["text"]:
-                yield f"{key} says {message_of(row.letter).text!r}, people see {message['text']!r}"
-        places = {(row.letter.channel, row.ts) for row in self.rows.values()}
-        astray = [one for place, one in seen.items() if place not in places and not _is_digest(one)]
-        marked = [one for one in self.told if REPEATED in str(one["blocks"])]
-        if len(astray) > len(marked):
-            yield f"{len(astray)} messages that no row knows, {len(marked)} marked: {[one['text'] for one in astray]}"
+        """Each row is a message that says the same; each message is a row, or a marked repetition of it follows."""
+        yield from badly_shown(self.rows, self.told)
+        yield from astray(self.rows, self.told)
         for key, one in self.operations.items():
-            shown = one.origin.channel and not one.command.votes and not one.command.rollout
-            drawn = self.rows.get(f"card {key}") if shown else None
-            if shown and (drawn is None or message_of(drawn.letter).text != card(one).text):
-                yield f"{key} is not shown as it ended, {card(one).text!r}: {drawn}"
+            if not one.origin.channel or one.command.votes or one.command.rollout:
+                continue
+            drawn, wanted = self.rows.get(card_key(one)), body_of(card(one))
+            if drawn is None or drawn.letter.body != wanted:
+                yield f"{key} is not shown as it ended, {wanted}: {drawn}"
 
     def chain(self) -> Iterator[str]:
         """The audit log is whole."""
         if broken := verify(self._log.entries(), self._log.head()):
             yield str(broken)
+
+    def _slots(self) -> dict[int, str]:
+        config = yaml.safe_load(self.town.world.configuration.read_text())
+        digests = [Digest(one["name"], one["channel"], one["cron"], one["zone"]) for one in config.get("digests", ())]
+        now = time.time()
+        return {at: state for one in digests for at, state in due(self._redis, one, until=now - UNDER_WAY_S).items()}
 
     def _names(self, prefix: str) -> list[str]:
         return sorted(key.decode().removeprefix(prefix) for key in self._redis.scan_iter(f"{prefix}*", count=1000))
@@ -190,8 +189,14 @@ def _is_repeated(was: Written, now: Written) -> bool:
     return now.generation > was.generation and now.canary == was.canary
 
 
-def _is_digest(message: dict[str, Any]) -> bool:
-    return str(message["text"]).startswith("Digest minutely.")
+def due(redis: Redis, digest: Digest, *, until: float) -> dict[int, str]:
+    """Return how far the digest of each minute got, from when a clock first saw it: empty where nobody took it."""
+    assert digest.cron == "* * * * *"
+    since: Any = redis.get(keys.digest_known(digest))
+    assert since, f"no clock ever saw {digest}"
+    minutes = range(int(float(since)) // 60 * 60 + 60, int(until) + 1, 60)
+    states: dict[int, Any] = {at: redis.hget(keys.slot(Slot(digest.name, at)), "state") for at in minutes}
+    return {at: state.decode() if state else "" for at, state in states.items()}
 
 
 def quiet(town: Town) -> bool:

@@ -213,6 +213,8 @@ _SLACK_FAILS: tuple[dict[str, Any], ...] = (
     {"kind": "accept_then_drop", "method": "chat.postMessage"},
     {"kind": "ratelimit", "method": "chat.postMessage", "retry_after": 2},
     {"kind": "status", "method": "chat.update", "status": 503},
+    {"kind": "accept_then_drop", "method": "chat.postEphemeral"},
+    {"kind": "ratelimit", "method": "chat.postEphemeral", "retry_after": 2},
 )
 _ACTS: dict[str, tuple[int, Callable[[Crowd], None]]] = {
     "promote": (30, Crowd.promote),

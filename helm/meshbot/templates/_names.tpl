@@ -24,16 +24,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{/* Metadata of an object: (list root name component). */}}
+{{/* Metadata of an object: (list root name component), and labels of its own that count more than common ones. */}}
 {{- define "meshbot.metadata" -}}
 {{- $root := index . 0 -}}
+{{- $labels := include "meshbot.labels" $root | fromYaml }}
+{{- with index . 2 }}{{ $_ := set $labels "app.kubernetes.io/component" . }}{{ end }}
+{{- if gt (len .) 3 }}{{ $labels = mergeOverwrite $labels (index . 3) }}{{ end -}}
 name: {{ index . 1 }}
 namespace: {{ $root.Release.Namespace }}
 labels:
-  {{- include "meshbot.labels" $root | nindent 2 }}
-  {{- with index . 2 }}
-  app.kubernetes.io/component: {{ . }}
-  {{- end }}
+  {{- toYaml $labels | nindent 2 }}
 {{- end }}
 
 {{/* Name of a process's account: (list root component). */}}

@@ -24,6 +24,9 @@ under its name.
 {{- $who := .who -}}
 {{- $values := index $root.Values $who -}}
 {{- $name := printf "%s-%s" (include "meshbot.fullname" $root) $who -}}
+{{- if ge (int $values.preStopSeconds) (int $values.terminationGracePeriodSeconds) }}
+{{- fail (printf "%s.preStopSeconds must be below %s.terminationGracePeriodSeconds, or nothing is left to finish in" $who $who) }}
+{{- end -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -135,12 +138,17 @@ spec:
               app.kubernetes.io/component: {{ $who }}
         {{- end }}
       {{- end }}
-      {{- range $key := list "nodeSelector" "tolerations" "affinity" }}
-      {{- with index $values $key }}
-      {{ $key }}:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- end }}
+      {{- include "meshbot.placement" $values | nindent 6 }}
+{{- end }}
+
+{{/* On which nodes: values with these keys. */}}
+{{- define "meshbot.placement" -}}
+{{- range $key := list "nodeSelector" "tolerations" "affinity" }}
+{{- with index $ $key }}
+{{ $key }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* How many pods of a process drains may take: (list root component). */}}

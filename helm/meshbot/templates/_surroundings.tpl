@@ -19,6 +19,9 @@ Variable is the name in the environment without `_FILE`.
 {{- if $root.Values.hooks.enabled -}}
 {{- $wanted = append $wanted (list "MESHBOT_HOOK_TOKEN" $keys.hookToken) -}}
 {{- end -}}
+{{- if $root.Values.hooks.flagger -}}
+{{- $wanted = append $wanted (list "MESHBOT_FLAGGER_TOKEN" $keys.flaggerToken) -}}
+{{- end -}}
 {{- end -}}
 {{- if and (has $who (list "worker" "doctor")) $root.Values.prometheus.fromSecret -}}
 {{- $wanted = append $wanted (list "PROMETHEUS_URL" $keys.prometheusUrl) -}}
@@ -115,8 +118,8 @@ Variable is the name in the environment without `_FILE`.
     items: [{key: {{ $root.Values.kubeconfig.key }}, path: kubeconfig}]
 {{- end }}
 {{- if has $who (list "worker" "doctor") }}
-{{- range $root.Values.worker.secretMounts }}
-- name: {{ . }}
+{{- range $i, $_ := $root.Values.worker.secretMounts }}
+- name: mounted-{{ $i }}
   secret: {secretName: {{ . }}, defaultMode: 0440}
 {{- end }}
 {{- end }}
@@ -147,8 +150,8 @@ Variable is the name in the environment without `_FILE`.
 - {name: kubeconfig, mountPath: /run/secrets/kubeconfig, readOnly: true}
 {{- end }}
 {{- if has $who (list "worker" "doctor") }}
-{{- range $root.Values.worker.secretMounts }}
-- {name: {{ . }}, mountPath: /run/secrets/{{ . }}, readOnly: true}
+{{- range $i, $_ := $root.Values.worker.secretMounts }}
+- {name: mounted-{{ $i }}, mountPath: /run/secrets/{{ . }}, readOnly: true}
 {{- end }}
 {{- end }}
 {{- if and $root.Values.redis.tls.existingSecret (not $root.Values.redis.internal.enabled) }}

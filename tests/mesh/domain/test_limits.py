@@ -60,7 +60,7 @@ def test_a_rollout_is_judged_by_its_largest_step_and_its_highest() -> None:
         ((SMALL,), Rise("v2", 5.0, 51.0), SUNDAY, "gives an arm at most 50 %, and v2 would get 51 %"),
         ((SMALL, ANY), Rise("v2", 50.0, 100.0), SUNDAY, ""),
         ((DAYTIME,), Rise("v2", 50.0, 100.0), MONDAY, ""),
-        ((DAYTIME,), Rise("v2", 50.0, 100.0), SUNDAY, "only mon-fri 09:00-17:00 Europe/Berlin (next Mon 30 Nov 09:00"),
+        ((DAYTIME,), Rise("v2", 50.0, 100.0), SUNDAY, "only mon-fri 09:00-17:00 Europe/Berlin (next 2026-11-30 09:00"),
         # What each of two roles would not let be, both together do not either.
         ((DAYTIME, SMALL), Rise("v2", 50.0, 60.0), SUNDAY, "role daytime"),
         ((), Rise("v2", 5.0, 10.0), SUNDAY, "no role"),

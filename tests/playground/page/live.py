@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from bot.chores import Chores
 from bot.replies import Replies
+from chat.calls import SlackCalls
 from chat.connection import web_client
 from chat.directory import SlackDirectory
 from chat.in_views import CardsInViews
@@ -21,7 +22,8 @@ from playground.serving import ServerThread, free_port
 from playground.slack.driver import SlackDriver
 from playground.slack.server import make_app
 from playground.slack.world import default_world
-from tests.bot.bench import Bench
+from store.memory_outbox import MemoryOutbox
+from tests.bot.bench import Bench, Wall
 from tests.chat.samples import SAMPLES
 from tests.playground.slack.stage import serving
 
@@ -56,10 +58,11 @@ def live() -> Iterator[Live]:
     """Run both until the block ends."""
     port = free_port()
     with ServerThread(make_app(WORLD, request_url=f"http://127.0.0.1:{port}/slack/events")) as server:
-        client = web_client(WORLD.bot.bot_token, f"{server.url}/api/")
+        client, outbox = web_client(WORLD.bot.bot_token, f"{server.url}/api/"), MemoryOutbox(Wall())
         bench = Bench(
             directory=SlackDirectory(client),
-            notes=Replies(client),
+            notes=Replies(SlackCalls(client), outbox, Wall()),
+            outbox=outbox,
             screens=Screens(client),
             chores=Chores(),
             secrets=(WORLD.bot.signing_secret,),

@@ -47,7 +47,6 @@ def visited(page: Page, world: Live) -> Iterator[Page]:
 def form(page: Page) -> None:
     """Open the form by `/mesh` alone."""
     page.locator("#box").fill("/mesh")
-    page.keyboard.press("Escape")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog", name="Move traffic")).to_be_visible()
 
@@ -162,7 +161,7 @@ def test_the_home_is_a_tab(desk: Page, world: Live) -> None:
     desk.get_by_role("button", name="Run").click()
     expect(dialog.or_(desk.get_by_role("dialog"))).to_contain_text("our direct messages")
     desk.keyboard.press("Escape")
-    expect(home).to_contain_text("promote api to canary 25 %", timeout=8000)
+    expect(home).to_contain_text("promote api to canary 25 %")
     desk.get_by_role("button", name="Messages").click()
     expect(desk.locator("#log")).to_be_visible()
 

@@ -35,6 +35,21 @@ def test_enter_accepts_what_was_chosen(page: Page) -> None:
     expect(page.locator("#box")).to_have_value("/mesh rollback api")
 
 
+def test_enter_sends_a_command_alone(page: Page, stage: Stage) -> None:
+    """A whole name is the first line, not chosen, and Enter sends it; of half a name Enter writes the rest."""
+    box, options = page.locator("#box"), page.get_by_role("listbox").get_by_role("option")
+    box.press_sequentially("/me")
+    page.keyboard.press("Enter")
+    expect(box).to_have_value("/mesh ")
+    assert stage.sent == []
+    box.press("Backspace")
+    expect(options.first).to_contain_text("/meshMove mesh traffic")
+    expect(options.first).to_have_attribute("aria-selected", "false")
+    page.keyboard.press("Enter")
+    expect(box).to_have_value("")
+    assert [one["text"] for one in stage.sent] == ["/mesh"]
+
+
 def test_enter_never_changes_a_number(page: Page, stage: Stage) -> None:
     """Sending "5" while "50" is on offer sends 5."""
     page.locator("#box").press_sequentially("/mesh promote api 5")
