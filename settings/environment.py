@@ -78,6 +78,10 @@ class Environment:
     """`OTEL_EXPORTER_OTLP_ENDPOINT`; may hold a password."""
     otlp_traces: str = field(default="", repr=False)
     """`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, likewise."""
+    otlp_headers: str = field(default="", repr=False)
+    """`OTEL_EXPORTER_OTLP_HEADERS`, `name=value,…`, values perhaps percent-encoded; as a rule one is a token."""
+    otlp_traces_headers: str = field(default="", repr=False)
+    """`OTEL_EXPORTER_OTLP_TRACES_HEADERS`, likewise."""
 
     @property
     def metrics_port(self) -> int:
@@ -98,6 +102,10 @@ class Environment:
         whole = (*slack, *self.hook_tokens, *self.flagger_tokens, self.redis_password, self.redis_sentinel_password)
         addresses = (self.redis_url, self.prometheus_url, self.otlp, self.otlp_traces, self.https_proxy)
         inside = [urlsplit(address).password or "" for address in addresses]
+        headers = (*self.otlp_headers.split(","), *self.otlp_traces_headers.split(","))
+        values = [header.partition("=")[2].strip() for header in headers]
+        # What stands after `Bearer` is a secret without that word, too.
+        inside += [part for value in values for part in (value, unquote(value).rpartition(" ")[2])]
         return tuple({one for one in (*whole, *inside, *map(unquote, inside)) if one})
 
     @property
@@ -253,6 +261,12 @@ VARIABLES = (
         begins=WEB,
     ),
     Variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "otlp_traces", "The same, for traces only.", begins=WEB),
+    Variable(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "otlp_headers",
+        "Headers for that address, `name=value` with commas between them; the values are kept out of the log.",
+    ),
+    Variable("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "otlp_traces_headers", "The same, for traces only."),
     Variable(
         "HTTPS_PROXY",
         "https_proxy",

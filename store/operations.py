@@ -229,7 +229,7 @@ class RedisOperations:
         """
         names = [keys.operation(operation_id), keys.OPEN, keys.attempts(operation_id)]
         with translated():
-            self._ask(self._later, names, [operation_id, self._time.now() + seconds])
+            self._ask(self._later, names, [operation_id, self._time.now() + seconds, int(seconds > 0)])
 
     def _facts(self, operation_id: str, facts: dict[str, Any]) -> dict[str, Any]:
         return {"at": self._time.now(), "operation": operation_id, **facts}

@@ -88,9 +88,11 @@ return {'written'}
 """
 
 LATER = """
--- KEYS: operation, open, attempts. ARGV: 1 id, 2 due
+-- KEYS: operation, open, attempts. ARGV: 1 id, 2 due, 3 is put off
 if not redis.call('ZSCORE', KEYS[2], ARGV[1]) or redis.call('EXISTS', KEYS[1]) == 0 then return {'settled'} end
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+-- Who puts it off has worked on it; who wants it sooner has not.
+if ARGV[3] == '1' then redis.call('HDEL', KEYS[1], 'owed_at', 'owed_since') end
 -- Who puts it off has outlived this try, which does not count then. Others may not have outlived theirs.
 local tries = tonumber(redis.call('GET', KEYS[3]) or '0')
 local forgiven = tonumber(redis.call('HGET', KEYS[1], 'forgiven') or '0')
@@ -209,11 +211,13 @@ CLAIM = """
 -- ARGV: 1 id, 2 now, 3 next due, 4 due after giving up, 5 most attempts
 local due = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not due or tonumber(due) > tonumber(ARGV[2]) then return {'taken'} end
-local stored = redis.call('HMGET', KEYS[1], 'settled', 'urgent', 'done', 'forgiven')
+local stored = redis.call('HMGET', KEYS[1], 'settled', 'urgent', 'done', 'forgiven', 'revision', 'owed_at')
 if stored[1] ~= '0' then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {'settled'}
 end
+-- Each hand-out moves the due time on, so that says nothing of how long nobody has worked on it.
+if stored[5] ~= stored[6] then redis.call('HSET', KEYS[1], 'owed_at', stored[5], 'owed_since', due) end
 local last = tonumber(redis.call('GET', KEYS[3]) or '0')
 -- What is done only waits to be told, and that harms nobody: it is never given up.
 if last - tonumber(stored[4] or '0') >= tonumber(ARGV[5]) and stored[3] ~= '1' then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
@@ -323,6 +324,33 @@ def test_a_broken_policy_at_the_start_denies_and_is_told(
         assert "Queued as" in queued(bot, "status api").json["text"]
         assert configured(bot).startswith("nobody may change traffic: ")
         assert "meshbot.yaml:" in bot.text
+
+
+def test_a_serving_process_that_is_killed_is_told_and_counted(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What gunicorn says of it stands in the same log, in the same form, and its replacement is counted, once."""
+    watched = free_port()
+    monkeypatch.setenv("MESHBOT_LOG", "json")
+    monkeypatch.setenv("MESHBOT_METRICS_PORT", str(watched))
+
+    def counted() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{watched}/metrics", timeout=5) as answer:
+            said: str = answer.read().decode()
+        return next(line for line in said.splitlines() if "bot_restarts_total{" in line)
+
+    with running(tmp_path, redis_url) as bot:
+        until(lambda: len(serving(bot)) == PROCESSES)
+        assert counted() == 'meshbot_bot_restarts_total{end="died"} 0.0'
+        killed = serving(bot)[0]
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: killed not in serving(bot) and len(serving(bot)) == PROCESSES)
+        until(lambda: _answers(bot.port))
+        assert counted() == 'meshbot_bot_restarts_total{end="died"} 1.0'
+        said = [json.loads(line) for line in bot.text.splitlines()]
+    assert [(one["level"], one["logger"]) for one in said if str(killed) in one["message"]] == [
+        ("error", "gunicorn.error")
+    ]
 
 
 def test_the_bot_ends_in_order(tmp_path: Path, redis_url: str) -> None:

@@ -16,6 +16,7 @@ from playground.serving import ServerThread
 from playground.slack.driver import SlackDriver
 from playground.slack.server import make_app
 from playground.slack.world import default_world
+from telemetry.metrics import REGISTRY
 
 # The library leaves a socket to the garbage collector when it replaces a connection that hangs.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -146,7 +147,8 @@ def test_the_minute_is_what_slack_needs() -> None:
 
 
 def test_what_was_received_is_acknowledged_before_leaving(wire: Wire) -> None:
-    """SIGTERM while a command is answered: its acknowledgement still goes over the line it came on."""
+    """SIGTERM while a command is answered: its acknowledgement still goes over the line it came on, and is counted."""
+    before = REGISTRY.get_sample_value("meshbot_ack_seconds_count", {"way": "websocket"}) or 0.0
     wire.slow_s = 1.0
     wire.ask()
     until(lambda: wire.begun)
@@ -154,6 +156,7 @@ def test_what_was_received_is_acknowledged_before_leaving(wire: Wire) -> None:
     until(lambda: wire.outcomes)
     assert wire.outcomes == [""]
     assert not wire.line.is_connected()
+    until(lambda: REGISTRY.get_sample_value("meshbot_ack_seconds_count", {"way": "websocket"}) == before + 1)
 
 
 def test_a_stuck_answer_does_not_keep_the_process() -> None:

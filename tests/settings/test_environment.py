@@ -35,6 +35,8 @@ FULL = {
     "MESHBOT_LOG": "json",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:password@127.0.0.1:4318",
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/traces",
+    "OTEL_EXPORTER_OTLP_HEADERS": "api-key=token-of-tracing, authorization=Basic%20dG9rZW46eA==",
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "x-key=key-of-traces",
 }
 
 
@@ -67,6 +69,8 @@ def test_every_variable_is_read() -> None:
         log_form="json",
         otlp="http://user:password@127.0.0.1:4318",
         otlp_traces="http://127.0.0.1:4318/v1/traces",
+        otlp_headers="api-key=token-of-tracing, authorization=Basic%20dG9rZW46eA==",
+        otlp_traces_headers="x-key=key-of-traces",
     )
     assert {variable.name for variable in VARIABLES} == set(FULL)
 
@@ -196,8 +200,9 @@ def test_a_proxy_is_read_as_other_programs_do() -> None:
 
 
 def test_every_secret_is_known_as_one() -> None:
-    """What log lines must not show: tokens, both secrets while rotating, and passwords in both spellings."""
+    """What log lines must not show: tokens, both secrets while rotating, passwords and headers in both spellings."""
     found = read_environment(FULL | {"SLACK_SIGNING_SECRET": "one, two", "REDIS_URL": "redis://:p%40ss@h/0"}).secrets
     tokens = {"xoxb-1", "xapp-1", "xoxe.xoxp-1", "one", "two", "a-token-of-hooks-4711", "a-token-of-flagger-4711"}
     passwords = {"p%40ss", "p@ss", "password", "password-of-redis", "password-of-sentinels"}
-    assert set(found) == tokens | passwords
+    headers = {"token-of-tracing", "Basic%20dG9rZW46eA==", "Basic dG9rZW46eA==", "dG9rZW46eA==", "key-of-traces"}
+    assert set(found) == tokens | passwords | headers

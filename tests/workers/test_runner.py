@@ -18,6 +18,7 @@ from mesh.operations.stage import Stage
 from playground.servers import RedisServer
 from store.auditlog import RedisAuditLog
 from store.jobs import DIGEST, FUNCTION, INCIDENT, LOOK, SEND
+from telemetry.metrics import REGISTRY
 from tests.store.builders import an_operation
 from tests.workers.desk import MODULE, Desk, wait
 from workers import jobs, runner
@@ -40,6 +41,16 @@ def test_jobs_run_in_the_worker_itself(desk: Desk) -> None:
         job = Job.fetch(f"{operations[0].id}-0", connection=desk.client, serializer=JSONSerializer)
         wait(lambda: job.get_status() is JobStatus.FINISHED)
         assert job.return_value() == "refused"
+
+
+def test_a_forged_job_is_counted(desk: Desk) -> None:
+    """By its queue, for whoever is woken by that."""
+    before = REGISTRY.get_sample_value("meshbot_forged_jobs_total", {"queue": "normal"}) or 0.0
+    forged = desk.forge("os.system", "true")
+    job = runner.OwnJob.fetch(forged.id, connection=desk.client, serializer=JSONSerializer)
+    with pytest.raises(runner.ForgedJob):
+        _ = job.func_name
+    assert REGISTRY.get_sample_value("meshbot_forged_jobs_total", {"queue": "normal"}) == before + 1
 
 
 def test_threat_8_a_forged_job_is_refused_and_the_worker_goes_on(desk: Desk) -> None:

@@ -74,6 +74,12 @@ def badly_whispered(rows: Mapping[str, Row], heard: Sequence[Shown]) -> Iterator
                 yield f"{key} for {row.letter.alone} is {row.fate}: {row.why}"
     for (channel, person, body), alike in groups.items():
         theirs = [one for one in heard if (one["channel"], one["ephemeral_to"]) == (channel, person)]
+        if REPEATED in body:
+            # Said on the spot before, with an unknown outcome: only the letter bears the mark.
+            times = sum(_is_as_drawn(one, alike[:1], marked=False) for one in theirs)
+            if not sum(row.fate is Fate.POSTED for row in alike) <= times <= len(alike):
+                yield f"{[row.letter.key for row in alike]} were shown to {person} {times} times: {body}"
+            continue
         found = [one for one in theirs if _is_as_drawn(one, alike[:1], marked=_is_marked(one))]
         marked = sum(map(_is_marked, found))
         again, tries = sum(row.again for row in alike), sum(row.attempts for row in alike)

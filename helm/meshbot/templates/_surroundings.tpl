@@ -59,6 +59,7 @@ Variable is the name in the environment without `_FILE`.
 - {name: MPLCONFIGDIR, value: /tmp/matplotlib}
 - {name: MESHBOT_CONFIG, value: /etc/meshbot/meshbot.yaml}
 - {name: MESHBOT_METRICS_PORT, value: {{ $root.Values.metrics.port | quote }}}
+- {name: MESHBOT_LOG, value: {{ $root.Values.log.form }}}
 {{- range (include "meshbot.secrets" . | fromJson).all }}
 - {name: {{ .variable }}_FILE, value: /run/secrets/meshbot/{{ .variable }}}
 {{- end }}
