@@ -89,11 +89,19 @@ class Operations(Protocol):
     def audit(self, facts: dict[str, Any]) -> AuditEntry:
         """Append one audit entry that belongs to no operation (a denial)."""
 
-    def recent(self, *, target: Target | None = None, channel: str = "", count: int = 10) -> list[Operation]:
-        """Return the newest changing operations of a service or of a channel, newest first."""
+    def recent(
+        self, *, target: Target | None = None, channel: str = "", count: int = 10, whole: bool = False
+    ) -> list[Operation]:
+        """Return the newest changing operations of a service or of a channel, newest first.
 
-    def beside(self, operation: Operation) -> list[Operation]:
-        """Return the other changes of its service that are not done, and those received after it, newest first."""
+        What a newer meshbot wrote is left out, or with `whole` raises Unreadable: for who must not miss one.
+        """
+
+    def beside(self, operation: Operation, *, whole: bool = True) -> list[Operation]:
+        """Return the other changes of its service that are not done, and those received after it, newest first.
+
+        What a newer meshbot wrote raises Unreadable; without `whole` it is left out.
+        """
 
     def rollout(self, target: Target) -> Operation | None:
         """Return the rollout of a service that has not ended; None where there is none."""
@@ -105,7 +113,7 @@ class Operations(Protocol):
         """Return how many changes of a service are waiting or running, of the newest 200."""
 
     def later(self, operation_id: str, *, seconds: float) -> None:
-        """Let the clock hand this operation to a worker again after `seconds`."""
+        """Let the clock hand this operation to a worker again after `seconds`; this try then does not count."""
 
 
 class Freezes(Protocol):

@@ -171,9 +171,9 @@ def _named(desk: Desk, command: Command) -> Operation:
 
 def _last_change(desk: Desk, command: Command, origin: Origin) -> Operation | None:
     if command.service:
-        found = desk.operations.recent(target=desk.catalog.target(command))
+        found = desk.operations.recent(target=desk.catalog.target(command), whole=True)
     else:
-        found = desk.operations.recent(channel=origin.channel)
+        found = desk.operations.recent(channel=origin.channel, whole=True)
     for operation in found:
         written = operation.state is State.SUCCEEDED or operation.patch_step is Step.UNACCEPTED
         # A word to a rollout carries the plan of the rollout's step, and wrote nothing of it.
@@ -336,4 +336,6 @@ def _new(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Tar
         created_at=now,
         story=(Event(Step.QUEUED, now),),
         deadline=now + PATIENCE_S,
+        # What freezes may be about every cluster, which is none.
+        in_git=command.writes_weights and desk.catalog.in_git(target) is not None,
     )

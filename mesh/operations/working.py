@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from mesh.domain.commands import Verb
-from mesh.domain.errors import Barred, Denied, Held, MeshbotError, NotFound, Refused, Unavailable
+from mesh.domain.errors import Barred, Denied, Held, MeshbotError, NotFound, Refused, Unavailable, Unreadable
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.limits import rise_of
-from mesh.domain.operations import Operation, State, Step
+from mesh.domain.operations import UNSENT, Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision, is_bound, named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
@@ -38,7 +38,7 @@ from mesh.operations.undoing import may_be_written
 REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
 
-_FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED})
+_FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED, Step.UNWRITTEN})
 """What the story ends with where no worker was interrupted."""
 _UNCHANGED = "Nothing was changed."
 _UNSENT = frozenset({None, Step.CONFLICT, Step.UNWRITTEN})
@@ -53,6 +53,8 @@ def expired(record: Record, now: float) -> bool:
     if not operation.deadline or now <= operation.deadline:
         return False
     text = f"It waited {now - operation.created_at:.0f} s for its turn, so it was not carried out"
+    if operation.story[-1].text == UNSENT:
+        text = f"For {now - operation.created_at:.0f} s no replica of Redis had the plan, so the patch was not sent"
     record.end(State.EXPIRED, Step.EXPIRED, text, hint="Nothing was changed. Repeat it if it is still wanted.")
     return True
 
@@ -418,7 +420,7 @@ class Work:
         """Turn an error into an end by its type, here and nowhere else: refused, failed, or tried again later."""
         try:
             yield
-        except LeftToTheNext:
+        except (LeftToTheNext, Unreadable):
             raise
         except TryLater as error:
             self._later(error)

@@ -19,7 +19,7 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from mesh.domain.errors import Unavailable
+from mesh.domain.errors import Conflict, Unavailable
 from playground.processes import Child
 from playground.servers import RedisServer
 from playground.serving import free_port
@@ -32,7 +32,7 @@ from store.pending import AGAIN_S, MOST_ATTEMPTS, Pending
 from store.watches import RedisWatches
 from tests.quickest import quickly
 from tests.store.builders import Handover
-from workers.clock import TICK_S, Clock
+from workers.clock import TICK_S, Clock, Ending
 
 pytestmark = pytest.mark.redis
 
@@ -142,6 +142,26 @@ def test_an_operation_given_up_is_logged(redis_url: str, caplog: pytest.LogCaptu
     assert handover.calls == []
 
 
+@pytest.mark.parametrize("away", [False, True])
+def test_what_is_given_up_is_ended_for_people(redis_url: str, away: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """An operation that is handed out no more is ended, and where that fails the clock goes on with the others."""
+    client, ended = quick(redis_url), []
+    make_due(client, "op-1")
+    client.set("meshbot:attempts:op-1", MOST_ATTEMPTS)
+
+    def give_up(operation_id: str) -> None:
+        ended.append(operation_id)
+        if away:
+            raise Conflict("It went on meanwhile.")
+
+    pending = Ending(Pending(client, enqueue=Handover([])), give_up)
+    assert pending.due(time.time()) == ["op-1"]
+    with running(Clock(pending, RedisLocks(client), SystemTime())):
+        wait(lambda: ended)
+    assert ended == ["op-1"]
+    assert ("could not be ended: It went on meanwhile." in caplog.text) is away
+
+
 def test_a_clock_outlives_its_redis(own_redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     """While Redis is away or hangs the clock waits, says so once, and goes on when it is back."""
     client, handover = quick(own_redis.url), Handover([])
@@ -192,7 +212,7 @@ def test_an_enqueue_that_fails_is_made_up_for(redis_url: str) -> None:
     make_due(client, "op-1")
     before = time.time()
 
-    def unreachable(operation_id: str, *, urgent: bool, attempt: int) -> None:
+    def unreachable(operation_id: str, *, urgent: bool, attempt: int, ahead: bool = False) -> None:
         raise Unavailable("Redis did not answer.")
 
     with pytest.raises(Unavailable):

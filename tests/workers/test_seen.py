@@ -65,7 +65,7 @@ def test_a_stuck_clock_asks_for_a_restart(redis_url: str, monkeypatch: pytest.Mo
             while hang.is_set() and not stop.is_set():
                 time.sleep(0.01)
 
-    def nothing(operation_id: str, *, urgent: bool, attempt: int) -> None:
+    def nothing(operation_id: str, *, urgent: bool, attempt: int, ahead: bool = False) -> None:
         """Enqueue nothing."""
 
     clock = Clock(Pending(client, enqueue=nothing), RedisLocks(client), Wall(), others=[Hanging()])
