@@ -29,7 +29,7 @@ from mesh.domain.plans import Plan
 from mesh.domain.strategies import Strategy
 from mesh.operations.passing import passed_by
 from mesh.operations.persons import persons_of
-from mesh.operations.recording import Record
+from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.stage import Stage
 from mesh.operations.voting import look_up, the_approval
 
@@ -180,7 +180,10 @@ def _check_plan(approval: Approval, plan: Plan, strategy: Strategy | None) -> No
 
 
 def check_votes(stage: Stage, operation: Operation, approval: Approval, rules: tuple[Rule, ...]) -> None:
-    """Raise Refused unless the votes, by those who still may, meet what was asked, and what the rules say today."""
+    """Raise Refused unless the votes, by those who still may, meet what was asked, and what the rules say today.
+
+    Raises LeftToTheNext where Slack does not say.
+    """
     try:
         voted = [vote.voter for vote in approval.votes]
         person = persons_of(stage.catalog, stage.directory, (operation.actor, *voted))
@@ -195,10 +198,8 @@ def check_votes(stage: Stage, operation: Operation, approval: Approval, rules: t
                     hint="Nothing was changed. Ask again if it is still wanted.",
                 )
     except Unavailable as error:
-        raise Refused(
-            f"Slack could not say whether those who agreed still may: {error.message}",
-            hint="Nothing was changed. Ask again once Slack answers.",
-        ) from error
+        # Nobody lost a right by that. It is asked again, for as long as what was agreed to may wait for its turn.
+        raise LeftToTheNext(f"Slack could not say whether those who agreed still may: {error.message}") from error
 
 
 def _with_escalations(today: Approval, asked: Approval) -> Approval:

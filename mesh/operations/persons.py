@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from mesh.domain.catalog import Catalog
-from mesh.domain.persons import persons
+from mesh.domain.errors import Unavailable
+from mesh.domain.persons import may_join, persons
 from mesh.domain.policy import Actor
 from mesh.ports import Directory
+
+AT_ONCE = 12
+"""How many accounts Slack is asked about at the same time: a person waits, and one after another takes too long."""
 
 
 def persons_of(catalog: Catalog, directory: Directory, actors: Iterable[Actor]) -> dict[str, str]:
     """Return the canonical person of each of these accounts, by its id; raise Unavailable where Slack does not say.
 
     Slack is asked about every account that the configuration lists, too: it may be the one by which two of those who
-    take part are one person. There are few, and what Slack said counts for a minute.
+    take part are one person. Where Slack is silent about one that cannot be that, it is left out.
     """
     taking_part = {actor.user: actor for actor in actors}
     listed = {account: Actor(account) for accounts in catalog.people for account in accounts}
-    everybody = {**listed, **taking_part}
-    found = persons(catalog.people, {user: _member(directory, actor) for user, actor in everybody.items()})
+    said = _members(directory, {**listed, **taking_part})
+    members = {user: one for user, one in said.items() if isinstance(one, str)}
+    for user, error in said.items():
+        if not isinstance(error, str) and (user in taking_part or may_join(catalog.people, members, user, taking_part)):
+            raise error
+    found = persons(catalog.people, members)
     return {user: found[user] for user in taking_part}
 
 
-def _member(directory: Directory, actor: Actor) -> str:
+def _members(directory: Directory, accounts: dict[str, Actor]) -> dict[str, str | Unavailable]:
+    """Return by which id Slack knows the person of each account, or that it did not say; asked side by side."""
+    # Each with the context of the caller, so that what is asked belongs to one trace.
+    asks = [(copy_context(), directory, actor) for actor in accounts.values()]
+    with ThreadPoolExecutor(min(AT_ONCE, len(asks)), thread_name_prefix="persons") as pool:
+        found = list(pool.map(lambda one: one[0].run(_member, *one[1:]), asks))
+    return dict(zip(accounts, found, strict=True))
+
+
+def _member(directory: Directory, actor: Actor) -> str | Unavailable:
     # A program, such as Flagger: Slack knows nothing of it, and an odd id might make it answer with an error.
-    return directory.person(actor) if actor.user.startswith(("U", "W")) else actor.user
+    if not actor.user.startswith(("U", "W")):
+        return actor.user
+    try:
+        return directory.person(actor)
+    except Unavailable as error:
+        return error

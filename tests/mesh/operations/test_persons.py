@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 
 from chat.memory import FixedDirectory
 from mesh.domain.approvals import People
-from mesh.domain.errors import Denied
+from mesh.domain.errors import Denied, Unavailable
 from mesh.domain.operations import State
 from mesh.domain.policy import Actor, Policy, Role
 from mesh.operations.receiving import waiting_for
 from mesh.operations.running import run
 from tests.builders import JIN
 from tests.mesh.operations.bench import Bench
-from tests.mesh.operations.test_approvals import ANA, KIM, TWO, a_bench, approved_not_run, now
+from tests.mesh.operations.test_approvals import ANA, KIM, TWO, a_bench, approved_not_run, clock, now
 
 OTHER = Actor("U0JIN3", "T0MESH")
 """Jin's as well, as can be seen, but for the first chain, by way of a list only."""
@@ -95,3 +96,90 @@ def test_whoever_asked_takes_it_back_with_any_account(account: Actor) -> None:
         "Whoever asked for it took it back",
         "Nothing was changed.",
     )
+
+
+class Partly(FixedDirectory):
+    """Slack, silent about some accounts."""
+
+    silent: frozenset[str] = frozenset()
+
+    def person(self, actor: Actor) -> str:
+        """Raise for those."""
+        if actor.user in self.silent:
+            raise Unavailable("Slack did not say who is who (users.info: ratelimited).")
+        return super().person(actor)
+
+
+FAR = ("U0FAR", "U0FAR2")
+
+
+def a_silence(*accounts: str, people: People = (FAR,)) -> tuple[Bench, Partly]:
+    """A bench where one other person must agree, and Slack says nothing of these accounts."""
+    bench = a_bench(replace(TWO, need=1), people=people)
+    bench.directory = directory = Partly(bench.members)
+    directory.silent = frozenset(accounts)
+    return bench, directory
+
+
+def test_a_slack_that_is_silent_about_a_stranger_voids_nothing_and_turns_no_vote_away() -> None:
+    """One listed account alone, of a person who takes no part, cannot make two others one."""
+    bench, _ = a_silence("U0FAR")
+    asked = bench.do("promote api 50")
+    bench.do(f"approve {asked.id}", ANA)
+    assert (now(bench, asked).state, bench.weights()) == (State.SUCCEEDED, [50, 50])
+
+
+@pytest.mark.parametrize(
+    ("silent", "people"),
+    [
+        (("U0ANA",), ()),
+        (("U0JIN",), ()),
+        (("U0JINX",), (("U0JIN", "U0JINX"),)),
+        (FAR, (FAR,)),
+        (("U0FAR", "U0DIM"), (("U0FAR", "U0NEAR"), ("U0DIM", "U0NEAR"))),
+    ],
+    ids=["the voter", "whoever asked", "another account of theirs", "a bridge", "a bridge of two lists"],
+)
+def test_threat_5_a_slack_that_is_silent_where_it_matters_lets_no_vote_count(
+    silent: tuple[str, ...], people: People
+) -> None:
+    """Whoever might be the one who asked, by any way, does not agree until Slack has said that they are not."""
+    bench, directory = a_silence(*silent, people=people)
+    asked = bench.do("promote api 50")
+    with pytest.raises(Denied, match="Slack could not say who you are"):
+        bench.ask(f"approve {asked.id}", ANA)
+    directory.silent = frozenset()
+    assert bench.do(f"approve {asked.id}", ANA).state is State.SUCCEEDED
+
+
+def test_a_slack_that_is_silent_when_what_was_approved_begins_is_asked_again_and_voids_nothing() -> None:
+    """Nobody lost a right by that; nothing is written before Slack has answered, and nothing after two minutes."""
+    for seconds, state, weights in ((30, State.SUCCEEDED, [50, 50]), (130, State.EXPIRED, [90, 10])):
+        bench = a_bench()
+        approved = approved_not_run(bench)
+        bench.directory = directory = Partly(bench.members)
+        directory.silent = frozenset({KIM.user})
+        assert run(approved.id, bench.stage).state is State.RUNNING
+        bench.time.at += seconds
+        assert bench.weights() == [90, 10]
+        directory.silent = frozenset()
+        clock(bench, 30)
+        assert (now(bench, approved).state, bench.weights()) == (state, weights)
+
+
+def test_slack_is_asked_about_all_accounts_at_the_same_time() -> None:
+    """A person waits: ten accounts take no longer than one."""
+    meeting = Barrier(10)
+
+    class Slow(FixedDirectory):
+        """Answers once it is asked about ten accounts."""
+
+        def person(self, actor: Actor) -> str:
+            """Wait for the other nine."""
+            meeting.wait(timeout=10)
+            return super().person(actor)
+
+    bench = a_bench(replace(TWO, need=1), people=tuple((f"U0FAR{one}", f"W0FAR{one}") for one in range(4)))
+    asked = bench.do("promote api 50")
+    bench.directory = Slow(bench.members)
+    assert bench.ask(f"approve {asked.id}", ANA).state is State.QUEUED
