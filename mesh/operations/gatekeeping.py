@@ -38,8 +38,6 @@ MOST_TIMES = 10
 """How often one question is asked again, within a day, after it came to no answer or its yes is over."""
 QUIET_S = 1800.0
 """Once Flagger was silent for longer, in seconds, it is at something else: longer than the interval of any analysis."""
-USED_S = 120.0
-"""How long Flagger may ask again for a yes that is used up by one, in seconds: its answer may have been lost."""
 NEW_PER_MINUTE = 10
 """How many new questions about one service: each of the hooks, for two revisions, and something to spare."""
 
@@ -72,7 +70,10 @@ def answered(desk: Desk, operation: Operation, why_not: str = "") -> None:
     if last is None or last.operation != operation.id or last.answer == answer:
         return
     event = Event(Step.ANSWERED, now, f"Flagger hears no: {why_not}" if why_not else "Flagger hears yes")
-    note(desk.operations, desk.buckets, facts.of_event(operation, event), most=NEW_PER_MINUTE)
+    entry, about = facts.of_event(operation, event), f"{target} {command.hook}"
+    if not note(desk.operations, desk.buckets, entry, most=NEW_PER_MINUTE, about=about):
+        # It is not remembered either, so it is on record with the next answer.
+        return
     noted = replace(last, answer=answer, heard_at=last.heard_at or (0.0 if why_not else now))
     _rounds(desk).note(target, command.checksum, command.hook, noted)
 
@@ -85,26 +86,33 @@ def turned_away(desk: Desk, command: Command, why: str) -> None:
 
 
 def _standing(desk: Desk, last: Round | None) -> Operation | None:
-    """Return the question of this round where it was answered with yes and that counts still, however long ago."""
+    """Return the question of this round while it waits, and once it was answered for as long as that counts.
+
+    By its id, for the name by which a delivery is known is forgotten after a day, and its card would have a twin.
+    """
     if last is None:
         return None
     try:
         found = desk.operations.get(last.operation)
     except NotFound:
         return None
-    return found if is_open(found) and not _is_over(found, last, desk.time.now()) else None
+    now = desk.time.now()
+    if is_open(found):
+        return None if _is_over(found, last, now) else found
+    if found.state in _NO_ANSWER or (found.done and now - found.story[-1].at > OPEN_S):
+        return None
+    return found
 
 
 def _is_over(found: Operation, last: Round | None, now: float) -> bool:
-    """Tell whether a yes counts no more: another revision was asked about, Flagger was silent for long, or it is used.
+    """Tell whether a yes counts no more: another revision was asked about since, or Flagger was silent for long.
 
-    That people take their time to agree is no silence of Flagger's.
+    That people take their time to agree is no silence of Flagger's. That it heard yes to going back does not use that
+    up: the answer may have been lost on its way, and it asks again an interval later, or never.
     """
     if last is None or last.operation != found.id:
         return True
-    if now - max(last.asked_at, found.story[-1].at) > QUIET_S:
-        return True
-    return found.command.hook == ROLLBACK and bool(last.heard_at) and now - last.heard_at > USED_S
+    return now - max(last.asked_at, found.story[-1].at) > QUIET_S
 
 
 def _asked(desk: Desk, command: Command, target: Target, last: Round | None) -> Operation:

@@ -7,10 +7,14 @@ from typing import Any
 from mesh.ports import Bucket, Buckets, Operations
 
 
-def note(operations: Operations, buckets: Buckets, facts: dict[str, Any], *, most: int = 1) -> None:
-    """Append the refusal, unless `most` of this kind were noted for this person within the last minute.
+def note(operations: Operations, buckets: Buckets, facts: dict[str, Any], *, most: int = 1, about: str = "") -> bool:
+    """Append the refusal, unless `most` of this kind were noted for this person within the last minute; tell whether.
 
-    The first is always on record. What is left out was refused all the same. Raises Unavailable.
+    The first is always on record; of each thing, where it says `about` what it is. What is left out was refused all the
+    same. Raises Unavailable.
     """
-    if buckets.take(Bucket(f"noted {facts['step']}:{facts['actor']}", most)) == 0:
-        operations.audit(facts)
+    kind = f"noted {facts['step']}:{facts['actor']}"
+    if buckets.take(Bucket(f"{kind} {about}" if about else kind, most)):
+        return False
+    operations.audit(facts)
+    return True

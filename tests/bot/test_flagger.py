@@ -18,7 +18,7 @@ from mesh.domain.incidents import Said
 from mesh.domain.operations import Operation, State
 from mesh.domain.policy import Policy
 from mesh.domain.scopes import Scope
-from mesh.operations.gatekeeping import HOOKS, NEW_PER_MINUTE, USED_S
+from mesh.operations.gatekeeping import HOOKS, NEW_PER_MINUTE
 from mesh.operations.incidents import Labelled, hear
 from mesh.operations.incidents import Mail as Alerts
 from tests.bot.bench import SRE, Bench
@@ -71,8 +71,8 @@ def answers(bot: Bench) -> list[int]:
     return [post(bot, hook=hook).status for hook in HOOKS]
 
 
-def test_a_roll_back_is_used_up_by_the_answer() -> None:
-    """That Flagger heard yes is on record with the first 200, and then the press is spent."""
+def test_a_roll_back_is_not_used_up_by_an_answer() -> None:
+    """When Flagger first heard yes is on record, and an interval later it hears it again: the answer may be lost."""
     bot = bench()
     post(bot, hook="rollback")
     (asked,) = bot.started
@@ -81,11 +81,11 @@ def test_a_roll_back_is_used_up_by_the_answer() -> None:
     assert rounds is not None
     about = (str(asked.target), "85d557f47b", "rollback")
     assert post(bot, hook="rollback").status == 200
-    used = rounds.last(*about)
-    assert used is not None
-    assert used.heard_at > 0
-    rounds.note(*about, replace(used, heard_at=used.heard_at - USED_S - 1))
-    assert post(bot, hook="rollback").status == 403
+    heard = rounds.last(*about)
+    assert heard is not None
+    assert heard.heard_at > 0
+    rounds.note(*about, replace(heard, heard_at=heard.heard_at - 600))
+    assert post(bot, hook="rollback").status == 200
 
 
 def answers_on_record(bot: Bench) -> list[str]:

@@ -14,7 +14,7 @@ from mesh.domain.errors import NotFound, Refused, Unavailable
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Actor
 from mesh.domain.scopes import Scope
-from mesh.operations.gatekeeping import HOOKS, MOST_TIMES, OPEN_S, QUIET_S, USED_S, answered, is_open, question
+from mesh.operations.gatekeeping import HOOKS, MOST_TIMES, OPEN_S, QUIET_S, answered, is_open, question
 from mesh.operations.recording import Record
 from mesh.operations.running import run
 from mesh.operations.working import Work
@@ -98,22 +98,77 @@ def test_a_yes_is_over_once_another_revision_is_asked_about(hook: str) -> None:
     assert (again.id == former.id, again.state) == (False, State.WAITING)
 
 
-def test_a_roll_back_is_used_once() -> None:
-    """A lost answer can be asked for again; who deploys the same revision after that is not sent back at once."""
+def test_a_roll_back_is_heard_however_often_its_answer_was_lost() -> None:
+    """Flagger asks once an interval, and goes back when an answer reaches it; once it is silent, that was it."""
     bench = a_bench(replace(RULE, need=1))
     back = replace(ASKED, hook="rollback")
     pressed = approved(bench, back)
-    bench.time.at += 60
-    assert is_open(question(bench.desk, back))
-    answered(bench.desk, pressed)
-    for _ in range(2):
-        bench.time.at += USED_S / 2
+    for _ in range(6):
+        bench.time.at += 300
         assert is_open(question(bench.desk, back))
         answered(bench.desk, pressed)
-    bench.time.at += 1
+    bench.time.at += QUIET_S + 1
     again = ask(bench, back)
     assert (again.id == pressed.id, again.state) == (False, State.WAITING)
     assert not is_open(question(bench.desk, back))
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_one_card_stands_for_one_question_however_long_flagger_asks(hook: str) -> None:
+    """Over a weekend: a card takes the place of one whose day is over, and what is pressed on it is heard."""
+    bench = a_bench(replace(RULE, need=1))
+    command = replace(ASKED, hook=hook)
+    seen: dict[str, None] = {}
+    for _ in range(52 * 2):
+        clock(bench, 1800)
+        seen[ask(bench, command).id] = None
+        assert len(bench.operations.waiting()) == 1
+    assert len(seen) == 3
+    bench.do(f"approve {bench.operations.waiting()[0].id}", ANA)
+    assert is_open(question(bench.desk, command))
+
+
+def test_a_no_of_the_second_day_stays_a_no() -> None:
+    """That the name of the first question is forgotten an hour later brings no third one."""
+    bench = a_bench(RULE)
+    ask(bench)
+    for _ in range(48):
+        clock(bench, 1810)
+        asked = ask(bench)
+    bench.do(f"deny {asked.id}", ANA)
+    for _ in range(10):
+        clock(bench, 1800)
+        assert ask(bench).id == asked.id
+
+
+def test_the_first_yes_that_flagger_hears_is_on_record_of_every_service() -> None:
+    """However many hear one within a minute."""
+    names = tuple(f"s{one}" for one in range(14))
+    bench = approving_bench(
+        replace(RULE, scope=Scope(), need=1), services=tuple(Service(name, namespace=ASKED.namespace) for name in names)
+    )
+    commands = [replace(ASKED, service=name) for name in names]
+    opened = []
+    for command in commands:
+        bench.time.at += 30
+        opened.append(approved(bench, command))
+    for command in commands:
+        answered(bench.desk, question(bench.desk, command))
+    heard = [entry["operation"] for entry in bench.audit() if entry["step"] == "gate answered"]
+    assert heard == [one.id for one in opened]
+
+
+def test_an_answer_that_was_not_written_down_is_so_with_the_next_one() -> None:
+    """Beyond ten a minute, for a service that is frozen and freed again and again: the last one is on record."""
+    bench = a_bench(replace(RULE, need=1))
+    asked = approved(bench)
+    question(bench.desk, ASKED)
+    for one in range(20):
+        answered(bench.desk, asked, f"reason {one}")
+    bench.time.at += 60
+    answered(bench.desk, asked, "reason 19")
+    said = [entry["text"] for entry in bench.audit() if entry["step"] == "gate answered"]
+    assert (len(said), said[-1]) == (11, "Flagger hears no: reason 19")
 
 
 def test_a_revision_that_comes_again_and_again_is_never_let_through_by_an_old_yes() -> None:
