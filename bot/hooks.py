@@ -14,7 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mesh.domain.errors import Refused, Unavailable
 
@@ -46,15 +46,18 @@ class BadPost(Refused):
     """What was posted is not what this hook reads."""
 
 
+class Stranger(Protocol):
+    """Puts on record that somebody had no token of the hook of this name, or that the hook is closed: it has none."""
+
+    def __call__(self, hook: str, *, closed: bool) -> None:
+        """Do so; raise Unavailable."""
+
+
 class Hooks:
     """The doors for other systems. To whom no token was given there is none."""
 
-    def __init__(
-        self, tokens: Mapping[str, tuple[str, ...]], table: Mapping[str, Hook], *, stranger: Callable[[str], None]
-    ) -> None:
+    def __init__(self, tokens: Mapping[str, tuple[str, ...]], table: Mapping[str, Hook], *, stranger: Stranger) -> None:
         """Accept `tokens`, by the first word of a hook's name; `table` says who reads `/hooks/<name>`.
-
-        `stranger` puts on record that somebody had no token of the hook of this name.
 
         Each system has one, or two while rotating, and none opens the doors of another: whoever reads a Canary of
         Flagger's must not be able to end an incident.
@@ -74,15 +77,17 @@ class Hooks:
         """Answer one request to `/hooks/…`; never raises."""
         name = path.removeprefix(HOOKS_PATH)
         hook, tokens = self._table.get(name), self._tokens.get(name.partition("/")[0], ())
-        if hook is None or not tokens:
+        if hook is None:
             return _no(404, "There is no such hook.")
-        reply = self._checked(hook, environ, tokens)
-        if reply.status == 401:
-            self._note_stranger(name)
+        # Whoever asks at a door that nobody was given a token for is told nothing of it, and somebody should know.
+        reply = self._checked(hook, environ, tokens) if tokens else _no(404, "There is no such hook.")
+        if reply.status == 401 or not tokens:
+            self._note_stranger(name, closed=not tokens)
         with self._lock:
             self._counts[f"{name} {reply.status}"] += 1
         if reply.status >= 400:
-            log.warning("hook %s answered %d: %s", name, reply.status, reply.said.get("error", ""))
+            why = reply.said.get("error", "") if tokens else "no token of it is set"
+            log.warning("hook %s answered %d: %s", name, reply.status, why)
         return reply
 
     def _checked(self, hook: Hook, environ: WSGIEnvironment, tokens: tuple[bytes, ...]) -> Reply:
@@ -93,9 +98,9 @@ class Hooks:
         body = _body(environ)
         return body if isinstance(body, Reply) else self._heard(hook, body)
 
-    def _note_stranger(self, name: str) -> None:
+    def _note_stranger(self, name: str, *, closed: bool) -> None:
         try:
-            self._stranger(name)
+            self._stranger(name, closed=closed)
         except Unavailable as error:
             log.warning("that somebody was turned away from %s is not on record: %s", name, error.message)
 

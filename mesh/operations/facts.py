@@ -46,9 +46,9 @@ def of_turning_away(actor: Actor, origin: Origin, asked: str, event: Event) -> d
     return {**facts, **_who(actor, origin), "command": "", "target": "", "reason": "", "asked": asked[:MOST_ASKED]}
 
 
-def of_stranger(hook: str, at: float) -> dict[str, Any]:
-    """Return the facts of a post to a hook without the token of it."""
-    text = f"the token of /hooks/{hook} is missing or wrong"
+def of_stranger(hook: str, at: float, *, closed: bool) -> dict[str, Any]:
+    """Return the facts of a post to a hook without the token of it, or to one that is `closed`: it has none."""
+    text = f"no token opens /hooks/{hook}" if closed else f"the token of /hooks/{hook} is missing or wrong"
     facts = {"at": at, "step": str(Step.DENIED), "operation": "", "text": text, "actor": f"/hooks/{hook}"}
     return {**facts, "way": "hook", "channel": "", "command": "", "target": "", "reason": ""}
 

@@ -224,9 +224,9 @@ def _surely_raises(desk: Desk, command: Command, target: Target) -> bool:
     return last is None or last.plan is None or last.plan.canary_share < command.share
 
 
-def note_stranger(desk: Desk, hook: str) -> None:
-    """Put on record, once a minute, that somebody had no token of a hook. Raises Unavailable."""
-    note(desk.operations, desk.buckets, facts.of_stranger(hook, desk.time.now()))
+def note_stranger(desk: Desk, hook: str, *, closed: bool) -> None:
+    """Put on record, once a minute, that somebody had no token of a hook, or that there is none. Raises Unavailable."""
+    note(desk.operations, desk.buckets, facts.of_stranger(hook, desk.time.now(), closed=closed))
 
 
 @contextmanager

@@ -54,6 +54,7 @@ def _configuration(environment: Environment, catalog: Catalog, role: str) -> Ite
     yield surroundings.policy(environment, catalog)
     if role in ("all", "bot"):
         yield from surroundings.incidents(environment, catalog)
+        yield from surroundings.flagger(environment, catalog)
 
 
 def _of_slack(environment: Environment, catalog: Catalog, role: str) -> list[Check]:

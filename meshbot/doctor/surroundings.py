@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mesh.domain.catalog import Catalog
+from mesh.domain.commands import Verb
 from meshbot.findings import Finding
 from settings.environment import Environment
 
@@ -46,6 +47,14 @@ def policy(found: Environment, catalog: Catalog) -> Finding:
     return Finding(
         "warn", "policy", "no policy, so everybody reads and nobody changes", f"Write `policy` into {where}."
     )
+
+
+def flagger(found: Environment, catalog: Catalog) -> Iterator[Finding]:
+    """Yield that Flagger's gates are asked for, and closed."""
+    rules = ", ".join(rule.name for rule in catalog.approvals if Verb.FLAGGER in rule.verbs)
+    if rules and not found.flagger_tokens:
+        todo = "Set MESHBOT_FLAGGER_TOKEN, and put it into the Canaries: docs/approvals.md."
+        yield Finding("warn", "flagger", f"approvals speak of flagger ({rules}), but its gates have no token", todo)
 
 
 def incidents(found: Environment, catalog: Catalog) -> Iterator[Finding]:

@@ -176,6 +176,17 @@ def test_without_a_token_of_its_own_flagger_has_no_hooks() -> None:
     assert {post(closed, hook=hook, token=f"Bearer {ALERTS_TOKEN}").status for hook in HOOKS} == {404}
 
 
+def test_a_gate_without_a_token_is_not_closed_in_silence(caplog: pytest.LogCaptureFixture) -> None:
+    """Counted, logged and once a minute on record: after an upgrade somebody forgot the token, and Flagger stands."""
+    bot = Bench(flagger_tokens=())
+    assert [post(bot).status for _ in range(3)] == [404] * 3
+    assert post(bot, hook="nosuch").status == 404
+    assert bot.hooks.counts() == {"flagger/confirm-promotion 404": 3}
+    assert "hook flagger/confirm-promotion answered 404: no token of it is set" in caplog.text
+    denied = [entry.facts["text"] for entry in bot.operations.log.entries() if entry.facts["step"] == "denied"]
+    assert denied == ["no token opens /hooks/flagger/confirm-promotion"]
+
+
 @pytest.mark.parametrize(
     "token", ["", "Bearer", "Bearer wrong", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer é", "Basic é"]
 )

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mesh.domain.approvals import Rule
 from mesh.domain.catalog import Catalog, Channels, Service
 from meshbot.doctor.app import LOOKED_UP, PICTURES, SCOPES, scopes
+from meshbot.doctor.parts import _configuration
 from meshbot.doctor.slack import token as slack_token
 from meshbot.doctor.surroundings import incidents
 from playground.cluster.kubeconfig import kubeconfig_text
@@ -85,6 +87,24 @@ def test_one_token_for_two_systems_is_warned_about() -> None:
     assert [(each.level, "one and the same token" in each.text) for each in findings] == [("warn", True), ("ok", False)]
     apart = list(incidents(Environment(hook_token=one, flagger_token="another-one-of-16"), catalog))
     assert [each.level for each in apart] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("verbs", "token", "warned"),
+    [
+        (("flagger",), "", True),
+        (("promote", "flagger"), "", True),
+        (("*",), "", False),
+        (("promote",), "", False),
+        (("flagger",), "a-token-of-flagger", False),
+    ],
+)
+def test_gates_that_are_asked_for_and_have_no_token_are_named(verbs: tuple[str, ...], token: str, warned: bool) -> None:
+    """Whoever had one token for all hooks hears it before Flagger hears 404, from the doctor of a bot."""
+    catalog = Catalog(approvals=(Rule("gates", verbs=verbs),))
+    environment = Environment(hook_token="a-token-of-hooks-1", flagger_token=token)
+    found = [one for one in _configuration(environment, catalog, "bot") if one.what == "flagger"]
+    assert [(one.level, "gates" in one.text) for one in found] == [("warn", True)] * warned
 
 
 def test_a_healthy_world_is_ok(healthy: dict[str, str]) -> None:
