@@ -74,7 +74,7 @@ def request(
     approval = ask(rules, plan, _share(plan, strategy), now=now, strategy=strategy)
     channel = approval.channel or stage.catalog.service(operation.target).approvals
     elsewhere = "" if channel == operation.origin.channel else channel
-    approval = replace(approval, channel=elsewhere, passes=passed_by(stage, operation))
+    approval = replace(approval, channel=elsewhere, passes=passed_by(stage, operation, plan))
     told: dict[str, Any] = {"plan": plan, "gates": gates, "approval": approval, "deadline": 0.0}
     record.tell(State.WAITING, Step.ASKED, approval.in_words, **told)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mesh.domain.approvals import Passed
+from mesh.domain.commands import Verb
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.freezes import covering
+from mesh.domain.limits import rise_of
 from mesh.domain.operations import Operation
+from mesh.domain.plans import Plan
 from mesh.operations.freezing import holding
 from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
@@ -17,9 +20,11 @@ UNREADABLE = Passed("", "", "")
 """Stands for freezes that nobody can read: they are passed as well, and that is said."""
 
 
-def passed_by(stage: Stage, operation: Operation) -> tuple[Passed, ...]:
-    """Return the freezes that the operation passes if it gives something more traffic now; none without the glass."""
-    if not operation.command.break_glass:
+def passed_by(stage: Stage, operation: Operation, plan: Plan | None) -> tuple[Passed, ...]:
+    """Return the freezes that the operation passes by this plan now; none without the glass, nor for what goes back."""
+    # Of a canary the plan is its first step only, and a later one gives more.
+    rises = plan is None or rise_of(plan) or operation.command.verb is Verb.CANARY
+    if not (operation.command.break_glass and rises):
         return ()
     try:
         found = covering(holding(stage), operation.target)
@@ -33,7 +38,7 @@ def check_shown(stage: Stage, record: Record) -> None:
 
     Whoever agrees to pass a freeze must have been told of it.
     """
-    approval, now = the_approval(record.operation), passed_by(stage, record.operation)
+    approval, now = the_approval(record.operation), passed_by(stage, record.operation, record.operation.plan)
     if set(now) <= set(approval.passes):
         return
     record.write_down(approval=replace(approval, passes=now))

@@ -297,7 +297,7 @@ class Work:
 
     def _announce(self, plan: Plan, gates: tuple[GateResult, ...]) -> None:
         """Write down what is about to be written, past which freezes; once it is told there is no way back."""
-        passed = passing.passed_by(self.stage, self.operation) if rise_of(plan) else ()
+        passed = passing.passed_by(self.stage, self.operation, plan)
         text = ", ".join(filter(None, (plan.label, passing.in_words(passed))))
         changes: dict[str, Any] = {"plan": plan, "gates": gates}
         if self.operation.approval is not None:

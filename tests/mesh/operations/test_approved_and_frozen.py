@@ -71,6 +71,18 @@ def test_two_people_who_break_the_glass_pass_a_freeze_and_one_does_not() -> None
     assert (now(bench, asked).state, bench.weights()) == (State.SUCCEEDED, [50, 50])
 
 
+def test_a_later_freeze_turns_no_vote_away_for_what_goes_back_behind_the_glass() -> None:
+    """It passes no freeze, so there is none to be told of: the first vote counts, and nothing is said of a freeze."""
+    bench = a_bench(break_glass=GLASS)
+    asked = bench.do("promote api 5 --break-glass --reason 'customers are down'")
+    bench.do(FREEZE)
+    assert bench.do(f"approve {asked.id}", KIM).state is State.SUCCEEDED
+    done = now(bench, asked)
+    assert (done.state, bench.weights()) == (State.SUCCEEDED, [95, 5])
+    assert done.approval is not None
+    assert done.approval.passes == ()
+
+
 BROKEN = "promote api 50 --break-glass --reason 'customers are down'"
 
 

@@ -12,7 +12,7 @@ from mesh.domain.errors import Denied, NotFound, TooLate
 from mesh.domain.freezes import Freeze
 from mesh.domain.grammar import format_command, parse
 from mesh.domain.hours import read_hours
-from mesh.domain.operations import Origin
+from mesh.domain.operations import Origin, State
 from mesh.domain.policy import Actor, Policy, Role
 from mesh.domain.scopes import Scope
 from mesh.operations.explaining import Can, can, whoami
@@ -95,6 +95,40 @@ def test_can_knows_what_an_undo_gives() -> None:
     assert (again.rules, again.freezes) == ((), (freeze,))
     bench.approvals = (Rule("all", users=("U0ANA",), above=10.0),)
     assert [rule.name for rule in asked(bench, "undo api").rules] == ["all"]
+
+
+@pytest.mark.parametrize(
+    ("text", "gives"),
+    [
+        ("set api v1=60 v2=40", False),
+        ("set api v1=40 v2=60", False),
+        ("promote api 40", False),
+        ("promote api v2 60", False),
+        ("promote api 0", False),
+        ("pause api", False),
+        ("set api v1=30 v2=70", True),
+        ("promote api 70", True),
+        ("promote api v1 50", True),
+        ("canary api 25,50", True),
+        ("reapply api", True),
+    ],
+)
+def test_can_knows_what_goes_back_by_what_was_written_last(text: str, gives: bool) -> None:
+    """Where v2 has 60 %, less of it is no rise: neither a freeze nor a limit of 30 % holds it up."""
+    bench = Bench()
+    bench.do("set api v1=40 v2=60")
+    bench.policy = Policy((replace(POLICY.roles[0], max_share=30.0),))
+    bench.freezes.put(Freeze("op-1", Scope(), bench.time.at, reason="x"))
+    found = asked(bench, text)
+    assert (bool(found.freezes), found.beyond is not None) == (gives, gives)
+
+
+def test_can_takes_nothing_for_written_that_only_waits() -> None:
+    """What people are asked about is in no route yet, so less than that may still be more."""
+    bench = Bench(approvals=(HALF,))
+    assert bench.do("promote api 60").state is State.WAITING
+    for text in ("promote api 40", "set api v1=60 v2=40"):
+        assert [rule.name for rule in asked(bench, text).rules] == ["half"]
 
 
 def test_can_says_when_the_hours_begin() -> None:
