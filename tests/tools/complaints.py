@@ -25,7 +25,7 @@ OUTSIDE = {
     "kind": "needs an engine",
     "curl": "asks a server of the reader's",
     "redis-cli": "asks a Redis of the reader's",
-    "ssh-keygen": "asks the reader, and reads what ssh-keyscan wrote",
+    "ssh-keygen": "is run by a test of its own, which answers what it asks",
     "ssh-keyscan": "asks a Git server of the reader's",
     "pre-commit": "writes into the reader's clone",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -124,6 +125,22 @@ def test_small_tools_are_run() -> None:
         done = subprocess.run(script, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, ""), block
         assert done.stdout.strip(), block
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed on this machine")
+def test_keys_are_made_as_shown(tmp_path: Path) -> None:
+    """Without a passphrase, as the page asks; what ssh-keyscan would have asked a server for is such a key, too."""
+    lines = [words for block in blocks("sh") for words in commands(block.text) if words[0] == "ssh-keygen"]
+    makes, looks = [words for words in lines if "-f" in words], [words for words in lines if "-lf" in words]
+    for words in makes:
+        subprocess.run([*words, "-q", "-N", ""], cwd=tmp_path, check=True)
+    public = (tmp_path / "key.pub").read_text()
+    assert public.startswith("ssh-ed25519 ")
+    (tmp_path / "known_hosts").write_text(f"git.example.com {public}")
+    for words in looks:
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert "SHA256:" in done.stdout
+    assert (len(makes), len(looks)) == (1, 1)
 
 
 def test_shell_commands_in_the_text_are_there() -> None:
