@@ -53,7 +53,7 @@ def read(line: str) -> str:
     end = words.index("--") if "--" in words else len(words)
     argv = [kubectl(), *words[1:end], "--help", *words[end:]]
     done = subprocess.run(argv, cwd=HOUSE, capture_output=True, text=True, timeout=60, check=False)
-    if "Available Commands:" in done.stdout:
+    if " SUBCOMMAND" in done.stdout:
         return f"unknown word, or one too few: {done.stdout}"  # what a group of commands says of itself
     return done.stderr if done.returncode else ""
 

@@ -33,7 +33,7 @@ def read(line: str) -> str:
     """Have helm read a line without doing it; returns what it does not understand."""
     argv = [str(build(names=("helm",), home=HOME) / "helm"), *shlex.split(line)[1:], "--help"]
     done = subprocess.run(argv, cwd=HOUSE, capture_output=True, text=True, timeout=60, check=False)
-    if "Available Commands:" in done.stdout:
+    if " [command]" in done.stdout:
         return f"unknown word, or one too few: {done.stdout}"  # what a group of commands says of itself
     return done.stderr if done.returncode else ""
 
