@@ -1,6 +1,8 @@
 # One word per chore. Each installs what it needs; the second run starts at once.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# Tests mostly wait, so two files of them run at once; no two of one file do, for they share what it starts.
+TWO := -n 2 --dist loadfile
 
 .PHONY: help
 help: ## This list
@@ -17,8 +19,8 @@ demo: setup ## The whole world on this machine; ARGS='--run "/mesh status api"' 
 .PHONY: test
 test: ## All tests: real Redis, real Prometheus, real browser
 	@tools/setup --browser
-	@$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/pytest --durations=5 --ignore tests/world)
-	@$(if $(ARGS),,$(BIN)/pytest --durations=10 -n 2 --dist loadfile tests/world)
+	@$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/pytest --durations=10 $(TWO) --ignore tests/world)
+	@$(if $(ARGS),,$(BIN)/pytest --durations=10 $(TWO) tests/world)
 
 .PHONY: e2e
 e2e: setup ## Tests against a real etcd and kube-apiserver, built once with Go; E2E_KUBECONFIG=file uses a cluster instead

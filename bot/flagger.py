@@ -17,7 +17,7 @@ from bot.hooks import BadPost, Hook, Reply
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import Flooded, MeshbotError, Unavailable
-from mesh.operations.gatekeeping import HOOKS, is_open, question, refuse_rise
+from mesh.operations.gatekeeping import HOOKS, answered, is_open, question, refuse_rise, turned_away
 from mesh.operations.receiving import Desk
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -42,15 +42,23 @@ def flagger(desk: Desk, *, catalog: Callable[[], Catalog] | None = None) -> dict
 
 
 def _answer(desk: Desk, command: Command) -> Reply:
+    operation = None
     try:
         operation = question(desk, command)
         if is_open(operation):
             refuse_rise(desk, operation)
+            answered(desk, operation)
     except Unavailable:
         raise
     except Flooded as error:
+        turned_away(desk, command, error.message.removesuffix("."))
         return Reply(429, {"error": f"{error.message} {error.hint}"}, wait_s=max(1, math.ceil(error.wait_s)))
     except MeshbotError as error:
+        why = error.message.removesuffix(".")
+        if operation is None:
+            turned_away(desk, command, why)
+        else:
+            answered(desk, operation, why)
         return Reply(403, {"error": f"{error.message} {error.hint}"})
     return Reply(200 if is_open(operation) else 403, {"operation": operation.id, "state": str(operation.state)})
 

@@ -47,12 +47,21 @@ class BadPost(Refused):
 
 
 class Hooks:
-    """The doors for other systems. Without tokens there are none."""
+    """The doors for other systems. To whom no token was given there is none."""
 
-    def __init__(self, tokens: tuple[str, ...], table: Mapping[str, Hook]) -> None:
-        """Accept any of `tokens`: one, or two while rotating; `table` says who reads `/hooks/<name>`."""
-        self._tokens = tuple(token.encode() for token in tokens)
+    def __init__(
+        self, tokens: Mapping[str, tuple[str, ...]], table: Mapping[str, Hook], *, stranger: Callable[[str], None]
+    ) -> None:
+        """Accept `tokens`, by the first word of a hook's name; `table` says who reads `/hooks/<name>`.
+
+        `stranger` puts on record that somebody had no token of the hook of this name.
+
+        Each system has one, or two while rotating, and none opens the doors of another: whoever reads a Canary of
+        Flagger's must not be able to end an incident.
+        """
+        self._tokens = {system: tuple(token.encode() for token in some) for system, some in tokens.items()}
         self._table = table
+        self._stranger = stranger
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
@@ -64,23 +73,31 @@ class Hooks:
     def answer(self, path: str, environ: WSGIEnvironment) -> Reply:
         """Answer one request to `/hooks/…`; never raises."""
         name = path.removeprefix(HOOKS_PATH)
-        hook = self._table.get(name) if self._tokens else None
-        if hook is None:
+        hook, tokens = self._table.get(name), self._tokens.get(name.partition("/")[0], ())
+        if hook is None or not tokens:
             return _no(404, "There is no such hook.")
-        reply = self._checked(hook, environ)
+        reply = self._checked(hook, environ, tokens)
+        if reply.status == 401:
+            self._note_stranger(name)
         with self._lock:
             self._counts[f"{name} {reply.status}"] += 1
         if reply.status >= 400:
             log.warning("hook %s answered %d: %s", name, reply.status, reply.said.get("error", ""))
         return reply
 
-    def _checked(self, hook: Hook, environ: WSGIEnvironment) -> Reply:
+    def _checked(self, hook: Hook, environ: WSGIEnvironment, tokens: tuple[bytes, ...]) -> Reply:
         if environ.get("REQUEST_METHOD") != "POST":
             return _no(405, "POST only.")
-        if not self._knows(environ.get("HTTP_AUTHORIZATION", "")):
+        if not _knows(tokens, environ.get("HTTP_AUTHORIZATION", "")):
             return _no(401, "The bearer token is missing or wrong.")
         body = _body(environ)
         return body if isinstance(body, Reply) else self._heard(hook, body)
+
+    def _note_stranger(self, name: str) -> None:
+        try:
+            self._stranger(name)
+        except Unavailable as error:
+            log.warning("that somebody was turned away from %s is not on record: %s", name, error.message)
 
     def _heard(self, hook: Hook, body: bytes) -> Reply:
         try:
@@ -98,12 +115,13 @@ class Hooks:
             log.exception("a bug in a hook")
             return _no(500, "A bug in meshbot; its log has the details.")
 
-    def _knows(self, header: str) -> bool:
-        """Compare in constant time with every token, whichever fits."""
-        scheme, _, given = header.partition(" ")
-        sent = _SCHEMES.get(scheme.lower(), _nothing)(given.strip())
-        fits = [hmac.compare_digest(sent, token) for token in self._tokens]
-        return any(fits)
+
+def _knows(tokens: tuple[bytes, ...], header: str) -> bool:
+    """Compare in constant time with every token, whichever fits."""
+    scheme, _, given = header.partition(" ")
+    sent = _SCHEMES.get(scheme.lower(), _nothing)(given.strip())
+    fits = [hmac.compare_digest(sent, token) for token in tokens]
+    return any(fits)
 
 
 def _body(environ: WSGIEnvironment) -> bytes | Reply:

@@ -19,10 +19,13 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from bot.arrival import accepted
 from mesh.domain.errors import Refused
+from telemetry.metrics import BOT_RESTARTS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -57,12 +60,27 @@ class PunctualWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         return super().handle(conn)
 
 
+class PlainLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
+    """Leaves what gunicorn says to the log of this process: its form, and that no secret stands there."""
+
+    def setup(self, cfg: Config) -> None:
+        """Have no handlers of its own."""
+        super().setup(cfg)
+        self.error_log.propagate = True
+
+
 class _Master(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
     """The process that forks the others; it has one thread, so nothing is half done in what they inherit."""
+
+    _began = False
 
     def manage_workers(self) -> None:
         """See that all are there, as every second; first learn what one that is forked now must know."""
         self.app.tick()
+        if self._began:
+            # None ends by itself: it was killed, hung too long, or broke.
+            BOT_RESTARTS.labels("died").inc(max(0, self.num_workers - len(self.WORKERS)))
+        self._began = True
         super().manage_workers()
 
 
@@ -89,6 +107,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "control_socket_disable": True,
             "proc_name": "meshbot-bot",
             "loglevel": "warning",
+            "logger_class": PlainLogger,
+            "errorlog": None,
         }
         if Path("/dev/shm").is_dir():  # noqa: S108 (gunicorn makes a private file there; heartbeats need no disk)
             settings["worker_tmp_dir"] = "/dev/shm"  # noqa: S108 (as above)

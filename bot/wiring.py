@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from redis import Redis, RedisError
+from redis import Redis
 from slack_bolt import App
 from slack_sdk import WebClient
 
@@ -36,21 +37,23 @@ from chat.screens import Screens
 from mesh.domain.catalog import Catalog
 from mesh.operations.admitting import Door
 from mesh.operations.overview import Boards
-from mesh.operations.receiving import Desk
+from mesh.operations.receiving import Desk, note_stranger
 from settings.cron import CronAlmanac
 from settings.environment import Environment
 from settings.reloading import CatalogFile, Standing
 from settings.time import SystemTime
 from store.buckets import RedisBuckets
 from store.changes import RedisChanges
-from store.connection import quick
+from store.connection import answering, quick
 from store.freezes import RedisFreezes
 from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.operations import RedisOperations
 from store.outbox import RedisOutbox
+from store.rounds import RedisRounds
 from telemetry import ports, tracing
-from telemetry.looks import Program
+from telemetry.looks import Looked, Program, Reach
+from telemetry.metrics import begin_bot
 from telemetry.serving import Port
 from telemetry.slack import counted
 
@@ -73,6 +76,7 @@ class Bot:
     """What is still to be done after acknowledgements; each can be closed, which waits for it."""
     ready: Health
     hooks: Hooks
+    redis: Redis
 
     def finish(self) -> None:
         """Do what was begun, then stop."""
@@ -97,6 +101,7 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
         incidents=RedisIncidents(redis, time_, enqueue=jobs.incident),
         freezes=RedisFreezes(redis, time_),
         buckets=RedisBuckets(redis),
+        rounds=RedisRounds(redis),
         almanac=CronAlmanac(),
         outbox=outbox,
     )
@@ -109,8 +114,9 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     news = News(changes, Invited(operations, desk.incidents, outbox))
     app = make_app(client, passport)
     listen(app, Listeners(ear, replies, surface, Denials(surface), news))
-    hooks = Hooks(environment.hook_tokens, _others(desk, configuration.current))
-    return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks)
+    tokens = {"alertmanager": environment.hook_tokens, "flagger": environment.flagger_tokens}
+    hooks = Hooks(tokens, _others(desk, configuration.current), stranger=partial(note_stranger, desk))
+    return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks, redis)
 
 
 def _others(desk: Desk, catalog: Callable[[], Catalog]) -> dict[str, Hook]:
@@ -148,10 +154,7 @@ def readiness(redis: Redis, configuration: Callable[[], Standing], hooks: Hooks)
         policy = ", ".join(role.name for role in standing.catalog.policy.roles) or "none: reading only"
         kept = "the last good one is in force" if standing.good else "nobody may change traffic"
         told = f"{kept}: {standing.trouble}" if standing.trouble else "ok"
-        try:
-            well = bool(redis.ping())
-        except RedisError:
-            well = False
+        well = answering(redis)
         return well, {
             "ready": well,
             "redis": "ok" if well else "does not answer",
@@ -174,6 +177,7 @@ def run_http(environment: Environment, place: Place) -> None:
     environment.need("SLACK_SIGNING_SECRET")
     configuration = configured(environment)
     port = Port.open("bot", environment.metrics_port, several=True)
+    begin_bot()
     serve_http(http_builder(environment, configuration, port), place, tick=configuration.current)
 
 
@@ -187,7 +191,7 @@ def http_builder(environment: Environment, configuration: CatalogFile, port: Por
     def build() -> WSGIApplication:
         bot = make_bot(environment, configuration)
         tracing.begin("bot", wanted=environment.traced)
-        port.serve(port.application(_looks(configuration), _living, bot.ready))
+        port.serve(port.application(_looks(configuration, bot), _living, bot.ready))
         bot.passport.learn_in_background()
         log.info("This process serves.")
         return web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)
@@ -201,11 +205,12 @@ def run_socket(environment: Environment, place: Place) -> None:
     environment.need("SLACK_APP_TOKEN")
     configuration = configured(environment)
     bot, port = make_bot(environment, configuration), Port.open("bot", environment.metrics_port, several=False)
+    begin_bot()
     tracing.begin("bot", wanted=environment.traced)
     bot.passport.learn_in_background()
 
     def serves(ready: Health) -> WSGIApplication:
-        port.serve(port.application(_looks(configuration), _living, ready))
+        port.serve(port.application(_looks(configuration, bot), _living, ready))
         return beside(ready, bot.hooks)
 
     serve_socket(bot.app, environment.slack_app_token, place, bot.ready, serves)
@@ -213,8 +218,8 @@ def run_socket(environment: Environment, place: Place) -> None:
     tracing.end()
 
 
-def _looks(configuration: CatalogFile) -> list[Program]:
-    return [Program("bot", lambda: configuration.standing().trouble)]
+def _looks(configuration: CatalogFile, bot: Bot) -> list[Looked]:
+    return [Program("bot", lambda: configuration.standing().trouble), Reach("bot", lambda: answering(bot.redis))]
 
 
 def _living() -> tuple[bool, dict[str, Any]]:

@@ -39,7 +39,7 @@ from chat.times import times
 from chat.wishes import phrase
 from mesh.domain.commands import Verb
 from mesh.domain.gates import Verdict, overall
-from mesh.domain.operations import Operation, RouteStatus, State, Step
+from mesh.domain.operations import UNSENT, Operation, RouteStatus, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.rollouts import Happening, Phase
 
@@ -54,6 +54,7 @@ _PLANNED_AGAIN = {
     Step.CONFLICT: mark("Somebody else changed the object first, so this was planned again."),
     Step.UNWRITTEN: mark("No answer came to a patch. It was not written, so this was planned again."),
 }
+_UNSENT = mark("No replica of Redis had the plan, so the patch was not sent at first.")
 
 
 def card(operation: Operation) -> Message:
@@ -107,11 +108,18 @@ def _blocks(operation: Operation) -> Iterator[Block]:
     if commit := commit_line(operation):
         yield context([commit])
     yield context(people(operation) or _asked(operation))
-    if again := [esc(tr(why)) for step, why in _PLANNED_AGAIN.items() if operation.went(step)]:
-        yield context(again)
+    if again := _planned_again(operation):
+        yield context([esc(tr(why)) for why in again])
     yield context([times(operation)])
     if pressable := buttons(operation):
         yield actions(pressable)
+
+
+def _planned_again(operation: Operation) -> list[str]:
+    """Return what to say of tries that wrote nothing."""
+    unsent = any(event.text == UNSENT for event in operation.story)
+    sent = {event.step for event in operation.story if event.text != UNSENT}
+    return [*[_UNSENT] * unsent, *(why for step, why in _PLANNED_AGAIN.items() if step in sent)]
 
 
 def _what(operation: Operation) -> Iterator[Block]:

@@ -89,11 +89,19 @@ class Operations(Protocol):
     def audit(self, facts: dict[str, Any]) -> AuditEntry:
         """Append one audit entry that belongs to no operation (a denial)."""
 
-    def recent(self, *, target: Target | None = None, channel: str = "", count: int = 10) -> list[Operation]:
-        """Return the newest changing operations of a service or of a channel, newest first."""
+    def recent(
+        self, *, target: Target | None = None, channel: str = "", count: int = 10, whole: bool = False
+    ) -> list[Operation]:
+        """Return the newest changing operations of a service or of a channel, newest first.
 
-    def beside(self, operation: Operation) -> list[Operation]:
-        """Return the other changes of its service that are not done, and those received after it, newest first."""
+        What a newer meshbot wrote is left out, or with `whole` raises Unreadable: for who must not miss one.
+        """
+
+    def beside(self, operation: Operation, *, whole: bool = True) -> list[Operation]:
+        """Return the other changes of its service that are not done, and those received after it, newest first.
+
+        What a newer meshbot wrote raises Unreadable; without `whole` it is left out.
+        """
 
     def rollout(self, target: Target) -> Operation | None:
         """Return the rollout of a service that has not ended; None where there is none."""
@@ -105,7 +113,7 @@ class Operations(Protocol):
         """Return how many changes of a service are waiting or running, of the newest 200."""
 
     def later(self, operation_id: str, *, seconds: float) -> None:
-        """Let the clock hand this operation to a worker again after `seconds`."""
+        """Let the clock hand this operation to a worker again after `seconds`; this try then does not count."""
 
 
 class Freezes(Protocol):
@@ -140,6 +148,30 @@ class Buckets(Protocol):
 
         Raises Unavailable.
         """
+
+
+@dataclass(frozen=True)
+class Round:
+    """Flagger's asking at one hook about one revision, again and again until it goes on."""
+
+    operation: str
+    """Id of the question that people were asked for it."""
+    asked_at: float
+    """When it last asked: Unix time in seconds."""
+    heard_at: float = 0.0
+    """When it first heard yes; 0 before that."""
+    answer: str = ""
+    """What it was last told."""
+
+
+class Rounds(Protocol):
+    """What Flagger asks about now: of each of its canaries one revision."""
+
+    def last(self, canary: str, revision: str, hook: str) -> Round | None:
+        """Return what was noted of this hook; None where another revision was asked about since. Raises Unavailable."""
+
+    def note(self, canary: str, revision: str, hook: str, found: Round) -> None:
+        """Remember it, and forget all that was noted of other revisions of this canary. Raises Unavailable."""
 
 
 class AuditLog(Protocol):

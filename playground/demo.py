@@ -187,7 +187,7 @@ def _needs_no_operation(command: str) -> bool:
         return False
 
 
-def _nothing(operation_id: str, *, urgent: bool, attempt: int) -> None:
+def _nothing(operation_id: str, *, urgent: bool, attempt: int, ahead: bool = False) -> None:
     """Enqueue nothing: the demo only reads."""
 
 

@@ -26,7 +26,9 @@ HERE = Path(__file__).parent
 OBJECTS = HERE / "world/cluster.yaml"
 CONFIGURATION = HERE / "world/meshbot.yaml"
 HOOK_TOKEN = "playground-hook-token"
-"""What other systems post to the bot's hooks with."""
+"""What Alertmanager posts to the bot's hook with."""
+FLAGGER_TOKEN = "playground-flagger-token"
+"""What Flagger asks the bot's hooks with."""
 
 COMPLETIONS = (
     ("/mesh status api", "weights, shares and ready pods"),
@@ -144,6 +146,7 @@ class World:
             "KUBECONFIG": str(self.cluster.kubeconfig if self.cluster else self.directory / "kubeconfig"),
             "PROMETHEUS_URL": self.prometheus.url if self.prometheus else "",
             "MESHBOT_HOOK_TOKEN": HOOK_TOKEN,
+            "MESHBOT_FLAGGER_TOKEN": FLAGGER_TOKEN,
             "MESHBOT_CONFIG": str(self.configuration),
         }
 
@@ -256,7 +259,7 @@ class World:
         if self.workers:
             self.start_meshbot("worker")
             self.start_meshbot("clock")
-        bot.wait_ready(lambda: _is_ready(f"http://127.0.0.1:{bot_port}/readyz"), 20)
+        bot.wait_ready(lambda: _is_ready(f"http://127.0.0.1:{bot_port}/readyz"))
         self.tell("meshbot       bot, worker and clock")
 
     def _stand_in(self, name: str, *arguments: str) -> str:
@@ -264,7 +267,7 @@ class World:
         argv = [sys.executable, "-m", f"playground.{name}", *arguments]
         child = self._stack.enter_context(Child(name, argv, log_path=self.directory / f"{name}.log"))
         self.children[name] = child
-        url = child.wait_ready_line(20)
+        url = child.wait_ready_line()
         self.tell(f"{name:<13} {url}")
         return url
 

@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import IO, Self
 
 POLL_S = 0.005
+START_S = 60.0
+"""Most seconds for a start, which takes one or two: machines are busy. Who ends while starting is told of at once."""
 READY = "ready "
 FROZEN_S = 2.0
 """How long a paused process may go on before that is not waited for any more."""
@@ -91,7 +93,7 @@ class Child:
         threading.Thread(target=self._await_end, args=(self._process,), name=f"exit-{self.name}", daemon=True).start()
         return self
 
-    def wait_ready(self, is_ready: Callable[[], bool], timeout_s: float = 10) -> Self:
+    def wait_ready(self, is_ready: Callable[[], bool], timeout_s: float = START_S) -> Self:
         """Ask `is_ready` every 5 ms; StartFailed (and the process stopped) when it ended or time ran out."""
         deadline = time.monotonic() + timeout_s
         while not is_ready():
@@ -103,7 +105,7 @@ class Child:
             time.sleep(POLL_S)
         return self
 
-    def wait_ready_line(self, timeout_s: float = 10) -> str:
+    def wait_ready_line(self, timeout_s: float = START_S) -> str:
         """Wait for an output line that starts with `ready ` and return what follows, e.g. the URL. Needs `log_path`."""
         self.wait_ready(lambda: self._ready_line() is not None, timeout_s)
         return self._ready_line() or ""

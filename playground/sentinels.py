@@ -49,9 +49,9 @@ class GuardedRedis:
             self._stack.enter_context(server)
         for port, child in zip(self._ports, self.sentinels, strict=True):
             self._stack.enter_context(child)
-            child.wait_ready(lambda port=port: self._knows(port), 20)  # type: ignore[misc]  # bound now
+            child.wait_ready(lambda port=port: self._knows(port))  # type: ignore[misc]  # bound now
         for port, child in zip(self._ports, self.sentinels, strict=True):
-            child.wait_ready(lambda port=port: self._knows(port, others=2, replicas=2), 20)  # type: ignore[misc]  # bound now
+            child.wait_ready(lambda port=port: self._knows(port, others=2, replicas=2))  # type: ignore[misc]  # bound now
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:

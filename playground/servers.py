@@ -57,9 +57,9 @@ class _Server:
         self.stop()
 
     def start(self) -> Self:
-        """Start and return once it answers; StartFailed with the end of its log when it does not within 10 s."""
+        """Start and return once it answers; StartFailed with the end of its log when it does not in a minute."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.child.start().wait_ready(self._answers, 10)
+        self.child.start().wait_ready(self._answers)
         return self
 
     def stop(self) -> None:
@@ -146,7 +146,7 @@ class _Configured(_Server):
         return f"http://{HOST}:{self.port}"
 
     def start(self) -> Self:
-        """Write the configuration, start, and return once `/-/ready` says so; StartFailed after 10 s."""
+        """Write the configuration, start, and return once `/-/ready` says so; StartFailed after a minute."""
         self.directory.mkdir(parents=True, exist_ok=True)
         # JSON is YAML too, so no name can break the file.
         self._config.write_text(json.dumps(self._settings, indent=2))
@@ -180,7 +180,7 @@ class PrometheusServer(_Configured):
         ]
         self.child = Child("prometheus", argv, log_path=self.directory / "prometheus.log")
 
-    def wait_until_scraped(self, job: str, timeout_s: float = 20, *, since_s: int = 0) -> None:
+    def wait_until_scraped(self, job: str, timeout_s: float = 60, *, since_s: int = 0) -> None:
         """Return once a scrape of `job` succeeded, `since_s` seconds ago or earlier; TimeoutError after `timeout_s`.
 
         Gates count what happened between two scrapes, so they can decide a window after the first one at the earliest.

@@ -61,6 +61,8 @@ class Environment:
     """`PROMETHEUS_URL`, for the only cluster; may hold a password."""
     hook_token: str = field(default="", repr=False)
     """`MESHBOT_HOOK_TOKEN`; two, with a comma between them, while rotating."""
+    flagger_token: str = field(default="", repr=False)
+    """`MESHBOT_FLAGGER_TOKEN`, likewise."""
     https_proxy: str = field(default="", repr=False)
     """`HTTPS_PROXY`, always with `http://` or another scheme; may hold a password."""
     no_proxy: str = ""
@@ -76,6 +78,10 @@ class Environment:
     """`OTEL_EXPORTER_OTLP_ENDPOINT`; may hold a password."""
     otlp_traces: str = field(default="", repr=False)
     """`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, likewise."""
+    otlp_headers: str = field(default="", repr=False)
+    """`OTEL_EXPORTER_OTLP_HEADERS`, `name=value,…`, values perhaps percent-encoded; as a rule one is a token."""
+    otlp_traces_headers: str = field(default="", repr=False)
+    """`OTEL_EXPORTER_OTLP_TRACES_HEADERS`, likewise."""
 
     @property
     def metrics_port(self) -> int:
@@ -93,9 +99,13 @@ class Environment:
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never be told, passwords in addresses among them."""
         slack = (self.slack_bot_token, self.slack_app_token, self.slack_config_token, *self.signing_secrets)
-        whole = (*slack, *self.hook_tokens, self.redis_password, self.redis_sentinel_password)
+        whole = (*slack, *self.hook_tokens, *self.flagger_tokens, self.redis_password, self.redis_sentinel_password)
         addresses = (self.redis_url, self.prometheus_url, self.otlp, self.otlp_traces, self.https_proxy)
         inside = [urlsplit(address).password or "" for address in addresses]
+        headers = (*self.otlp_headers.split(","), *self.otlp_traces_headers.split(","))
+        values = [header.partition("=")[2].strip() for header in headers]
+        # What stands after `Bearer` is a secret without that word, too.
+        inside += [part for value in values for part in (value, unquote(value).rpartition(" ")[2])]
         return tuple({one for one in (*whole, *inside, *map(unquote, inside)) if one})
 
     @property
@@ -114,18 +124,27 @@ class Environment:
     @property
     def signing_secrets(self) -> tuple[str, ...]:
         """Every signing secret that is accepted now."""
-        return tuple(secret.strip() for secret in self.slack_signing_secret.split(",") if secret.strip())
+        return _separate(self.slack_signing_secret)
 
     @property
     def hook_tokens(self) -> tuple[str, ...]:
-        """Every bearer token that hooks accept now; empty: they accept nothing."""
-        return tuple(token.strip() for token in self.hook_token.split(",") if token.strip())
+        """Every bearer token that Alertmanager's hook accepts now; empty: it accepts nothing."""
+        return _separate(self.hook_token)
+
+    @property
+    def flagger_tokens(self) -> tuple[str, ...]:
+        """The same of Flagger's hooks."""
+        return _separate(self.flagger_token)
 
     def need(self, name: str) -> None:
         """Raise Refused when the variable `name` (one of those with a file form) holds nothing."""
         field_name = next(variable.field for variable in VARIABLES if variable.name == name)
         if not getattr(self, field_name).strip(", "):
             raise Refused(f"{name} is not set.", hint=f"Set it, or {name}_FILE to a file that holds it.")
+
+
+def _separate(said: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in said.split(",") if one.strip())
 
 
 @dataclass(frozen=True)
@@ -208,8 +227,15 @@ VARIABLES = (
     Variable(
         "MESHBOT_HOOK_TOKEN",
         "hook_token",
-        "Bearer token of `/hooks/…`, at least 16 characters; two with a comma between them while rotating. Without it "
-        "there are no hooks.",
+        "Bearer token of `/hooks/alertmanager`, at least 16 characters; two with a comma between them while rotating. "
+        "Without it that hook is not there.",
+        may_be_file=True,
+        shortest=16,
+    ),
+    Variable(
+        "MESHBOT_FLAGGER_TOKEN",
+        "flagger_token",
+        "Bearer token of `/hooks/flagger/…`, likewise. Another one: whoever reads a Canary can read it.",
         may_be_file=True,
         shortest=16,
     ),
@@ -235,6 +261,12 @@ VARIABLES = (
         begins=WEB,
     ),
     Variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "otlp_traces", "The same, for traces only.", begins=WEB),
+    Variable(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "otlp_headers",
+        "Headers for that address, `name=value` with commas between them; the values are kept out of the log.",
+    ),
+    Variable("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "otlp_traces_headers", "The same, for traces only."),
     Variable(
         "HTTPS_PROXY",
         "https_proxy",

@@ -88,7 +88,7 @@ class RepositorySection(Section):
         DEFAULT.email
     )
     timeout: Annotated[
-        Seconds, Field(ge=1, le=120, description="How long one exchange may take in all: seconds, or with s, m or h.")
+        Seconds, Field(ge=1, le=30, description="How long one exchange may take in all: seconds, or with s, m or h.")
     ] = int(DEFAULT.timeout_s)
     max_mb: Annotated[
         int, Field(ge=1, le=2_000, description="How much of it may be fetched, in megabytes: its newest 100 commits.")

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+from redis.connection import parse_url
+
 from mesh.domain.errors import Refused
 
 SENTINEL_PORT = 26379
@@ -74,11 +76,33 @@ def parse(where: str | Where) -> Address:
     if scheme not in SCHEMES:
         hint = f"Write {' or '.join(f'{one}://' for one in SCHEMES)}. Redis Cluster cannot be used: docs/redis.md."
         raise Refused("REDIS_URL does not begin as the address of a Redis does.", hint=hint)
+    _check_parts(url)
     beside = _beside(where, scheme) if not isinstance(where, str) else {}
     copies = None if isinstance(where, str) else where.copies
     if not scheme.endswith("+sentinel"):
+        _check_plain(url, scheme)
         return Address(scheme, url, copies=copies or 0, **beside)
     return _behind_sentinels(url, scheme, 1 if copies is None else copies, beside)
+
+
+def _check_parts(url: str) -> None:
+    """Raise Refused for what is no URL at all."""
+    try:
+        urlsplit(url)
+    except ValueError:
+        # Not chained: its words may hold a part of the address.
+        raise Refused("REDIS_URL cannot be read as an address.", hint="Write redis://host:6379/0.") from None
+
+
+def _check_plain(url: str, scheme: str) -> None:
+    """Raise Refused for what the Redis library would raise, or read as another database than was meant."""
+    path = urlsplit(url).path.strip("/")
+    try:
+        port = parse_url(url).get("port", 6379)  # type: ignore[no-untyped-call]  # the library is typed in part
+    except (ValueError, AttributeError):
+        port = 0
+    if not 0 < port < 65536 or (scheme != "unix" and path and not path.isdecimal()):
+        raise Refused("REDIS_URL has a port, a database or an option that is none.", hint="Write redis://host:6379/0.")
 
 
 def _beside(where: Where, scheme: str) -> dict[str, Any]:
@@ -100,6 +124,8 @@ def _behind_sentinels(url: str, scheme: str, copies: int, beside: dict[str, Any]
     parts = urlsplit(url)
     user, _, hosts = parts.netloc.rpartition("@")
     service, _, db = parts.path.strip("/").partition("/")
+    if parts.query or parts.fragment:
+        raise Refused("REDIS_URL says more behind the master's name than is read there.", hint=f"Write {FORM}.")
     if not service or not hosts or not (db or "0").isdecimal():
         raise Refused("REDIS_URL does not say which sentinels, or which master.", hint=f"Write {FORM}.")
     name, _, password = user.partition(":")
@@ -114,7 +140,7 @@ def _host(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or text.endswith("]"):
         host, port = text, str(SENTINEL_PORT)
-    if not host or not port.isdecimal():
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise Refused("REDIS_URL names a sentinel that is no host and port.", hint=f"Write {FORM}.")
     return host.strip("[]"), int(port)
 

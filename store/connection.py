@@ -44,6 +44,14 @@ def patient(where: str | Where) -> redis.Redis:
     return _client(where, connect_s=0.5, read_s=1.0, retry=Retry(backoff, 3))
 
 
+def answering(client: redis.Redis) -> bool:
+    """Tell whether Redis answers; never raises."""
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
 def last_look(client: redis.Redis, *, within_s: float) -> redis.Redis:
     """Return a client of the same Redis for one question: a connection of its own, and an answer in `within_s` seconds.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import redis
 
+from mesh.domain.errors import Unavailable
 from mesh.domain.freezes import Freeze, lifted
 from mesh.ports import Time
 from store import keys, records, scripts
@@ -31,7 +32,7 @@ class RedisFreezes:
 
     def put(self, freeze: Freeze) -> None:
         """Keep the freeze unless its id is known; drop what is long over."""
-        old = [one.id for one in self._kept() if one.until < self._time.now() - FORGET_S]
+        old = [one.id for one in self._kept(whole=False) if one.until < self._time.now() - FORGET_S]
         with translated(_MESSAGE), self._redis.pipeline() as pipeline:
             pipeline.hsetnx(keys.FREEZES, freeze.id, records.dump_freeze(freeze))
             if old:
@@ -51,7 +52,14 @@ class RedisFreezes:
             if answer[0] == b"lifted":
                 return
 
-    def _kept(self) -> list[Freeze]:
+    def _kept(self, *, whole: bool = True) -> list[Freeze]:
         with translated(_MESSAGE):
             rows: Any = self._redis.hvals(keys.FREEZES)
-        return [records.load_freeze(raw) for raw in rows]
+        found = []
+        for raw in rows:
+            try:
+                found.append(records.load_freeze(raw))
+            except Unavailable:
+                if whole:
+                    raise
+        return found

@@ -67,7 +67,10 @@ def send_id(channel: str, number: int | str) -> str:
 
 
 class JobQueue:
-    """The queues: urgent operations (traffic going back) never wait behind others, and looks wait behind nothing."""
+    """The queues: urgent operations (traffic going back) never wait behind others, and looks wait behind nothing.
+
+    What goes back by a commit may have to wait for a Git server, so it is ordinary work, the first of it.
+    """
 
     def __init__(self, redis: redis.Redis) -> None:
         # Pickle, RQ's default, would let whoever can write to Redis run code in whoever reads it.
@@ -78,10 +81,10 @@ class JobQueue:
         self._watch = Queue(WATCH, connection=redis, serializer=JSONSerializer)
         self._post = Queue(POST, connection=redis, serializer=JSONSerializer)
 
-    def enqueue(self, operation_id: str, *, urgent: bool, attempt: int) -> None:
-        """Put the operation in its queue, once for each attempt; raise Unavailable."""
-        times = {"job_timeout": TIMEOUT_S, "result_ttl": KEEP_S, "failure_ttl": KEEP_S}
-        _enqueue(self._queues[urgent], FUNCTION, operation_id, job_id(operation_id, attempt), times)
+    def enqueue(self, operation_id: str, *, urgent: bool, attempt: int, ahead: bool = False) -> None:
+        """Put the operation in its queue, `ahead` of what waits there, once for each attempt; raise Unavailable."""
+        how = {"job_timeout": TIMEOUT_S, "result_ttl": KEEP_S, "failure_ttl": KEEP_S, "at_front": ahead}
+        _enqueue(self._queues[urgent], FUNCTION, operation_id, job_id(operation_id, attempt), how)
 
     def incident(self, incident_id: str, attempt: str) -> None:
         """Let a worker of ordinary work draw the incident's card, once for each attempt; raise Unavailable."""

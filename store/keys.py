@@ -7,7 +7,9 @@ from mesh.domain.digests import Digest, Slot
 from mesh.domain.letters import Letter
 
 OPERATION = "meshbot:op:"
-"""Hash of one operation: schema, revision, done, settled, urgent, writer, record."""
+"""Hash of one operation: schema, revision, done, settled, urgent, writer, record; and while nobody has worked on it
+since it was due, `owed_since` (Unix time) at the revision `owed_at`.
+"""
 ATTEMPTS = "meshbot:attempts:"
 """Count of the times the clock handed an operation to RQ; its first job is attempt 0."""
 OPEN = "meshbot:open"
@@ -39,7 +41,9 @@ POINTS = "meshbot:points:"
 DEEDS = "meshbot:deeds"
 """Sorted set of the changes of the last days, each a short JSON list, by the Unix time of its end."""
 LETTER = "meshbot:letter:"
-"""Hash of one message on its way to people, or there: letter, fate, timestamp and so on."""
+"""Hash of one message on its way to people, or there: letter, fate, timestamp and so on; `unsent_since` (Unix time)
+while it waits in a lane with something to say.
+"""
 LANES = "meshbot:lanes"
 """Sorted set of the channels in which something waits, by the Unix time at which the clock looks at them."""
 LANE_COUNTS = "meshbot:lanes:counts"
@@ -163,3 +167,8 @@ def thread(entry: Letter) -> str:
 def changed(what: str) -> str:
     """Return the key of the mark of a person or usergroup that changed lately, e.g. `user U012AB3CD`."""
     return f"meshbot:changed:{what}"
+
+
+def rounds(canary: str) -> str:
+    """Return the key of the hash of what Flagger asks about a canary, e.g. `prod/shop/podinfo`."""
+    return f"meshbot:rounds:{canary}"

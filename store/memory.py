@@ -16,7 +16,7 @@ from mesh.domain.freezes import Freeze, lifted
 from mesh.domain.operations import Operation
 from mesh.domain.points import Point, thinned
 from mesh.domain.stepups import Question, StepUp
-from mesh.ports import Bucket, Lease, Receipt, Time, Watch
+from mesh.ports import Bucket, Lease, Receipt, Round, Time, Watch
 from store.operations import DEDUPE_S, FIRST_LOOK_S, HISTORY_LENGTH, INTENT_S, NEXT_LOOK_S, Enqueue, of_person
 
 
@@ -168,7 +168,14 @@ class MemoryOperations:
         """Append one audit entry that belongs to no operation."""
         return self.log.append({"at": self._time.now(), **facts})
 
-    def recent(self, *, target: Target | None = None, channel: str = "", count: int = 10) -> list[Operation]:
+    def recent(
+        self,
+        *,
+        target: Target | None = None,
+        channel: str = "",
+        count: int = 10,
+        whole: bool = False,  # noqa: ARG002 (nothing is ever unreadable here)
+    ) -> list[Operation]:
         """Return the newest changing operations, newest first: of a service, of a channel, or those of both."""
         found = (
             [] if target is None and not channel else [self._stored[operation_id] for operation_id in self._changing]
@@ -183,7 +190,7 @@ class MemoryOperations:
         """Return the person's operations that are not done, newest first, steps of rollouts and previews left out."""
         return of_person([self._stored[one] for one in self.open], user)
 
-    def beside(self, operation: Operation) -> list[Operation]:
+    def beside(self, operation: Operation, *, whole: bool = True) -> list[Operation]:  # noqa: ARG002 (as above)
         """Return the other changes of its service that are not done, and those received after it, newest first."""
         found = self.recent(target=operation.target, count=HISTORY_LENGTH)
         at = next((at for at, one in enumerate(found) if one.id == operation.id), len(found))
@@ -280,6 +287,23 @@ class MemoryChanges:
     def mark(self, what: str) -> str:
         """Return its mark, empty where nothing changed."""
         return str(self._marks.get(what, ""))
+
+
+class MemoryRounds:
+    """Rounds in a dictionary."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, dict[str, Round]]] = {}
+
+    def last(self, canary: str, revision: str, hook: str) -> Round | None:
+        """Return what was noted of this hook of this revision."""
+        known, rounds = self._known.get(canary, ("", {}))
+        return rounds.get(hook) if known == revision else None
+
+    def note(self, canary: str, revision: str, hook: str, found: Round) -> None:
+        """Remember it, and nothing of other revisions."""
+        known, rounds = self._known.get(canary, ("", {}))
+        self._known[canary] = revision, {**(rounds if known == revision else {}), hook: found}
 
 
 class MemoryBuckets:

@@ -16,7 +16,7 @@ import redis
 from mesh.domain.audit import AuditEntry
 from mesh.domain.commands import Target
 from mesh.domain.deeds import deed_of
-from mesh.domain.errors import Conflict, LostLease, MeshbotError, NotFound, Unavailable, Uncopied
+from mesh.domain.errors import Conflict, LostLease, MeshbotError, NotFound, Unavailable, Uncopied, Unreadable
 from mesh.domain.operations import Operation
 from mesh.ports import Lease, Receipt, Time
 from store import deeds, keys, records, scripts
@@ -59,8 +59,8 @@ TURN_S = 0.15
 class Enqueue(Protocol):
     """How an operation gets to the workers."""
 
-    def __call__(self, operation_id: str, *, urgent: bool, attempt: int) -> None:
-        """Hand it over; raises Unavailable, which the clock makes good."""
+    def __call__(self, operation_id: str, *, urgent: bool, attempt: int, ahead: bool = False) -> None:
+        """Hand it over, `ahead` of what waits; raises Unavailable, which the clock makes good."""
 
 
 class RedisOperations:
@@ -165,17 +165,19 @@ class RedisOperations:
             _, batch = self._chained([{"at": self._time.now(), **facts}], write)
         return batch.entries[0]
 
-    def recent(self, *, target: Target | None = None, channel: str = "", count: int = 10) -> list[Operation]:
+    def recent(
+        self, *, target: Target | None = None, channel: str = "", count: int = 10, whole: bool = False
+    ) -> list[Operation]:
         """Return the newest changing operations, newest first: of a service, of a channel, or those of both; else none.
 
-        At most 200 are remembered for each service and channel.
+        At most 200 are remembered for each service and channel. What a newer meshbot wrote is left out, or Unreadable.
         """
         with translated():
             lines: list[Any] = self._redis.lrange(_history(target, channel), 0, HISTORY_LENGTH - 1)
         ids = [line.decode() for line in lines]
         if target is None or not channel:
-            return self._load(ids[:count])
-        return [found for found in self._load(ids) if found.origin.channel == channel][:count]
+            return self._load(ids[:count], whole=whole)
+        return [found for found in self._load(ids, whole=whole) if found.origin.channel == channel][:count]
 
     def running(self, user: str) -> list[Operation]:
         """Return the person's operations that are not done, newest first, steps of rollouts and previews left out.
@@ -184,19 +186,20 @@ class RedisOperations:
         """
         with translated():
             lines: list[Any] = self._redis.zrange(keys.OPEN, 0, MOST_OPEN - 1)
-        return of_person(self._load([line.decode() for line in lines]), user)
+        return of_person(self._load([line.decode() for line in lines], whole=False), user)
 
-    def beside(self, operation: Operation) -> list[Operation]:
+    def beside(self, operation: Operation, *, whole: bool = True) -> list[Operation]:
         """Return the other changes of its service that are not done, and those received after it, newest first.
 
-        A worker asks this before every change, so finished older ones are passed over without being read.
+        A worker asks this before every change, so finished older ones are passed over without being read. Unreadable
+        for what a newer meshbot wrote, which is left out where not the `whole` is wanted.
         """
         with translated():
             lines: list[Any] = self._redis.lrange(keys.history_of_target(operation.target), 0, HISTORY_LENGTH - 1)
         ids = [line.decode() for line in lines]
         newer = ids[: ids.index(operation.id)] if operation.id in ids else ids
         older = ids[len(newer) + 1 :]
-        return self._load([*newer, *self._undone(older)])
+        return self._load([*newer, *self._undone(older)], whole=whole)
 
     def undone(self, target: Target) -> int:
         """Return how many changes of a service are waiting or running, of the newest 200."""
@@ -216,16 +219,17 @@ class RedisOperations:
         with translated():
             ids: list[Any] = self._redis.zrange(keys.WAITING, 0, -1)
         # Between the two reads one may have been decided.
-        return [found for found in self._load([raw.decode() for raw in ids]) if found.waits_until] if ids else []
+        operations = self._load([raw.decode() for raw in ids], whole=False) if ids else []
+        return [found for found in operations if found.waits_until]
 
     def later(self, operation_id: str, *, seconds: float) -> None:
         """Let the clock look at the operation after `seconds`; does nothing for one that is settled.
 
-        An active rollout is put off for hours, and never counts as handed out too often for that.
+        Whoever puts it off has ended well, so this try does not count among those after which it is given up.
         """
         names = [keys.operation(operation_id), keys.OPEN, keys.attempts(operation_id)]
         with translated():
-            self._ask(self._later, names, [operation_id, self._time.now() + seconds])
+            self._ask(self._later, names, [operation_id, self._time.now() + seconds, int(seconds > 0)])
 
     def _facts(self, operation_id: str, facts: dict[str, Any]) -> dict[str, Any]:
         return {"at": self._time.now(), "operation": operation_id, **facts}
@@ -254,7 +258,7 @@ class RedisOperations:
             operation.id,
             records.WRITES,
             records.dump_operation(operation),
-            int(operation.urgent),
+            _haste(operation),
         ]
         rest = [self._time.now() + FIRST_LOOK_S, DEDUPE_S, INTENT_S, HISTORY_LENGTH, keys.OPERATION, GENESIS_HEAD]
         names = [*names, keys.operation(operation.id), keys.AUDIT, keys.AUDIT_HEAD, keys.OPEN, *_histories(operation)]
@@ -281,14 +285,14 @@ class RedisOperations:
 
     def _hand_over(self, operation: Operation) -> None:
         try:
-            self._enqueue(operation.id, urgent=operation.urgent, attempt=0)
+            self._enqueue(operation.id, urgent=operation.urgent, attempt=0, ahead=operation.ahead)
         except MeshbotError as error:
             log.warning("%s was not enqueued (%s); the clock will do it in %s s", operation.id, error, FIRST_LOOK_S)
 
     def _commit_parts(self, revision: int, after: Operation, lease: Lease | None) -> tuple[list[str], list[Any]]:
         names = [keys.operation(after.id), keys.AUDIT, keys.AUDIT_HEAD, keys.OPEN, keys.attempts(after.id)]
         key, token = (lease.key, lease.token) if lease else ("", "")
-        flags = [int(after.done), int(after.settled), int(after.urgent), uuid.uuid4().hex]
+        flags = [int(after.done), int(after.settled), _haste(after), uuid.uuid4().hex]
         argv = [after.id, revision, records.WRITES, records.dump_operation(after), *flags, token]
         times = [self._time.now() + NEXT_LOOK_S, RETENTION_S]
         rollout = [keys.place(after.target), int(after.active_rollout), keys.OPERATION]
@@ -321,14 +325,21 @@ class RedisOperations:
             flags = pipeline.execute()
         return [operation_id for operation_id, done in zip(ids, flags, strict=True) if done == b"0"]
 
-    def _load(self, ids: Sequence[str]) -> list[Operation]:
-        """Return those of the operations that still exist, in the order of `ids`."""
+    def _load(self, ids: Sequence[str], *, whole: bool = True) -> list[Operation]:
+        """Return those of the operations that still exist, in the order of `ids`; Unreadable, unless some may lack."""
         with translated(), self._redis.pipeline(transaction=False) as pipeline:
             for operation_id in ids:
                 pipeline.hmget(keys.operation(operation_id), ["schema", "record"])
             rows = pipeline.execute()
-        found = zip(ids, rows, strict=True)
-        return [records.load_operation(operation_id, *row) for operation_id, row in found if row[1] is not None]
+        found = []
+        for operation_id, (schema, record) in zip(ids, rows, strict=True):
+            try:
+                found += [records.load_operation(operation_id, schema, record)] if record is not None else []
+            except Unreadable as error:
+                if whole:
+                    raise
+                log.warning("it is left out of a list: %s", error.message)
+        return found
 
     @staticmethod
     def _ask(script: Callable[..., Any], names: list[str], argv: list[Any]) -> list[Any]:
@@ -341,6 +352,14 @@ def of_person(operations: Sequence[Operation], user: str) -> list[Operation]:
     cards = [one for one in operations if not one.done and not one.command.rollout and not one.origin.view]
     mine = [one for one in cards if one.actor.user == user]
     return sorted(mine, key=lambda one: one.created_at, reverse=True)
+
+
+def _haste(operation: Operation) -> int:
+    """Return what the clock is told: 0 for ordinary work, 1 for what is urgent, 2 for what goes ahead of the ordinary.
+
+    Older clocks take all but 1 for ordinary.
+    """
+    return 1 if operation.urgent else 2 * operation.ahead
 
 
 def _history(target: Target | None, channel: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 import redis
 from pydantic import TypeAdapter
 
-from mesh.domain.errors import Conflict, LostLease, MeshbotError, Unavailable
+from mesh.domain.errors import Conflict, LostLease, MeshbotError, Unreadable
 from mesh.domain.letters import Fate, Letter, Row
 from mesh.domain.operations import Card
 from mesh.ports import Lane, Lease, Pace, Time
@@ -119,7 +119,7 @@ class RedisOutbox:
         if gone:
             with translated():
                 self._redis.zrem(keys.lane(channel), *gone)
-        return Lane(tuple(_row(row) for row in rows if row), len(names) <= most, int(count or 0))
+        return Lane(tuple(_readable(rows)), len(names) <= most, int(count or 0))
 
     def begin(self, row: Row, lease: Lease, pace: Pace, *, now: float) -> tuple[Row, float]:
         """Write down that the row is sent now, if the pace allows; LostLease, Conflict, Unavailable."""
@@ -190,16 +190,26 @@ def _plain(value: object) -> str | int | float:
     return int(value) if isinstance(value, bool) else value  # type: ignore[return-value]  # fields of Row are plain
 
 
+def _readable(rows: Sequence[Mapping[bytes, bytes]]) -> Iterator[Row]:
+    """Yield what this version can read; the rest waits in its lane for the version that wrote it."""
+    for row in rows:
+        try:
+            if row:
+                yield _row(row)
+        except Unreadable as error:
+            log.warning("a message is not sent from here: %s", error.message)
+
+
 def _row(fields: Mapping[bytes, bytes]) -> Row:
     found = {name.decode(): value.decode() for name, value in fields.items()}
     try:
-        letter = _letters.validate_json(found["letter"])
+        letter, fate = _letters.validate_json(found["letter"]), Fate(found["fate"])
     except ValueError as error:
-        raise Unavailable("A message was written by a newer meshbot.", hint="Finish the roll-out.") from error
+        raise Unreadable("A message was written by a newer meshbot.", hint="Finish the roll-out.") from error
     return Row(
         letter=letter,
         drawing=int(found["drawing"]),
-        fate=Fate(found["fate"]),
+        fate=fate,
         sending=int(found.get("sending", 0)),
         sent=int(found.get("sent", 0)),
         ts=found.get("ts", ""),

@@ -30,6 +30,9 @@ redis.call('HINCRBY', KEYS[1], 'drawing', 1)
 -- What may have been posted and is not worth a second message waits for a drawing that is.
 if fate == 'unknown' then return {'unknown', ts, where} end
 redis.call('PERSIST', KEYS[1])
+if not redis.call('ZSCORE', KEYS[2], ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'unsent_since', redis.call('TIME')[1])
+end
 local order = tonumber(ARGV[7]) * 1000000000000 + redis.call('HINCRBY', KEYS[4], ARGV[8], 1)
 redis.call('HSET', KEYS[1], 'order', string.format('%.0f', order))
 -- What waits keeps its turn, unless the new drawing is more urgent.
@@ -57,7 +60,8 @@ REVIVE = """
 local stored = redis.call('HMGET', KEYS[1], 'fate', 'order', 'ts')
 if stored[1] ~= 'lost' then return {'same'} end
 local fate = (stored[3] or '') ~= '' and 'posted' or 'waiting'
-redis.call('HSET', KEYS[1], 'fate', fate, 'failures', 0, 'not_before', 0, 'why', '')
+redis.call('HSET', KEYS[1], 'fate', fate, 'failures', 0, 'not_before', 0, 'why', '',
+  'unsent_since', redis.call('TIME')[1])
 redis.call('PERSIST', KEYS[1])
 redis.call('HINCRBY', KEYS[4], ARGV[2], 1)
 redis.call('ZADD', KEYS[2], 'LT', stored[2], ARGV[1])
@@ -93,6 +97,7 @@ SETTLE = """
 if redis.call('HGET', KEYS[1], 'attempts') ~= ARGV[2] then return {'touched'} end
 local newer = tonumber(redis.call('HGET', KEYS[1], 'drawing')) > tonumber(ARGV[3])
 local fate = ARGV[6]
+local seen = redis.call('HGET', KEYS[1], 'sent')
 redis.call('HSET', KEYS[1], 'fate', fate, unpack(ARGV, 7))
 -- What was drawn anew meanwhile was put with this row still on its way: it deserves a try of its own.
 if newer and (fate == 'unknown' or fate == 'lost') then
@@ -100,11 +105,17 @@ if newer and (fate == 'unknown' or fate == 'lost') then
   redis.call('HSET', KEYS[1], 'fate', ts ~= '' and 'posted' or 'waiting')
 end
 if newer then
+  -- People saw the last drawing: only the newer one waits.
+  if redis.call('HGET', KEYS[1], 'sent') ~= seen then
+    redis.call('HSET', KEYS[1], 'unsent_since', redis.call('TIME')[1])
+  end
   redis.call('ZADD', KEYS[2], redis.call('HGET', KEYS[1], 'order'), ARGV[1])
 elseif ARGV[4] == '1' then
+  redis.call('HSETNX', KEYS[1], 'unsent_since', redis.call('TIME')[1])
   redis.call('ZADD', KEYS[2], 'NX', redis.call('HGET', KEYS[1], 'order'), ARGV[1])
 else
   redis.call('ZREM', KEYS[2], ARGV[1])
+  redis.call('HDEL', KEYS[1], 'unsent_since')
   redis.call('EXPIRE', KEYS[1], ARGV[5])
 end
 return {'written'}

@@ -14,10 +14,11 @@ from store.operations import Enqueue
 
 AGAIN_S = 3.0
 """After how many seconds the clock looks again at what it handed out and nobody committed."""
-MOST_ATTEMPTS = 400
-"""An operation that was handed out this often kills its workers, or can never be done."""
+MOST_ATTEMPTS = 100
+"""An operation that was handed out this often, and not put off by a worker that lives, kills its workers: 5 minutes of
+deaths at once, under two hours of jobs that run into their time limit."""
 REPORT_AGAIN_S = 600.0
-"""How often an operation that was given up is reported."""
+"""How often an operation is reported that is to be given up and could not be ended."""
 
 
 class Handed(StrEnum):
@@ -30,7 +31,7 @@ class Handed(StrEnum):
     TAKEN = "taken"
     """Another clock, or a commit, was quicker."""
     STUCK = "stuck"
-    """It was handed out `MOST_ATTEMPTS` times, and is not any more."""
+    """It was handed out `MOST_ATTEMPTS` times, and is not any more until somebody ends it."""
 
 
 class Pending:
@@ -60,5 +61,6 @@ class Pending:
             )
         if answer[0] != b"enqueue":
             return Handed(answer[0].decode())
-        self._enqueue(operation_id, urgent=answer[2] == b"1", attempt=int(answer[1]))
+        haste = answer[2]
+        self._enqueue(operation_id, urgent=haste == b"1", attempt=int(answer[1]), ahead=haste == b"2")
         return Handed.ENQUEUED

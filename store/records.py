@@ -9,7 +9,7 @@ from typing import cast
 from pydantic import ConfigDict, TypeAdapter
 
 from mesh.domain.audit import GENESIS, AuditEntry
-from mesh.domain.errors import Unavailable
+from mesh.domain.errors import Unavailable, Unreadable
 from mesh.domain.freezes import Freeze
 from mesh.domain.incidents import Incident
 from mesh.domain.operations import Operation
@@ -42,16 +42,16 @@ def dump_operation(operation: Operation) -> bytes:
 
 
 def load_operation(operation_id: str, schema: bytes, record: bytes) -> Operation:
-    """Return the operation that was written as `record`; Unavailable when a newer meshbot wrote it."""
+    """Return the operation that was written as `record`; Unreadable when a newer meshbot wrote it."""
     _must_be_known(f"Operation {operation_id}", schema)
     operation = cast(Operation, _operations.validate_json(record))
     return operation if int(schema) >= 3 else _of_form_2(operation)
 
 
 def _must_be_known(what: str, schema: bytes) -> None:
-    """Raise Unavailable when a newer meshbot wrote it."""
+    """Raise Unreadable when a newer meshbot wrote it."""
     if int(schema) > READS:
-        raise Unavailable(
+        raise Unreadable(
             f"{what} was written by a newer meshbot (form {int(schema)}; this one reads {READS}).",
             hint="Finish the roll-out of the new version, then try again.",
         )
@@ -68,7 +68,7 @@ def dump_incident(incident: Incident) -> bytes:
 
 
 def load_incident(incident_id: str, schema: bytes, record: bytes) -> Incident:
-    """Return the incident that was written as `record`; Unavailable when a newer meshbot wrote it."""
+    """Return the incident that was written as `record`; Unreadable when a newer meshbot wrote it."""
     _must_be_known(f"Incident {incident_id}", schema)
     return cast(Incident, _incidents.validate_json(record))
 
@@ -79,7 +79,7 @@ def dump_freeze(freeze: Freeze) -> bytes:
 
 
 def load_freeze(raw: bytes) -> Freeze:
-    """Return the freeze; Unavailable for one that cannot be read: it may hold."""
+    """Return the freeze; Unavailable for one that cannot be read: it may hold, and people must hear why it bars."""
     try:
         return cast(Freeze, _freezes.validate_json(raw))
     except ValueError as error:

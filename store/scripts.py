@@ -4,7 +4,7 @@ from __future__ import annotations
 
 RECEIVE = """
 -- KEYS: dedupe, intent, operation, audit, audit head, open, history lists...
--- ARGV: 1 deadline, 2 id, 3 schema, 4 record, 5 urgent, 6 expected head, 7 new head, 8 entry, 9 due,
+-- ARGV: 1 deadline, 2 id, 3 schema, 4 record, 5 haste, 6 expected head, 7 new head, 8 entry, 9 due,
 --       10 dedupe ttl, 11 intent ttl, 12 history length, 13 prefix of operation keys, 14 genesis head
 local time = redis.call('TIME')
 if tonumber(time[1]) + tonumber(time[2]) / 1000000 > tonumber(ARGV[1]) then return {'late'} end
@@ -35,7 +35,7 @@ return {'created', ARGV[2]}
 COMMIT = """
 -- KEYS: operation, audit, audit head, open, attempts, lock, rollouts, waiting, then for an end that counts for the
 --       week: deeds
--- ARGV: 1 id, 2 expected revision, 3 schema, 4 record, 5 done, 6 settled, 7 urgent, 8 writer, 9 lease token or '',
+-- ARGV: 1 id, 2 expected revision, 3 schema, 4 record, 5 done, 6 settled, 7 haste, 8 writer, 9 lease token or '',
 --       10 due, 11 retention, 12 place among the rollouts, 13 is an active rollout, 14 prefix of operation keys,
 --       15 until when it waits for approval or 0, 16 expected head, 17 new head, 18 genesis head, entries...,
 --       and with deeds: time, oldest to keep, most, deed
@@ -88,12 +88,15 @@ return {'written'}
 """
 
 LATER = """
--- KEYS: operation, open, attempts. ARGV: 1 id, 2 due
-redis.call('ZADD', KEYS[2], 'XX', ARGV[2], ARGV[1])
--- A rollout is waited for, for hours: who puts it off is alive.
-if redis.call('HEXISTS', KEYS[1], 'forgiven') == 1 then
-  redis.call('HSET', KEYS[1], 'forgiven', redis.call('GET', KEYS[3]) or 0)
-end
+-- KEYS: operation, open, attempts. ARGV: 1 id, 2 due, 3 is put off
+if not redis.call('ZSCORE', KEYS[2], ARGV[1]) or redis.call('EXISTS', KEYS[1]) == 0 then return {'settled'} end
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+-- Who puts it off has worked on it; who wants it sooner has not.
+if ARGV[3] == '1' then redis.call('HDEL', KEYS[1], 'owed_at', 'owed_since') end
+-- Who puts it off has outlived this try, which does not count then. Others may not have outlived theirs.
+local tries = tonumber(redis.call('GET', KEYS[3]) or '0')
+local forgiven = tonumber(redis.call('HGET', KEYS[1], 'forgiven') or '0')
+redis.call('HSET', KEYS[1], 'forgiven', math.min(tries, forgiven + 1))
 return {'written'}
 """
 
@@ -208,11 +211,13 @@ CLAIM = """
 -- ARGV: 1 id, 2 now, 3 next due, 4 due after giving up, 5 most attempts
 local due = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not due or tonumber(due) > tonumber(ARGV[2]) then return {'taken'} end
-local stored = redis.call('HMGET', KEYS[1], 'settled', 'urgent', 'done', 'forgiven')
+local stored = redis.call('HMGET', KEYS[1], 'settled', 'urgent', 'done', 'forgiven', 'revision', 'owed_at')
 if stored[1] ~= '0' then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {'settled'}
 end
+-- Each hand-out moves the due time on, so that says nothing of how long nobody has worked on it.
+if stored[5] ~= stored[6] then redis.call('HSET', KEYS[1], 'owed_at', stored[5], 'owed_since', due) end
 local last = tonumber(redis.call('GET', KEYS[3]) or '0')
 -- What is done only waits to be told, and that harms nobody: it is never given up.
 if last - tonumber(stored[4] or '0') >= tonumber(ARGV[5]) and stored[3] ~= '1' then

@@ -10,12 +10,13 @@ from typing import Any
 
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Denied, MeshbotError, Unavailable
-from mesh.domain.gates import GateResult
+from mesh.domain.gates import GateResult, Lack
 from mesh.domain.operations import Operation, Step
 from telemetry import tracing
-from telemetry.metrics import ACK, APPROVAL_WAIT, COMMANDS, GATES, OPERATION, OPERATIONS, ROLLOUTS_ENDED
+from telemetry.metrics import ACK, APPROVAL_WAIT, BUTTON, COMMANDS, GATES, OPERATION, OPERATIONS, OTHER, ROLLOUTS_ENDED
 
 _BUILT_IN = frozenset({"requests", "success", "p99", "errors", "slow", "incident", "ready", "first share", "alerts"})
+_LACKS = frozenset(str(lack) for lack in Lack)
 _JUDGED = frozenset({Step.PATCHING, Step.FORCED, Step.REFUSED, Step.BARRED, Step.ASKED})
 """Steps that come right after the gates of a plan were asked."""
 _DECIDED = {
@@ -73,7 +74,7 @@ def received(operation: Operation, since: float) -> None:
 def spoken(text: str) -> str:
     """Return the verb that a command begins with, `other` for any other word and `button` for none."""
     word = next(iter(text.split()), "")
-    return word.lower() if word.lower() in _VERBS else "other" if word else "button"
+    return word.lower() if word.lower() in _VERBS else OTHER if word else BUTTON
 
 
 def outcome_of(error: Exception) -> str:
@@ -99,7 +100,8 @@ def committed(operation: Operation, entries: Sequence[dict[str, Any]], now: floa
 def judged(gates: Sequence[GateResult], *, at: str) -> None:
     """Count verdicts, `at` a plan or a look; an administrator's own gates are one."""
     for row in gates:
-        GATES.labels(row.name if row.name in _BUILT_IN else "custom", str(row.verdict), at).inc()
+        lack = row.lack if row.lack in _LACKS else ""
+        GATES.labels(row.name if row.name in _BUILT_IN else "custom", str(row.verdict), at, lack).inc()
 
 
 def _ended(operation: Operation) -> None:

@@ -33,15 +33,17 @@ LOOKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "1 while the configuration file has mistakes, so that it is not in force.",
         (),
     ),
-    "redis_up": ("1 when Redis answered this process.", ()),
+    "redis_up": ("1 when Redis answered this process.", ("role",)),
     "queue_length": ("Jobs that wait.", ("queue",)),
+    "queue_oldest_seconds": ("For how long the job that has waited longest waits.", ("queue",)),
     "rollouts": ("Rollouts that have not ended.", ("phase",)),
     "operations_unsettled": ("Operations that are not done, told and measured.", ()),
     "approvals_waiting": ("Operations that wait for people.", ()),
     "incidents_open": ("Open incidents.", ()),
     "outbox_channels": ("Channels in which a message waits.", ()),
-    "outbox_late_seconds": ("For how long the message that is most overdue could have been sent.", ()),
-    "work_late_seconds": ("For how long the operation that is most overdue could have been handed out.", ()),
+    "outbox_late_seconds": ("For how long the message that has waited longest waits.", ()),
+    "look_late_seconds": ("For how long no look was had at rollouts, where that is longest.", ()),
+    "work_late_seconds": ("How long ago the operation was due on which nobody has worked since for longest.", ()),
     "audit_entries": ("Entries of the audit log.", ()),
     "clock_leader": ("1 in the clock that hands out what is due.", ()),
     "clock_silent_seconds": ("Since when the clock has not come round.", ()),
@@ -106,10 +108,23 @@ class Program:
         yield gauge("configuration_trouble", {(): float(bool(self.trouble()))})
 
 
+@dataclass(frozen=True)
+class Reach:
+    """Whether this process, or the pod that it speaks for, reaches Redis: others may while it does not."""
+
+    role: str
+    answers: Callable[[], bool]
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask, and yield it."""
+        yield gauge("redis_up", {(self.role,): float(self.answers())})
+
+
 @dataclass(eq=False)
 class State:
     """What is in Redis, read at most every `AGAIN_S`; where that fails, only that it does."""
 
+    role: str
     read: Callable[[], Figures]
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _known: Figures | None = None
@@ -118,10 +133,11 @@ class State:
     def collect(self) -> Iterator[Metric]:
         """Yield it."""
         found = self._figures()
-        yield gauge("redis_up", {(): float(found is not None)})
+        yield gauge("redis_up", {(self.role,): float(found is not None)})
         if found is None:
             return
         yield gauge("queue_length", {(queue,): found.queues.get(queue, 0) for queue in QUEUES})
+        yield gauge("queue_oldest_seconds", {(queue,): found.oldest.get(queue, 0.0) for queue in QUEUES})
         yield gauge("rollouts", {(str(phase),): found.rollouts.get(str(phase), 0) for phase in ACTIVE})
         for name, value in _single(found).items():
             yield gauge(name, {(): value})
@@ -151,6 +167,7 @@ def _single(found: Figures) -> dict[str, float]:
         "incidents_open": found.incidents,
         "outbox_channels": found.lanes,
         "outbox_late_seconds": found.post_late,
+        "look_late_seconds": found.look_late,
         "work_late_seconds": found.work_late,
         "audit_entries": found.audited,
     }

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
+from mesh.domain.commands import Verb
+
 # When a number began to count is of no use here, and doubles what is scraped.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # typed in part
 
@@ -16,7 +18,7 @@ REGISTRY = CollectorRegistry()
 """What this process has counted itself. What is only looked at when somebody asks is in `telemetry.looks`."""
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_SOON = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3)
+_SOON = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3)
 """Slack waits 3 s."""
 _PEOPLE = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 86400)
 
@@ -42,21 +44,37 @@ QUEUE_WAIT = _histogram("queue_wait_seconds", "From enqueueing a job to its star
 JOB = _histogram("job_seconds", "How long jobs ran.", "queue")
 FORGED_JOBS = _counter("forged_jobs_total", "Jobs that meshbot never made, refused.", "queue")
 PATCH = _histogram("patch_seconds", "How long the API server took for a patch.", "kind", "outcome")
-GATES = _counter("gate_verdicts_total", "Verdicts of gates: on plans, and at each look.", "gate", "verdict", "at")
+GATES = _counter(
+    "gate_verdicts_total", "Verdicts of gates: on plans, and at each look.", "gate", "verdict", "at", "lack"
+)
 APPROVAL_WAIT = _histogram("approval_wait_seconds", "From asking people to their answer.", "outcome", buckets=_PEOPLE)
 LOCK_WAIT = _histogram("lock_wait_seconds", "How long a lock was waited for.", "lock", "outcome")
 SLACK_CALL = _histogram("slack_call_seconds", "How long Slack took for a call.", "method", "outcome")
 SLACK_LIMITED = _counter("slack_rate_limited_total", "Calls that Slack answered with 429.", "method")
 LOST = _counter("messages_lost_total", "Messages that must reach people and reached nobody.", "kind")
 RESTARTS = _counter("worker_restarts_total", "Worker processes that were replaced.", "queue", "end")
+BOT_RESTARTS = _counter("bot_restarts_total", "Serving processes of a bot that were replaced.", "end")
 
 QUEUES = ("urgent", "normal", "watch", "post")
 KINDS = ("card", "home", "mirror", "audit", "story", "astray", "incident", "digest", "answer", "other")
 """What a message is, by how its key begins."""
+BUTTON = "button"
+OTHER = "other"
+"""What stands for the verb of a button, and for any word that is none."""
+
+
+def begin_bot() -> None:
+    """Start at zero what alerts ask for: the first one of its kind would not be seen to rise."""
+    for verb in (*Verb, BUTTON, OTHER):
+        COMMANDS.labels(str(verb), "bug")
+    BOT_RESTARTS.labels("died")
+    _begin_both()
 
 
 def begin_worker() -> None:
-    """Start at zero what alerts ask for: the first one of its kind would not be seen to rise."""
+    """Start at zero what alerts ask for, as `begin_bot` does."""
+    for verb in Verb:
+        OPERATIONS.labels(str(verb), "failed")
     for queue in QUEUES:
         FORGED_JOBS.labels(queue)
         for end in ("worn", "died"):
@@ -65,6 +83,10 @@ def begin_worker() -> None:
         LOST.labels(kind)
     for outcome in ("approved", "denied", "expired", "void"):
         APPROVAL_WAIT.labels(outcome)
+    _begin_both()
+
+
+def _begin_both() -> None:
     SLACK_LIMITED.labels("chat.postMessage")
     SLACK_LIMITED.labels("chat.update")
 

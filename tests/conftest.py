@@ -10,6 +10,17 @@ import redis
 from playground.servers import RedisServer
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _unhurried() -> Iterator[None]:
+    """What a busy machine made too late is tried afresh for a minute: nobody waits for a test's answer.
+
+    Not how late is too late, nor how long one answer is waited for: tests hold the product to those.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("store.operations.START_OVER_S", 60.0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """One redis-server for the whole run; never pause or kill it."""

@@ -112,10 +112,10 @@ class Stopwatch:
         self._queue = queue
         self.at = 0.0
 
-    def __call__(self, operation_id: str, *, urgent: bool, attempt: int) -> None:
+    def __call__(self, operation_id: str, *, urgent: bool, attempt: int, ahead: bool = False) -> None:
         """Enqueue."""
         self.at = time.time()
-        self._queue.enqueue(operation_id, urgent=urgent, attempt=attempt)
+        self._queue.enqueue(operation_id, urgent=urgent, attempt=attempt, ahead=ahead)
 
 
 class Bench:

@@ -21,6 +21,8 @@ from matplotlib.figure import Figure
 
 BOARD = Path(__file__).parents[1] / "helm/meshbot/files/dashboard.json"
 SPAN_S, STEP_S = 150, 1
+LEGEND, SIGN = 100, 5
+"""Characters of one line of a legend, and how many of them the sign before each name is as wide as."""
 COLOURS = ("#3274d9", "#e0752d", "#299c46", "#a352cc", "#e02f44", "#0ab4b4")
 GRAFANA = {"green": "#299c46", "red": "#e02f44", "orange": "#e0752d", "blue": "#3274d9"}
 """Grafana's names of colours."""
@@ -121,12 +123,13 @@ def _lines(axes: Axes, panel: dict[str, Any], series: list[tuple[str, list[Any]]
         axes.legend(
             loc="upper left",
             bbox_to_anchor=(-0.06, -0.03),
-            ncols=4,
+            ncols=max(1, min(4, LEGEND // (max(len(name) for name, _ in series) + SIGN))),
             fontsize=7,
             frameon=False,
             labelcolor=look.ink,
             handlelength=1,
             columnspacing=1,
+            labelspacing=0.2,
         )
 
 

@@ -6,11 +6,11 @@ import logging
 import signal
 import threading
 import time as stopwatch
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from mesh.domain.errors import Unavailable
+from mesh.domain.errors import MeshbotError, Unavailable
 from mesh.ports import Lease, Time
 from store.pending import Handed
 
@@ -47,6 +47,30 @@ class Leadership(Protocol):
 
     def holds(self, lease: Lease) -> bool:
         """Tell whether the lease still stands."""
+
+
+class Ending:
+    """`Due`, and what was handed out too often is ended for people."""
+
+    def __init__(self, pending: Due, give_up: Callable[[str], None]) -> None:
+        """`give_up` ends one operation, or raises why it cannot be."""
+        self._pending = pending
+        self._give_up = give_up
+
+    def due(self, now: float, limit: int = 100) -> list[str]:
+        """Return the ids of what is due."""
+        return self._pending.due(now, limit)
+
+    def requeue(self, operation_id: str, now: float) -> Handed:
+        """Hand one of them to a worker, or end it."""
+        handed = self._pending.requeue(operation_id, now)
+        if handed is Handed.STUCK:
+            try:
+                self._give_up(operation_id)
+            except MeshbotError as error:
+                # It comes back, more rarely.
+                log.warning("%s could not be ended: %s", operation_id, error.message)
+        return handed
 
 
 class Clock:

@@ -11,6 +11,7 @@ from mesh.operations import incident_cards, looking, running
 from mesh.operations.publishing import publish
 from mesh.operations.stage import Stage
 from telemetry.tracing import span
+from workers.git import budget
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def install_sender(sender: Sender) -> None:
 
 def run_operation(operation_id: str) -> str:
     """Bring the operation as far as it goes now and return its state; safe to run any number of times."""
-    with span("work", {}, operation=operation_id):
+    with span("work", {}, operation=operation_id), budget.one_job():
         return str(running.run(operation_id, _stage()).state)
 
 

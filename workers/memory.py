@@ -132,6 +132,8 @@ class MemoryMetrics:
         """By the arm's name, why nothing can ever be told of it."""
         self.source = ""
         """Which server answers."""
+        self.age_s = 1.0
+        """How old the newest sample is."""
         self.burn = Burn(0.0, 0.0, 0.0, 0.0)
         """How fast every service fails."""
         self.values: dict[str, float | str] = {}
@@ -171,4 +173,4 @@ class MemoryMetrics:
         if problem:
             return Measured(problems=problems, problem=problem, source=self.source)
         counts = {name: counted for name, counted in said.items() if isinstance(counted, Counts)}
-        return Measured(counts, problems, age_s=1.0 if counts else None, source=self.source)
+        return Measured(counts, problems, age_s=self.age_s if counts else None, source=self.source)

@@ -11,9 +11,10 @@ import redis
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.figures import Figures
+from store.connection import answering
 from store.figures import RedisFigures
 from store.jobs import TIMEOUT_S
-from telemetry.looks import Beats, Looked, Program, Silence, State
+from telemetry.looks import Beats, Looked, Program, Reach, Silence, State
 from telemetry.serving import Port, serve
 from telemetry.signs import Signs
 from workers.clock import Clock
@@ -58,10 +59,7 @@ class Seen:
 
         One with mistakes keeps nobody from going back to stable by the last good one.
         """
-        try:
-            answers = bool(client.ping())
-        except redis.RedisError:
-            answers = False
+        answers = answering(client)
         said = {"redis": "ok" if answers else "does not answer", "configuration": self.trouble() or "ok"}
         return answers, {"ready": answers, **said, **facts}
 
@@ -72,7 +70,11 @@ def worker_port(port: Port, seen: Seen, signs: Signs) -> None:
     What they count lies in files, so a scrape costs none of them anything.
     """
     client = seen.connect()
-    looks: list[Looked] = [Program("worker", seen.trouble), Silence(signs.silent_s)]
+    looks: list[Looked] = [
+        Program("worker", seen.trouble),
+        Silence(signs.silent_s),
+        Reach("worker", lambda: answering(client)),
+    ]
 
     def alive() -> tuple[bool, dict[str, Any]]:
         silent = signs.silent_s()
@@ -102,5 +104,9 @@ def clock_port(port: Port, seen: Seen, clock: Clock) -> None:
         silent_s = clock.silent_s()
         return silent_s < STUCK_S, {"alive": silent_s < STUCK_S, "silent_s": round(silent_s, 1)}
 
-    looks: list[Looked] = [Program("clock", seen.trouble), State(read), Beats(lambda: clock.leads, clock.silent_s)]
+    looks: list[Looked] = [
+        Program("clock", seen.trouble),
+        State("clock", read),
+        Beats(lambda: clock.leads, clock.silent_s),
+    ]
     port.serve(port.application(looks, alive, lambda: seen.ready(client, {"leads": clock.leads})))

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from chat.at_home import CallsAtHome, CardsAtHome
 from chat.connection import web_client
@@ -26,6 +27,7 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.letters import Row
 from mesh.operations import facts
+from mesh.operations.ending import give_up
 from mesh.operations.noting import note
 from mesh.operations.stage import Stage
 from mesh.ports import Operations
@@ -57,7 +59,7 @@ from telemetry.metrics import begin_worker, lost_message
 from telemetry.serving import Port
 from telemetry.signs import Signs
 from telemetry.slack import counted
-from workers.clock import LEAD_S, Clock, run_until_signal
+from workers.clock import LEAD_S, Clock, Ending, run_until_signal
 from workers.cluster.adapter import KubernetesCluster
 from workers.cluster.client import KubernetesClient
 from workers.git.adapter import GitCluster
@@ -350,11 +352,12 @@ def run_clock(environment: Environment) -> None:
     pending = Pending(redis, enqueue=jobs.enqueue)
     digests = DueDigests(redis, (), CronAlmanac(), slots=RedisSlots(redis), enqueue=jobs.digest)
     lanes = LanesDue(RedisOutbox(redis, SystemTime(), enqueue=jobs.send))
-    told = RedisConfigured(redis, RedisOperations(redis, SystemTime(), enqueue=jobs.enqueue))
-    noted = _ConfigurationOnRecord(told, configuration)
+    operations = RedisOperations(redis, SystemTime(), enqueue=jobs.enqueue)
+    noted = _ConfigurationOnRecord(RedisConfigured(redis, operations), configuration)
     others = (lanes, IncidentsDue(redis, enqueue=jobs.incident), _ConfiguredDigests(digests, configuration), noted)
     locks, looking = RedisLocks(redis, ttl_s=LEAD_S), _ConfiguredLooks(looks, configuration)
-    clock = Clock(pending, locks, SystemTime(), looks=looking, others=others)
+    ending = Ending(pending, partial(give_up, operations, SystemTime()))
+    clock = Clock(ending, locks, SystemTime(), looks=looking, others=others)
     seen = Seen(configuration.standing, lambda: quick(environment.redis))
     clock_port(Port.open("clock", environment.metrics_port, several=False), seen, clock)
     run_until_signal(clock)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mesh.domain.gates import GateResult, Verdict
+from mesh.domain.gates import GateResult, Lack, Verdict
 from mesh.domain.measures import Burn
 
 INCIDENT = "incident"
@@ -54,7 +54,8 @@ def _row(alert: _Alert, burn: Burn, budget: float, service: str) -> GateResult:
     verdict = Verdict.UNKNOWN if burn.problem else Verdict.FAIL if above else Verdict.PASS
     value = None if long is None or burn.problem else 100.0 * long
     why = burn.problem or (_why(alert, service, long or 0.0, short or 0.0) if above else "")
-    return GateResult(INCIDENT, service, verdict, value, 100.0 * limit, "%", 0, alert.seconds, why=why, at_most=True)
+    row = GateResult(INCIDENT, service, verdict, value, 100.0 * limit, "%", 0, alert.seconds, why=why, at_most=True)
+    return replace(row, lack=Lack.SILENT if burn.problem else "")
 
 
 def _why(alert: _Alert, service: str, long: float, short: float) -> str:

@@ -11,6 +11,8 @@ from mesh.domain.rollouts import Happening, Phase, Rollout, after
 
 CLEAR_AFTER_S = 30.0
 """How long what it was held for must be over, at least: the shorter of this and a bake, in seconds."""
+MOST_DOUBLINGS = 7
+"""A step that is barred again and again is tried after twice as long each time: 64 minutes at most."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def _reasons(rows: Iterable[GateResult]) -> str:
 
 
 def _is_clear(rollout: Rollout, sight: Sight, now: float) -> bool:
-    clear_s = min(CLEAR_AFTER_S, rollout.current.bake_s)
+    clear_s = min(CLEAR_AFTER_S, rollout.current.bake_s) * 2.0 ** min(max(rollout.barred - 1, 0), MOST_DOUBLINGS)
     return overall(sight.rows) is Verdict.PASS and now >= max(rollout.entered_at, sight.passing_since) + clear_s
 
 

@@ -56,6 +56,10 @@ class Unavailable(MeshbotError):
     """A part we need (Redis, the API server, Slack) did not answer; trying later may help."""
 
 
+class Unreadable(Unavailable):
+    """A newer meshbot wrote it, in a form that this one does not know."""
+
+
 class Uncopied(Unavailable):
     """It was written down, and no replica of Redis has it yet: a failover in this moment would forget it."""
 

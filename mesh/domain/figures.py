@@ -12,6 +12,8 @@ class Figures:
 
     queues: Mapping[str, int] = field(default_factory=dict)
     """Jobs that wait, by queue: `urgent`, `normal`, `watch`, `post`."""
+    oldest: Mapping[str, float] = field(default_factory=dict)
+    """How long the job that has waited longest waits, by queue; 0 where none does."""
     rollouts: Mapping[str, int] = field(default_factory=dict)
     """Rollouts that have not ended, by phase."""
     unsettled: int = 0
@@ -22,9 +24,11 @@ class Figures:
     """Incidents that are open."""
     lanes: int = 0
     """Channels in which a message waits."""
+    look_late: float = 0.0
+    """How long no look at a rollout was had, in the cluster where that is longest; 0 where there is none."""
     work_late: float = 0.0
-    """How long the operation that is most overdue has been due: the clock hands out what is due at once."""
+    """How long ago the operation was due on which nobody has worked since for longest, whoever was handed it."""
     post_late: float = 0.0
-    """The same of the channel in which a message waits."""
+    """How long the message that has waited longest waits, or the drawing of it that people have not seen."""
     audited: int = 0
     """Entries of the audit log."""

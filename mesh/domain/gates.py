@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -13,6 +14,17 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105 (a verdict, not a password)
     FAIL = "fail"
     UNKNOWN = "unknown"
+
+
+class Lack(StrEnum):
+    """What an unknown verdict lacks: only traffic, which may come, or what the metrics server should say."""
+
+    FEW = "few"
+    """Too little was seen to tell."""
+    SILENT = "silent"
+    """No answer, or not a single series of the service."""
+    OLD = "old"
+    """Only old samples."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +102,13 @@ class GateResult:
     """What to ask the metrics server to see the value for oneself."""
     at: float = 0.0
     """When it was measured: Unix time in seconds."""
+    lack: str = ""
+    """One of `Lack` where the verdict is unknown and that is what it is about; for whoever watches over meshbot."""
+
+
+def lacking(rows: Iterable[GateResult], lack: str) -> tuple[GateResult, ...]:
+    """Return the rows, unknown ones with what they lack."""
+    return tuple(replace(row, lack=lack) if row.verdict is Verdict.UNKNOWN else row for row in rows)
 
 
 def judge_capacity(arm: str, share: float, *, ready: int, busiest: float, load_max: float) -> GateResult:

@@ -67,7 +67,7 @@ class Step(StrEnum):
     CONFLICT = "conflict"
     """Somebody else changed the object first, nothing was written; it is planned again."""
     UNWRITTEN = "unwritten"
-    """No answer came to a patch; the object shows that it was not written, and it can no longer be."""
+    """No answer came to a patch; the object shows that it was not written, and it can no longer be. Or `UNSENT`."""
     FORCED = "forced"
     """A gate did not pass and the person went ahead with a reason."""
     REFUSED = "refused"
@@ -97,6 +97,8 @@ class Step(StrEnum):
     """More people may vote from now on."""
     VOTED_DOWN = "denied by a vote"
     OPENED = "gate opened"
+    ANSWERED = "gate answered"
+    """In the audit log alone: what Flagger is told at last of what people agreed to."""
     """Flagger may do what it asked about."""
     VOID = "void"
     CONFIGURED = "configured"
@@ -143,6 +145,8 @@ _OF_A_PATCH = frozenset(
     }
 )
 _OPEN = frozenset({Step.PATCHING, Step.PATCHED, Step.AWAITING})
+UNSENT = "no replica of Redis has the plan yet, so the patch was not sent"
+"""What UNWRITTEN says of a patch that was announced and not sent."""
 
 
 @dataclass(frozen=True)
@@ -268,6 +272,8 @@ class Operation:
     """The split that was measured after the patch; None until then, and where nothing is to be measured."""
     commit: Commit | None = None
     """The commit that it made, where its service is kept in Git."""
+    in_git: bool = False
+    """True where its service was kept in Git when this was received: its work may have to wait for a Git server."""
     reported: bool = False
     """True once the end is in the outbox, which sees that it reaches people; until then the clock brings it back."""
     revision: int = 0
@@ -306,9 +312,17 @@ class Operation:
     def urgent(self) -> bool:
         """True for what must overtake everything else until it is done: going back to stable, undo, and a freeze.
 
-        Telling people again may take as long as Slack does, and another service's traffic must not wait for it.
+        Telling people again may take as long as Slack does, and a Git server as long as it likes: another service's
+        traffic must wait for neither.
         """
-        return (self.command.goes_back or self.command.verb is Verb.FREEZE) and not self.done
+        if self.done or self.commit:
+            return False
+        return self.command.verb is Verb.FREEZE or (self.command.goes_back and not self.in_git)
+
+    @property
+    def ahead(self) -> bool:
+        """True for what overtakes ordinary work, and must not hold up what is urgent: a commit that goes back."""
+        return self.command.goes_back and self.in_git and not self.done and self.commit is None
 
     def went(self, step: Step) -> bool:
         """Tell whether this step is in the story."""

@@ -81,6 +81,11 @@ class Plan(RouteRef):
         return {arm.name: arm.after for arm in self.arms}
 
     @property
+    def canary_share_before(self) -> float:
+        """What the canary has before it, in per cent; 0 where nobody said which arm that is."""
+        return next((arm.share_before for arm in self.arms if arm.name == self.canary), 0.0)
+
+    @property
     def canary_share(self) -> float:
         """What the canary has after it, in per cent; 0 where nobody said which arm that is."""
         return next((arm.share_after for arm in self.arms if arm.name == self.canary), 0.0)

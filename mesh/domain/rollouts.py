@@ -137,6 +137,10 @@ class Rollout:
     """Id of the operation by which a person last steered it."""
     heard: tuple[str, ...] = ()
     """Ids of the latest such operations, oldest first: a word heard twice counts once, whatever came between."""
+    barred: int = 0
+    """How often the step that is to be written was barred by now, without a person's word or a bake in between."""
+    barred_at: float = 0.0
+    """Since when it is, the moments of trying included: Unix time in seconds; 0 where it is not."""
 
     @property
     def current(self) -> RolloutStep:
@@ -196,7 +200,8 @@ class Rollout:
         if self.phase is Phase.CONFIRMING and self.upcoming:
             return self.entered_at + self.upcoming.within_s
         waits = self.phase in (Phase.PAUSED, Phase.HELD)
-        return self.entered_at + self.strategy.expires_s if waits else float("inf")
+        # A step that was tried in between, in vain, is no new beginning of the same wait.
+        return (self.barred_at or self.entered_at) + self.strategy.expires_s if waits else float("inf")
 
 
 def after(rollout: Rollout, happening: Happening) -> Phase | None:
@@ -223,6 +228,7 @@ def enter(rollout: Rollout, happening: Happening, *, now: float, why: str = "", 
         tries=rollout.tries + 1 if happening is Happening.UNTURNED else 0,
         ending=_ending(rollout, happening, phase),
         moves=(*rollout.moves, Move(now, rollout.current.share)) if happening in _WRITTEN else rollout.moves,
+        **_barred(rollout, happening, phase, now),
         **_told(rollout, happening, phase, (why, by)),
     )
 
@@ -231,6 +237,14 @@ def _moved_at(rollout: Rollout, happening: Happening, now: float) -> float:
     """Return since when the weights stand; what was cleared has to prove itself for a whole bake again."""
     anew = happening is Happening.CLEARED and not (rollout.cause is Happening.BARRED and not rollout.written)
     return now if happening in _WRITTEN or anew else rollout.moved_at
+
+
+def _barred(rollout: Rollout, happening: Happening, phase: Phase, now: float) -> dict[str, Any]:
+    """Return how often, and since when, the step is barred: remembered while it is only tried again."""
+    if happening is Happening.BARRED and phase is Phase.HELD:
+        return {"barred": rollout.barred + 1, "barred_at": rollout.barred_at or now}
+    tried = happening is Happening.CLEARED and phase is Phase.MOVING
+    return {} if tried else {"barred": 0, "barred_at": 0.0}
 
 
 def _ending(rollout: Rollout, happening: Happening, phase: Phase) -> Phase | None:

@@ -46,6 +46,13 @@ def of_turning_away(actor: Actor, origin: Origin, asked: str, event: Event) -> d
     return {**facts, **_who(actor, origin), "command": "", "target": "", "reason": "", "asked": asked[:MOST_ASKED]}
 
 
+def of_stranger(hook: str, at: float) -> dict[str, Any]:
+    """Return the facts of a post to a hook without the token of it."""
+    text = f"the token of /hooks/{hook} is missing or wrong"
+    facts = {"at": at, "step": str(Step.DENIED), "operation": "", "text": text, "actor": f"/hooks/{hook}"}
+    return {**facts, "way": "hook", "channel": "", "command": "", "target": "", "reason": ""}
+
+
 def of_configuration(text: str, seal: str) -> dict[str, Any]:
     """Return the facts of a configuration file that changed: what became of it, and the SHA-256 of the file."""
     facts = {"step": str(Step.CONFIGURED), "operation": "", "actor": "", "target": ""}

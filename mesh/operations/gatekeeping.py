@@ -1,7 +1,8 @@
 """The gate that Flagger asks at: each of its questions is an operation that waits for approval, and changes nothing.
 
 Flagger moves the weights of its canaries itself, and asks before it does, again and again until it hears yes. What it
-may do is bound to the revision's checksum: another revision is another question.
+may do is bound to the revision's checksum: another revision is another question. It is bound to its asking as well, or
+a yes of yesterday would let the same revision through once more: it lasts while Flagger goes on asking, and no longer.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.errors import Flooded, NotFound, Refused, Unavailable
 from mesh.domain.gates import Verdict
-from mesh.domain.operations import Operation, Origin, State, Step
+from mesh.domain.operations import Event, Operation, Origin, State, Step
 from mesh.domain.policy import Actor
+from mesh.operations import facts
 from mesh.operations.approving import check_votes
 from mesh.operations.freezing import refuse_frozen
 from mesh.operations.incidents import Guard
+from mesh.operations.noting import note
 from mesh.operations.receiving import Desk, receive
 from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
-from mesh.ports import Bucket
+from mesh.ports import Bucket, Round, Rounds
 
 ROLLBACK = "rollback"
 HOOKS = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", ROLLBACK)
@@ -32,7 +35,11 @@ FLAGGER = Actor("flagger")
 OPEN_S = 86_400.0
 """How long people have, whatever the rule says: Flagger asks until its own deadline, and a question is asked once."""
 MOST_TIMES = 10
-"""How often one question is asked again after it came to no answer."""
+"""How often one question is asked again, within a day, after it came to no answer or its yes is over."""
+QUIET_S = 1800.0
+"""Once Flagger was silent for longer, in seconds, it is at something else: longer than the interval of any analysis."""
+USED_S = 120.0
+"""How long Flagger may ask again for a yes that is used up by one, in seconds: its answer may have been lost."""
 NEW_PER_MINUTE = 10
 """How many new questions about one service: each of the hooks, for two revisions, and something to spare."""
 
@@ -47,16 +54,81 @@ def question(desk: Desk, command: Command) -> Operation:
     """
     target = desk.catalog.target(command)
     _check_known(desk.catalog, target)
+    last = _rounds(desk).last(str(target), command.checksum, command.hook)
+    found = _standing(desk, last) or _asked(desk, command, target, last)
+    former = last if last and last.operation == found.id else Round(found.id, 0.0)
+    noted = replace(former, asked_at=desk.time.now())
+    _rounds(desk).note(str(target), command.checksum, command.hook, noted)
+    return found
+
+
+def answered(desk: Desk, operation: Operation, why_not: str = "") -> None:
+    """Put on record what Flagger is told now of what people agreed to, where it was told something else before.
+
+    An empty `why_not` is yes. Raises Unavailable: then it must not be told.
+    """
+    command, target, now = operation.command, str(operation.target), desk.time.now()
+    last, answer = _rounds(desk).last(target, command.checksum, command.hook), why_not or "yes"
+    if last is None or last.operation != operation.id or last.answer == answer:
+        return
+    event = Event(Step.ANSWERED, now, f"Flagger hears no: {why_not}" if why_not else "Flagger hears yes")
+    note(desk.operations, desk.buckets, facts.of_event(operation, event), most=NEW_PER_MINUTE)
+    noted = replace(last, answer=answer, heard_at=last.heard_at or (0.0 if why_not else now))
+    _rounds(desk).note(target, command.checksum, command.hook, noted)
+
+
+def turned_away(desk: Desk, command: Command, why: str) -> None:
+    """Put on record, once a minute, that Flagger was told no before anybody could be asked. Raises Unavailable."""
+    target = Target(command.cluster, command.namespace, command.service)
+    event = Event(Step.DENIED, desk.time.now(), why)
+    note(desk.operations, desk.buckets, facts.of_denial(FLAGGER, Origin("hook"), command, target, event))
+
+
+def _standing(desk: Desk, last: Round | None) -> Operation | None:
+    """Return the question of this round where it was answered with yes and that counts still, however long ago."""
+    if last is None:
+        return None
+    try:
+        found = desk.operations.get(last.operation)
+    except NotFound:
+        return None
+    return found if is_open(found) and not _is_over(found, last, desk.time.now()) else None
+
+
+def _is_over(found: Operation, last: Round | None, now: float) -> bool:
+    """Tell whether a yes counts no more: another revision was asked about, Flagger was silent for long, or it is used.
+
+    That people take their time to agree is no silence of Flagger's.
+    """
+    if last is None or last.operation != found.id:
+        return True
+    if now - max(last.asked_at, found.story[-1].at) > QUIET_S:
+        return True
+    return found.command.hook == ROLLBACK and bool(last.heard_at) and now - last.heard_at > USED_S
+
+
+def _asked(desk: Desk, command: Command, target: Target, last: Round | None) -> Operation:
+    """Return the question that people are asked for this round: the first one that is not over."""
     name = f"flagger {target} {command.hook} {command.checksum}"
     origin = Origin("hook", channel=_channel(desk.catalog, target))
     for _ in range(MOST_TIMES):
         if desk.operations.delivered(name) is None:
             _not_flooded(desk, command, target)
         found = receive(desk, command, FLAGGER, origin, dedupe=name).operation
-        if found.state not in _NO_ANSWER:
+        over = is_open(found) and _is_over(found, last, desk.time.now())
+        if not over and found.state not in _NO_ANSWER:
             return found
         name = f"{name} {found.id}"
-    return found
+    raise Refused(
+        f"People were asked {MOST_TIMES} times about this revision within a day.",
+        hint="Ask again tomorrow, or about another revision.",
+    )
+
+
+def _rounds(desk: Desk) -> Rounds:
+    if desk.rounds is None:
+        raise Unavailable("Nothing remembers what Flagger asked.", hint="A bot that answers it has a place for that.")
+    return desk.rounds
 
 
 def is_open(operation: Operation) -> bool:

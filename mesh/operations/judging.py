@@ -11,7 +11,17 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target
 from mesh.domain.counts import Counts
 from mesh.domain.errors import Refused, Unavailable
-from mesh.domain.gates import CustomGate, GateResult, Limits, Verdict, judge_capacity, judge_first, overall
+from mesh.domain.gates import (
+    CustomGate,
+    GateResult,
+    Lack,
+    Limits,
+    Verdict,
+    judge_capacity,
+    judge_first,
+    lacking,
+    overall,
+)
 from mesh.domain.measures import Measured, Subject
 from mesh.domain.operations import Operation
 from mesh.domain.plans import ArmChange, Plan, Roles
@@ -80,6 +90,7 @@ class RouteJudge:
             counts = measured.counts
             tick = Tick(limits.window_s, counts.get(self._stable, Counts()), counts.get(name, Counts()))
             rows = judge_once(tick, pair, limits)
+        rows = lacking(rows, lack_of(measured, name, limits))
         queried = (replace(row, query=row.query or measured.query(row.name, row.arm)) for row in rows)
         return (*queried, *judge_custom(self._arms[name], self._target, limits, self._metrics))
 
@@ -102,6 +113,13 @@ def blindness(measured: Measured, name: str, limits: Limits) -> str:
         return why
     old = measured.age_s is not None and measured.age_s > limits.max_age_s
     return f"the newest sample is {measured.age_s:.0f} s old" if old else ""
+
+
+def lack_of(measured: Measured, name: str, limits: Limits) -> Lack:
+    """Return what whatever is unknown of an arm lacks: a quiet service has series, one that is not scraped has none."""
+    if measured.blindness(name) or measured.age_s is None:
+        return Lack.SILENT
+    return Lack.OLD if measured.age_s > limits.max_age_s else Lack.FEW
 
 
 def judge_custom(arm: Arm, target: Target, limits: Limits, metrics: Metrics) -> tuple[GateResult, ...]:

@@ -13,7 +13,7 @@ from mesh.domain.burning import judge_burn
 from mesh.domain.commands import Target
 from mesh.domain.counts import Counts
 from mesh.domain.errors import Conflict
-from mesh.domain.gates import CustomGate, GateResult, Limits, Verdict, overall
+from mesh.domain.gates import CustomGate, GateResult, Limits, Verdict, lacking, overall
 from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
@@ -22,7 +22,7 @@ from mesh.domain.rollouts import MOVES
 from mesh.domain.routes import Arm, Weights
 from mesh.domain.trials import Pair, Tick, Trial, judge_blind, judge_trial, observe
 from mesh.operations.incidents import Guard
-from mesh.operations.judging import blindness, judge_blind_custom
+from mesh.operations.judging import blindness, judge_blind_custom, lack_of
 from mesh.operations.rollouts import advance_alone, is_due
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_plan, the_rollout
@@ -152,8 +152,9 @@ class _Look:
         trial, early = former.trial, self._too_early(rollout.moved_at, limits) or self._counted_twice(counts_from)
         if not (early or measured.problem):
             trial = observe(trial, Tick(self._seconds, stable, canary), limits)
+        judged = _rows(trial, _pair(plan, limits), blindness(measured, plan.canary, limits) or early, limits)
         rows = (
-            *_rows(trial, _pair(plan, limits), blindness(measured, plan.canary, limits) or early, limits),
+            *lacking(judged, lack_of(measured, plan.canary, limits)),
             *judge_burn(burn, slo=limits.slo, service=operation.target.service),
             *self._incidents.get(operation.target, ()),
         )

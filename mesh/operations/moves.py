@@ -12,6 +12,7 @@ from mesh.domain.operations import Event, Operation, Step
 from mesh.domain.plans import Plan
 from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase
 from mesh.domain.routes import Route
+from mesh.domain.strategies import Strategy
 from mesh.operations import facts
 from mesh.operations.incidents import Guard
 from mesh.operations.judging import judge_endpoints, judge_plan
@@ -27,7 +28,7 @@ def start_move(stage: Stage, parent: Operation) -> None:
     rollout, plan, now = the_rollout(parent), the_plan(parent), stage.time.now()
     command = replace(promotion(parent.command, plan.canary, rollout.current.share), promised=plan.stable)
     if rollout.phase is Phase.TURNING_BACK:
-        command = replace(command, verb=Verb.ROLLBACK, version="", share=None)
+        command = replace(command, verb=Verb.ROLLBACK, version="", share=None, break_glass=False)
     child = Operation(
         id=rollout.move,
         command=replace(command, rollout=parent.id),
@@ -54,6 +55,8 @@ def promotion(command: Command, version: str, share: float) -> Command:
         namespace=command.namespace,
         cluster=command.cluster,
         reason=command.reason,
+        # What two people agreed to is the whole of it: a freeze does not hold up its steps either.
+        break_glass=command.break_glass,
     )
 
 
@@ -73,6 +76,18 @@ def check_drift(parent: Operation, route: Route) -> None:
         return
     if not route.stands(the_plan(parent).weights):
         raise Refused(_changed(route, the_plan(parent)), hint="Nothing was changed. Resume, or abort.")
+
+
+def judge_first(asked: Operation, strategy: Strategy, plan: Plan, route: Route, stage: Stage) -> tuple[GateResult, ...]:
+    """Judge the first step of a rollout that others are to agree to, as it will be when it is taken.
+
+    A step that the canary has already, and only bakes again, needs no more than that no incident is open.
+    """
+    guard = Guard(stage.catalog, stage.incidents, stage.time).judge_plan(plan, asked.target)
+    if strategy.steps[0].share <= plan.canary_share_before:
+        return guard
+    judged = judge_plan(plan, route, asked, catalog=stage.catalog, sources=(stage.cluster, stage.metrics))
+    return (*judged, *guard)
 
 
 def judge_step(parent: Operation, plan: Plan, route: Route, stage: Stage) -> tuple[GateResult, ...]:

@@ -15,7 +15,7 @@ from mesh.operations.stage import Stage
 ACCEPT_S = 10.0
 """How long a route's parents have to say that they accept it; controllers do within a second or two."""
 LOOK_AGAIN_S = 2.0
-"""When to look for a patch again, after the API server could not say whether it arrived."""
+"""When to try again, after the API server could not say whether a patch arrived."""
 ACCEPTED_AGAIN_S = 0.5
 """When to look again whether the parents accept."""
 GIVE_UP_S = 60.0
@@ -119,7 +119,8 @@ class Patching:
         except Unavailable as error:
             # What is on the branch for certain may be waited for as long as a sync may take.
             give_up_s = SYNC_MOST_S if self._record.operation.commit else GIVE_UP_S
-            raise TryLater(error.message, give_up_s=give_up_s) from error
+            pause_s = following.pause(self._since(Step.PATCHING))
+            raise TryLater(error.message, seconds=pause_s, give_up_s=give_up_s) from error
         except Refused as error:
             # Not a refusal of the change: its patch was sent.
             text = f"The patch was sent, and {plan.label} cannot be read since: {error.message}"
@@ -156,7 +157,7 @@ class Patching:
         """Wait for the parents to accept the new generation, without holding up a worker; give up after `ACCEPT_S`."""
         operation, silent = self._record.operation, _silent(route)
         patience_s = ACCEPT_S + (route.kept.sync_s if route.kept else 0.0)
-        if self._since_patched() > patience_s:
+        if self._since(Step.PATCHED) > patience_s:
             self._unaccepted(f"{silent} did not say within {patience_s:g} s that it accepts them")
             return
         if operation.patch_step is not Step.AWAITING:
@@ -165,7 +166,7 @@ class Patching:
 
     def _await_sync(self, kept: Kept) -> None:
         """Wait for the cluster to show what was committed, without holding up a worker; say so when it does not."""
-        operation, waited_s = self._record.operation, self._since_patched()
+        operation, waited_s = self._record.operation, self._since(Step.PATCHED)
         if waited_s > kept.sync_s:
             text, hint = following.not_synced(kept, operation.commit)
             self._record.end(State.FAILED, Step.UNACCEPTED, text, hint=hint)
@@ -176,10 +177,10 @@ class Patching:
             "the commit is not synced yet", seconds=following.pause(waited_s), give_up_s=kept.sync_s + GIVE_UP_S
         )
 
-    def _since_patched(self) -> float:
-        """Return how long ago it was on record that the patch arrived, in seconds."""
-        patched = next(event.at for event in reversed(self._record.operation.story) if event.step is Step.PATCHED)
-        return self._stage.time.now() - patched
+    def _since(self, step: Step) -> float:
+        """Return how long ago this step of the newest patch was on record, in seconds."""
+        at = next(event.at for event in reversed(self._record.operation.story) if event.step is step)
+        return self._stage.time.now() - at
 
     def _unaccepted(self, why: str) -> None:
         """End it where the weights are written for certain, and the mesh does not say that they count."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mesh.domain.commands import Verb
 from mesh.domain.errors import Barred, Denied
 from mesh.domain.limits import Rise, beyond
 from mesh.domain.operations import Operation
-from mesh.domain.policy import Decision, decide
+from mesh.domain.policy import Decision, is_bound, named_groups
 from mesh.domain.rollouts import Happening, Phase, Rollout, after
+from mesh.operations.authorising import authorise_again
 from mesh.operations.freezing import refuse_frozen
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_plan, the_rollout
@@ -19,11 +19,18 @@ def check_rise(stage: Stage, operation: Operation, decision: Decision, rise: Ris
     Nothing is asked where nothing rises: what goes back is not held up by anything. Raises Unavailable where nobody can
     tell what is frozen.
     """
-    if not rise:
-        return
+    if rise:
+        _check_frozen(stage, operation)
+        _check_limits(decision, rise, stage.time.now())
+
+
+def _check_frozen(stage: Stage, operation: Operation) -> None:
     if not operation.command.break_glass:
         refuse_frozen(stage, operation.target)
-    found = beyond(decision.roles, rise, stage.time.now())
+
+
+def _check_limits(decision: Decision, rise: Rise, now: float) -> None:
+    found = beyond(decision.roles, rise, now)
     if found is None:
         return
     if found.opens is not None:
@@ -37,14 +44,21 @@ def check_rise(stage: Stage, operation: Operation, decision: Decision, rise: Ris
 def barred(stage: Stage, operation: Operation, happening: Happening) -> str:
     """Say why a rollout's next step must wait if this happens now; an empty string where it need not.
 
-    What waiting does not help against is judged by the step itself, and then people are asked.
+    The same is asked as by the step itself, or the two could disagree without end. What waiting does not help against
+    is judged by the step, and then people are asked. Raises Unavailable where nobody can tell.
     """
     rollout = the_rollout(operation)
     waited = rollout.cause is Happening.BARRED and happening is Happening.CLEARED
     if not waited and after(rollout, happening) is not Phase.MOVING:
         return ""
+    rise = next_rise(operation, happening)
+    if not rise:
+        return ""
     try:
-        check_rise(stage, operation, _rights(stage, operation), next_rise(operation, happening))
+        # First, for Slack is not asked about anybody while a freeze holds.
+        _check_frozen(stage, operation)
+        _hear_slack(stage, operation)
+        _check_limits(rights(stage, operation), rise, stage.time.now())
     except Barred as error:
         return error.message.removesuffix(".")
     except Denied:
@@ -67,7 +81,15 @@ def _share(rollout: Rollout, happening: Happening) -> float:
     return rollout.upcoming.share
 
 
-def _rights(stage: Stage, operation: Operation) -> Decision:
-    """Return by which roles the rollout runs; the step itself asks Slack anew who is in which group."""
-    groups, channel = frozenset(operation.groups), operation.origin.channel
-    return decide(stage.catalog.policy, operation.actor, groups, Verb.CANARY, operation.target, channel=channel)
+def rights(stage: Stage, operation: Operation) -> Decision:
+    """Decide by which roles a rollout takes its next step: who is in which group was on record when it began."""
+    return authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now())
+
+
+def _hear_slack(stage: Stage, operation: Operation) -> None:
+    """Raise Unavailable where Slack says nothing: a moment's silence must not look like a right that was taken away."""
+    policy, channel = stage.catalog.policy, operation.origin.channel
+    stage.directory.active(operation.actor)
+    stage.directory.groups(operation.actor, named_groups(policy))
+    if is_bound(policy, channel):
+        stage.directory.place(channel)

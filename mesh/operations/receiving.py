@@ -23,7 +23,7 @@ from mesh.operations.freezing import refuse_frozen, scope_of
 from mesh.operations.naming import new_id
 from mesh.operations.noting import note
 from mesh.operations.voting import as_voter, check_open, check_vote
-from mesh.ports import Bucket, Buckets, Directory, Freezes, Incidents, Operations, Outbox, Receipt, Time
+from mesh.ports import Bucket, Buckets, Directory, Freezes, Incidents, Operations, Outbox, Receipt, Rounds, Time
 
 PATIENCE_S = 120.0
 """A change still queued after this long expires: nobody wants their promotion to happen out of the blue later."""
@@ -46,6 +46,8 @@ class Desk:
     """Says when digests come next; None where nobody asks."""
     outbox: Outbox | None = None
     """Knows which messages are an operation's card before the operation does; None where only the latter counts."""
+    rounds: Rounds | None = None
+    """Knows what Flagger asks about; None where it is not answered."""
     locale: str = ""
     """Language of whoever is served, as Slack names it; empty where it is not known."""
 
@@ -169,9 +171,9 @@ def _named(desk: Desk, command: Command) -> Operation:
 
 def _last_change(desk: Desk, command: Command, origin: Origin) -> Operation | None:
     if command.service:
-        found = desk.operations.recent(target=desk.catalog.target(command))
+        found = desk.operations.recent(target=desk.catalog.target(command), whole=True)
     else:
-        found = desk.operations.recent(channel=origin.channel)
+        found = desk.operations.recent(channel=origin.channel, whole=True)
     for operation in found:
         written = operation.state is State.SUCCEEDED or operation.patch_step is Step.UNACCEPTED
         # A word to a rollout carries the plan of the rollout's step, and wrote nothing of it.
@@ -220,6 +222,11 @@ def _surely_raises(desk: Desk, command: Command, target: Target) -> bool:
         return False
     last = next((one for one in desk.operations.recent(target=target) if one.plan and one.plan.moves), None)
     return last is None or last.plan is None or last.plan.canary_share < command.share
+
+
+def note_stranger(desk: Desk, hook: str) -> None:
+    """Put on record, once a minute, that somebody had no token of a hook. Raises Unavailable."""
+    note(desk.operations, desk.buckets, facts.of_stranger(hook, desk.time.now()))
 
 
 @contextmanager
@@ -329,4 +336,6 @@ def _new(desk: Desk, command: Command, actor: Actor, origin: Origin, target: Tar
         created_at=now,
         story=(Event(Step.QUEUED, now),),
         deadline=now + PATIENCE_S,
+        # What freezes may be about every cluster, which is none.
+        in_git=command.writes_weights and desk.catalog.in_git(target) is not None,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from mesh.domain.errors import Conflict, LostLease, MeshbotError, Unavailable, Uncopied
 from mesh.domain.limits import rise_of
-from mesh.domain.operations import Event, Operation, State, Step
+from mesh.domain.operations import UNSENT, Event, Operation, State, Step
 from mesh.domain.splits import SplitSeen
 from mesh.operations import facts
 from mesh.operations.stage import Stage
@@ -18,6 +18,10 @@ from mesh.ports import Lease
 TELL_AGAIN_S = 5.0
 """When to try again to put the end into the outbox, after that failed; later and later, up to the next number."""
 TELL_AGAIN_MOST_S = 600.0
+
+UNSENT_AGAIN_S = 5.0
+"""When to announce a patch again, after no replica had that; later and later, up to the next number."""
+UNSENT_AGAIN_MOST_S = 300.0
 
 KEEP_TRIES = 5
 """How often what was shown is written beside what others write of the same operation."""
@@ -153,15 +157,27 @@ class Record:
         try:
             self.operation = self._stage.operations.commit(operation, entries, lease=self.lease)
         except Uncopied as error:
+            self.operation = replace(operation, revision=operation.revision + 1)
             goes_back = operation.command.goes_back and operation.plan is not None and not rise_of(operation.plan)
             if not goes_back:
+                self._unsent()
                 raise LeftToTheNext(error.message) from error
             # A failover now would forget the record, not the patch; that the canary keeps its traffic is worse.
             log.warning("%s goes back, and no replica of Redis has its plan yet", operation.id)
-            self.operation = replace(operation, revision=operation.revision + 1)
             self.uncopied = True
         except (LostLease, Conflict, Unavailable) as error:
             raise LeftToTheNext(error.message) from error
+
+    def _unsent(self) -> None:
+        """Write down that the announced patch is not sent, or the next worker would look for it, and shut it out."""
+        self.tell(State.RUNNING, Step.UNWRITTEN, UNSENT)
+        self.show()
+        first = next(event.at for event in self.operation.story if event.text == UNSENT)
+        pause = min(max(UNSENT_AGAIN_S, (self._stage.time.now() - first) / 4), UNSENT_AGAIN_MOST_S)
+        try:
+            self._stage.operations.later(self.operation.id, seconds=pause)
+        except Unavailable as error:
+            log.warning("%s is looked at again as if nothing had been said: %s", self.operation.id, error.message)
 
 
 def incident(operation: Operation, error: Exception) -> MeshbotError:

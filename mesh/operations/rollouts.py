@@ -7,6 +7,7 @@ on record first. Whoever comes next, after any interruption, finds out how far i
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +16,8 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
 from mesh.domain.due import Sight, due
 from mesh.domain.errors import MeshbotError, NotFound, Refused
-from mesh.domain.gates import Verdict, span
-from mesh.domain.limits import rise_of_steps
+from mesh.domain.gates import GateResult, Verdict, span
+from mesh.domain.limits import Rise, rise_of_steps
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision
@@ -42,32 +43,43 @@ from mesh.ports import Cluster, Lease, Operations, Watch
 log = logging.getLogger(__name__)
 
 
-def begin(stage: Stage, record: Record, decision: Decision) -> None:
+Begun = tuple[Strategy, Plan, Route]
+"""The steps of a rollout that are still to come, and the plan of the first one with its route."""
+
+
+def begin(
+    stage: Stage, record: Record, decision: Decision, *, judge: Callable[[Begun], tuple[GateResult, ...]]
+) -> None:
     """Begin a rollout: settle its steps and arms, ask whoever must agree, and let the first step be taken.
 
     Raises Refused where another one runs, where the request is unclear, where no step is above what the canary has, or
     where one of them is beyond what `decision` lets it be: nobody is left standing in the middle of the way for that.
+    `judge` raises it where the gates do not pass the first step; it is asked before people are.
     """
     operation = record.operation
     refuse_beside(stage, operation)
     strategy, plan, route = first_step(operation, stage.catalog, stage.cluster, stage.operations)
-    has = next(arm.share_before for arm in plan.arms if arm.name == plan.canary)
-    shares = [one.share for one in strategy.steps if one.share > has]
-    check_rise(stage, operation, decision, rise_of_steps(plan.canary, has, shares))
+    check_rise(stage, operation, decision, whole_rise(strategy, plan))
     asks = not approving.may_go(stage, operation, plan, strategy)
+    # Where nobody is asked the step is judged next, by itself.
+    gates = judge((strategy, plan, route)) if asks else ()
     prove_for_plan(stage, operation, plan, agreed(plan, strategy))
     if asks:
-        approving.request(stage, record, plan, (), strategy)
+        approving.request(stage, record, plan, gates, strategy)
         return
     rollout = Rollout(strategy, entered_at=stage.time.now(), move=new_id(), arms=route.arms)
     text = step_in_words(rollout, plan.canary)
-    record.tell(State.RUNNING, Step.STEPPING, text, rollout=rollout, plan=plan, deadline=0.0)
+    record.tell(State.RUNNING, Step.STEPPING, text, rollout=rollout, plan=plan, gates=(), deadline=0.0)
     _start(stage, record.operation)
 
 
-def first_step(
-    operation: Operation, catalog: Catalog, cluster: Cluster, operations: Operations
-) -> tuple[Strategy, Plan, Route]:
+def whole_rise(strategy: Strategy, plan: Plan) -> Rise:
+    """Return what all of its steps give the canary; `plan` is that of the first."""
+    has = plan.canary_share_before
+    return rise_of_steps(plan.canary, has, [one.share for one in strategy.steps if one.share > has])
+
+
+def first_step(operation: Operation, catalog: Catalog, cluster: Cluster, operations: Operations) -> Begun:
     """Return the strategy, with the steps that are still to come, and the plan of its first step with its route.
 
     Raises what planning raises, and Refused where no step is above what the canary has.
@@ -108,8 +120,8 @@ def _still_to_come(steps: tuple[RolloutStep, ...], number: int, plan: Plan) -> t
     """
     if not (steps[number].confirm and number):
         return steps[number:]
-    now = next(arm.share_before for arm in plan.arms if arm.name == plan.canary)
-    return (replace(steps[number - 1], share=now, confirm=False), *steps[number:])
+    before = replace(steps[number - 1], share=plan.canary_share_before, confirm=False)
+    return (before, *steps[number:])
 
 
 def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool = False) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from mesh.domain.commands import Verb
+from mesh.domain.errors import Unreadable
 from mesh.domain.operations import Operation, State, Step
 from mesh.operations import approving, measuring
 from mesh.operations.patching import ACCEPTED_AGAIN_S, LOOK_AGAIN_S
@@ -16,6 +17,8 @@ from mesh.operations.working import Work, expired
 
 LOCK_WAIT_S = 0.5
 """How long a worker waits for another change of the same service before it gives its place to the next job."""
+NEWER_AGAIN_S = 5.0
+"""When to hand out again what only a newer meshbot can do: a worker of that one may take it then."""
 LOCK_AGAIN_S = 0.5
 """When to try again for the place of another change of the same service."""
 
@@ -23,7 +26,18 @@ log = logging.getLogger(__name__)
 
 
 def run(operation_id: str, stage: Stage) -> Operation:
-    """Bring the operation to its end, or leave it to the clock; safe to call any number of times, from anywhere."""
+    """Bring the operation to its end, or leave it to the clock; safe to call any number of times, from anywhere.
+
+    Raises Unreadable where a newer meshbot has written of it, or of what it must know; a worker of that one does it.
+    """
+    try:
+        return _run(operation_id, stage)
+    except Unreadable:
+        stage.operations.later(operation_id, seconds=NEWER_AGAIN_S)
+        raise
+
+
+def _run(operation_id: str, stage: Stage) -> Operation:
     operation = stage.operations.get(operation_id)
     try:
         if not operation.done:
@@ -95,7 +109,8 @@ def _worked(stage: Stage, operation: Operation) -> Operation | None:
         if not fresh.command.writes_weights:
             # The operations that it starts, or lets go, look after what others left.
             return Work(stage, Record(stage, fresh, lease)).work()
-        for other in stage.operations.beside(operation):
+        # What a newer meshbot wrote keeps others waiting for that one; what goes back to stable shuts it out.
+        for other in stage.operations.beside(operation, whole=operation.command.verb is not Verb.ROLLBACK):
             if other.patch_is_open:
                 # Left by a dead worker: found out before anything is planned on top of it, or nobody could know later.
                 left = Work(stage, Record(stage, other, lease))

@@ -44,7 +44,8 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
                 return
             raise _unfit(operation, parent)
         if after(rollout, happening) is Phase.MOVING:
-            check_rise(stage, operation, decision, next_rise(parent, happening))
+            # By the limits of whoever says it; whether the glass is broken was agreed to of the rollout.
+            check_rise(stage, parent, decision, next_rise(parent, happening))
             prove_for_step(stage, operation, parent)
         rows = _rows(stage, parent)
         if after(rollout, happening) is Phase.COMPLETED:

@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from mesh.domain.commands import Verb
-from mesh.domain.errors import Barred, Denied, Held, MeshbotError, NotFound, Refused, Unavailable
+from mesh.domain.errors import Barred, Denied, Held, MeshbotError, NotFound, Refused, Unavailable, Unreadable
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.limits import rise_of
-from mesh.domain.operations import Operation, State, Step
+from mesh.domain.operations import UNSENT, Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision, is_bound, named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
@@ -28,7 +28,7 @@ from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import judge_plan
 from mesh.operations.patching import Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
-from mesh.operations.raising import check_rise
+from mesh.operations.raising import check_rise, rights
 from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.refusing import gates_failed, remedy
 from mesh.operations.stage import Stage
@@ -38,7 +38,7 @@ from mesh.operations.undoing import may_be_written
 REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
 
-_FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED})
+_FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED, Step.UNWRITTEN})
 """What the story ends with where no worker was interrupted."""
 _UNCHANGED = "Nothing was changed."
 _UNSENT = frozenset({None, Step.CONFLICT, Step.UNWRITTEN})
@@ -53,6 +53,8 @@ def expired(record: Record, now: float) -> bool:
     if not operation.deadline or now <= operation.deadline:
         return False
     text = f"It waited {now - operation.created_at:.0f} s for its turn, so it was not carried out"
+    if operation.story[-1].text == UNSENT:
+        text = f"For {now - operation.created_at:.0f} s no replica of Redis had the plan, so the patch was not sent"
     record.end(State.EXPIRED, Step.EXPIRED, text, hint="Nothing was changed. Repeat it if it is still wanted.")
     return True
 
@@ -125,28 +127,43 @@ class Work:
         if is_bound(policy, channel):
             self.stage.directory.place(channel)
         self._authorise()
-        planned = self._still_holds()
-        if planned is not None:
-            self._check_rise(planned[0])
-            self._judge(planned[0], self._gates(*planned), asking=True)
-        elif not self.operation.command.break_glass:
-            refuse_frozen(self.stage, self.operation.target)
+        if self.operation.command.verb is Verb.CANARY:
+            begun = self._begun_anew()
+            check_rise(self.stage, self.operation, self.decision, rollouts.whole_rise(*begun[:2]))
+            self._judge_first(begun)
+            return
+        plan, route = self._planned_anew()
+        self._check_rise(plan)
+        self._judge(plan, self._gates(plan, route), asking=True)
 
-    def _still_holds(self) -> tuple[Plan, Route] | None:
-        """Plan again what waits for approval; raise Refused where people were asked about something else.
-
-        None for a rollout, each of whose steps is judged when it is taken, and for Flagger, who plans by itself.
-        """
+    def _still_holds(self) -> None:
+        """Plan again what waits for approval; raise Refused where people were asked about something else."""
         stage, operation = self.stage, self.operation
         if operation.command.verb is Verb.FLAGGER:
+            # It plans by itself.
             gatekeeping.refuse_replaced(stage, operation)
-            return None
+        elif operation.command.verb is Verb.CANARY:
+            self._begun_anew()
+        else:
+            self._planned_anew()
+
+    def _begun_anew(self) -> rollouts.Begun:
+        stage, operation = self.stage, self.operation
         self._not_overtaken()
-        if operation.command.verb is Verb.CANARY:
-            rollouts.refuse_beside(stage, operation)
-            strategy, plan, _ = rollouts.first_step(operation, stage.catalog, stage.cluster, stage.operations)
-            approving.check_plan(operation, plan, strategy)
-            return None
+        rollouts.refuse_beside(stage, operation)
+        strategy, plan, route = rollouts.first_step(operation, stage.catalog, stage.cluster, stage.operations)
+        approving.check_plan(operation, plan, strategy)
+        return strategy, plan, route
+
+    def _judge_first(self, begun: rollouts.Begun) -> tuple[GateResult, ...]:
+        """Raise Refused or Held where the gates do not pass the first step of a rollout; else return their rows."""
+        gates = self._timed(moves.judge_first(self.operation, *begun, self.stage))
+        self._judge(begun[1], gates, asking=True)
+        return gates
+
+    def _planned_anew(self) -> tuple[Plan, Route]:
+        stage, operation = self.stage, self.operation
+        self._not_overtaken()
         self._make_way()
         plan, route = make_plan(operation, stage.catalog, stage.cluster, stage.operations)
         approving.check_plan(operation, plan)
@@ -200,7 +217,7 @@ class Work:
             return
         self._not_overtaken()
         if self.operation.command.verb is Verb.CANARY:
-            rollouts.begin(self.stage, self.record, self.decision)
+            rollouts.begin(self.stage, self.record, self.decision, judge=self._judge_first)
             return
         self._make_way()
         for _ in range(REPLANS):
@@ -246,6 +263,10 @@ class Work:
         # Last, for an incident may be opened while the gates are asked.
         return (*rows, *Guard(stage.catalog, stage.incidents, stage.time).judge_plan(plan, self.operation.target))
 
+    def _timed(self, rows: tuple[GateResult, ...]) -> tuple[GateResult, ...]:
+        now = self.stage.time.now()
+        return tuple(replace(row, at=row.at or now) for row in rows)
+
     def _try_once(self) -> bool:
         """Plan, judge, ask people or write down and patch; False when somebody else wrote to the object first."""
         stage = self.stage
@@ -259,8 +280,7 @@ class Work:
             return True
         self._settle_stamped(route)
         self._check_rise(plan)
-        now = stage.time.now()
-        gates = tuple(replace(row, at=row.at or now) for row in self._gates(plan, route))
+        gates = self._timed(self._gates(plan, route))
         plan = warned(plan, gates)
         asks = not approving.may_go(stage, self.operation, plan)
         self._judge(plan, gates, asking=asks)
@@ -341,8 +361,9 @@ class Work:
             # Whoever began the rollout was allowed to have it turned back; that is never taken away.
             return
         if operation.command.rollout:
-            operation = replace(operation, command=replace(operation.command, verb=Verb.CANARY))
-        verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now(), rises=rises)
+            verdict = rights(stage, stage.operations.get(operation.command.rollout))
+        else:
+            verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now(), rises=rises)
         if not verdict.allowed:
             raise Denied(f"No longer allowed: {verdict.why}.", hint=_UNCHANGED)
         self.decision = verdict
@@ -399,7 +420,7 @@ class Work:
         """Turn an error into an end by its type, here and nowhere else: refused, failed, or tried again later."""
         try:
             yield
-        except LeftToTheNext:
+        except (LeftToTheNext, Unreadable):
             raise
         except TryLater as error:
             self._later(error)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
+from bot.web import SLACK_PATH
 from meshbot.findings import Finding
 
 SCOPES = (
@@ -27,6 +29,8 @@ EVENTS = (
     "member_joined_channel",
 )  # fmt: skip
 COMMAND = "/mesh"
+PLACEHOLDER = "example.com"
+"""What the shipped manifest has in the place of the bot's host; nobody can own it (RFC 2606)."""
 ADD = "Change the app as manifests/slack-app.yaml has it, then install it again."
 
 
@@ -54,7 +58,9 @@ def scopes(header: str | None) -> Iterator[Finding]:
 
 def drift(manifest: Mapping[str, Any], *, socket: bool) -> Iterator[Finding]:
     """Yield how an app differs from the one that meshbot needs; `socket`: it is to be reached by Socket Mode."""
-    differences = [*_events(manifest), *_command(manifest), *_settings(manifest, socket=socket)]
+    differences = [*_events(manifest), *_command(manifest), *_people(manifest), *_settings(manifest, socket=socket)]
+    if not socket:
+        differences += _addresses(manifest)
     for text in differences:
         yield Finding("fail", "app", text, ADD)
     if not differences:
@@ -72,24 +78,63 @@ def _events(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"it does not hear {', '.join(missing)}"
 
 
-def _command(manifest: Mapping[str, Any]) -> Iterator[str]:
+def _command_of(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
     commands = (manifest.get("features") or {}).get("slash_commands") or ()
-    found = next((one for one in commands if one.get("command") == COMMAND), None)
+    return next((one for one in commands if one.get("command") == COMMAND), None)
+
+
+def _command(manifest: Mapping[str, Any]) -> Iterator[str]:
+    found = _command_of(manifest)
     if found is None:
+        commands = (manifest.get("features") or {}).get("slash_commands") or ()
         names = ", ".join(str(one.get("command")) for one in commands) or "none"
         yield f"it has no {COMMAND}, but {names}"
     elif not found.get("should_escape"):
         yield f"{COMMAND} does not escape channels and users, so names in commands are only text"
 
 
-def _settings(manifest: Mapping[str, Any], *, socket: bool) -> Iterator[str]:
-    settings, home = _settings_of(manifest), (manifest.get("features") or {}).get("app_home") or {}
-    interactivity = settings.get("interactivity") or {}
-    if not interactivity.get("is_enabled"):
-        yield "interactivity is off, so buttons and forms do nothing"
-    elif not socket and not interactivity.get("message_menu_options_url"):
-        yield "no options URL is set, so the form finds no services"
+def _people(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what keeps people from the app."""
+    features = manifest.get("features") or {}
+    home = features.get("app_home") or {}
+    if not features.get("bot_user"):
+        yield "it has no bot user, so nobody can mention or invite it, and it posts nothing"
     if not home.get("home_tab_enabled"):
         yield "the Home tab is off"
+    if not home.get("messages_tab_enabled"):
+        yield "the Messages tab is off, so nobody can write to it directly"
+    elif home.get("messages_tab_read_only_enabled"):
+        yield "the Messages tab is read-only, so nobody can write to it directly"
+
+
+def _settings(manifest: Mapping[str, Any], *, socket: bool) -> Iterator[str]:
+    settings = _settings_of(manifest)
+    if not (settings.get("interactivity") or {}).get("is_enabled"):
+        yield "interactivity is off, so buttons and forms do nothing"
+    if settings.get("token_rotation_enabled"):
+        yield "token rotation is on, so its tokens end after twelve hours, and meshbot asks for no new ones"
     if bool(settings.get("socket_mode_enabled")) != socket:
         yield "Socket Mode is off" if socket else "Socket Mode is on, so nothing is sent to the bot's address"
+
+
+def _addresses(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where Slack's deliveries go that do not come to the bot, as far as the addresses themselves tell."""
+    settings = _settings_of(manifest)
+    places = {"events": (settings.get("event_subscriptions") or {}).get("request_url")}
+    if command := _command_of(manifest):
+        places[COMMAND] = command.get("url")
+    if (interactivity := settings.get("interactivity") or {}).get("is_enabled"):
+        places["buttons and forms"] = interactivity.get("request_url")
+        places["what the form offers"] = interactivity.get("message_menu_options_url")
+    if nowhere := [what for what, url in places.items() if not url]:
+        yield f"no address is set for {', '.join(nowhere)}"
+    known = {what: urlsplit(str(url)) for what, url in places.items() if url}
+    if invented := [what for what, url in known.items() if f".{url.hostname}".endswith(f".{PLACEHOLDER}")]:
+        yield f"the manifest's example stands in the place of the bot's own host, for {', '.join(invented)}"
+    if elsewhere := [what for what, url in known.items() if url.path != SLACK_PATH]:
+        yield f"the bot hears Slack at {SLACK_PATH} alone, and {', '.join(elsewhere)} go elsewhere"
+    # Without what an address may have of a login.
+    hosts = {what: url.netloc.rpartition("@")[2] for what, url in known.items() if what not in invented}
+    if len(set(hosts.values())) > 1:
+        each = ", ".join(f"{what} to {host}" for what, host in hosts.items())
+        yield f"not all is sent to one place: {each}"

@@ -17,17 +17,18 @@ from meshbot.findings import Finding
 @click.option(
     "--as", "role", default="all", show_default=True, type=click.Choice(ROLES), help="Check what this process needs."
 )
+@click.option("--before-start", is_flag=True, help="No process runs yet: that they are missing is only a warning.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all findings, for programs.")
 @click.option(
     "--within", "within_s", default=WITHIN_S, show_default=True, type=click.FloatRange(min=1), help="Seconds, in all."
 )
-def doctor(*, role: str, as_json: bool, within_s: float) -> None:
+def doctor(*, role: str, before_start: bool, as_json: bool, within_s: float) -> None:
     """Check everything meshbot depends on, and say what to do. Exit code 1 when something fails.
 
     Rights differ by account: run it in the pods, `--as bot`, `--as worker` and `--as clock`.
     """
     findings = []
-    for finding in examined(checks(role), within_s=within_s):
+    for finding in examined(checks(role, before_start=before_start), within_s=within_s):
         findings.append(finding)
         if not as_json:
             click.echo(_shown(finding))

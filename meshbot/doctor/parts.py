@@ -8,7 +8,7 @@ from mesh.domain.catalog import Catalog, Cluster
 from mesh.domain.errors import Refused
 from mesh.domain.repositories import Repository
 from meshbot.doctor import cluster as clusters
-from meshbot.doctor import metrics, redis, repositories, slack, surroundings
+from meshbot.doctor import metrics, processes, redis, repositories, slack, surroundings
 from meshbot.doctor.running import Check
 from meshbot.findings import Finding
 from settings.environment import Environment, read_environment
@@ -23,8 +23,8 @@ from workers.metrics.adapter import PrometheusMetrics
 ROLES = ("all", "bot", "worker", "clock")
 
 
-def checks(role: str) -> list[Check]:
-    """Return what to look at, in the order in which to mend things."""
+def checks(role: str, *, before_start: bool = False) -> list[Check]:
+    """Return what to look at, in the order in which to mend things; `before_start`: no process need run yet."""
     try:
         environment = read_environment()
     except Refused as error:
@@ -39,7 +39,7 @@ def checks(role: str) -> list[Check]:
     found += _of_slack(environment, catalog, role)
     found += [
         Check("redis", lambda: redis.redis(environment)),
-        Check("workers", lambda: redis.processes(environment)),
+        Check("workers", lambda: processes.processes(environment, before_start=before_start)),
     ]
     if role in ("bot", "clock"):
         return [*found, Check("k8s", lambda: surroundings.powerless(environment, role))]

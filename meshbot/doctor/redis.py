@@ -1,4 +1,4 @@
-"""What the doctor asks Redis: whether it keeps what it is told, and whether the processes around it are there."""
+"""What the doctor asks Redis: whether it is ours to use, and keeps what it is told."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 from redis.sentinel import SentinelConnectionPool
 
 from mesh.domain.errors import Refused
+from meshbot.doctor.redis_rights import accepted
 from meshbot.findings import Finding
 from settings.environment import Environment
-from store import keys
 from store.connection import CLUSTER, CLUSTER_HINT, quick
-from store.jobs import NORMAL, POST, URGENT, WATCH
 
 OLDEST = (6, 2)
 """ZRANGE BYSCORE, LPOS and CLIENT INFO came with it."""
@@ -24,7 +23,6 @@ APART_S = 1.0
 FULL, OVERFULL = 0.75, 0.95
 CANNOT_TELL = "cannot tell its {}: this Redis does not let us ask"
 SENTINELS = 3
-QUEUES = {"urgent": URGENT, "normal": NORMAL, "watch": WATCH, "post": POST}
 
 Info = Mapping[str, Any]
 
@@ -53,22 +51,13 @@ def redis(environment: Environment) -> Iterator[Finding]:
     yield from memory(info)
     yield from copies(info, getattr(client, "copies", 0))
     try:
+        if info.get("role") != "slave":
+            yield from accepted(client)
         yield from settings(client, info)
         yield from clock(client)
         yield from sentinels(client)
     except RedisError as error:
         yield Finding("fail", "redis", f"it stopped answering ({type(error).__name__})", "Run the doctor again.")
-
-
-def processes(environment: Environment) -> Iterator[Finding]:
-    """Yield which processes of meshbot are not there, by what they leave in Redis."""
-    try:
-        client = quick(environment.redis)
-        yield from messages(client)
-        yield from workers(client)
-    except RedisError:
-        # Told by the other check.
-        return
 
 
 def version(info: Info) -> Finding:
@@ -194,23 +183,3 @@ def sentinels(client: Redis) -> Iterator[Finding]:
     elif not silent:
         replicas = states[0]["num-slaves"]
         yield Finding("ok", "sentinel", f"{known} of them watch {service} with {replicas} replica(s)")
-
-
-def messages(client: Redis) -> Iterator[Finding]:
-    """Yield where people hear nothing, because the worker that posts is not there."""
-    waiting = client.zcard(keys.LANES)
-    if waiting and not client.scard(f"rq:workers:{POST}"):
-        todo = "Start `meshbot worker`, or beside workers of single queues `meshbot worker --queue post`."
-        yield Finding("fail", "messages", f"they wait for {waiting} channel(s), and no worker posts them", todo)
-
-
-def workers(client: Redis) -> Iterator[Finding]:
-    """Yield which queues nobody works on, and whether a clock runs."""
-    idle = [name for name, queue in QUEUES.items() if not client.scard(f"rq:workers:{queue}")]
-    if idle:
-        text = f"nobody works on the queue(s) {', '.join(idle)}"
-        yield Finding("warn", "workers", text, "Start `meshbot worker`.")
-    if not client.get(keys.lock("clock")):
-        yield Finding("warn", "workers", "no clock runs", "Start `meshbot clock`.")
-    elif not idle:
-        yield Finding("ok", "workers", "a clock runs, and every queue has a worker")

@@ -50,6 +50,9 @@ def policy(found: Environment, catalog: Catalog) -> Finding:
 
 def incidents(found: Environment, catalog: Catalog) -> Iterator[Finding]:
     """Yield what keeps alerts from being heard or told; nothing where nobody asked for that."""
+    if set(found.hook_tokens) & set(found.flagger_tokens):
+        todo = "Give Flagger another one: whoever may read a Canary could end incidents with this."
+        yield Finding("warn", "incidents", "Alertmanager and Flagger have one and the same token", todo)
     homeless = [one.name for one in catalog.services if not (one.incident_channel or catalog.channels.incidents)]
     if not found.hook_tokens:
         if len(homeless) < len(catalog.services):

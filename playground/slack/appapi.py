@@ -55,12 +55,14 @@ def manifest_export(call: Call) -> Json:
     world = call.back.world
     if call.text("app_id", missing="invalid_arguments") != world.bot.app_id:
         raise SlackError("invalid_app_id")
-    commands = [{"command": one.command, "should_escape": one.should_escape} for one in world.commands]
-    address = call.base_url
+    address = f"{call.base_url}/slack/events"
+    commands = [{"command": one.command, "should_escape": one.should_escape, "url": address} for one in world.commands]
     events = {"request_url": address, "bot_events": list(EVENTS)}
     interactivity = {"is_enabled": True, "request_url": address, "message_menu_options_url": address}
     settings = {"event_subscriptions": events, "interactivity": interactivity, "socket_mode_enabled": False}
-    features = {"app_home": {"home_tab_enabled": True}, "slash_commands": commands}
+    home = {"home_tab_enabled": True, "messages_tab_enabled": True, "messages_tab_read_only_enabled": False}
+    bot = {"display_name": world.bot.name, "always_online": True}
+    features = {"app_home": home, "bot_user": bot, "slash_commands": commands}
     scopes = {"bot": list(world.bot.scopes)}
     return {
         "ok": True,

@@ -54,7 +54,7 @@ class SlackDriver:
         """Return every delivery to the app, oldest first."""
         return self._list("/_playground/deliveries", "deliveries")
 
-    def wait_for(self, predicate: Callable[[Json], bool], timeout_s: float = 10.0) -> Json:
+    def wait_for(self, predicate: Callable[[Json], bool], timeout_s: float = 60.0) -> Json:
         """Return the first message of the transcript, not deleted, for which `predicate` is true.
 
         Raises TimeoutError, showing the last messages, when there is none within `timeout_s`.
@@ -70,7 +70,7 @@ class SlackDriver:
                 raise TimeoutError(f"no such message within {timeout_s} s; the last ones were:\n{tail}")
             time.sleep(POLL_S)
 
-    def wait_for_text(self, text: str, timeout_s: float = 10.0) -> Json:
+    def wait_for_text(self, text: str, timeout_s: float = 60.0) -> Json:
         """Return the first message that, as a person reads it, contains `text`; raises TimeoutError."""
         return self.wait_for(lambda message: text in self.render_text(message), timeout_s)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from bot.alertmanager import alertmanager
@@ -36,12 +37,12 @@ from mesh.domain.operations import Operation
 from mesh.domain.policy import Policy, Role
 from mesh.operations.admitting import Door
 from mesh.operations.overview import Boards
-from mesh.operations.receiving import Desk
+from mesh.operations.receiving import Desk, note_stranger
 from settings.cron import CronAlmanac
-from store.memory import MemoryBuckets, MemoryChanges, MemoryFreezes, MemoryOperations
+from store.memory import MemoryBuckets, MemoryChanges, MemoryFreezes, MemoryOperations, MemoryRounds
 from store.memory_incidents import MemoryIncidents
 from store.memory_outbox import MemoryOutbox
-from tests.bot.senders import SECRET, TOKEN, Back, Mail, call
+from tests.bot.senders import FLAGGER_TOKEN, SECRET, TOKEN, Back, Mail, call
 
 SRE = Role("sre", users=("U0JIN",), usergroups=("S0SRE",), verbs=("*",))
 
@@ -113,6 +114,7 @@ class Bench:
     identity: Identity = field(default_factory=Identity)
     secrets: tuple[str, ...] = (SECRET,)
     tokens: tuple[str, ...] = (TOKEN,)
+    flagger_tokens: tuple[str, ...] = (FLAGGER_TOKEN,)
     changes: MemoryChanges = field(default_factory=MemoryChanges)
     catalog: Catalog = field(default_factory=lambda: Catalog(policy=Policy((SRE,))))
     outbox: MemoryOutbox = field(default_factory=lambda: MemoryOutbox(Wall()))
@@ -134,6 +136,7 @@ class Bench:
             incidents=self.incidents,
             freezes=MemoryFreezes(Wall()),
             buckets=MemoryBuckets(Wall()),
+            rounds=MemoryRounds(),
             almanac=CronAlmanac(),
         )
         # A closed port: whatever calls Slack on the way to an acknowledgement fails here.
@@ -148,7 +151,12 @@ class Bench:
         surface = Surface(ear, self.directory, self.boards, self.screens, homes, self.chores)
         news = News(self.changes, Invited(self.operations, self.incidents, self.outbox))
         listen(app, Listeners(ear, self.notes, surface, Denials(surface), news))
-        self.hooks = Hooks(self.tokens, {"alertmanager": alertmanager(self.desk), **flagger(self.desk)})
+        tokens = {"alertmanager": self.tokens, "flagger": self.flagger_tokens}
+        self.hooks = Hooks(
+            tokens,
+            {"alertmanager": alertmanager(self.desk), **flagger(self.desk)},
+            stranger=partial(note_stranger, self.desk),
+        )
         self.application = web(app, Gate(self.secrets), lambda: (True, {"ready": True}), self.hooks)
 
     def send(self, mail: Mail, **where: str) -> Back:

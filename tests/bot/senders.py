@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 TOKEN = "hook-token-of-tests-4711"
+FLAGGER_TOKEN = "flagger-token-of-tests-4712"
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 FORM = "application/x-www-form-urlencoded"
 _numbers = itertools.count(1)
@@ -193,7 +194,7 @@ def call(application: Any, mail: Mail, *, path: str = "/slack/events", method: s
 
 def post(port: int, mail: Mail, *, path: str = "/slack/events", method: str = "POST") -> Back:
     """Send one request to a server on 127.0.0.1."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     started = time.monotonic()
     try:
         connection.request(method, path, mail.body, mail.headers)

@@ -18,11 +18,13 @@ from mesh.domain.incidents import Said
 from mesh.domain.operations import Operation, State
 from mesh.domain.policy import Policy
 from mesh.domain.scopes import Scope
-from mesh.operations.gatekeeping import HOOKS, NEW_PER_MINUTE
+from mesh.operations.gatekeeping import HOOKS, NEW_PER_MINUTE, USED_S
 from mesh.operations.incidents import Labelled, hear
 from mesh.operations.incidents import Mail as Alerts
 from tests.bot.bench import SRE, Bench
-from tests.bot.senders import TOKEN, Back, Mail, call
+from tests.bot.senders import FLAGGER_TOKEN as TOKEN
+from tests.bot.senders import TOKEN as ALERTS_TOKEN
+from tests.bot.senders import Back, Mail, call
 
 RULE = Rule("flagger", verbs=("flagger",), groups=("S0SRE",), channel="C0APPROVE")
 BODY = {"name": "podinfo", "namespace": "shop", "phase": "Progressing", "checksum": "85d557f47b", "metadata": {}}
@@ -69,6 +71,59 @@ def answers(bot: Bench) -> list[int]:
     return [post(bot, hook=hook).status for hook in HOOKS]
 
 
+def test_a_roll_back_is_used_up_by_the_answer() -> None:
+    """That Flagger heard yes is on record with the first 200, and then the press is spent."""
+    bot = bench()
+    post(bot, hook="rollback")
+    (asked,) = bot.started
+    bot.operations._stored[asked.id] = opened(asked)
+    rounds = bot.desk.rounds
+    assert rounds is not None
+    about = (str(asked.target), "85d557f47b", "rollback")
+    assert post(bot, hook="rollback").status == 200
+    used = rounds.last(*about)
+    assert used is not None
+    assert used.heard_at > 0
+    rounds.note(*about, replace(used, heard_at=used.heard_at - USED_S - 1))
+    assert post(bot, hook="rollback").status == 403
+
+
+def answers_on_record(bot: Bench) -> list[str]:
+    """What Flagger was told, by the audit log."""
+    return [entry.facts["text"] for entry in bot.operations.log.entries() if entry.facts["step"] == "gate answered"]
+
+
+def test_what_flagger_is_told_at_last_is_on_record() -> None:
+    """The first yes, and each change of it, once; not each time that it asks."""
+    bot = bench()
+    post(bot)
+    (asked,) = bot.started
+    bot.operations._stored[asked.id] = opened(asked)
+    freeze = Freeze("op-aaaaaaaaaa", Scope(services=("podinfo",)), since=0.0, until=math.inf, reason="no", by="U0JIN")
+    assert [post(bot).status for _ in range(3)] == [200] * 3
+    bot.desk.freezes.put(freeze)
+    assert [post(bot).status for _ in range(3)] == [403] * 3
+    bot.desk.freezes.lift(freeze.id)
+    assert post(bot).status == 200
+    yes, no, again = answers_on_record(bot)
+    assert (yes, again) == ("Flagger hears yes", "Flagger hears yes")
+    assert "Flagger hears no: podinfo is frozen until it is lifted" in no
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [({"token": "Bearer wrong"}, "is missing or wrong"), ({"body": {**BODY, "name": "nosuch"}}, "No service of the")],
+)
+def test_who_is_turned_away_at_flaggers_gate_is_on_record(how: dict[str, Any], said: str) -> None:
+    """With the reason, and once a minute however often it is tried."""
+    bot = bench()
+    for _ in range(5):
+        assert post(bot, **how).status in (401, 403)
+    denied = [entry.facts["text"] for entry in bot.operations.log.entries() if entry.facts["step"] == "denied"]
+    assert len(denied) == 1
+    assert said in denied[0]
+
+
 def test_nothing_rises_by_flagger_under_a_freeze() -> None:
     """An approval stays, and is of no use until the freeze is over; going back is never frozen."""
     bot = bench()
@@ -106,6 +161,21 @@ def test_nothing_rises_by_flagger_in_an_incident(policy: Any, status: int) -> No
     assert answers(bot) == [status, status, status, 200]
 
 
+def test_threat_14_the_token_of_one_system_opens_no_door_of_another() -> None:
+    """Whoever may read a Canary can ask, and neither open nor end an incident; Alertmanager's token asks nothing."""
+    bot = bench()
+    assert post(bot, token=f"Bearer {ALERTS_TOKEN}").status == 401
+    headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
+    assert call(bot.application, Mail(b"{}", headers), path="/hooks/alertmanager").status == 401
+
+
+def test_without_a_token_of_its_own_flagger_has_no_hooks() -> None:
+    """Fail closed: that Alertmanager has one opens nothing."""
+    bot = bench()
+    closed = Bench(catalog=bot.catalog, flagger_tokens=())
+    assert {post(closed, hook=hook, token=f"Bearer {ALERTS_TOKEN}").status for hook in HOOKS} == {404}
+
+
 @pytest.mark.parametrize(
     "token", ["", "Bearer", "Bearer wrong", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer é", "Basic é"]
 )
@@ -129,7 +199,7 @@ def test_the_token_may_stand_in_the_address(pair: str, status: int) -> None:
 @pytest.mark.parametrize("sent", ["Bearer ", "", "Basic Og=="])
 def test_without_a_token_of_ours_nobody_is_answered(sent: str) -> None:
     """An empty secret is no secret."""
-    bot = Bench(catalog=Catalog(policy=Policy((SRE,)), approvals=(RULE,)), tokens=())
+    bot = Bench(catalog=Catalog(policy=Policy((SRE,)), approvals=(RULE,)), flagger_tokens=())
     assert (post(bot, token=sent).status, bot.started) == (404, [])
 
 

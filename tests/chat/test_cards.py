@@ -15,7 +15,7 @@ from chat.cards import card
 from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.grammar import parse
 from mesh.domain.incidents import judge_incident, unknown_incident
-from mesh.domain.operations import Event, State, Step
+from mesh.domain.operations import UNSENT, Event, State, Step
 from mesh.domain.plans import Roles, plan
 from mesh.domain.routes import Drift
 from playground.slack.render import render_text
@@ -270,6 +270,14 @@ def test_a_conflict_is_no_open_patch() -> None:
     drawn = card(operation("promote api 50", *steps, state=State.FAILED, plan=SAMPLES["promoted"].plan))
     assert drawn.text.startswith("Failed: ")
     assert "Unknown" not in drawn.text
+
+
+def test_a_patch_that_was_not_sent_is_no_patch_without_an_answer() -> None:
+    """What waits for a replica of Redis says that, and not that an answer was lost."""
+    made = operation("promote api 50", Step.CHECKING, Step.PATCHING, state=State.RUNNING)
+    drawn = render_text({"blocks": card(made.add(Event(Step.UNWRITTEN, AT + 9, UNSENT))).blocks}, {})
+    assert "No replica of Redis had the plan, so the patch was not sent at first." in drawn
+    assert "No answer came" not in drawn
 
 
 def test_a_huge_operation_still_fits() -> None:

@@ -47,7 +47,7 @@ def images(message: dict[str, Any]) -> list[str]:
 def visible(slack: Slack, file_id: str, person: str = "U0ANA") -> bool:
     """Tell whether somebody else in the channel gets to see a file."""
     try:
-        with urllib.request.urlopen(f"{slack.url}/files/{file_id}?as={person}", timeout=5) as answer:
+        with urllib.request.urlopen(f"{slack.url}/files/{file_id}?as={person}", timeout=60) as answer:
             return bool(answer.read().startswith(b"\x89PNG"))
     except urllib.error.HTTPError as error:
         error.close()

@@ -51,11 +51,12 @@ def test_a_bucket_fills_with_time(buckets: Buckets) -> None:
     """At its own rate, and never above its size."""
     while not buckets.take(QUICK):
         pass
+    emptied, taken = time.monotonic(), 0
     time.sleep(0.25)
-    taken = 0
     while not buckets.take(QUICK):
         taken += 1
-    assert 2 <= taken <= 5
+    # As many as the time has brought, which is more on a busy machine; a part of one may be there before.
+    assert 2 <= taken <= (time.monotonic() - emptied) * 10 + 1
 
 
 @pytest.mark.redis

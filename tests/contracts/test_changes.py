@@ -6,7 +6,7 @@ import pytest
 
 from mesh.ports import Changes
 from store.changes import RedisChanges
-from store.connection import quick
+from store.connection import patient
 from store.memory import MemoryChanges
 
 pytestmark = pytest.mark.redis
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.redis
 @pytest.fixture(params=["memory", "redis"])
 def changes(request: pytest.FixtureRequest) -> Changes:
     """Each implementation in turn."""
-    return MemoryChanges() if request.param == "memory" else RedisChanges(quick(request.getfixturevalue("redis_url")))
+    return MemoryChanges() if request.param == "memory" else RedisChanges(patient(request.getfixturevalue("redis_url")))
 
 
 def test_a_change_is_another_mark(changes: Changes) -> None:

@@ -374,7 +374,7 @@ def test_a_glance_sees_what_routes_weigh_now(make: Make) -> None:
     cluster.patch(planned(routes[1], v1=50, v2=50), TARGET)
     assert cluster.glance([]) == []
     # A glance may be a moment old.
-    for _ in range(100):
+    for _ in range(1200):
         found = cluster.glance([(plans[1], TARGET), (plans[0], TARGET)])
         if found[0] != seen[1]:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -49,9 +50,12 @@ def build(say: Callable[[str], None] | None = None, *, names: Sequence[str] = SE
     say = say or _to_stderr
     directory = cache(home)
     directory.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        if not (directory / name).exists():
-            _build_one(directory / name, PACKAGES.get(name) or _generator(), home, say)
+    with (directory / "lock").open("w") as lock:
+        # Several processes run the tests: one builds, the others wait for it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name in names:
+            if not (directory / name).exists():
+                _build_one(directory / name, PACKAGES.get(name) or _generator(), home, say)
     return directory
 
 

@@ -19,6 +19,7 @@ HOME = Path(__file__).parent
 CHART = Path(__file__).parents[2] / "helm/meshbot"
 RELEASE = NAMESPACE = "meshbot"
 PROCESSES = ("bot", "clock", "worker")
+RUNBOOKS = "https://docs.example.com/meshbot/docs/runbooks.html"
 KEDA = {"enabled": True, "address": "redis.example.com:6379"}
 SPLIT: Obj = {
     "slack": {"mode": "socket"},
@@ -36,8 +37,9 @@ CASES: dict[str, Obj] = {
     "default": {},
     "socket": {"slack": {"mode": "socket"}},
     "hooks": {"hooks": {"enabled": True}, "prometheus": {"fromSecret": True}},
+    "flagger": {"hooks": {"flagger": True}},
     "tokens": {"worker": {"secretMounts": ["git-tokens", "metrics"], "tmpSize": "2Gi"}},
-    "traced": {"tracing": {"endpoint": "http://collector.monitoring:4318"}},
+    "traced": {"log": {"form": "json"}, "tracing": {"endpoint": "http://collector.monitoring:4318"}},
     "redis-tls-acl": {
         "redis": {
             "url": "rediss://redis.example.com:6380/0",
@@ -83,7 +85,7 @@ CASES: dict[str, Obj] = {
     "monitored": {
         "metrics": {
             "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
-            "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+            "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}, "runbookBaseUrl": RUNBOOKS},
             "dashboard": {"enabled": True, "annotations": {"grafana_folder": "Mesh"}},
         }
     },

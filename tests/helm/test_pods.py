@@ -118,6 +118,7 @@ HELD = [
         "hooks",
         {"bot": _SLACK | {"MESHBOT_HOOK_TOKEN"}, "worker": {"SLACK_BOT_TOKEN", "REDIS_URL", "PROMETHEUS_URL"}},
     ),
+    ("flagger", {"bot": _SLACK | {"MESHBOT_FLAGGER_TOKEN"}, "worker": {"SLACK_BOT_TOKEN", "REDIS_URL"}}),
     ("redis-sentinel", {"clock": _LOGIN, "worker": _LOGIN | {"SLACK_BOT_TOKEN"}}),
 ]
 
@@ -161,7 +162,13 @@ SAID = [
     (
         "default",
         "clock",
-        {"MESHBOT_METRICS_PORT": "9090", "REDIS_URL": None, "PROMETHEUS_URL": None, "KUBECONFIG": None},
+        {
+            "MESHBOT_METRICS_PORT": "9090",
+            "MESHBOT_LOG": "text",
+            "REDIS_URL": None,
+            "PROMETHEUS_URL": None,
+            "KUBECONFIG": None,
+        },
     ),
     (
         "redis-sentinel",
@@ -178,7 +185,7 @@ SAID = [
         },
     ),
     ("redis-tls-acl", "bot", {"REDIS_TLS_CA": f"{_TLS}/CA", "REDIS_TLS_CERT": None, "REDIS_COPIES": None}),
-    ("traced", "bot", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.monitoring:4318"}),
+    ("traced", "bot", {"MESHBOT_LOG": "json", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.monitoring:4318"}),
     (
         "everything-said",
         "worker",

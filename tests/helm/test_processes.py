@@ -64,7 +64,7 @@ def running(who: str, root: Path, redis_url: str, *more: str, metrics: int = 0) 
 def status(port: int, path: str) -> int:
     """What a probe hears; 0: nobody answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -76,7 +76,7 @@ def test_the_bot_is_ready_while_redis_answers(own_redis: RedisServer, tmp_path: 
     """Its probes pass; without Redis it is alive and not ready, and gets no requests."""
     port = free_port()
     with running("bot", tmp_path, own_redis.url, "--host", "127.0.0.1", "--port", str(port)) as child:
-        child.wait_ready(lambda: status(port, "/readyz") == 200, 60)
+        child.wait_ready(lambda: status(port, "/readyz") == 200)
         assert status(port, "/healthz") == 200
         own_redis.stop()
         until(lambda: status(port, "/readyz") == 503, "it says it is ready without Redis")
@@ -86,7 +86,7 @@ def test_the_bot_is_ready_while_redis_answers(own_redis: RedisServer, tmp_path: 
 def test_a_worker_serves_every_queue(redis_url: str, tmp_path: Path) -> None:
     """One pod has a process for each of them; at SIGTERM it ends by itself."""
     with running("worker", tmp_path, redis_url) as child, redis.Redis.from_url(redis_url) as store:
-        child.wait_ready(lambda: store.scard("rq:workers") == 4, 60)
+        child.wait_ready(lambda: store.scard("rq:workers") == 4)
         child.stop(grace_s=30)
         assert child.returncode == 0
 
@@ -94,7 +94,7 @@ def test_a_worker_serves_every_queue(redis_url: str, tmp_path: Path) -> None:
 def test_a_clock_works_with_redis_alone(redis_url: str, tmp_path: Path) -> None:
     """It has no token of Slack, and leads all the same; at SIGTERM it ends by itself."""
     with running("clock", tmp_path, redis_url) as child, redis.Redis.from_url(redis_url) as store:
-        child.wait_ready(lambda: bool(store.exists(keys.lock("clock"))), 60)
+        child.wait_ready(lambda: bool(store.exists(keys.lock("clock"))))
         child.stop(grace_s=30)
         assert child.returncode == 0
 
@@ -107,7 +107,7 @@ def test_who_hears_nobody_is_watched_at_a_port_of_its_own(own_redis: RedisServer
     """The probes of worker and clock pass, and their metrics are there; without Redis they are not ready."""
     port = free_port()
     with running(who, tmp_path, own_redis.url, metrics=port) as child:
-        child.wait_ready(lambda: status(port, "/readyz") == 200, 60)
+        child.wait_ready(lambda: status(port, "/readyz") == 200)
         assert (status(port, "/healthz"), status(port, "/metrics")) == (200, 200)
         own_redis.stop()
         until(lambda: status(port, "/readyz") == 503, "it says it is ready without Redis", timeout_s=60)

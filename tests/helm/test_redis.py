@@ -33,7 +33,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     given: str = secret["url"].replace("meshbot-redis:6379", f"127.0.0.1:{port}")
     command = [redis_executable(), str(directory / "redis.conf"), "--port", str(port)]
     with Child("redis-server", command, log_path=directory / "redis.log") as child:
-        child.wait_ready(lambda: answers(given), 20)
+        child.wait_ready(lambda: answers(given))
         yield given
 
 

@@ -163,6 +163,7 @@ def notes(values: Obj) -> str:
         ("socket", ("slack-app-token=", "websocket"), ("slack-signing-secret", "Nothing brings")),
         ("ingress", ("https://meshbot.example.com/slack/events", "hook-token="), ("Nothing brings",)),
         ("httproute", ("https://meshbot.example.com/slack/events",), ("Nothing brings",)),
+        ("flagger", ("flagger-token=",), ("hook-token=",)),
         ("redis-internal", ("is for trials",), ("redis-url=",)),
         ("external-secret", ("Nothing brings",), ("create secret",)),
         ("everything-said", ("helm test",), ("No Prometheus", "no policy")),

@@ -15,7 +15,7 @@ import redis
 
 from mesh.domain.audit import GENESIS
 from store import keys
-from store.connection import quick
+from store.connection import patient
 from store.operations import RedisOperations
 from tests.meshbot.test_cli import run
 from tests.store.builders import Handover, WallClock
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.redis
 @pytest.fixture
 def written(redis_url: str) -> str:
     """A log of three entries; the last holds text that somebody typed."""
-    operations = RedisOperations(quick(redis_url), WallClock(), enqueue=Handover([]))
+    operations = RedisOperations(patient(redis_url), WallClock(), enqueue=Handover([]))
     for number, text in enumerate(("first", "second", "=HYPERLINK(1)\x1b[2J\nforged")):
         facts = {"step": "denied", "actor": "U0JIN", "operation": "", "target": "a/b/api", "reason": text, "text": text}
         operations.audit({**facts, "at": 1000.0 + number})
@@ -115,7 +115,7 @@ def exported(url: str, *options: str) -> list[int]:
 @pytest.fixture
 def mixed(redis_url: str) -> str:
     """Four entries: two people, two services, and a vote that one person gave on what the other asked for."""
-    operations = RedisOperations(quick(redis_url), WallClock(), enqueue=Handover([]))
+    operations = RedisOperations(patient(redis_url), WallClock(), enqueue=Handover([]))
     rows = [("U0JIN", "a/b/api", ""), ("U0LEE", "a/b/web", ""), ("U0JIN", "a/c/api", "U0LEE"), ("", "", "")]
     for number, (actor, target, by) in enumerate(rows):
         facts = {"step": "queued", "actor": actor, "operation": "", "target": target, **({"by": by} if by else {})}
@@ -156,7 +156,7 @@ def test_an_export_goes_to_a_file(mixed: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
 def test_no_cell_of_a_csv_export_is_a_formula(redis_url: str, sign: str) -> None:
     """Whatever somebody typed, also the wide signs of other keyboards, and in every column of theirs."""
-    operations = RedisOperations(quick(redis_url), WallClock(), enqueue=Handover([]))
+    operations = RedisOperations(patient(redis_url), WallClock(), enqueue=Handover([]))
     words = dict.fromkeys(("actor", "operation", "target", "command", "reason", "text"), f"{sign}cmd|' /C calc'!A0")
     operations.audit({"step": "denied", "at": 1.0, **words})
     path = run("audit", "export", "--format", "csv", REDIS_URL=redis_url).stdout

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from mesh.domain.catalog import Catalog, Channels
+from mesh.domain.policy import Policy, Role
 from meshbot.doctor.app import EVENTS, LOOKED_UP, PICTURES, SCOPES, drift, scopes
-from meshbot.doctor.slack import clock, manifest, socket
+from meshbot.doctor.slack import clock, manifest, socket, workspace
 from playground.slack.world import default_world
 from settings.environment import Environment
 from tests.playground.slack.stage import open_stage
@@ -19,9 +21,12 @@ ROOT = Path(__file__).parents[2] / "manifests"
 BOTH = [("slack-app.yaml", False), ("slack-app-socket.yaml", True)]
 
 
-def shipped(name: str) -> dict[str, Any]:
-    """A manifest as it is shipped."""
-    found: dict[str, Any] = yaml.safe_load((ROOT / name).read_text())
+HOST = "mesh.shop.test"
+
+
+def shipped(name: str, host: str = HOST) -> dict[str, Any]:
+    """A manifest as it is shipped, with our own host in it."""
+    found: dict[str, Any] = yaml.safe_load((ROOT / name).read_text().replace("meshbot.example.com", host))
     return found
 
 
@@ -30,18 +35,35 @@ def test_the_shipped_apps_are_what_is_asked_for(name: str, by_socket: bool) -> N
     """Who makes the app from its manifest hears of no difference, and of one where it is delivered the other way."""
     [well] = drift(shipped(name), socket=by_socket)
     assert well.level == "ok"
-    assert "Socket Mode" in [one.text for one in drift(shipped(name), socket=not by_socket)][-1]
+    assert any("Socket Mode" in one.text for one in drift(shipped(name), socket=not by_socket))
     assert sorted(shipped(name)["settings"]["event_subscriptions"]["bot_events"]) == sorted(EVENTS)
 
 
+COMMAND, EVENT = "features.slash_commands.0", "settings.event_subscriptions.request_url"
 CHANGES: list[tuple[str, Any, str]] = [
     ("settings.event_subscriptions.bot_events", ["app_mention"], "does not hear app_home_opened, message.im"),
-    ("settings.event_subscriptions", None, "does not hear"),
+    ("features.slash_commands", [], "it has no /mesh, but none"),
     ("features.slash_commands", [{"command": "/traffic"}], "it has no /mesh, but /traffic"),
-    ("features.slash_commands", [{"command": "/mesh"}], "does not escape"),
+    (f"{COMMAND}.should_escape", False, "does not escape"),
+    (f"{COMMAND}.url", "https://old.shop.test/slack/events", "one place: events to mesh.shop.test, /mesh to old"),
+    (f"{COMMAND}.url", "https://mesh.shop.test/slack/commands", "/slack/events alone, and /mesh go elsewhere"),
+    (f"{COMMAND}.url", "", "no address is set for /mesh"),
+    ("features.bot_user", None, "it has no bot user"),
+    ("features.app_home.home_tab_enabled", False, "the Home tab is off"),
+    ("features.app_home.messages_tab_enabled", False, "the Messages tab is off"),
+    ("features.app_home.messages_tab_read_only_enabled", True, "the Messages tab is read-only"),
+    (EVENT, "", "no address is set for events"),
+    (EVENT, "https://mesh.shop.test/", "and events go elsewhere"),
+    (EVENT, "https://mesh.shop.test:8443/slack/events", "not all is sent to one place"),
+    ("settings.interactivity.request_url", "", "no address is set for buttons and forms"),
+    (
+        "settings.interactivity.request_url",
+        "https://meshbot.example.com/slack/events",
+        "own host, for buttons and forms",
+    ),
+    ("settings.token_rotation_enabled", True, "token rotation is on"),
     ("settings.interactivity.is_enabled", False, "interactivity is off"),
-    ("settings.interactivity.message_menu_options_url", "", "no options URL"),
-    ("features.app_home", None, "the Home tab is off"),
+    ("settings.interactivity.message_menu_options_url", "", "no address is set for what the form offers"),
     ("settings.socket_mode_enabled", True, "nothing is sent to the bot's address"),
 ]
 
@@ -50,13 +72,29 @@ CHANGES: list[tuple[str, Any, str]] = [
 def test_each_difference_is_named(place: str, value: Any, said: str) -> None:
     """With what to do about it."""
     app = copy.deepcopy(shipped("slack-app.yaml"))
-    part = app
-    *way, last = place.split(".")
+    part: Any = app
+    *way, last = (int(name) if name.isdecimal() else name for name in place.split("."))
     for name in way:
         part = part[name]
     part[last] = value
     [finding] = drift(app, socket=False)
     assert (finding.level, said in finding.text, bool(finding.todo)) == ("fail", True, True)
+
+
+def test_the_examples_address_is_no_address() -> None:
+    """Who pastes the manifest as it is hears of it, for each kind of delivery; with Socket Mode none counts."""
+    pasted = shipped("slack-app.yaml", "meshbot.example.com")
+    [finding] = drift(pasted, socket=False)
+    assert finding.text.endswith("own host, for events, /mesh, buttons and forms, what the form offers")
+    pasted["settings"]["socket_mode_enabled"] = True
+    assert [one.level for one in drift(pasted, socket=True)] == ["ok"]
+
+
+def test_an_app_that_was_made_by_hand_is_told_all_at_once() -> None:
+    """What is missing altogether is named as well as what is wrong, each once."""
+    found = [one.text for one in drift({}, socket=False)]
+    assert len(found) == len(set(found)) == 7
+    assert "no address is set for events" in found
 
 
 def test_scopes_beyond_what_is_needed_are_warned_about() -> None:
@@ -99,5 +137,19 @@ def test_tokens_of_the_app_are_tried() -> None:
         [untold] = manifest(of())
         assert (untold.level, "slack-app.yaml" in untold.todo) == ("ok", True)
         assert [one.level for one in manifest(of(slack_config_token=bot.config_token))] == ["ok"]
+        by_socket = Environment(bot.bot_token, slack_api_url=url, slack_config_token=bot.config_token)
+        assert [one.text for one in manifest(by_socket)] == ["Socket Mode is off"]
         [stale] = manifest(of(slack_config_token="xoxe-old"))
         assert (stale.level, "invalid_auth" in stale.text) == ("warn", True)
+
+
+def test_channels_and_people_of_the_configuration_are_looked_at() -> None:
+    """The workspace is asked for where the bot is, and for who holds each role."""
+    roles = (Role("ghosts", usergroups=("S0NONE",), verbs=("*",)), Role("sre", users=("U0JIN",), verbs=("*",)))
+    catalog = Catalog(policy=Policy(roles), channels=Channels(audit="C0NOWHERE"))
+    with open_stage() as stage:
+        where = Environment(default_world().bot.bot_token, slack_api_url=f"{stage.url}/api/")
+        found = [(one.level, one.what, one.text) for one in workspace(where, catalog)]
+    assert ("warn", "roles", "nobody holds ghosts") in found
+    assert ("fail", "channels") in [one[:2] for one in found]
+    assert list(workspace(Environment(slack_api_url="http://127.0.0.1:9"), catalog)) == []

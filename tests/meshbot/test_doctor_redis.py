@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from meshbot.doctor.redis import clock, copies, memory, persistence, processes, redis, version
+from meshbot.doctor.redis import clock, copies, memory, persistence, redis, version
+from meshbot.doctor.redis_rights import accepted
 from meshbot.findings import Finding
 from playground.sentinels import GuardedRedis
-from playground.servers import HOST, PASSWORD, USER, RedisServer
+from playground.servers import HOST, PASSWORD, RIGHTS, USER, RedisServer
 from settings.environment import Environment
 from store.connection import patient
-from store.locks import RedisLocks
-from tests.workers.desk import Desk
 from tests.world.town import until
 
 pytestmark = pytest.mark.redis
@@ -43,6 +44,7 @@ def test_a_server_as_the_docs_want_it_is_well(well: RedisServer) -> None:
     limited = told(redis(Environment(redis_url=well.url, redis_username=USER, redis_password=PASSWORD)))
     assert {level for level, _ in limited} == {"ok"}
     assert ("ok", "cannot tell its appendfsync: this Redis does not let us ask") in limited
+    assert [text for _, text in limited].count("it takes every command of meshbot's on every key of meshbot's") == 1
 
 
 def test_a_login_that_is_refused_is_told_as_that(well: RedisServer) -> None:
@@ -53,6 +55,79 @@ def test_a_login_that_is_refused_is_told_as_that(well: RedisServer) -> None:
         True,
         True,
     )
+
+
+LOGINS: dict[str, tuple[str, list[str], str]] = {
+    "keys of another environment": (
+        RIGHTS.replace("~meshbot:* ~rq:*", "~staging:*"),
+        ["may not touch keys meshbot:* and rq:*"],
+        "~meshbot:* ~rq:*",
+    ),
+    "keys of ours alone": (RIGHTS.replace("~rq:*", ""), ["may not touch keys rq:*"], "~rq:*"),
+    "keys of RQ to read only": (
+        RIGHTS.replace("~rq:*", "%R~rq:*"),
+        ["may not run evalsha, set, incr, del, expire, pexpire and 19 more on keys rq:*"],
+        "+hset",
+    ),
+    "to read only": (
+        "~* &* +@all -@write -@scripting",
+        ["may not run evalsha, set, incr, del, expire, pexpire and 21 more"],
+        "+zremrangebyrank +xadd +script|load +script|exists",
+    ),
+    "no transactions": (RIGHTS.replace("+multi ", ""), ["may not run multi"], "+multi"),
+    "no ends of transactions": (RIGHTS.replace("+exec ", ""), ["may not run exec"], "+exec"),
+    "no watching": (RIGHTS.replace("+watch ", ""), ["may not run watch"], "+watch"),
+    "keys of another environment, and one right too few": (
+        RIGHTS.replace("~meshbot:* ~rq:*", "~staging:*").replace("+info ", "+info -time "),
+        ["may not touch keys meshbot:* and rq:*", "may not run time"],
+        "+time",
+    ),
+}
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_a_login_that_may_not_all_that_meshbot_does_is_named(well: RedisServer, login: str) -> None:
+    """By keys or by commands, with the rules to add; what was offered to Redis is never done."""
+    rules, said, lacking = LOGINS[login]
+    admin: Any = patient(well.url)
+    admin.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">limited", *rules.split())
+    where = Environment(redis_url=well.url, redis_username="limited", redis_password="limited")
+    failed = [one for one in redis(where) if one.level == "fail"]
+    assert [one.text for one in failed][: len(said)] == [f"this login {text}" for text in said]
+    assert lacking in " ".join(one.todo for one in failed)
+    assert admin.dbsize() == 0
+
+
+@pytest.mark.parametrize("right", re.findall(r"\+(\S+)", RIGHTS))
+def test_each_right_of_the_docs_is_looked_for(well: RedisServer, right: str) -> None:
+    """Whichever is missing is the one that is named; and nothing is asked for that the docs do not give."""
+    admin: Any = patient(well.url)
+    rules = [rule for rule in RIGHTS.split() if rule != f"+{right}"]
+    admin.execute_command("ACL", "SETUSER", "less", "reset", "on", ">less", *rules)
+    found = accepted(patient(f"redis://less:less@{HOST}:{well.port}/0"))
+    assert [(one.level, one.text) for one in found] == [("fail", f"this login may not run {right}")]
+
+
+def test_a_redis_that_takes_no_writes_is_named(tmp_path: Path) -> None:
+    """Without the replicas that it wants, with its memory full, or as a replica that does not say what it is."""
+    with RedisServer(tmp_path / "master") as master:
+        admin, where = patient(master.url), Environment(redis_url=master.url)
+        for setting, value, said in (
+            (
+                "min-replicas-to-write",
+                1,
+                "it does not take set, incr, del, expire, pexpire, persist and 18 more: NOREPL",
+            ),
+            ("maxmemory", 1000, "when used memory > 'maxmemory'"),
+        ):
+            admin.config_set(setting, value)
+            assert any(level == "fail" and said in text for level, text in told(redis(where)))
+            admin.config_set(setting, 0)
+        assert "fail" not in [level for level, _ in told(redis(where))]
+        with RedisServer(tmp_path / "replica", options={"replicaof": f"{HOST} {master.port}"}) as replica:
+            [finding] = accepted(patient(replica.url))
+            assert (finding.level, "read only replica" in finding.text) == ("fail", True)
+            replica.kill()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +175,7 @@ def test_replicas_that_nobody_waits_for_are_warned_about(tmp_path: Path) -> None
             waited = told(redis(Environment(redis_url=master.url, redis_copies="1")))
             assert any(level == "ok" and "1 must have each write" in text for level, text in waited)
             other = told(redis(Environment(redis_url=replica.url)))
-            assert ("fail", "this is a replica, and takes no writes") in other
+            assert [text for level, text in other if level == "fail"] == ["this is a replica, and takes no writes"]
             master.kill()
             replica.kill()
 
@@ -139,15 +214,3 @@ def test_clocks_that_differ_are_told(well: RedisServer, monkeypatch: pytest.Monk
     monkeypatch.setattr(client, "time", lambda: (seconds + 20, micros))
     [finding] = clock(client)
     assert (finding.level, "s apart" in finding.text) == ("warn", True)
-
-
-def test_processes_that_are_missing_are_named(redis_url: str, tmp_path: Path) -> None:
-    """Queues without a worker, and a clock that does not run."""
-    where = Environment(redis_url=redis_url)
-    assert [text for _, text in told(processes(where))] == [
-        "nobody works on the queue(s) urgent, normal, watch, post",
-        "no clock runs",
-    ]
-    desk = Desk(redis_url, tmp_path)
-    with desk.worker("urgent"), RedisLocks(patient(redis_url)).hold("clock", wait_s=0):
-        assert [text for _, text in told(processes(where))] == ["nobody works on the queue(s) normal, watch, post"]

@@ -33,14 +33,14 @@ def test_a_check_that_hangs_or_breaks_hides_nothing() -> None:
 
     def hang() -> Iterator[Finding]:
         yield Finding("ok", "hanging", "it began")
-        waiting.wait(30)
+        waiting.wait(60)
 
     began = time.monotonic()
     checks = [Check("hanging", hang), Check("broken", broken), Check("away", away), Check("fine", fine)]
-    found = [(one.level, one.what, one.text) for one in examined(checks, within_s=0.5)]
+    found = [(one.level, one.what, one.text) for one in examined(checks, within_s=3)]
     waiting.set()
-    assert time.monotonic() - began < 10
-    assert found[:2] == [("ok", "hanging", "it began"), ("fail", "hanging", "no answer within 0.5 s")]
+    assert time.monotonic() - began < 30
+    assert found[:2] == [("ok", "hanging", "it began"), ("fail", "hanging", "no answer within 3 s")]
     assert found[2] == ("ok", "broken", "so far")
     assert found[3] == ("fail", "broken", "this check broke (KeyError), so nothing is known of it")
     assert found[4:] == [("fail", "away", "It is away."), ("ok", "fine", "it is")]

@@ -101,7 +101,7 @@ def test_an_unexpected_end_is_reported(log: Path) -> None:
         told.set()
 
     python("import sys; sys.exit(7)", log, on_exit=on_exit).start()
-    assert told.wait(5)
+    assert told.wait(60)
     assert ended == [7]
 
 

@@ -33,9 +33,9 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
         yield running
 
 
-def client(server: RedisServer) -> Redis:
-    """Return a client that gives up after 0.3 s and never retries."""
-    return Redis.from_url(server.url, socket_timeout=0.3, retry=Retry(NoBackoff(), 0))
+def client(server: RedisServer, *, timeout_s: float = 60) -> Redis:
+    """Return a client that gives up after a while and never retries."""
+    return Redis.from_url(server.url, socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0))
 
 
 @pytest.mark.redis
@@ -64,11 +64,11 @@ def test_redis_keeps_data_over_a_restart_and_a_kill(server: RedisServer) -> None
 @pytest.mark.redis
 def test_a_paused_redis_is_silent_and_goes_on(server: RedisServer) -> None:
     """A frozen server makes its clients time out; after resume the data is still there."""
-    with client(server) as redis:
+    with client(server) as redis, client(server, timeout_s=0.3) as hurried:
         redis.set("key", "kept")
         server.pause()
         with pytest.raises(RedisTimeout):
-            redis.get("key")
+            hurried.get("key")
         server.resume()
         assert redis.get("key") == b"kept"
 
@@ -114,7 +114,7 @@ def test_prometheus_scrapes_its_targets(tmp_path: Path) -> None:
     port = free_port()
     targets = {"itself": f"127.0.0.1:{port}", "dead": f"127.0.0.1:{free_port()}"}
     with PrometheusServer(tmp_path, targets, port=port, scrape_interval="200ms") as server:
-        server.wait_until_scraped("itself", 20)
+        server.wait_until_scraped("itself")
         query = urllib.parse.urlencode({"query": 'up{job="itself"}'})
         with urllib.request.urlopen(f"{server.url}/api/v1/query?{query}") as answer:
             assert json.load(answer)["data"]["result"][0]["value"][1] == "1"
@@ -126,7 +126,7 @@ def test_prometheus_scrapes_its_targets(tmp_path: Path) -> None:
         began = time.monotonic()
         with pytest.raises(OSError):  # noqa: PT011 - urllib wraps a timeout in several classes, all OSError
             urllib.request.urlopen(f"{server.url}/-/ready", timeout=0.2)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20
         server.resume()
         server.kill()
         assert not server.child.running

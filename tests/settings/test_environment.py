@@ -27,6 +27,7 @@ FULL = {
     "KUBECONFIG": "/etc/kubeconfig",
     "PROMETHEUS_URL": "http://user:password@127.0.0.1:9090",
     "MESHBOT_HOOK_TOKEN": "a-token-of-hooks-4711",
+    "MESHBOT_FLAGGER_TOKEN": "a-token-of-flagger-4711",
     "HTTPS_PROXY": "http://lee:password@proxy:3128",
     "NO_PROXY": ".example.com,127.0.0.1",
     "MESHBOT_CONFIG": "/etc/meshbot.yaml",
@@ -34,6 +35,8 @@ FULL = {
     "MESHBOT_LOG": "json",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:password@127.0.0.1:4318",
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/traces",
+    "OTEL_EXPORTER_OTLP_HEADERS": "api-key=token-of-tracing, authorization=Basic%20dG9rZW46eA==",
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "x-key=key-of-traces",
 }
 
 
@@ -58,6 +61,7 @@ def test_every_variable_is_read() -> None:
         kubeconfig="/etc/kubeconfig",
         prometheus_url="http://user:password@127.0.0.1:9090",
         hook_token="a-token-of-hooks-4711",
+        flagger_token="a-token-of-flagger-4711",
         https_proxy="http://lee:password@proxy:3128",
         no_proxy=".example.com,127.0.0.1",
         config_path="/etc/meshbot.yaml",
@@ -65,6 +69,8 @@ def test_every_variable_is_read() -> None:
         log_form="json",
         otlp="http://user:password@127.0.0.1:4318",
         otlp_traces="http://127.0.0.1:4318/v1/traces",
+        otlp_headers="api-key=token-of-tracing, authorization=Basic%20dG9rZW46eA==",
+        otlp_traces_headers="x-key=key-of-traces",
     )
     assert {variable.name for variable in VARIABLES} == set(FULL)
 
@@ -154,6 +160,16 @@ def test_a_lone_comma_is_no_signing_secret() -> None:
         read_environment({"SLACK_SIGNING_SECRET": " , "}).need("SLACK_SIGNING_SECRET")
 
 
+def test_flagger_has_tokens_of_its_own() -> None:
+    """As long, and two while rotating; neither stands for the other, and both are secrets."""
+    found = read_environment({"MESHBOT_FLAGGER_TOKEN": "old-token-of-flagger, new-token-of-flagger"})
+    assert found.flagger_tokens == ("old-token-of-flagger", "new-token-of-flagger")
+    assert found.hook_tokens == ()
+    assert {"old-token-of-flagger", "new-token-of-flagger"} <= set(found.secrets)
+    with pytest.raises(Refused, match="MESHBOT_FLAGGER_TOKEN holds less than 16 characters"):
+        read_environment({"MESHBOT_FLAGGER_TOKEN": "hunter2"})
+
+
 def test_tokens_of_hooks_are_long_and_may_be_two() -> None:
     """Two while rotating; one that could be guessed is refused without being repeated; none gives no hooks."""
     both = "old-token-of-hooks, new-token-of-hooks,"
@@ -184,8 +200,9 @@ def test_a_proxy_is_read_as_other_programs_do() -> None:
 
 
 def test_every_secret_is_known_as_one() -> None:
-    """What log lines must not show: tokens, both secrets while rotating, and passwords in both spellings."""
+    """What log lines must not show: tokens, both secrets while rotating, passwords and headers in both spellings."""
     found = read_environment(FULL | {"SLACK_SIGNING_SECRET": "one, two", "REDIS_URL": "redis://:p%40ss@h/0"}).secrets
-    tokens = {"xoxb-1", "xapp-1", "xoxe.xoxp-1", "one", "two", "a-token-of-hooks-4711"}
+    tokens = {"xoxb-1", "xapp-1", "xoxe.xoxp-1", "one", "two", "a-token-of-hooks-4711", "a-token-of-flagger-4711"}
     passwords = {"p%40ss", "p@ss", "password", "password-of-redis", "password-of-sentinels"}
-    assert set(found) == tokens | passwords
+    headers = {"token-of-tracing", "Basic%20dG9rZW46eA==", "Basic dG9rZW46eA==", "dG9rZW46eA==", "key-of-traces"}
+    assert set(found) == tokens | passwords | headers

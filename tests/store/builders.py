@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mesh.domain.approvals import Approval, Demand, Vote
@@ -28,10 +28,13 @@ class Handover:
     """An `enqueue` that only notes what it was given."""
 
     calls: list[tuple[str, bool, int]]
+    ahead: list[str] = field(default_factory=list)
+    """Ids of what was to overtake the others of its queue."""
 
-    def __call__(self, operation_id: str, *, urgent: bool, attempt: int) -> None:
+    def __call__(self, operation_id: str, *, urgent: bool, attempt: int, ahead: bool = False) -> None:
         """Note the call."""
         self.calls.append((operation_id, urgent, attempt))
+        self.ahead += [operation_id] * ahead
 
 
 def an_operation(verb: Verb = Verb.PROMOTE, *, target: Target = API, channel: str = "C1", **changes: Any) -> Operation:

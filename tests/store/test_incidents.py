@@ -20,7 +20,7 @@ from mesh.operations.receiving import Desk
 from settings.time import SystemTime
 from store import keys
 from store.auditlog import RedisAuditLog
-from store.connection import patient, quick
+from store.connection import patient
 from store.incidents import AGAIN_S, IncidentsDue, RedisIncidents
 from store.jobs import NORMAL, JobQueue
 from store.memory import MemoryBuckets, MemoryFreezes, MemoryOperations
@@ -138,7 +138,7 @@ def test_a_pair_of_alertmanagers_in_parallel_opens_one(redis_url: str) -> None:
     time_, directory = SystemTime(), FixedDirectory({})
     desks = []
     for _ in range(2):
-        bot = quick(redis_url)
+        bot = patient(redis_url)
         memory = (RedisIncidents(bot, time_, enqueue=enqueue), MemoryFreezes(time_), MemoryBuckets(time_))
         desks.append(Desk(catalog, MemoryOperations(time_), directory, time_, *memory))
 

@@ -93,11 +93,11 @@ def test_without_redis_nothing_is_promised(own_redis: RedisServer) -> None:
 
 def test_letters_survive_a_restart(own_redis: RedisServer) -> None:
     """What is on record is there after Redis was killed and started again, and so is its lane."""
-    outbox = RedisOutbox(quick(own_redis.url), SystemTime())
+    outbox = RedisOutbox(patient(own_redis.url), SystemTime())
     outbox.put(LETTER)
     own_redis.kill()
     own_redis.start()
-    again = RedisOutbox(quick(own_redis.url), SystemTime())
+    again = RedisOutbox(patient(own_redis.url), SystemTime())
     row = again.find(LETTER.key)
     assert row
     assert row.letter == LETTER
@@ -122,3 +122,15 @@ def test_how_long_a_message_is_remembered(client: redis.Redis) -> None:
 def test_secrets_are_in_no_repr() -> None:
     """The address for answers is in no log that shows a letter."""
     assert "hooks" not in repr(replace(LETTER, answer_to="https://hooks.slack.com/x"))
+
+
+def test_a_row_of_a_newer_form_holds_up_no_lane(client: redis.Redis, caplog: pytest.LogCaptureFixture) -> None:
+    """It waits for a sender of the version that wrote it; the others of its channel are sent."""
+    outbox = RedisOutbox(client, SystemTime())
+    for number in range(3):
+        outbox.put(replace(LETTER, key=f"card op-{number}"))
+    client.hset(keys.letter("card op-0"), "fate", "of later days")
+    client.hset(keys.letter("card op-1"), "letter", '{"form": "of later days"}')
+    assert [row.letter.key for row in outbox.look("C1", 10).rows] == ["card op-2"]
+    assert caplog.text.count("written by a newer meshbot") == 2
+    assert outbox.due(time.time() + 1) == ["C1"]

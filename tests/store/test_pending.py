@@ -17,6 +17,7 @@ from mesh.domain.approvals import Approval, Demand
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Event, Operation, State, Step
+from mesh.domain.repositories import Commit
 from mesh.domain.rollouts import Phase, Rollout
 from mesh.domain.strategies import DEFAULT
 from settings.time import SystemTime
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.redis
 LATER = 1000.0
 
 
-def unreachable(operation_id: str, *, urgent: bool, attempt: int) -> None:
+def unreachable(operation_id: str, *, urgent: bool, attempt: int, ahead: bool = False) -> None:
     """An `enqueue` that fails, as after a crash."""
     raise Unavailable("Redis did not answer.")
 
@@ -116,6 +117,22 @@ def test_what_waits_in_its_queue_is_not_enqueued_again(desk: Desk, verb: Verb, q
     assert desk.queued(queue) == [f"{operation.id}-1"]
 
 
+def test_what_goes_back_by_a_commit_overtakes_ordinary_work_and_holds_up_nothing_urgent(desk: Desk) -> None:
+    """It may wait for a Git server: first of the ordinary, also from the clock; once committed, one of many."""
+    others = [desk.receive(an_operation()).id for _ in range(2)]
+    rollback = desk.receive(an_operation(Verb.ROLLBACK, in_git=True))
+    assert (desk.queued(), desk.queued(URGENT)) == ([f"{one}-0" for one in (rollback.id, *others)], [])
+    desk.take()
+    running = desk.operations().commit(rollback.move(State.RUNNING, Event(Step.CHECKING, 1.0)))
+    assert desk.pending.requeue(rollback.id, time.time() + LATER) is Handed.ENQUEUED
+    assert desk.queued() == [f"{rollback.id}-1", *(f"{one}-0" for one in others)]
+    desk.take()
+    committed = replace(running, in_git=False, commit=Commit("c0ffee", "apps", ""))
+    desk.operations().commit(committed)
+    assert desk.pending.requeue(rollback.id, time.time() + 2 * LATER) is Handed.ENQUEUED
+    assert (desk.queued(), desk.queued(URGENT)) == ([*(f"{one}-0" for one in others), f"{rollback.id}-2"], [])
+
+
 def test_a_job_that_vanished_with_its_worker_is_replaced(desk: Desk) -> None:
     """A job that RQ still calls queued but that is in no list does not hold anything up."""
     operation = desk.receive(an_operation())
@@ -152,7 +169,7 @@ def test_ten_clocks_hand_out_one_job_for_each_due_time(desk: Desk) -> None:
 
 
 def test_an_operation_that_is_never_done_is_given_up_and_reported(desk: Desk) -> None:
-    """After fifty attempts nothing is enqueued any more, and the operation stays in the index to be reported."""
+    """After so many attempts nothing is enqueued any more, and the operation stays in the index to be ended."""
     handover = Handover([])
     pending, now = Pending(desk.client, enqueue=handover), time.time() + LATER
     operation = desk.receive(an_operation(), crashing=True)
@@ -226,15 +243,26 @@ def test_a_rollout_that_has_ended_is_an_operation_like_any_other(desk: Desk) -> 
     assert not desk.client.exists(f"meshbot:attempts:{operation.id}")
 
 
-def test_putting_off_what_is_no_rollout_forgives_nothing(desk: Desk) -> None:
-    """A change that asks for another look again and again is given up at last."""
+def test_what_is_put_off_again_and_again_is_never_given_up(desk: Desk) -> None:
+    """A change that waits for its commit to be synced, or for its turn, is handed out for as long as that takes."""
+    pending, now = Pending(desk.client, enqueue=Handover([])), time.time() + LATER
+    operation = desk.receive(an_operation(), crashing=True)
+    for number in range(2 * MOST_ATTEMPTS + 5):
+        assert pending.requeue(operation.id, now + AGAIN_S * number) is Handed.ENQUEUED
+        desk.operations().later(operation.id, seconds=0)
+
+
+def test_what_kills_its_workers_is_given_up_although_others_put_it_off(desk: Desk) -> None:
+    """Every second worker finds the service taken, by the one that is about to die, and forgives its own try alone."""
     pending, now = Pending(desk.client, enqueue=Handover([])), time.time() + LATER
     operation = desk.receive(an_operation(), crashing=True)
     handed = []
-    for number in range(MOST_ATTEMPTS + 1):
-        desk.operations().later(operation.id, seconds=0)
+    for number in range(2 * MOST_ATTEMPTS):
         handed.append(pending.requeue(operation.id, now + AGAIN_S * number))
-    assert handed == [Handed.ENQUEUED] * MOST_ATTEMPTS + [Handed.STUCK]
+        if number % 2:
+            desk.operations().later(operation.id, seconds=0)
+    assert handed[: 2 * MOST_ATTEMPTS - 1] == [Handed.ENQUEUED] * (2 * MOST_ATTEMPTS - 1)
+    assert handed[-1] is Handed.STUCK
 
 
 def test_what_waits_for_approval_for_days_is_never_given_up(desk: Desk) -> None:

@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 
 from mesh.domain.commands import Command, Verb, Wish
-from mesh.domain.errors import Unavailable
+from mesh.domain.errors import Unavailable, Unreadable
+from mesh.domain.freezes import Freeze
 from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.operations import State
 from mesh.domain.rollouts import Happening, Move, Phase, Rollout
 from mesh.domain.routes import Arm
+from mesh.domain.scopes import Scope
 from mesh.domain.strategies import RolloutStep, Strategy
 from settings.time import SystemTime
 from store.connection import patient
+from store.freezes import RedisFreezes
+from store.keys import FREEZES
 from store.operations import RedisOperations
 from store.records import READS, WRITES, dump_operation, load_operation
 from tests.chat.editions import FULL
@@ -168,3 +172,41 @@ def test_history_keeps_the_newest_two_hundred(redis_url: str) -> None:
     newest = [operation.id.encode() for operation in reversed(received)][:200]
     for key in (f"meshbot:history:target:{received[0].target}", "meshbot:history:channel:C1"):
         assert client.lrange(key, 0, -1) == newest
+
+
+@pytest.mark.redis
+def test_one_record_of_a_newer_form_spoils_no_list(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """History, Home and what waits show the others; only who must not miss one hears that one cannot be read."""
+    client = patient(redis_url)
+    operations = RedisOperations(client, SystemTime(), enqueue=Handover([]))
+    newer, known = an_operation(created_at=1.0), an_operation(created_at=2.0)
+    for one in (newer, known):
+        operations.receive(one, dedupe=one.id, intent=one.id, facts={})
+    client.hset(f"meshbot:op:{newer.id}", "schema", READS + 1)
+    client.zadd("meshbot:waiting", {newer.id: 1.0})
+    assert [one.id for one in operations.recent(target=known.target)] == [known.id]
+    assert [one.id for one in operations.recent(target=known.target, channel="C1")] == [known.id]
+    assert [one.id for one in operations.running(known.actor.user)] == [known.id]
+    assert (operations.waiting(), operations.beside(known, whole=False)) == ([], [])
+    assert f"Operation {newer.id} was written by a newer meshbot" in caplog.text
+    for strict in (
+        lambda: operations.recent(target=known.target, whole=True),
+        lambda: operations.beside(known),
+        lambda: operations.get(newer.id),
+    ):
+        with pytest.raises(Unreadable):
+            strict()
+
+
+@pytest.mark.redis
+def test_a_freeze_that_cannot_be_read_bars_and_keeps_nobody_from_freezing(redis_url: str) -> None:
+    """It may hold, so what is frozen is not known; another freeze can be made all the same, and ended."""
+    client = patient(redis_url)
+    freezes = RedisFreezes(client, SystemTime())
+    client.hset(FREEZES, "op-newer", '{"form": "of later days"}')
+    freezes.put(Freeze("op-1", Scope(), since=1.0))
+    with pytest.raises(Unavailable, match="cannot be read"):
+        freezes.standing()
+    freezes.lift("op-1")
+    client.hdel(FREEZES, "op-newer")
+    assert freezes.standing() == []

@@ -13,7 +13,7 @@ from mesh.domain.errors import Denied, Refused, Unavailable
 from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.operations import Event, Operation, State, Step
 from telemetry.counting import answering, committed, judged, spoken
-from telemetry.metrics import REGISTRY, lost_message
+from telemetry.metrics import ACK, REGISTRY, lost_message
 from tests.store.builders import an_operation
 
 
@@ -66,6 +66,31 @@ def test_a_request_is_counted_by_its_outcome(error: Exception, outcome: str) -> 
     with pytest.raises(type(error)), answering("set api v1=1", "slash", time.monotonic()):
         raise error
     assert number("commands_total", verb="set", outcome=outcome) == before + 1
+
+
+def test_an_unknown_verdict_is_counted_by_what_it_lacks() -> None:
+    """What a record says that this program does not know is counted as nothing."""
+
+    def seen(lack: str) -> float:
+        return number("gate_verdicts_total", gate="success", verdict="unknown", at="look", lack=lack)
+
+    before = {lack: seen(lack) for lack in ("few", "silent", "old", "")}
+    for lack in ("few", "silent", "old", "a word of tomorrow"):
+        judged([GateResult("success", "v2", Verdict.UNKNOWN, None, 99.0, "%", 0, 0, lack=lack)], at="look")
+    assert {lack: seen(lack) - before[lack] for lack in before} == dict.fromkeys(before, 1.0)
+
+
+def test_quick_acknowledgements_can_be_told_apart() -> None:
+    """One of 20 ms is not one of 40 ms, nor one of 8: nearly all are that quick."""
+
+    def within(most: str) -> float:
+        return number("ack_seconds_bucket", way="http", le=most)
+
+    before = [within(most) for most in ("0.01", "0.025", "0.05")]
+    for seconds in (0.02, 0.04):
+        ACK.labels("http").observe(seconds)
+    after = [within(most) for most in ("0.01", "0.025", "0.05")]
+    assert [new - old for new, old in zip(after, before, strict=True)] == [0, 1, 2]
 
 
 def test_an_end_is_counted_once() -> None:

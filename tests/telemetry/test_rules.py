@@ -6,12 +6,16 @@ import json
 import re
 import shutil
 import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
+from mesh.domain.commands import Verb
 from telemetry.looks import LOOKS
 from telemetry.metrics import REGISTRY
 
@@ -25,11 +29,13 @@ WELL = {
     'meshbot_clock_leader{namespace="m",pod="b"}': "0x120",
     'meshbot_build_info{namespace="m",role="bot"}': "1x120",
     'meshbot_build_info{namespace="m",role="worker"}': "1x120",
-    'meshbot_redis_up{namespace="m"}': "1x120",
+    'meshbot_redis_up{namespace="m",role="bot"}': "1x120",
+    'meshbot_redis_up{namespace="m",role="clock"}': "1x120",
     'meshbot_configuration_trouble{namespace="m"}': "0x120",
     'meshbot_worker_silent_seconds{namespace="m",queue="urgent"}': "4x120",
     'meshbot_worker_restarts_total{namespace="m",queue="urgent",end="died"}': "0x120",
     'meshbot_worker_restarts_total{namespace="m",queue="normal",end="worn"}': "0+1x120",
+    'meshbot_bot_restarts_total{namespace="m",end="died"}': "0x120",
     'meshbot_forged_jobs_total{namespace="m",queue="urgent"}': "0x120",
     'meshbot_ack_seconds_bucket{namespace="m",le="0.5"}': "0+99.5x120",
     'meshbot_ack_seconds_bucket{namespace="m",le="3.0"}': "0+100x120",
@@ -37,15 +43,19 @@ WELL = {
     'meshbot_queue_wait_seconds_bucket{namespace="m",queue="urgent",le="1.0"}': "0+100x120",
     'meshbot_queue_wait_seconds_bucket{namespace="m",queue="urgent",le="+Inf"}': "0+100x120",
     'meshbot_work_late_seconds{namespace="m"}': "1x120",
+    'meshbot_look_late_seconds{namespace="m"}': "6x120",
+    'meshbot_queue_oldest_seconds{namespace="m",queue="urgent"}': "1x120",
+    'meshbot_queue_oldest_seconds{namespace="m",queue="normal"}': "50x120",
     'meshbot_queue_length{namespace="m",queue="normal"}': "20x120",
-    'meshbot_operations_total{namespace="m",outcome="failed"}': "0x120",
-    'meshbot_operations_total{namespace="m",outcome="refused"}': "0+9x120",
-    'meshbot_commands_total{namespace="m",outcome="bug"}': "0x120",
-    'meshbot_commands_total{namespace="m",outcome="denied"}': "0+9x120",
+    'meshbot_operations_total{namespace="m",verb="promote",outcome="failed"}': "0x120",
+    'meshbot_operations_total{namespace="m",verb="promote",outcome="refused"}': "0+9x120",
+    'meshbot_commands_total{namespace="m",verb="promote",outcome="bug"}': "0x120",
+    'meshbot_commands_total{namespace="m",verb="promote",outcome="denied"}': "0+9x120",
     'meshbot_rollouts{namespace="m",phase="held"}': "0x120",
     'meshbot_rollouts{namespace="m",phase="baking"}': "9x120",
     'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="pass"}': "0+60x120",
-    'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown"}': "0+6x120",
+    'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown",lack="few"}': "0+600x120",
+    'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown",lack="silent"}': "0+60x120",
     'meshbot_gate_verdicts_total{namespace="m",gate="requests",verdict="unknown"}': "0+600x120",
     'meshbot_messages_lost_total{namespace="m",kind="card"}': "0x120",
     'meshbot_outbox_late_seconds{namespace="m"}': "3x120",
@@ -57,13 +67,14 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "MeshbotNoClock": ({'meshbot_clock_leader{namespace="m",pod="a"}': "1x9 0x100"}, "12m"),
     "MeshbotTwoClocks": ({'meshbot_clock_leader{namespace="m",pod="b"}': "0x9 1x100"}, "13m"),
     "MeshbotProcessMissing": ({'meshbot_build_info{namespace="m",role="worker"}': GONE}, "4m"),
-    "MeshbotRedisAway": ({'meshbot_redis_up{namespace="m"}': "1x9 0x100"}, "12m"),
+    "MeshbotRedisAway": ({'meshbot_redis_up{namespace="m",role="bot"}': "1x9 0x100"}, "12m"),
     "MeshbotConfigurationBroken": ({'meshbot_configuration_trouble{namespace="m"}': "0x9 1x100"}, "16m"),
     "MeshbotWorkerHangs": ({'meshbot_worker_silent_seconds{namespace="m",queue="urgent"}': "4x9 101+60x100"}, "12m"),
     "MeshbotWorkersDie": (
         {'meshbot_worker_restarts_total{namespace="m",queue="urgent",end="died"}': "0x9 1+1x100"},
         "15m",
     ),
+    "MeshbotBotsDie": ({'meshbot_bot_restarts_total{namespace="m",end="died"}': "0x9 1+1x100"}, "15m"),
     "MeshbotForgedJob": ({'meshbot_forged_jobs_total{namespace="m",queue="urgent"}': "0x9 1x100"}, "11m"),
     "MeshbotAcksSlow": ({'meshbot_ack_seconds_bucket{namespace="m",le="0.5"}': "0+90x120"}, "12m"),
     "MeshbotUrgentWaits": (
@@ -74,12 +85,20 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         "8m",
     ),
     "MeshbotWorkLate": ({'meshbot_work_late_seconds{namespace="m"}': "1x9 61+60x100"}, "13m"),
+    "MeshbotLooksLate": ({'meshbot_look_late_seconds{namespace="m"}': "6x9 61+60x100"}, "12m"),
     "MeshbotQueueGrows": ({'meshbot_queue_length{namespace="m",queue="normal"}': "20x9 101x100"}, "16m"),
-    "MeshbotOperationsFail": ({'meshbot_operations_total{namespace="m",outcome="failed"}': "0x9 3x100"}, "11m"),
-    "MeshbotBugs": ({'meshbot_commands_total{namespace="m",outcome="bug"}': "0x9 1x100"}, "11m"),
+    "MeshbotOperationsFail": (
+        {'meshbot_operations_total{namespace="m",verb="promote",outcome="failed"}': "0x9 3x100"},
+        "11m",
+    ),
+    "MeshbotBugs": ({'meshbot_commands_total{namespace="m",verb="promote",outcome="bug"}': "0x9 1x100"}, "11m"),
     "MeshbotRolloutHeld": ({'meshbot_rollouts{namespace="m",phase="held"}': "0x9 1x100"}, "41m"),
     "MeshbotGatesBlind": (
-        {'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown"}': "0+70x120"},
+        {
+            'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown",lack="few"}': "0+0x120",
+            'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown",lack="silent"}': "0+20x120",
+            'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown",lack="old"}': "0+50x120",
+        },
         "40m",
     ),
     "MeshbotMessagesLost": ({'meshbot_messages_lost_total{namespace="m",kind="card"}': "0x9 1x100"}, "11m"),
@@ -99,9 +118,9 @@ def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([found, *arguments], capture_output=True, text=True, check=False)
 
 
-def firing(name: str, series: dict[str, str], at: str, directory: Path) -> str:
+def firing(rule: dict[str, Any], series: dict[str, str], at: str, directory: Path) -> str:
     """Return what promtool says where this alert alone is expected never to fire; empty when it does not."""
-    groups = {"groups": [{"name": "one", "rules": [ALERTS[name]]}]}
+    name, groups = rule["alert"], {"groups": [{"name": "one", "rules": [rule]}]}
     (directory / "rules.yaml").write_text(yaml.safe_dump(groups))
     expected = [{"eval_time": at, "alertname": name, "exp_alerts": []}]
     values = [{"series": key, "values": value} for key, value in series.items()]
@@ -126,13 +145,50 @@ def test_every_alert_is_tried() -> None:
 @pytest.mark.parametrize("name", ALERTS)
 def test_an_alert_fires_when_it_should_and_not_before(name: str, tmp_path: Path) -> None:
     """In an hour without trouble it is silent; in its own it fires in time, with its words filled in."""
-    quiet = [firing(name, WELL, f"{minute}m", tmp_path) for minute in (10, 60)]
+    quiet = [firing(ALERTS[name], WELL, f"{minute}m", tmp_path) for minute in (10, 60)]
     assert quiet == ["", ""]
     trouble, at = BAD[name]
-    said = firing(name, WELL | trouble, at, tmp_path)
+    said = firing(ALERTS[name], WELL | trouble, at, tmp_path)
     assert f'alertname="{name}"' in said, "it did not fire"
     assert "error expanding" not in said
     assert "<no value>" not in said
+
+
+@cache
+def fresh() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Return what a bot and a worker say in which nothing has happened yet: name, labels and value of each series."""
+    code = (
+        "from prometheus_client import generate_latest\n"
+        "from telemetry.metrics import REGISTRY, begin_bot, begin_worker\n"
+        "begin_bot(); begin_worker(); print(generate_latest(REGISTRY).decode())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True, check=True)
+    samples = [sample for family in text_string_to_metric_families(done.stdout) for sample in family.samples]
+    return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
+
+
+RISING = {
+    (alert, series)
+    for alert, (trouble, _) in BAD.items()
+    for series in trouble
+    if re.search(r"\bincrease\(" + series.partition("{")[0], ALERTS[alert]["expr"])
+}
+"""What makes an alert fire by the first few of a kind."""
+
+
+@pytest.mark.parametrize(("alert", "series"), sorted(RISING))
+def test_the_first_of_a_kind_is_seen_to_rise(alert: str, series: str) -> None:
+    """What such an alert asks for is there at zero before anything happened: what is born is not seen to rise."""
+    labels = set(re.findall(r'(\w+)="([^"]*)"', series)) - {("namespace", "m")}
+    assert fresh()[series.partition("{")[0], frozenset(labels)] == 0.0
+    assert BAD[alert][0][series].startswith("0x9")
+
+
+@pytest.mark.parametrize("name", ["commands_total", "operations_total"])
+def test_every_verb_begins_at_zero(name: str) -> None:
+    """Whichever of them breaks first."""
+    words = {dict(labels)["verb"] for (series, labels) in fresh() if series == f"meshbot_{name}"}
+    assert words >= set(Verb)
 
 
 def test_every_alert_says_what_to_do() -> None:

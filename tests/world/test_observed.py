@@ -153,6 +153,12 @@ def test_every_panel_of_the_dashboard_asks_what_prometheus_understands(world: Wo
     until(lambda: empty() <= quiet, f"no data for {empty() - quiet}")
 
 
+def test_what_alerts_count_begins_at_zero(world: World) -> None:
+    """A bot and a worker in which no such thing has happened say so, and do not say nothing."""
+    assert 'meshbot_commands_total{outcome="bug",verb="freezes"} 0.0' in ask(world, "bot", "/metrics")[1]
+    assert 'meshbot_operations_total{outcome="failed",verb="freezes"} 0.0' in ask(world, "worker", "/metrics")[1]
+
+
 def test_a_worker_that_is_killed_takes_no_number_with_it(world: World) -> None:
     """What a dead process counted stays, is not counted again, and the new one goes on; its end is counted, too."""
     series = 'meshbot_operations_total{outcome="succeeded",verb="gates"}'
@@ -201,7 +207,9 @@ def test_health_and_readiness_tell_the_truth_without_redis(world: World) -> None
     try:
         until(lambda: [ask(world, name, "/readyz")[0] for name in names] == [503] * 3, "somebody says to be ready")
         assert [ask(world, name, "/healthz")[0] for name in names] == [200] * 3
-        until(lambda: "meshbot_redis_up 0.0" in ask(world, "clock", "/metrics")[1], "the numbers do not say it")
+        for name in names:
+            line = f'meshbot_redis_up{{role="{name}"}} 0.0'
+            until(lambda name=name, line=line: line in ask(world, name, "/metrics")[1], "the numbers do not say it")  # type: ignore[misc]  # of this round
         assert "meshbot_queue_length" not in ask(world, "clock", "/metrics")[1]
     finally:
         world.redis.resume()

@@ -196,3 +196,14 @@ def test_each_minute_is_one_digest(
 ) -> None:
     """A minute that nobody took, that was begun and not posted, or that is twice on record is heard."""
     assert (list(badly_timed(slots, posted, recorded)) == []) == right
+
+
+@pytest.mark.parametrize(("times", "heard"), [(0, True), (1, False), (2, True)])
+def test_an_answer_that_is_said_again_is_shown_once_with_its_mark(times: int, heard: bool) -> None:
+    """What was said on the spot before bears no mark, and is no letter's."""
+    day, said = Records(), drawn("Queued.")
+    day.letter("answer event:1", repeated(said), alone="U0JIN")
+    day.show(said, at="1", to="U0JIN")
+    for number in range(times):
+        day.show(repeated(said), at=f"2.{number}", to="U0JIN")
+    assert bool(day.complaints()) is heard

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -89,6 +91,49 @@ def test_a_rollout_goes_through_both_releases_and_back(
     assert ended.state is State.SUCCEEDED, ended.outcome
     assert [event.step for event in ended.story if event.step is Step.STEPPING] == [Step.STEPPING] * 2
     assert town.patch_statuses() == [200, 200]
+
+
+def hear_with(world: World, program: tuple[str, ...], name: str) -> None:
+    """Let another release hear what people say: its bot takes the place of the one that runs."""
+    for part, child in world.children.items():
+        if part.startswith("bot") and child.running:
+            child.stop(grace_s=30)
+    world.program = program
+    port = urlsplit(world.bot_url).port
+    world.start_meshbot(f"bot-{name}", "bot", "--host", "127.0.0.1", "--port", str(port)).wait_ready(
+        lambda: call_status(f"http://127.0.0.1:{port}/readyz") == 200, 60
+    )
+
+
+def call_status(url: str) -> int:
+    """The status of an answer; 0 for none."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return int(answer.status)
+    except OSError:
+        return 0
+
+
+def test_what_the_bot_of_one_release_hears_workers_of_the_other_do(
+    town: Town, this_release: tuple[str, ...], next_release: tuple[str, ...]
+) -> None:
+    """Whichever is replaced first, a command is carried out, once."""
+    for child in at_work(town.world):
+        child.stop()
+    hear_with(town.world, next_release, "next")
+    promotion = town.ask("/mesh promote api 30")
+    form, heard = record(town, promotion)
+    assert (form, heard["novelty"]) == (READS + 1, "of the next release")
+    take_over(town.world, this_release, "under-next")
+    until(lambda: record(town, promotion)[1]["state"] == State.SUCCEEDED, "it was not done", timeout_s=60)
+    assert record(town, promotion)[0] == READS
+    hear_with(town.world, this_release, "this")
+    take_over(town.world, next_release, "under-this")
+    rollback = town.ask("/mesh rollback api")
+    until(lambda: record(town, rollback)[1]["state"] == State.SUCCEEDED, "it was not done", timeout_s=60)
+    assert record(town, rollback)[0] == READS + 1
+    assert town.patch_statuses() == [200, 200]
+    take_over(town.world, this_release, "again")
 
 
 def test_what_is_too_new_waits_for_who_understands_it(

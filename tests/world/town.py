@@ -345,5 +345,5 @@ def _answered(deliveries: list[dict[str, Any]], before: int) -> bool:
     return len(deliveries) > before and bool(deliveries[before]["attempts"])
 
 
-def _nothing(operation_id: str, *, urgent: bool, attempt: int) -> None:
+def _nothing(operation_id: str, *, urgent: bool, attempt: int, ahead: bool = False) -> None:
     """Enqueue nothing: tests only read the store."""

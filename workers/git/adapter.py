@@ -21,6 +21,7 @@ from workers.cluster.table import ROUTING_APIS
 from workers.git.editing import Located, Named, locate
 from workers.git.forges import Wish, request_merge
 from workers.git.messages import OBJECT, OPERATION, message, object_of, remembered, stamps_of, trailers
+from workers.git.patience import Patience
 from workers.git.repository import Found, Made, Remote
 
 PUSHES = 3
@@ -34,6 +35,13 @@ class Place:
     repository: Repository
     in_git: InGit
     remote: Remote
+    patience: Patience
+
+    def fetch(self) -> str:
+        """Return the newest commit, or raise at once what the last one heard who waited for the server in vain."""
+        self.patience.check()
+        with self.patience.asking():
+            return self.remote.fetch()
 
     @property
     def path(self) -> str:
@@ -58,6 +66,7 @@ class GitCluster:
         """Read from `cluster`; connects to nothing yet."""
         self._cluster, self._catalog = cluster, catalog
         self.remotes = {one.name: connect(one) for one in catalog.repositories}
+        self._patience = {one.name: Patience() for one in catalog.repositories}
 
     def routes(self, target: Target) -> list[Route]:
         """Return every route of the service; of one that Git keeps with Git's weights, or with why they are not known.
@@ -67,7 +76,7 @@ class GitCluster:
         found, place = self._cluster.routes(target), self._place(target)
         if place is None:
             return found
-        head = _tried(place.remote.fetch)
+        head = _tried(place.fetch)
         return [_told(route, place, head) if len(route.arms) > 1 else route for route in found]
 
     def services(self, target: Target) -> list[str]:
@@ -96,7 +105,7 @@ class GitCluster:
             place = self._place(one.target)
             if place is None or place.repository.name != repository:
                 continue
-            head = head or _tried(place.remote.fetch)
+            head = head or _tried(place.fetch)
             found += [(one.target, _told(route, place, head)) for route in one.routes if len(route.arms) > 1]
         return found
 
@@ -106,7 +115,7 @@ class GitCluster:
         Raises Unavailable, Refused.
         """
         route, place = self._cluster.reread(plan, target), self._place(target)
-        return route if route is None or place is None else _kept(route, place, place.remote.fetch(), plan)
+        return route if route is None or place is None else _kept(route, place, place.fetch(), plan)
 
     def glance(self, plans: Sequence[tuple[Plan, Target]]) -> list[Weights | None]:
         """Return what the cluster has: a hint, no proof."""
@@ -125,6 +134,11 @@ class GitCluster:
         place = self._place(target)
         if place is None:
             return self._cluster.patch(plan, target)
+        # Whoever comes to this has just fetched; one who was left alone here would not know what to make of it.
+        with place.patience.asking():
+            return self._commit(plan, target, place)
+
+    def _commit(self, plan: Plan, target: Target, place: Place) -> Route:
         for _ in range(PUSHES):
             head = place.remote.fetch()
             if done := _ours(place, head, plan):
@@ -143,7 +157,8 @@ class GitCluster:
 
     def _place(self, target: Target) -> Place | None:
         found = self._catalog.in_git(target)
-        return Place(*found, self.remotes[found[0].name]) if found else None
+        name = found[0].name if found else ""
+        return Place(*found, self.remotes[name], self._patience[name]) if found else None
 
     def _made(self, plan: Plan, target: Target, place: Place, head: str) -> Made:
         """Make the commit of a plan; one that moves no weight changes no file, and is still a commit."""

@@ -16,6 +16,7 @@ from urllib3.exceptions import HTTPError, ProxySchemeUnknown
 
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.repositories import Repository
+from workers.git import budget
 
 WAIT_S = 10.0
 """How long a connection, or one piece of an answer, is waited for at most."""
@@ -56,7 +57,7 @@ class Bounds:
 
     def begin(self) -> None:
         """Begin another exchange."""
-        self._until = time.monotonic() + self._repository.timeout_s
+        self._until = min(time.monotonic() + self._repository.timeout_s, budget.over_at())
         self._left = self._repository.max_bytes
 
     @property
@@ -71,6 +72,8 @@ class Bounds:
     def check(self) -> None:
         """Raise Unavailable where the time is over, Refused where there was too much."""
         if time.monotonic() > self._until:
+            if self._until == budget.over_at():
+                raise unavailable(self._repository, "too slow for all that had to be asked")
             raise unavailable(self._repository, f"no end within {self._repository.timeout_s:g} s")
         if self._left < 0:
             raise Refused(

@@ -19,6 +19,9 @@ Variable is the name in the environment without `_FILE`.
 {{- if $root.Values.hooks.enabled -}}
 {{- $wanted = append $wanted (list "MESHBOT_HOOK_TOKEN" $keys.hookToken) -}}
 {{- end -}}
+{{- if $root.Values.hooks.flagger -}}
+{{- $wanted = append $wanted (list "MESHBOT_FLAGGER_TOKEN" $keys.flaggerToken) -}}
+{{- end -}}
 {{- end -}}
 {{- if and (has $who (list "worker" "doctor")) $root.Values.prometheus.fromSecret -}}
 {{- $wanted = append $wanted (list "PROMETHEUS_URL" $keys.prometheusUrl) -}}
@@ -56,6 +59,7 @@ Variable is the name in the environment without `_FILE`.
 - {name: MPLCONFIGDIR, value: /tmp/matplotlib}
 - {name: MESHBOT_CONFIG, value: /etc/meshbot/meshbot.yaml}
 - {name: MESHBOT_METRICS_PORT, value: {{ $root.Values.metrics.port | quote }}}
+- {name: MESHBOT_LOG, value: {{ $root.Values.log.form }}}
 {{- range (include "meshbot.secrets" . | fromJson).all }}
 - {name: {{ .variable }}_FILE, value: /run/secrets/meshbot/{{ .variable }}}
 {{- end }}

@@ -185,6 +185,40 @@ def test_what_was_cleared_proves_itself_for_a_whole_bake() -> None:
     assert (cleared.phase, cleared.ripe_at) == (Phase.BAKING, 1160.0)
 
 
+def barred_again(times: int, *, spent_s: float = 1.0) -> Rollout:
+    """A rollout whose second step was tried so often, each time once it might be, and met a bar each time."""
+    one = rollout(Phase.MOVING, at=1, moves=(Move(1000.0, 5.0),), entered_at=1060.0)
+    one = enter(one, Happening.BARRED, now=1060.0)
+    for _ in range(times - 1):
+        at = one.entered_at
+        while what(one, row(), now=at) is None:
+            at += 1.0
+        assert what(one, row(), now=at) is Happening.CLEARED
+        one = enter(enter(one, Happening.CLEARED, now=at), Happening.BARRED, now=at + spent_s)
+    return one
+
+
+@pytest.mark.parametrize("end", [Happening.CLEARED, Happening.LATE])
+def test_a_step_that_is_barred_again_and_again_is_tried_ever_more_rarely_and_expires(end: Happening) -> None:
+    """Twice as long each time, and all of it is one wait: that it was tried in between gives no new hour."""
+    thrice = barred_again(3)
+    assert thrice.deadline == 1060.0 + 3600
+    due_at = {Happening.CLEARED: thrice.entered_at + 120, Happening.LATE: 1060.0 + 3600}[end]
+    assert (what(thrice, row(), now=due_at - 1) is end, what(thrice, row(), now=due_at)) == (False, end)
+    # 30 s, 1 min, 2, 4, 8, 16: half an hour by then, and the next time would be beyond the hour.
+    assert what(barred_again(7), row(), now=1060.0 + 3600) is Happening.LATE
+
+
+def test_a_step_that_came_or_was_asked_for_by_a_person_begins_a_new_wait() -> None:
+    """Only what is tried by itself, and in vain, goes on with the old one."""
+    thrice = barred_again(3)
+    for happenings in ((Happening.RESUME,), (Happening.CLEARED, Happening.MOVED), (Happening.DRIFTED,)):
+        one = thrice
+        for happening in happenings:
+            one = enter(one, happening, now=2000.0)
+        assert (one.barred, one.barred_at) == (0, 0.0)
+
+
 def test_a_paused_rollout_goes_on_where_it_was() -> None:
     """Time that was baked before a pause counts."""
     paused = enter(rollout(), Happening.PAUSE, now=1050.0)

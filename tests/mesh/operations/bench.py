@@ -22,7 +22,15 @@ from mesh.operations.receiving import Desk, receive
 from mesh.operations.running import run
 from mesh.operations.stage import Stage
 from mesh.ports import Prover
-from store.memory import MemoryAuditLog, MemoryBuckets, MemoryFreezes, MemoryLocks, MemoryOperations, MemoryWatches
+from store.memory import (
+    MemoryAuditLog,
+    MemoryBuckets,
+    MemoryFreezes,
+    MemoryLocks,
+    MemoryOperations,
+    MemoryRounds,
+    MemoryWatches,
+)
 from store.memory_incidents import MemoryIncidents
 from tests.builders import JIN, healthy
 from workers.memory import MemoryCluster, MemoryMetrics
@@ -124,6 +132,7 @@ class Bench:
         self.watches = MemoryWatches(self.operations)
         self.freezes = MemoryFreezes(self.time)
         self.buckets = MemoryBuckets(self.time)
+        self.rounds = MemoryRounds()
         self.cards = RecordedCards()
         self.incidents = MemoryIncidents(self.time, log=self.log)
         self.incident_cards = RecordedIncidentCards()
@@ -151,7 +160,7 @@ class Bench:
     def desk(self) -> Desk:
         """What the bot has."""
         memory = (self.incidents, self.freezes, self.buckets)
-        return Desk(self.catalog, self.operations, self.directory, self.time, *memory)
+        return Desk(self.catalog, self.operations, self.directory, self.time, *memory, rounds=self.rounds)
 
     @property
     def stage(self) -> Stage:

@@ -8,12 +8,14 @@ from mesh.domain.approvals import Rule
 from mesh.domain.errors import Barred, Unavailable
 from mesh.domain.freezes import Closure, Freeze
 from mesh.domain.operations import Operation, State
+from mesh.domain.rollouts import Phase
 from mesh.domain.scopes import Scope
 from mesh.operations.running import run
 from store.memory import MemoryFreezes
 from tests.builders import JIN, LEE
 from tests.mesh.operations.bench import Bench
 from tests.mesh.operations.test_approvals import KIM, a_bench, approved_not_run, clock, now
+from tests.mesh.operations.voyage import Voyage
 
 GLASS = Rule("break-glass", need=1, groups=("S0SRE",))
 FREEZE = "freeze api for 2h --reason 'incident 4412'"
@@ -145,3 +147,58 @@ def test_who_breaks_no_glass_is_told_of_no_freeze() -> None:
         asked = bench.do(text)
         assert (asked.state, asked.approval and asked.approval.passes) == (State.WAITING, ())
         assert "passes" not in str(bench.cards.cards[asked.id][-1].blocks)
+
+
+LOUD = "--break-glass --reason 'customers are down'"
+
+
+def a_voyage(text: str, *, frozen_first: bool) -> Voyage:
+    """A rollout for which two people broke the glass; the service is frozen before that, or once it is under way."""
+    voyage = Voyage(a_bench(break_glass=GLASS))
+    if frozen_first:
+        voyage.bench.do(FREEZE)
+    voyage.id = voyage.bench.ask(f"canary api {text} {LOUD}").id
+    voyage.work()
+    voyage.bench.do(f"approve {voyage.id}", KIM)
+    voyage.work()
+    if not frozen_first:
+        voyage.bench.do(FREEZE)
+    return voyage
+
+
+@pytest.mark.parametrize("frozen_first", [True, False])
+def test_a_canary_whose_glass_two_people_broke_passes_a_freeze_with_each_step(frozen_first: bool) -> None:
+    """They agreed to all of it, whether the freeze came before or after; nobody is called in between."""
+    voyage = a_voyage("25,50 every 30s", frozen_first=frozen_first)
+    voyage.until(Phase.COMPLETED)
+    assert (voyage.weights, voyage.steps().count("held")) == ([[90, 10], [75, 25], [50, 50]], 0)
+
+
+def test_without_the_glass_a_canary_is_not_let_through_a_freeze() -> None:
+    """It waits, held once, for as long as its strategy says, and then it ends where it is."""
+    voyage = Voyage(a_bench())
+    voyage.bench.approvals = ()
+    voyage.start("canary api 25,50 every 30s")
+    voyage.bench.do("freeze api --reason x")
+    voyage.until(Phase.HELD)
+    voyage.bench.time.at += 86_400
+    voyage.look()
+    assert (voyage.phase, voyage.weights[-1], voyage.steps().count("held")) == (Phase.EXPIRED, [75, 25], 1)
+
+
+def test_a_step_of_a_canary_whose_glass_is_broken_is_confirmed_under_a_freeze() -> None:
+    """By anybody who may confirm: the freeze was passed by those who agreed to the canary."""
+    voyage = a_voyage("25,confirm,50 every 30s", frozen_first=True)
+    voyage.until(Phase.CONFIRMING)
+    assert voyage.say("confirm api").state is State.SUCCEEDED
+    assert voyage.weights[-1] == [50, 50]
+
+
+def test_a_canary_whose_glass_is_broken_turns_back_as_any() -> None:
+    """Its way back is no break of anything, and is not called one."""
+    voyage = a_voyage("25,50 every 30s", frozen_first=True)
+    voyage.say("abort api", actor=JIN)
+    assert voyage.weights[-1] == [100, 0]
+    rollout = voyage.operation.rollout
+    assert rollout is not None
+    assert voyage.bench.operations.get(rollout.move).command.break_glass is False

@@ -14,7 +14,7 @@ from mesh.domain.errors import NotFound, Refused, Unavailable
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Actor
 from mesh.domain.scopes import Scope
-from mesh.operations.gatekeeping import HOOKS, OPEN_S, is_open, question
+from mesh.operations.gatekeeping import HOOKS, MOST_TIMES, OPEN_S, QUIET_S, USED_S, answered, is_open, question
 from mesh.operations.recording import Record
 from mesh.operations.running import run
 from mesh.operations.working import Work
@@ -54,6 +54,76 @@ def test_a_question_waits_for_people_and_then_hears_yes(hook: str) -> None:
     assert is_open(question(bench.desk, command))
     assert bench.audit_steps(asked)[-1] == "gate opened"
     assert bench.weights() == [90, 10]
+
+
+def approved(bench: Bench, command: Command = ASKED) -> Operation:
+    """A question that Ana has agreed to."""
+    asked = ask(bench, command)
+    assert bench.do(f"approve {asked.id}", ANA).state is State.SUCCEEDED
+    return bench.operations.get(asked.id)
+
+
+def test_a_yes_lasts_as_long_as_flagger_asks() -> None:
+    """An analysis of two days hears it at each of its steps; that people took their time is no silence."""
+    bench = a_bench(replace(RULE, need=1))
+    asked = ask(bench)
+    bench.time.at += OPEN_S - 3600
+    bench.do(f"approve {asked.id}", ANA)
+    for _ in range(100):
+        bench.time.at += QUIET_S
+        assert is_open(question(bench.desk, ASKED))
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_yes_of_a_rollout_that_is_over_lets_nothing_through(hook: str) -> None:
+    """Flagger was silent for long: the same revision is asked about anew, and the former yes opens nothing again."""
+    bench = a_bench(replace(RULE, need=1))
+    command = replace(ASKED, hook=hook)
+    former = approved(bench, command)
+    assert is_open(question(bench.desk, command))
+    bench.time.at += QUIET_S + 1
+    again = ask(bench, command)
+    assert (again.id == former.id, again.state) == (False, State.WAITING)
+    bench.time.at += 5
+    assert question(bench.desk, command).id == again.id
+
+
+@pytest.mark.parametrize("hook", ["confirm-promotion", "confirm-rollout"])
+def test_a_yes_is_over_once_another_revision_is_asked_about(hook: str) -> None:
+    """At whichever hook: who goes back to the former revision is asked about it again."""
+    bench = a_bench(replace(RULE, need=1))
+    former = approved(bench)
+    ask(bench, replace(ASKED, checksum="77aa", hook=hook))
+    again = ask(bench)
+    assert (again.id == former.id, again.state) == (False, State.WAITING)
+
+
+def test_a_roll_back_is_used_once() -> None:
+    """A lost answer can be asked for again; who deploys the same revision after that is not sent back at once."""
+    bench = a_bench(replace(RULE, need=1))
+    back = replace(ASKED, hook="rollback")
+    pressed = approved(bench, back)
+    bench.time.at += 60
+    assert is_open(question(bench.desk, back))
+    answered(bench.desk, pressed)
+    for _ in range(2):
+        bench.time.at += USED_S / 2
+        assert is_open(question(bench.desk, back))
+        answered(bench.desk, pressed)
+    bench.time.at += 1
+    again = ask(bench, back)
+    assert (again.id == pressed.id, again.state) == (False, State.WAITING)
+    assert not is_open(question(bench.desk, back))
+
+
+def test_a_revision_that_comes_again_and_again_is_never_let_through_by_an_old_yes() -> None:
+    """After so many questions within a day it is refused."""
+    bench = a_bench(replace(RULE, need=1))
+    for _ in range(MOST_TIMES):
+        approved(bench)
+        bench.time.at += QUIET_S + 1
+    with pytest.raises(Refused, match="asked 10 times"):
+        question(bench.desk, ASKED)
 
 
 def test_a_question_is_asked_once_however_often_flagger_asks() -> None:

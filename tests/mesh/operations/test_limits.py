@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from chat.memory import FixedDirectory
 from mesh.domain.catalog import Flood
 from mesh.domain.errors import Denied, Flooded, Unavailable
 from mesh.domain.hours import read_hours
 from mesh.domain.operations import State, Step
+from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor, Policy, Role
 from mesh.domain.rollouts import Happening, Phase
 from mesh.operations.running import run
@@ -140,6 +142,67 @@ def test_a_rollout_is_held_where_waiting_does_not_help() -> None:
     voyage.say("abort api")
     voyage.work()
     assert voyage.weights[-1] == [100, 0]
+
+
+def on_call(voyage: Voyage) -> Bench:
+    """Jin may do everything by being on call, and as one of the team in the evening only; a canary is begun."""
+    oncall = Role("oncall", usergroups=("S0ONCALL",), verbs=("*",))
+    evening = read_hours("mon-fri 18:00-19:00 Europe/Berlin")
+    team = Role("team", usergroups=("S0TEAM",), verbs=("*",), hours=(evening,))
+    bench = voyage.bench
+    bench.policy = Policy((oncall, team))
+    bench.members |= {"S0ONCALL": {JIN.user}, "S0TEAM": {JIN.user}}
+    bench.time.at = NOON
+    voyage.start()
+    return bench
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["news", "no news"])
+def test_a_shift_that_ends_holds_a_rollout_once(told: bool) -> None:
+    """What the step would be refused for bars it beforehand: it stays held, and people are called once."""
+    voyage = Voyage()
+    bench = on_call(voyage)
+    bench.members["S0ONCALL"].clear()
+    if told:
+        bench.directory.changed.add("S0ONCALL")
+    else:
+        voyage.until(Phase.BAKING)
+        bench.time.at += 61
+    voyage.look(120)
+    assert (voyage.phase, voyage.weights[-1]) == (Phase.HELD, [75, 25])
+    assert voyage.steps().count("held") == 1
+    assert "only mon-fri 18:00-19:00" in str(voyage.operation.rollout and voyage.operation.rollout.why)
+
+
+def test_threat_10_a_group_that_was_left_hours_ago_gives_no_step() -> None:
+    """What was on record when the rollout began counts for a minute, as everywhere, and not for each of its steps."""
+    voyage = Voyage()
+    bench = on_call(voyage)
+    bench.members.clear()
+    bench.time.at += 61
+    voyage.until(Phase.HELD)
+    assert "No longer allowed" in str(voyage.operation.rollout and voyage.operation.rollout.why)
+    assert voyage.weights[-1] == [75, 25]
+
+
+def test_a_step_waits_for_a_slack_that_is_silent() -> None:
+    """That nobody can tell who somebody is takes no right away: nobody is called, and it goes on once Slack answers."""
+    voyage = Voyage()
+    bench = on_call(voyage)
+    speaking = bench.directory
+
+    class Silent(FixedDirectory):
+        """Answers nothing."""
+
+        def outsider(self, actor: Actor) -> Outsider | None:
+            raise Unavailable("Slack did not answer.")
+
+    bench.time.at += 61
+    bench.directory = Silent(bench.members)
+    voyage.look(24)
+    assert (voyage.phase, voyage.weights[-1]) == (Phase.BAKING, [75, 25])
+    bench.directory = speaking
+    voyage.until(Phase.COMPLETED)
 
 
 def test_who_gives_a_canary_more_is_bound_by_their_own_limits() -> None:

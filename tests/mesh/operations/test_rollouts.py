@@ -18,6 +18,8 @@ from mesh.domain.rollouts import Happening, Phase
 from mesh.operations.looking import look
 from mesh.operations.receiving import receive
 from mesh.operations.running import run
+from telemetry.metrics import REGISTRY
+from telemetry.ports import watched
 from tests.builders import JIN, LEE, healthy
 from tests.mesh.operations.bench import Bench, virtual_service
 from tests.mesh.operations.voyage import LOOK_S, Voyage
@@ -53,6 +55,49 @@ def test_a_canary_that_falls_silent_gets_no_more_traffic() -> None:
     trip.bench.metrics.readings = {"v1": healthy()}
     trip.look(30)
     assert trip.weights == HEALTHY_WAY[:2]
+
+
+@pytest.mark.parametrize(
+    ("readings", "age_s", "lack"),
+    [
+        ({"v1": healthy(), "v2": healthy(requests=3)}, 1.0, "few"),
+        ({"v1": healthy()}, 1.0, "few"),
+        ({}, 1.0, "silent"),
+        ({"v1": healthy(), "v2": "Prometheus did not answer in 3 s"}, 1.0, "silent"),
+        ({"v1": healthy(), "v2": healthy()}, 300.0, "old"),
+    ],
+    ids=["quiet", "no request", "no series", "no answer", "old samples"],
+)
+def test_what_is_unknown_says_what_it_lacks(readings: Any, age_s: float, lack: str) -> None:
+    """A canary that is only quiet can be told from metrics that are away, in looks and where people ask once."""
+    trip = voyage()
+    trip.start()
+    metrics = trip.bench.metrics
+    metrics.readings, metrics.age_s = readings, age_s
+    trip.look(3)
+    (watch,) = trip.bench.watches.load([trip.id]).values()
+    asked = trip.say("gates api").gates
+    for rows in (watch.rows, asked):
+        unknown = [row for row in rows if row.verdict is Verdict.UNKNOWN and row.arm == "v2"]
+        assert {row.lack for row in unknown} == {lack}
+        assert {row.lack for row in rows if row.verdict is not Verdict.UNKNOWN} <= {""}
+
+
+def test_verdicts_of_a_look_are_counted() -> None:
+    """Each gate of each rollout once for each look, apart from those of plans."""
+    trip = voyage()
+    trip.start()
+
+    def counted() -> float:
+        samples = [sample for family in REGISTRY.collect() for sample in family.samples]
+        mine = {"gate": "success", "at": "look"}.items()
+        return sum(one.value for one in samples if mine <= one.labels.items())
+
+    before = counted()
+    for _ in range(2):
+        trip.bench.time.at += 1
+        look("demo", watched(trip.bench.stage))
+    assert counted() == before + 2
 
 
 def test_steps_below_what_the_canary_has_are_left_out() -> None:

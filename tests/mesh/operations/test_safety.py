@@ -437,11 +437,8 @@ def test_looking_for_a_patch_again_and_again_is_on_record_once() -> None:
 # --- Redis without its replicas ----------------------------------------------------------------------------------
 
 
-def test_what_goes_back_does_not_wait_for_a_replica(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The plan is on the master alone: nothing rises, by undo neither; a rollback goes."""
-    bench = Bench()
-    raised = bench.do("promote api 50")
-    assert raised.state is State.SUCCEEDED
+def without_replicas(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what announces a patch be written, and reach no replica."""
     real = bench.operations.commit
 
     def uncopied(operation: Operation, *rest: Any, **more: Any) -> Operation:
@@ -451,6 +448,14 @@ def test_what_goes_back_does_not_wait_for_a_replica(monkeypatch: pytest.MonkeyPa
         return after
 
     monkeypatch.setattr(bench.operations, "commit", uncopied)
+
+
+def test_what_goes_back_does_not_wait_for_a_replica(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan is on the master alone: nothing rises, by undo neither; a rollback goes."""
+    bench = Bench()
+    raised = bench.do("promote api 50")
+    assert raised.state is State.SUCCEEDED
+    without_replicas(bench, monkeypatch)
     assert not bench.do("promote api 60").done
     assert bench.weights() == [50, 50]
     back = bench.do("rollback api")
@@ -459,3 +464,36 @@ def test_what_goes_back_does_not_wait_for_a_replica(monkeypatch: pytest.MonkeyPa
     assert bench.audit_steps(back).count("patched") == 1
     assert not bench.do("undo api").done
     assert bench.weights() == [100, 0]
+
+
+def test_what_was_never_sent_is_never_shut_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tried again while no replica is there: nothing at all reaches the API server, and the end says why."""
+    bench, sent = Bench(), []
+    without_replicas(bench, monkeypatch)
+    monkeypatch.setattr(bench.cluster, "patch", lambda plan, target: sent.append((plan, target)))
+    asked = bench.do("promote api 50")
+    pauses = []
+    for _ in range(3):
+        pauses.append(bench.operations.open[asked.id] - bench.time.at)
+        bench.time.at += 30
+        run(asked.id, bench.stage)
+    assert (sent, pauses) == ([], [5.0, 7.5, 15.0])
+    assert bench.audit_steps(asked)[-6:] == ["patching", "unwritten"] * 3
+    bench.time.at += 60
+    ended = run(asked.id, bench.stage)
+    assert (ended.state, sent) == (State.EXPIRED, [])
+    assert "For 150 s no replica of Redis had the plan, so the patch was not sent" in ended.outcome
+
+
+def test_what_waited_for_a_replica_is_patched_once_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The promotion goes its way when the replica is back, with one patch and no interruption told."""
+    bench = Bench()
+    generation = bench.route_object()["metadata"]["generation"]
+    with monkeypatch.context() as patching:
+        without_replicas(bench, patching)
+        asked = bench.do("promote api 50")
+    bench.time.at += 7
+    done = run(asked.id, bench.stage)
+    assert (done.state, bench.weights()) == (State.SUCCEEDED, [50, 50])
+    assert bench.route_object()["metadata"]["generation"] == generation + 1
+    assert "resumed" not in bench.audit_steps(done)

@@ -43,7 +43,7 @@ class Http:
     url: str
 
     def do(
-        self, method: str, path: str, body: Any = None, content_type: str = "application/json", *, timeout_s: float = 10
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json", *, timeout_s: float = 60
     ) -> Reply:
         """Send one request; a str body goes as it is, anything else as JSON."""
         connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=timeout_s)

@@ -33,7 +33,7 @@ def kubectl(environment: dict[str, str]) -> Kubectl:
 
     def run(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
         command = ["kubectl", "-n", "mesh-demo", *map(str, arguments)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
         assert done.returncode == code, done.stderr
         return done
 
@@ -89,7 +89,7 @@ def test_namespaces_are_made_and_removed(kubectl: Kubectl) -> None:
     kubectl("create", "ns", "lab")
     kubectl("label", "ns", "lab", "istio-injection=enabled")
     assert "lab" in kubectl("get", "ns", "-l", "istio-injection=enabled", "-o", "name").stdout
-    kubectl("delete", "ns", "lab", "--timeout=5s")
+    kubectl("delete", "ns", "lab", "--timeout=60s")
     assert "NotFound" in kubectl("get", "ns", "lab", code=1).stderr
 
 

@@ -6,17 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from playground.browser import CHROMIUM, FLAGS
 from playground.serving import ServerThread
 from tests.playground.page.stage import Stage
+
+PATIENCE_MS = 60_000
+"""How long what must come is waited for: machines are busy."""
 
 
 # Not for the whole session: the driver's event loop would be in the way of other tests' own loops.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One Chromium for this folder."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield chromium
@@ -73,7 +77,7 @@ def phone(phone_window: Page, stage: Stage, address: str, complaints: list[str])
 def window(browser: Browser, *, width: int, small: bool) -> Page:
     """Open a window that nobody has used."""
     context = browser.new_context(viewport={"width": width, "height": 844}, has_touch=small, is_mobile=small)
-    context.set_default_timeout(5000)
+    context.set_default_timeout(PATIENCE_MS)
     return context.new_page()
 
 

@@ -254,7 +254,7 @@ def test_reconnects(page: Page, stage: Stage) -> None:
     expect(page.locator("#connection")).to_contain_text("Reconnecting")
     stage.messages.append(scenes.message(810, "U03OLE", "said meanwhile"))
     stage.streams_open = True
-    expect(page.locator("#connection")).to_be_hidden(timeout=8000)
+    expect(page.locator("#connection")).to_be_hidden()
     expect(last(page)).to_contain_text("said meanwhile")
     stage.say("U03OLE", "and live again")
     expect(last(page)).to_contain_text("and live again")

@@ -161,7 +161,7 @@ def test_the_home_is_a_tab(desk: Page, world: Live) -> None:
     desk.get_by_role("button", name="Run").click()
     expect(dialog.or_(desk.get_by_role("dialog"))).to_contain_text("our direct messages")
     desk.keyboard.press("Escape")
-    expect(home).to_contain_text("promote api to canary 25 %", timeout=8000)
+    expect(home).to_contain_text("promote api to canary 25 %")
     desk.get_by_role("button", name="Messages").click()
     expect(desk.locator("#log")).to_be_visible()
 

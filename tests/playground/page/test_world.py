@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.playground.page.stage import Stage
+from tests.quickest import quickly
 
 pytestmark = pytest.mark.browser
 
@@ -27,8 +29,14 @@ def test_numbers_of_each_arm(page: Page) -> None:
 
 def test_numbers_stay_live(page: Page, stage: Stage) -> None:
     """A changed weight is on the panel within two seconds."""
-    stage.world["services"][0]["arms"][1]["weight"] = 55
-    expect(page.locator("#world tbody tr").nth(1)).to_contain_text("weight 55", timeout=2500)
+    weights = itertools.count(55)
+
+    def change() -> None:
+        weight = next(weights)
+        stage.world["services"][0]["arms"][1]["weight"] = weight
+        expect(page.locator("#world tbody tr").nth(1)).to_contain_text(f"weight {weight}")
+
+    quickly(change, within_s=2.5)
 
 
 def test_break_and_mend(page: Page, stage: Stage) -> None:
@@ -61,10 +69,10 @@ def test_sliders(page: Page, stage: Stage) -> None:
 def test_says_when_the_simulator_is_away(page: Page, stage: Stage) -> None:
     """Without the simulator the panel says so, with what to do; it comes back by itself."""
     stage.world_runs = False
-    expect(page.locator("#world-body")).to_contain_text("not running", timeout=2500)
+    expect(page.locator("#world-body")).to_contain_text("not running")
     expect(page.locator("#world-body")).to_contain_text("make demo")
     stage.world_runs = True
-    expect(page.locator("#world .service")).to_have_count(2, timeout=2500)
+    expect(page.locator("#world .service")).to_have_count(2)
 
 
 def test_raise_and_resolve_an_alert(page: Page, stage: Stage) -> None:
@@ -84,9 +92,9 @@ def test_raise_and_resolve_an_alert(page: Page, stage: Stage) -> None:
 def test_an_alert_of_somebody_else_shows(page: Page, stage: Stage) -> None:
     """What another tab raised is on the panel; where nobody takes alerts there is no button."""
     stage.world["alerts"] = ["mesh-demo/checkout"]
-    expect(page.get_by_role("group", name="Alert of checkout")).to_contain_text("An alert fires", timeout=2500)
+    expect(page.get_by_role("group", name="Alert of checkout")).to_contain_text("An alert fires")
     stage.world["alerts"] = None
-    expect(page.get_by_role("group", name="Alert of checkout")).to_have_count(0, timeout=2500)
+    expect(page.get_by_role("group", name="Alert of checkout")).to_have_count(0)
 
 
 def test_an_alert_that_the_bot_does_not_take(page: Page, stage: Stage) -> None:

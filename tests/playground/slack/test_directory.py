@@ -71,7 +71,7 @@ def test_a_file_is_uploaded_in_two_steps_and_shown(stage: Stage, tmp_path: Path)
     done = stage.client.files_upload_v2(file=str(tmp_path / "plan.txt"), channel="C0PROD", initial_comment="the plan")
     (seen,) = stage.driver.messages("C0PROD")
     assert (seen["text"], seen["files"][0]["name"], seen["files"][0]["size"]) == ("the plan", "plan.txt", 7)
-    with urllib.request.urlopen(stage.url + seen["files"][0]["url_private"], timeout=5) as answer:
+    with urllib.request.urlopen(stage.url + seen["files"][0]["url_private"], timeout=60) as answer:
         assert (answer.read(), answer.headers["Content-Type"]) == (b"weights", "application/octet-stream")
     with pytest.raises(SlackApiError, match="file_not_found"):
         stage.client.files_completeUploadExternal(files=[{"id": done["file"]["id"]}], channel_id="C0PROD")

@@ -43,7 +43,7 @@ def call(url: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, A
     """Return status and JSON."""
     data = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=5) as response:
+        with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=60) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:
@@ -111,7 +111,7 @@ def test_changes_are_streamed_as_they_happen(stage: Stage) -> None:
     connected = threading.Event()
 
     def listen() -> None:
-        with urllib.request.urlopen(f"{stage.url}/page/events?as=U0ANA", timeout=5) as stream:
+        with urllib.request.urlopen(f"{stage.url}/page/events?as=U0ANA", timeout=60) as stream:
             for line in stream:
                 connected.set()
                 if line.startswith(b"data: "):
@@ -138,7 +138,7 @@ def test_changes_are_streamed_as_they_happen(stage: Stage) -> None:
 def test_a_reply_tells_the_new_count_of_its_parent(stage: Stage) -> None:
     """After a reply the parent is streamed again with its reply_count; an ephemeral reply does not count."""
     parent = str(stage.client.chat_postMessage(channel="C0PROD", text="card")["ts"])
-    with urllib.request.urlopen(f"{stage.url}/page/events", timeout=5) as stream:
+    with urllib.request.urlopen(f"{stage.url}/page/events", timeout=60) as stream:
         assert stream.readline() == b": hello\n"
         stage.client.chat_postEphemeral(channel="C0PROD", user="U0JIN", text="psst", thread_ts=parent)
         stage.client.chat_postMessage(channel="C0PROD", text="story", thread_ts=parent)

@@ -19,7 +19,7 @@ SCAN_S = Rules().file_scan_s
 def uploaded(stage: Stage, *, name: str = "chart.png", complete: bool = True, scanned: bool = True) -> str:
     """Upload a picture that is shared with nobody; return its id."""
     ticket = stage.client.files_getUploadURLExternal(filename=name, length=len(PNG), alt_txt="a chart")
-    urllib.request.urlopen(ticket["upload_url"], data=PNG, timeout=5).close()
+    urllib.request.urlopen(ticket["upload_url"], data=PNG, timeout=60).close()
     if complete:
         stage.client.files_completeUploadExternal(files=[{"id": ticket["file_id"]}])
     if scanned:
@@ -35,7 +35,7 @@ def block(file_id: str) -> dict[str, Any]:
 def seen(stage: Stage, file_id: str, person: str) -> bool:
     """Whether a person's page gets the picture."""
     try:
-        with urllib.request.urlopen(f"{stage.url}/files/{file_id}?as={person}", timeout=5) as answer:
+        with urllib.request.urlopen(f"{stage.url}/files/{file_id}?as={person}", timeout=60) as answer:
             return bool(answer.read() == PNG)
     except urllib.error.HTTPError as error:
         with error:

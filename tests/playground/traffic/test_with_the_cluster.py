@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,7 @@ from playground.traffic.app import make_app
 from playground.traffic.profile import DEFAULT
 from tests.playground.traffic.conftest import WORLD
 from tests.playground.traffic.test_app import arm, eventually
+from tests.quickest import quickly
 
 ROUTES = {
     "api": ("networking.istio.io/v1beta1", "virtualservices/api-vs", "/spec/http/0/route/{}/weight", "v2"),
@@ -50,15 +52,21 @@ def test_a_patch_moves_the_traffic(kubernetes: str, simulator: str, service: str
     """A JSON patch of two weights, through any served version, is followed for each kind of route within 2 s."""
     version, path, pointer, canary = ROUTES[service]
     plural, name = path.split("/")
-    patch = [{"op": "replace", "path": pointer.format(index), "value": 50} for index in (0, 1)]
-    answer = requests.patch(
-        f"{kubernetes}/apis/{version}/namespaces/mesh-demo/{plural}/{name}",
-        json=patch,
-        headers={"Content-Type": "application/json-patch+json"},
-        timeout=2,
-    )
-    assert answer.status_code == 200, answer.text
-    eventually(lambda: arm(simulator, service, canary).get("share") == 50, 2)
+    pairs = itertools.cycle([(50, 50), (20, 80)])
+
+    def move() -> None:
+        weights = next(pairs)
+        patch = [{"op": "replace", "path": pointer.format(at), "value": value} for at, value in enumerate(weights)]
+        answer = requests.patch(
+            f"{kubernetes}/apis/{version}/namespaces/mesh-demo/{plural}/{name}",
+            json=patch,
+            headers={"Content-Type": "application/json-patch+json"},
+            timeout=60,
+        )
+        assert answer.status_code == 200, answer.text
+        eventually(lambda: arm(simulator, service, canary).get("share") in weights)
+
+    quickly(move, within_s=2)
     eventually(lambda: arm(simulator, service, canary)["success"] is not None)
 
 
@@ -68,9 +76,9 @@ def test_every_object_of_the_world_is_served(kubernetes: str) -> None:
         f"{kubernetes}/api/v1/namespaces/mesh-demo",
         f"{kubernetes}/apis/discovery.k8s.io/v1/namespaces/mesh-demo",
     )
-    pods = {pod["metadata"]["name"]: pod for pod in requests.get(f"{core}/pods", timeout=2).json()["items"]}
-    services = {item["metadata"]["name"] for item in requests.get(f"{core}/services", timeout=2).json()["items"]}
-    found = requests.get(f"{slices}/endpointslices", timeout=2).json()["items"]
+    pods = {pod["metadata"]["name"]: pod for pod in requests.get(f"{core}/pods", timeout=60).json()["items"]}
+    services = {item["metadata"]["name"] for item in requests.get(f"{core}/services", timeout=60).json()["items"]}
+    found = requests.get(f"{slices}/endpointslices", timeout=60).json()["items"]
     assert {item["metadata"]["labels"]["kubernetes.io/service-name"] for item in found} == services
     assert services >= {"api", "checkout", "web", "web-v1", "web-v2", "search", "search-v1", "search-v2"}
     for endpoint in (endpoint for item in found for endpoint in item["endpoints"]):

@@ -47,7 +47,7 @@ class World:
     def knob(self, method: str, name: str, body: str = "") -> Any:
         """Turn a knob of the stand-in."""
         request = urllib.request.Request(f"{self.url}/_playground/{name}", method=method, data=body.encode() or None)
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
 

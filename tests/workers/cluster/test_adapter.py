@@ -21,6 +21,7 @@ from playground.cluster.kinds import KINDS, serving
 from playground.cluster.kubeconfig import kubeconfig_text
 from playground.cluster.objects import Cluster as Standin
 from playground.serving import ServerThread
+from tests.quickest import quickest
 from tests.workers.cluster.conftest import World, until
 from tests.workers.cluster.shapes import (
     TARGET,
@@ -209,13 +210,13 @@ class Meeting(MemoryClient):
         self.barrier: threading.Barrier | None = None
 
     def expect(self, parties: int, *, then: int | None = None) -> None:
-        """Wait for so many readings from now on, or once and `then` for others; with fewer the test fails in 5 s."""
+        """Wait for so many readings from now on, or once and `then` for others; with fewer the test fails."""
 
         def change() -> None:
             if then is not None:
                 self.expect(then)
 
-        self.barrier = threading.Barrier(parties, change, timeout=5)
+        self.barrier = threading.Barrier(parties, change, timeout=60)
 
     def objects(
         self, resource: Resource, namespace: str, *, labels: str = "", cached: bool = False
@@ -518,9 +519,14 @@ def test_a_thousand_routes_are_seen_in_a_glance() -> None:
         objs = _many(1000, *namespaces)
         cluster, plans = MemoryCluster(objs), _plans(objs)
         cluster.glance(plans[:1])
-        started = time.process_time()
-        assert len(cluster.glance(plans)) == 1000
-        assert time.process_time() - started < 0.5
+
+        def glance(cluster: MemoryCluster = cluster, plans: list[tuple[Plan, Target]] = plans) -> float:
+            started = time.process_time()
+            assert len(cluster.glance(plans)) == 1000
+            return time.process_time() - started
+
+        # Who shares a core with others has less of its caches.
+        quickest(glance, within_s=0.5)
 
 
 def test_a_survey_tells_what_it_cannot_read() -> None:

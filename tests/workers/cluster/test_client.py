@@ -141,15 +141,19 @@ def test_a_patch_without_an_answer_is_unknown(routed: World, trouble: str, weigh
 
 def test_a_slow_answer_is_waited_for_only_so_long(routed: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reading becomes unavailable, a patch unknown, and the patch may still have been written."""
+    reader, writer = routed.client(), routed.client()
+    # What each asks once, it has been told in good time.
+    for client in (reader, writer):
+        assert client.read(ROUTES, "shop", "api-vs")
     monkeypatch.setattr(module, "READ_S", 0.2)
-    routed.trouble(path_contains="api-vs", kind="hang", seconds=0.6, times=2)
-    with pytest.raises(Unavailable, match=r"no answer within 0\.2 s") as read:
-        routed.client().read(ROUTES, "shop", "api-vs")
-    assert type(read.value) is Unavailable
+    routed.trouble(path_contains="api-vs", kind="hang", seconds=30, times=2)
     begun = time.monotonic()
+    with pytest.raises(Unavailable, match=r"no answer within 0\.2 s") as read:
+        reader.read(ROUTES, "shop", "api-vs")
+    assert type(read.value) is Unavailable
     with pytest.raises(UnknownOutcome, match=r"no answer within 0\.2 s"):
-        routed.client().patch(ROUTES, "shop", "api-vs", SET_50)
-    assert time.monotonic() - begun < 0.6
+        writer.patch(ROUTES, "shop", "api-vs", SET_50)
+    assert time.monotonic() - begun < 20
 
 
 def test_a_server_that_is_away_is_not_unknown(tmp_path: Path) -> None:

@@ -159,6 +159,26 @@ def test_a_server_that_stays_silent_is_told_as_unknown(server: GitServer, tmp_pa
     assert "outcome is not known" in ended.outcome
 
 
+def test_a_server_that_is_away_after_the_commit_is_asked_less_and_less(server: GitServer, tmp_path: Path) -> None:
+    """For an hour the commit is looked for, every 15 s at last; then people hear that nobody knows what came of it."""
+    bench = GitBench(server, tmp_path, repository={"sync_s": 600.0})
+    asked = bench.do("promote api 50")
+    assert asked.commit, asked.outcome
+
+    def gone(_path: str) -> None:
+        raise ConnectionResetError
+
+    server.before = gone
+    began, pauses = bench.time.at, []
+    while not asked.done:
+        pauses.append(bench.operations.open[asked.id] - bench.time.at)
+        asked = bench.later(asked, pauses[-1])
+    assert (pauses[1], pauses[-1], len(pauses) < 300) == (2.0, 15.0, True)
+    assert asked.state is State.FAILED
+    assert "outcome is not known" in asked.outcome
+    assert 3600 < bench.time.at - began < 3620
+
+
 @pytest.mark.parametrize("fresh", [False, True])
 def test_a_commit_that_somebody_took_out_of_the_branch_is_not_made_again(
     fresh: bool, server: GitServer, tmp_path: Path

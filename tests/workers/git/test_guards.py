@@ -16,7 +16,9 @@ from mesh.domain.operations import State
 from mesh.domain.repositories import Repository
 from tests.workers.git.bench import MANIFEST, PATH, GitBench
 from tests.workers.git.server import TOKEN, GitServer, git
+from workers.git import budget
 from workers.git.repository import Remote
+from workers.jobs import install, run_operation
 
 
 def remote(server: GitServer, directory: Path, **told: Any) -> Remote:
@@ -191,3 +193,82 @@ def test_trailers_of_others_are_nothing(server: GitServer, tmp_path: Path) -> No
     said = f"Hello\n\nMeshbot-Operation: op-1\nMeshbot-Object: VirtualService mesh-demo/api-vs in {PATH}\n"
     server.push({}, f"{said}Meshbot-Stamps: [1, {{")
     assert bench.done("promote api 50").state is State.SUCCEEDED
+
+
+def test_a_server_that_hangs_is_waited_for_once(server: GitServer, tmp_path: Path) -> None:
+    """Who waited in vain has waited for the whole process: the next ones hear that at once."""
+    bench = GitBench(server, tmp_path, repository={"timeout_s": 1.0})
+    over, asked = threading.Event(), []
+
+    def hang(path: str) -> None:
+        asked.append(path)
+        over.wait(60)
+
+    server.before = hang
+    ends = [bench.do(text) for text in ("promote api 50", "rollback api", "promote api 20")]
+    assert [end.state for end in ends] == [State.FAILED] * 3
+    assert all("does not answer" in end.outcome for end in ends)
+    assert len(asked) == 1
+    over.set()
+    server.before = lambda _path: None
+    bench.another_worker()
+    assert bench.do("rollback api").commit
+
+
+def test_a_server_that_turns_us_away_at_once_is_asked_again(server: GitServer, tmp_path: Path) -> None:
+    """A broken connection keeps nobody waiting, so nobody is kept from trying again."""
+    bench = GitBench(server, tmp_path)
+
+    def broken(_path: str) -> None:
+        raise ConnectionResetError
+
+    server.before = broken
+    assert bench.do("promote api 50").state is State.FAILED
+    server.before = lambda _path: None
+    assert bench.do("promote api 50").commit
+
+
+def test_what_goes_back_in_git_is_in_nobodys_way(server: GitServer, tmp_path: Path) -> None:
+    """Only a service that the cluster alone keeps is urgent; in Git, a rollback comes first among the ordinary."""
+    bench = GitBench(server, tmp_path)
+    kept, other = bench.ask("rollback api"), bench.ask("rollback web")
+    assert (kept.urgent, kept.ahead, kept.in_git) == (False, True, True)
+    assert (other.urgent, other.ahead, other.in_git) == (True, False, False)
+
+
+def test_all_exchanges_of_a_job_share_its_time(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it is used up nothing more is asked, and what is known is written down instead of the job being killed."""
+    bench = GitBench(server, tmp_path)
+    install(bench.stage)
+    asked, seen = bench.ask("promote api 50"), len(server.requests)
+    with monkeypatch.context() as patching:
+        patching.setattr(budget, "GIT_S", -1.0)
+        assert run_operation(asked.id) == State.FAILED
+    assert "too slow for all that had to be asked" in bench.operations.get(asked.id).outcome
+    assert len(server.requests) == seen
+    assert run_operation(bench.ask("promote api 50").id) == State.RUNNING
+
+
+def test_a_server_that_is_too_slow_after_a_push_is_given_up(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each job ends by itself and not by its time limit, so a minute after the push people hear that nobody knows."""
+    bench = GitBench(server, tmp_path)
+    install(bench.stage)
+
+    def slow(path: str) -> None:
+        if path.endswith("/git-receive-pack"):
+            raise ConnectionResetError
+
+    server.before = slow
+    asked = bench.ask("promote api 50")
+    states = [run_operation(asked.id)]
+    server.before = lambda _path: None
+    monkeypatch.setattr(budget, "GIT_S", -1.0)
+    for _ in range(2):
+        bench.time.at += 31
+        states.append(run_operation(asked.id))
+    assert states == [State.RUNNING, State.RUNNING, State.FAILED]
+    assert "outcome is not known" in bench.operations.get(asked.id).outcome

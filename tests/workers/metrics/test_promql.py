@@ -39,7 +39,7 @@ def scan(literal: str) -> tuple[str, str]:
 def asked(prometheus_url: str, query: str) -> list[dict[str, Any]]:
     """Ask the real Prometheus."""
     address = f"{prometheus_url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-    with urllib.request.urlopen(address, timeout=5) as answer:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         return list(json.load(answer)["data"]["result"])
 
 
