@@ -24,7 +24,8 @@ def patch(plan: Plan) -> Markup:
     writes = [op for op in plan.patch if op.op != "test"]
     rows, shown = _rows(writes)
     left = more(len(writes) - shown, mark("… and {count} more"))
-    heading = tell("{patch} of plan {plan}", patch=bold(esc(tr("Patch"))), plan=code(plan.intent[:12]))
+    word = bold(esc(tr("Patch")))  # on a line of its own: the catalogue finds no sentence inside another
+    heading = tell("{patch} of plan {plan}", patch=word, plan=code(plan.intent[:12]))
     return join("\n", [heading, fence(rows + left)])
 
 
