@@ -13,8 +13,7 @@ def note(operations: Operations, buckets: Buckets, facts: dict[str, Any], *, mos
     The first is always on record; of each thing, where it says `about` what it is. What is left out was refused all the
     same. Raises Unavailable.
     """
-    kind = f"noted {facts['step']}:{facts['actor']}"
-    if buckets.take(Bucket(f"{kind} {about}" if about else kind, most)):
+    if buckets.take(Bucket(f"noted:{facts['step']}:{facts['actor']}:{about}", most)):
         return False
     operations.audit(facts)
     return True
