@@ -159,7 +159,7 @@ class Round:
     asked_at: float
     """When it last asked: Unix time in seconds."""
     heard_at: float = 0.0
-    """When it first heard yes; 0 before that. Kept for the record, and for a meshbot of before that reads it."""
+    """When it first heard yes; 0 before that. An older meshbot beside this one goes by it."""
     answer: str = ""
     """What it was last told."""
 
