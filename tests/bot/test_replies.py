@@ -208,7 +208,7 @@ def test_a_process_that_ends_does_not_wait_for_slack(monkeypatch: pytest.MonkeyP
         begun.release()
         slow.wait(60)
 
-    replies._say = say  # type: ignore[method-assign]  # a slow Slack
+    replies._say = say  # type: ignore[assignment,method-assign]  # a slow Slack
     outbox.spend = lambda *_, **__: 0.0  # type: ignore[method-assign]  # which takes everything
     for number in range(THREADS + 3):
         replies.later(asked("C0PROD", dedupe=str(number)), MESSAGE)
