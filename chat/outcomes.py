@@ -11,7 +11,7 @@ from chat.calls import NoEdit, NoEntry, NoThread, NotReady, Perhaps, Refusal, Sl
 from chat.instead import instead
 from chat.letters import body_of, repeated
 from chat.paces import AGAIN_MOST_S, AGAIN_S, looked_over, pace_of, pause_s, refused
-from mesh.domain.letters import Fate, Letter, Row
+from mesh.domain.letters import Fate, Letter, Row, is_person
 from mesh.ports import Lanes, Pace
 
 LOOK_UP_AFTER_S, LATEST_S = 2.0, 8.0
@@ -137,7 +137,7 @@ class Outcomes:
                 note = repeated(note) if isinstance(trouble, Perhaps) else note
             else:
                 return True
-        if not letter.asker or letter.in_private:
+        if letter.in_private or not is_person(letter.asker):
             return False
         # A letter of its own, so that it waits, is looked for and is known as lost like any other.
         key, body = f"{letter.key} instead {row.drawing}", body_of(note)
