@@ -59,6 +59,8 @@ class Plan(RouteRef):
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What was done to meet the request, e.g. how weights were rounded."""
+    because: tuple[str, ...] = ()
+    """Why, a line each, for whom a commit is all they see: put in when it is sent, and on no record."""
 
     @property
     def moves(self) -> bool:

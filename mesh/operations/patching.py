@@ -7,6 +7,7 @@ from dataclasses import replace
 from mesh.domain.errors import Conflict, MeshbotError, Refused, Unavailable
 from mesh.domain.operations import State, Step
 from mesh.domain.plans import Plan, touch
+from mesh.domain.reasons import because
 from mesh.domain.routes import STAMP_ATTEMPT, STAMP_OPERATION, Acceptance, Kept, Route
 from mesh.operations import following
 from mesh.operations.recording import Record
@@ -45,7 +46,8 @@ class Patching:
     def send(self, plan: Plan) -> bool:
         """Send the patch; False when it was not written and must be planned again."""
         try:
-            written = self._stage.cluster.patch(plan, self._record.operation.target)
+            said = replace(plan, because=because(self._record.operation))
+            written = self._stage.cluster.patch(said, self._record.operation.target)
         except Conflict as error:
             self._record.tell(State.RUNNING, Step.CONFLICT, error.message)
             return False

@@ -24,6 +24,7 @@ MOST_PARSED = 65_536
 
 _BETWEEN = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 """Such a line ends a document wherever it stands, also within a block of text (YAML 1.2.2, 9.1.2)."""
+_MERGE = "tag:yaml.org,2002:merge"
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,9}")
 _LFS = "version https://git-lfs.github.com/spec/"
 _ELSEWHERE = "Name the file that has the whole object in `in_git.path`, or set `git: patch` for this service."
@@ -115,10 +116,9 @@ def locate(content: bytes, named: Named, *, where: str) -> Located:
     """Find the one object in the content of a file; raise Refused where it cannot be edited for certain."""
     text = _text(content, where)
     try:
-        found = [located for span in _spans(text, named, where) for located in _in(text, span, named)]
+        found = [located for span in _spans(text, named, where) for located in _in(text, span, named, where)]
         if len(found) != 1:
             raise _not_one(len(found), named, where)
-        _check_plain(found[0].text, found[0].node, where)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise Refused(f"{where} is not readable as YAML.", hint=f"Mend it. {_ELSEWHERE}") from error
     return found[0]
@@ -134,13 +134,42 @@ def _spans(text: str, named: Named, where: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _in(text: str, span: tuple[int, int], named: Named) -> Iterator[Located]:
+def _in(text: str, span: tuple[int, int], named: Named, where: str) -> Iterator[Located]:
+    """Yield the object where the span has it. What could be it must be plain before it becomes data."""
     start, end = span
     part = text[start:end]
-    nodes, documents = list(yaml.compose_all(part, yaml.SafeLoader)), tuple(_documents(part))
+    try:
+        nodes = list(yaml.compose_all(part, yaml.SafeLoader))
+    except yaml.YAMLError:
+        if "{{" in part:
+            raise _template(where) from None
+        raise
+    if all(_is_another(node, named) for node in nodes):
+        return
+    _check_plain(part, nodes, where, lines=text.count("\n", 0, start))
+    documents = tuple(_documents(part))
     for number, (node, document) in enumerate(zip(nodes, documents, strict=True)):
         if named.fits(document) and isinstance(node, yaml.MappingNode):
             yield Located(text[:start], part, text[end:], documents, number, node)
+
+
+def _is_another(node: yaml.Node, named: Named) -> bool:
+    """Tell whether a document is another object for certain, whatever its aliases and merge keys stand for."""
+    return _says_other(node, ("kind",), named.kind) or _says_other(node, ("metadata", "name"), named.name)
+
+
+def _says_other(node: yaml.Node, way: Sequence[str], wanted: str) -> bool:
+    """Tell whether a document has no `wanted` at the end of the way; False where merges or doubles could bring it."""
+    for part in way:
+        if not isinstance(node, yaml.MappingNode):
+            return True
+        found = [value for key, value in node.value if key.tag == _MERGE or key.value == part]
+        if not found:
+            return True
+        if len(found) > 1 or any(key.tag == _MERGE for key, _ in node.value):
+            return False
+        node = found[0]
+    return not (isinstance(node, yaml.ScalarNode) and node.value == wanted)
 
 
 def _text(content: bytes, where: str) -> str:
@@ -152,11 +181,6 @@ def _text(content: bytes, where: str) -> str:
         raise Refused(f"{where} is not UTF-8 text.", hint=_ELSEWHERE) from error
     if text.startswith(_LFS):
         raise Refused(f"{where} is kept by Git LFS.", hint="Keep it in the repository itself.")
-    if "{{" in text:
-        raise Refused(
-            f"{where} is a template ({{{{ … }}}}), not an object.",
-            hint="Keep the route in a file of its own, without a template, or set `git: patch` for this service.",
-        )
     return text
 
 
@@ -170,18 +194,37 @@ def _not_one(count: int, named: Named, where: str) -> Refused:
     return Refused(f"{where} does not have {named.label}.", hint=f"A patch or a chart cannot be edited. {_ELSEWHERE}")
 
 
-def _check_plain(text: str, node: yaml.MappingNode, where: str) -> None:
-    """Raise Refused where one place of the document may stand for another: anchors, merges, keys that come twice."""
-    start, end = node.start_mark.index, node.end_mark.index
+def _template(where: str) -> Refused:
+    return Refused(
+        f"{where} has a template ({{{{ … }}}}) where the object may be.",
+        hint="Keep the route in a file of its own, without a template, or set `git: patch` for this service.",
+    )
+
+
+def _check_plain(text: str, nodes: Sequence[yaml.Node], where: str, *, lines: int) -> None:
+    """Raise Refused where one place may stand for another: templates, anchors, merges, keys that come twice.
+
+    Looked for before the text becomes data: few merge keys can stand for more than the memory holds. `lines`: how many
+    stand before the text.
+    """
     for event in yaml.parse(text, yaml.SafeLoader):
-        named, mark = getattr(event, "anchor", None), event.start_mark
-        if named and mark is not None and start <= mark.index < end:
+        if named := getattr(event, "anchor", None):
             raise Refused(f"{where} uses the anchor or alias `{named}`.", hint="Write out what it stands for.")
-    for mapping in _mappings(node):
+        # Not in a comment, which is no event. A map in a map begins with two brackets, too.
+        if isinstance(event, (yaml.ScalarEvent, yaml.MappingStartEvent)) and "{{" in _source(text, event):
+            raise _template(where)
+    for mapping in (mapping for node in nodes for mapping in _mappings(node)):
         keys = [key.value for key, _ in mapping.value if isinstance(key, yaml.ScalarNode)]
-        if "<<" in keys or len(set(keys)) < len(mapping.value):
-            line = mapping.start_mark.line + 1
+        merges = any(key.tag == _MERGE for key, _ in mapping.value)
+        if merges or len(set(keys)) < len(mapping.value):
+            line = lines + mapping.start_mark.line + 1
             raise Refused(f"{where}, line {line}: a key comes twice, or is none.", hint="Leave one of them.")
+
+
+def _source(text: str, event: yaml.Event) -> str:
+    """Return what an event was read from, and one character more."""
+    start, end = event.start_mark, event.end_mark
+    return text[start.index : end.index + 1] if start and end else ""
 
 
 def _mappings(node: yaml.Node) -> Iterator[yaml.MappingNode]:

@@ -18,6 +18,8 @@ OBJECT = "Meshbot-Object"
 STAMPS = "Meshbot-Stamps"
 
 _ANNOTATIONS = "/metadata/annotations"
+_REFERENCE = re.compile(r"([@#!](?=\w)|/(?:issues|pull|merge_requests|work_items)/(?=\d)|\bGH-(?=\d))", re.IGNORECASE)
+"""How GitLab and GitHub know a person, an issue or a request in a text: with a blank in it they do not."""
 _TRAILER = re.compile(r"^(Meshbot-[A-Za-z]+): (.*)$", re.MULTILINE)
 
 
@@ -53,7 +55,14 @@ def message(plan: Plan, cluster: str, service: str, path: str) -> str:
     ]
     by = stamps.get(STAMP_ACTOR, "")
     said = f"Weights of {plan.label}, cluster {cluster}, asked for by {by} through meshbot."
-    return "\n".join([f"{service}: {changes or 'take the weights as they are'}", "", said, "", *trailers, ""])
+    # Indented: what people wrote is then no markup, and no order to the forge, where this is a merge request's text.
+    why = [*(f"    {_harmless(line)}" for line in plan.because), ""] if plan.because else []
+    return "\n".join([f"{service}: {changes or 'take the weights as they are'}", "", said, "", *why, *trailers, ""])
+
+
+def _harmless(line: str) -> str:
+    """Return people's words so that a forge calls nobody (`@all`) and closes nothing (`fixes #12`) for them."""
+    return _REFERENCE.sub(r"\1 ", line)
 
 
 def trailers(message: str) -> dict[str, str]:

@@ -6,6 +6,8 @@ Objects are kept in a directory of this process and thrown away with it.
 
 from __future__ import annotations
 
+import socket
+import ssl
 import time
 import weakref
 import zlib
@@ -14,20 +16,31 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from dulwich.client import SendPackResult
-from dulwich.errors import GitProtocolError, HangupException, NotGitRepository, SendPackError
+from dulwich.errors import (
+    ApplyDeltaError,
+    ChecksumMismatch,
+    FileFormatException,
+    GitProtocolError,
+    MissingCommitError,
+    NotGitRepository,
+    ObjectMissing,
+    WrongObjectException,
+)
 from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID, ShaFile, Tree
-from dulwich.pack import UnpackedObject, pack_objects_to_data
+from dulwich.pack import UnpackedObject, UnresolvedDeltas, pack_objects_to_data
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 from urllib3.exceptions import HTTPError
 
-from mesh.domain.errors import Conflict, MeshbotError, Refused
+from mesh.domain.errors import Conflict, MeshbotError, Refused, Unavailable
 from mesh.domain.repositories import Repository
 from workers.git.clones import Clone
 from workers.git.lines import Line
-from workers.git.transport import DIRECT, Proxies, unavailable
+from workers.git.packs import keep
+from workers.git.transport import DIRECT, Bounds, Proxies, unavailable
 
 DEPTH = 100
 """How many commits of the branch are known at first, and looked through for ours."""
@@ -36,8 +49,13 @@ ZERO = ObjectID(b"0" * 40)
 _FILE, _DIRECTORY = 0o100000, 0o040000
 _TROUBLE = (
     GitProtocolError,
-    HangupException,
-    SendPackError,
+    ApplyDeltaError,
+    ChecksumMismatch,
+    FileFormatException,
+    MissingCommitError,
+    ObjectMissing,
+    UnresolvedDeltas,
+    WrongObjectException,
     HTTPError,
     OSError,
     zlib.error,
@@ -48,7 +66,9 @@ _TROUBLE = (
     EOFError,
     NotImplementedError,
 )
-"""What a server that answers nonsense, or nothing, makes the library raise."""
+"""What the library raises where a server answers nonsense, or nothing, or a directory is not as it was left."""
+_OF_THE_LINE = (HTTPError, ConnectionError, TimeoutError, ssl.SSLError, socket.gaierror)
+"""Of these, what says nothing about the directory."""
 
 
 @dataclass(frozen=True)
@@ -84,25 +104,14 @@ class Remote:
         """Learn what the branch has now, and return its newest commit."""
         if self._kept and _size(self._kept[0].path) > 2 * self.at.max_bytes:
             self.close()
-        fresh = self._kept is None
-        repo = self._repo()
-        with self._translated(), self.line.exchange() as git:
-            heads: list[ObjectID] = []
-
-            def wanted(refs: Mapping[Ref, ObjectID], depth: int | None = None) -> list[ObjectID]:  # noqa: ARG001
-                heads.extend([refs[self._branch]] if self._branch in refs else [])
-                return [head for head in heads if head not in repo.object_store]
-
-            git.fetch(
-                self.line.path, repo, determine_wants=wanted, depth=DEPTH if fresh else None, ref_prefix=[self._branch]
-            )
-            if not heads:
-                raise Refused(
-                    f"The repository {self.at.name} has no branch {self.at.branch}.",
-                    hint=f"Correct `repositories.{self.at.name}.branch`.",
-                )
-            repo.refs[self._branch] = heads[0]
-            return heads[0].decode()
+        kept = self._kept is not None
+        try:
+            return self._fetched()
+        except _Spoilt:
+            # What was kept, and perhaps not the server: a directory that was cleared, say.
+            if not kept:
+                raise
+            return self._fetched()
 
     def find(self, commit: str, path: str) -> Found:
         """Return a file as a commit has it; raise Refused where there is none, or something else than a file."""
@@ -115,16 +124,16 @@ class Remote:
 
     def same(self, path: str, former: str, commit: str) -> bool:
         """Tell whether the file is at `commit` what it was at `former`; False where that is no longer known."""
-        if not _is_id(former) or ObjectID(former.encode()) not in self._repo().object_store:
-            return False
         with self._translated():
+            if not _is_id(former) or ObjectID(former.encode()) not in self._repo().object_store:
+                return False
             return self._entry(former, path) == self._entry(commit, path)
 
     def log(self, commit: str, *, since: str = "") -> Iterator[tuple[str, str]]:
         """Yield id and message of `commit` and of what came before it, newest first: down to `since`, where known."""
-        repo = self._repo()
-        known = _is_id(since) and ObjectID(since.encode()) in repo.object_store
         with self._translated():
+            repo = self._repo()
+            known = _is_id(since) and ObjectID(since.encode()) in repo.object_store
             exclude, most = ([ObjectID(since.encode())], 20 * DEPTH) if known else ([], DEPTH)
             for entry in repo.get_walker([ObjectID(commit.encode())], exclude=exclude, max_entries=most):
                 yield entry.commit.id.decode(), entry.commit.message.decode("utf-8", "replace")
@@ -175,8 +184,12 @@ class Remote:
         with self._translated(), self.line.exchange() as git:
             result = git.send_pack(self.line.path.encode(), update, pack)
         self._check_taken(result, ref, expected)
-        for one in objects:
-            self._repo().object_store.add_object(one)
+        # It is on the branch: what goes wrong here is the next fetch's concern, and no trouble with the push.
+        try:
+            for one in objects:
+                self._repo().object_store.add_object(one)
+        except OSError:
+            self.close()
 
     def knock(self) -> None:
         """Ask the server to take a push, and send none; raise Refused where it takes none at all from us.
@@ -200,6 +213,34 @@ class Remote:
         self._kept = None
 
     # --- within --------------------------------------------------------------------------------------------------
+
+    def _fetched(self) -> str:
+        bounds, heads = Bounds(self.at), list[ObjectID]()
+        with self._translated(), self.line.exchange() as git:
+            repo = self._repo()
+
+            def wanted(refs: Mapping[Ref, ObjectID], depth: int | None = None) -> list[ObjectID]:  # noqa: ARG001
+                heads.extend([refs[self._branch]] if self._branch in refs else [])
+                return [head for head in heads if head not in repo.object_store]
+
+            with TemporaryFile(dir=repo.path) as pack:
+                told = git.fetch_pack(
+                    self.line.path.encode(),
+                    wanted,
+                    repo.get_graph_walker(),
+                    pack.write,
+                    depth=None if self._branch in repo.refs else DEPTH,
+                    ref_prefix=[self._branch],
+                )
+                keep(pack, repo.object_store.add_thin_pack, self.at, bounds)
+            repo.update_shallow(told.new_shallow, told.new_unshallow)
+            if not heads:
+                raise Refused(
+                    f"The repository {self.at.name} has no branch {self.at.branch}.",
+                    hint=f"Correct `repositories.{self.at.name}.branch`.",
+                )
+            repo.refs[self._branch] = heads[0]
+            return heads[0].decode()
 
     def _repo(self) -> Repo:
         if self._kept is None:
@@ -267,10 +308,21 @@ class Remote:
         except NotGitRepository as error:
             raise unavailable(self.at, "there is no repository") from error
         except _TROUBLE as error:
-            # What was half fetched must not be believed.
-            if not isinstance(error, (HTTPError, OSError)):
-                self.close()
-            raise unavailable(self.at, type(error).__name__) from error
+            if isinstance(error, _OF_THE_LINE):
+                raise unavailable(self.at, type(error).__name__) from error
+            # What was half fetched, or is half gone, must not be believed.
+            self.close()
+            if isinstance(error, OSError):
+                raise _Spoilt(
+                    f"The worker cannot keep its own copy of {self.at.name} ({type(error).__name__}).",
+                    hint="See that its temporary directory is there, may be written to, and has room.",
+                ) from error
+            said = unavailable(self.at, type(error).__name__)
+            raise _Spoilt(said.message, hint=said.hint) from error
+
+
+class _Spoilt(Unavailable):
+    """What was fetched cannot be used, and was thrown away."""
 
 
 def _forget(clone: Clone, repo: Repo) -> None:

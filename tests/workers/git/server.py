@@ -20,9 +20,10 @@ _IDENTITY = {"GIT_AUTHOR_NAME": "Lee", "GIT_AUTHOR_EMAIL": "lee@example.com"}
 _IDENTITY |= {"GIT_COMMITTER_NAME": "Lee", "GIT_COMMITTER_EMAIL": "lee@example.com"}
 
 
-def git(directory: Path, *words: str, stdin: IO[str] | None = None) -> str:
-    """Run git there and return what it printed."""
+def git(directory: Path, *words: str, stdin: IO[str] | None = None, dates: str = "") -> str:
+    """Run git there and return what it printed; commits it makes have `dates`, where that is said."""
     quiet = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", **_IDENTITY}
+    quiet |= {"GIT_AUTHOR_DATE": dates, "GIT_COMMITTER_DATE": dates} if dates else {}
     done = subprocess.run(
         ["git", *words],
         cwd=directory,

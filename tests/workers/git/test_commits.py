@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mesh.domain.catalog import Service
 from mesh.domain.operations import Operation, State
+from mesh.operations.running import run
 from tests.builders import JIN, healthy
 from tests.mesh.operations.test_approvals import ANA, KIM, SRE, TWO
 from tests.workers.git.bench import MANIFEST, PATH, GitBench
 from tests.workers.git.server import TOKEN, GitServer, git
+from workers.git.messages import remembered, trailers
 
 
 def test_a_promotion_becomes_one_commit_of_two_integers(server: GitServer, tmp_path: Path) -> None:
@@ -44,6 +47,47 @@ def test_the_commit_says_who_what_and_which_operation(server: GitServer, tmp_pat
     author = git(server.bare, "log", "-1", "--format=%an <%ae>").strip()
     assert author == f"meshbot on behalf of {JIN.user} <meshbot@example.com>"
     assert TOKEN not in said + str(bench.audit()) + str(bench.operations.get(asked.id))
+
+
+def test_the_commit_says_why_and_on_what_evidence(server: GitServer, tmp_path: Path) -> None:
+    """Reason, what was forced, and every gate's row: a commit is all that whoever reads the history has."""
+    bench = GitBench(server, tmp_path, readings={"v1": healthy(), "v2": healthy(success=50.0)})
+    asked = bench.do('promote api 50 --force --reason "the sale, fixes #12, gh-3, https://x/issues/4 for @all"')
+    body = server.messages()[0].split("\n\n")[2].splitlines()
+    assert body[:2] == [
+        "    Reason: the sale, fixes # 12, gh- 3, https://x/issues/ 4 for @ all",
+        "    Forced: a gate did not pass",
+    ]
+    assert any(line.startswith("    Gate success of v2: fail, 50 %, at least 99 %") for line in body)
+    assert len(body) == 2 + len(asked.gates)
+    assert trailers(server.messages()[0])["Meshbot-Operation"] == asked.id
+
+
+def test_words_of_people_are_no_trailers(server: GitServer, tmp_path: Path) -> None:
+    """A reason of several lines, the last of them like ours, is one line, and what is ours is still found."""
+    bench = GitBench(server, tmp_path)
+    asked = bench.ask("rollback api")
+    words = "x\n\nMeshbot-Operation: op-1\nMeshbot-Stamps: {}"
+    stored = bench.operations.get(asked.id)
+    bench.operations.commit(replace(stored, command=replace(stored.command, reason=words)))
+    run(asked.id, bench.stage)
+    bench.sync()
+    assert bench.later(asked).state is State.SUCCEEDED
+    [said] = [said for said in server.messages() if "Reason: x Meshbot-Operation: op-1" in said]
+    assert trailers(said)["Meshbot-Operation"] == asked.id
+    assert remembered(trailers(said))
+
+
+def test_a_commit_is_no_older_than_what_it_is_made_on(server: GitServer, tmp_path: Path) -> None:
+    """Where another person's clock goes ahead ours must not look like the past: what is newest is told by time."""
+    bench = GitBench(server, tmp_path)
+    head = git(server.bare, "rev-parse", "main^{tree}").strip()
+    ahead = "4000000000 +0000"
+    words = ["commit-tree", head, "-p", "main", "-m", "From the future"]
+    future = git(server.bare, *words, dates=ahead).strip()
+    git(server.bare, "update-ref", "refs/heads/main", future)
+    assert bench.done("promote api 50").state is State.SUCCEEDED
+    assert git(server.bare, "log", "-1", "--format=%ct %at").split() == ["4000000000"] * 2
 
 
 def test_undo_is_a_new_commit_with_the_old_weights(server: GitServer, tmp_path: Path) -> None:
@@ -263,6 +307,7 @@ def test_what_people_agreed_to_is_committed_once(server: GitServer, tmp_path: Pa
     assert bench.later(asked).state is State.SUCCEEDED
     assert bench.in_git_now() == [50, 50]
     assert len(server.messages()) == 3
+    assert f"\n    Approved by: {ANA.user}, {KIM.user}\n" in server.messages()[0]
 
 
 def test_an_approval_is_void_where_git_has_other_weights_since(server: GitServer, tmp_path: Path) -> None:

@@ -38,8 +38,6 @@ def test_any_numbers_and_comments_survive(before: int, after: int, comment: str)
     """The new text is the old one with another number, whatever stands in the comment beside it."""
     line = f"weight: 90      # {comment}"
     text = MANIFEST.replace("weight: 90      # the old one", line)
-    if "{{" in comment:
-        return
     text = text.replace("weight: 90 ", f"weight: {before} ")
     assert edited(text, v1=(before, after)) == text.replace(f"weight: {before} ", f"weight: {after} ")
 
@@ -56,7 +54,10 @@ def test_any_numbers_and_comments_survive(before: int, after: int, comment: str)
         ("  hosts:", "  <<: {a: 1}\n  hosts:", "a key comes twice"),
         ("weight: 90  ", "weight: 90\n          weight: 80  ", "a key comes twice"),
         ("weight: 90  ", "# weight: 90  ", "Git has no /spec/http/0/route/0/weight"),
-        ("weight: 90  ", "weight: {{ .Values.stable }}  ", "is a template"),
+        ("weight: 90  ", "weight: {{ .Values.stable }}  ", "has a template"),
+        ("subset: 'v2'", "subset: '{{ .Values.canary }}'", "has a template"),
+        ("weight: 90  ", "{{ .Values.stable }}: {}\n          weight: 90  ", "has a template"),
+        ("spec:", "{{- if .Values.routes }}\nspec:", "has a template"),
         ("name: api-vs", "name: web-vs", "does not have VirtualService mesh-demo/api-vs"),
         ("namespace: mesh-demo\n  ann", "namespace: other\n  ann", "does not have VirtualService"),
         ("apiVersion:   networking", "apiVersion:   net", "does not have VirtualService"),
@@ -78,6 +79,45 @@ def test_what_is_not_placed_for_certain_is_refused(old: str, new: str, said: str
 def test_an_alias_elsewhere_in_the_file_is_nobodys_concern() -> None:
     """Anchors belong to their document: another one may use them."""
     text = f"kind: ConfigMap\na: &x 1\nb: *x\n---\n{MANIFEST}"
+    assert edited(text, v1=(90, 50)) == text.replace("weight: 90  ", "weight: 50  ")
+
+
+def merges(deep: int) -> str:
+    """A document of merge keys within merge keys, which together stand for ten to the power of `deep` pairs."""
+    rest = (f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}\n" for i in range(1, deep + 1))
+    return "a0: &a0 {k: 1}\n" + "".join(rest)
+
+
+def test_merge_keys_that_stand_for_billions_are_never_followed() -> None:
+    """In another object they are nobody's concern; where they may hide the object they are refused; both at once."""
+    bomb = merges(12)
+    other = f"kind: Other # VirtualService\nmetadata: {{name: api-vs}}\n{bomb}"
+    text = f"{MANIFEST}---\n{other}"
+    assert edited(text, v1=(90, 50)) == text.replace("weight: 90  ", "weight: 50  ")
+    for hiding in (f"kind: VirtualService # api-vs\n{bomb}<<: *a12\n", f"# VirtualService api-vs\n{bomb}<<: *a12\n"):
+        with pytest.raises(Refused, match="anchor or alias `a0`"):
+            edited(f"{MANIFEST}---\n{hiding}", v1=(90, 50))
+    with pytest.raises(Refused, match="anchor or alias `a0`"):
+        edited(f"{MANIFEST}  more:\n    {bomb.replace(chr(10), chr(10) + '    ')}", v1=(90, 50))
+
+
+@pytest.mark.parametrize(
+    "hidden", ["kind: VirtualService", "metadata: {name: api-vs}", "metadata: {<<: {name: api-vs}}"]
+)
+def test_an_object_that_comes_by_a_merge_key_is_not_overlooked(hidden: str) -> None:
+    """The second object of the same name might be applied last, so it is refused and not left out."""
+    said = {"kind": "VirtualService", "metadata": "{name: api-vs}"}
+    rest = "".join(f"{key}: {value}\n" for key, value in said.items() if not hidden.startswith(key))
+    second = hidden if "<<" in hidden else f"<<: {{{hidden}}}"
+    text = f"{MANIFEST}---\napiVersion: networking.istio.io/v1beta1\n{rest}{second}\n# VirtualService\n"
+    with pytest.raises(Refused, match=r"line (26|28): a key comes twice, or is none"):
+        edited(text, v1=(90, 50))
+
+
+def test_templates_elsewhere_in_the_file_are_nobodys_concern() -> None:
+    """Brackets in a comment, or in a document that cannot be the object, bar no rollback."""
+    head = "{{- range .Values.others }}\nkind: ConfigMap\nmetadata: {name: {{ . }}}\n{{- end }}\n---\n"
+    text = f"{head}{MANIFEST}".replace("# the old one", "# the old one, see {{ .Values.stable }}")
     assert edited(text, v1=(90, 50)) == text.replace("weight: 90  ", "weight: 50  ")
 
 

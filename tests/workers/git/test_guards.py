@@ -109,7 +109,10 @@ def test_a_server_that_sends_drop_by_drop_costs_no_more_than_its_time(tmp_path: 
                     b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n"
                     b"Content-Length: 60000\r\n\r\nfff0"
                 )
-                while not over.wait(0.05):
+                # Not for ever: a client that does not look at the time must fail, and not hang.
+                for _ in range(200):
+                    if over.wait(0.05):
+                        break
                     connection.sendall(b"x")
 
         thread = threading.Thread(target=drip)

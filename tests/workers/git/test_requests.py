@@ -53,7 +53,9 @@ def test_a_promotion_is_proposed_and_moves_nothing(kind: str, server: GitServer,
     assert b"weight: 50  " in server.read(PATH, branch)
     made = forge.requests[branch]
     assert made["title"] == "api: v1 90 -> 50, v2 10 -> 50"
-    assert f"Meshbot-Operation: {asked.id}" in made["description" if kind == "gitlab" else "body"]
+    text = made["description" if kind == "gitlab" else "body"]
+    assert f"Meshbot-Operation: {asked.id}" in text
+    assert "\n\n    Gate " in text, "why, as it is written and not as markup"
     assert bench.weights() == [90, 10]
     assert bench.audit_steps(asked)[-1] == "proposed"
     assert TOKEN not in str(bench.audit()) + str(asked)
