@@ -42,7 +42,7 @@ class Ledger:
 
     town: District
     repeated: Sequence[dict[str, Any]] = ()
-    """Deliveries that came once more, past Slack's own record of them."""
+    """Deliveries that came once more, past Slack's own record of them, and were not answered on the spot."""
     entries: list[dict[str, Any]] = field(init=False)
     """The audit log, oldest first."""
     operations: dict[str, Operation] = field(init=False)
@@ -155,11 +155,12 @@ class Ledger:
 
     def _asked(self) -> Iterator[Asked]:
         deliveries = self.town.world.slack.deliveries()
-        came = [(one, len(one["attempts"])) for one in deliveries] + [(one, 1) for one in self.repeated]
-        for delivery, times in came:
-            if request := _request(delivery):
-                operation = self._operation_of(request.dedupe) or ""
-                yield Asked(request.origin.channel, request.actor.user, times, operation)
+        # What rides on the acknowledgement of a duplicate is shown to nobody.
+        came = [(one, len(one["attempts"])) for one in deliveries if not (one["duplicate_of"] and one["response_body"])]
+        for delivery, times in [*came, *((one, 1) for one in self.repeated)]:
+            # A form is answered in the form.
+            if (request := _request(delivery)) and delivery["payload"].get("type") != "view_submission":
+                yield Asked(request.origin.channel, request.actor.user, times)
 
     def _slots(self) -> dict[int, str]:
         config = yaml.safe_load(self.town.world.configuration.read_text())

@@ -31,9 +31,7 @@ class Asked:
     channel: str
     person: str
     times: int
-    """How often it came to a bot: once, and for each retry and each repetition."""
-    operation: str = ""
-    """What it made; empty for none."""
+    """How often a bot may have answered it: once, and for each retry and each repetition."""
 
 
 def badly_shown(rows: Mapping[str, Row], told: Iterable[Shown]) -> Iterator[str]:
@@ -116,24 +114,20 @@ def badly_whispered(rows: Mapping[str, Row], heard: Sequence[Shown]) -> Iterator
 def badly_answered(rows: Mapping[str, Row], heard: Sequence[Shown], asked: Iterable[Asked]) -> Iterator[str]:
     """Whatever one person alone was shown without a mark is an answer, one for each time that something was heard.
 
-    Those that were given on the spot are no letters, so that is all that is known of them; where an answer names the
-    operation that was made, it is also known whose answer it is. What is written as a letter first comes on top.
+    Those that were given on the spot are no letters, so that is all that is known of them; but that an operation was
+    queued is said once, whoever asks for it again. What is written as a letter first comes on top.
     """
     plain = [one for one in heard if not _is_marked(one)]
     told = Counter((one["channel"], one["ephemeral_to"]) for one in plain)
     first = [row.letter for key, row in rows.items() if key.startswith(_WRITTEN_FIRST)]
     most = Counter((letter.channel, letter.alone) for letter in first)
-    made: Counter[str] = Counter()
     for one in asked:
         most[one.channel, one.person] += one.times
-        made[one.operation] += one.times
     for (channel, person), times in told.items():
         if times > most[channel, person]:
             yield f"{person} was answered {times} times in {channel}, for {most[channel, person]} times of asking"
     promised = Counter(name for one in plain for name in set(_PROMISE.findall(one["text"])))
-    for name, times in promised.items():
-        if times > made[name]:
-            yield f"{name} was promised {times} times, and asked for {made[name]} times"
+    yield from (f"{name} was queued {times} times" for name, times in promised.items() if times > 1)
 
 
 def badly_timed(slots: Mapping[int, str], posted: Collection[int], recorded: Mapping[int, int]) -> Iterator[str]:

@@ -63,7 +63,8 @@ class Crowd:
     hands: ThreadPoolExecutor
     """Press at the same moment."""
     repeated: list[dict[str, Any]]
-    """What was delivered once more, past Slack's own record of deliveries."""
+    """What was delivered once more, past Slack's own record, and got no answer in its acknowledgement, which would be
+    shown to nobody."""
 
     def act(self) -> None:
         """Do one thing, whatever the dice say."""
@@ -117,9 +118,11 @@ class Crowd:
             return
         again = self.dice.choice(old)
         kind, body = encode(again["kind"], again["payload"])
-        self.repeated.append(again)
+        answer = ""
         with suppress(OSError, HTTPException):
-            post(self.town.world.bot_url, body, {**signed(body), "Content-Type": kind})
+            _, answer = post(self.town.world.bot_url, body, {**signed(body), "Content-Type": kind})
+        if not answer:
+            self.repeated.append(again)
 
     # --- pressing ----------------------------------------------------------------------------------------------------
 
@@ -197,7 +200,7 @@ class Crowd:
 def rage(town: District, acts: int, *, seed: int) -> list[dict[str, Any]]:
     """Let four threads do so many things between them, as fast as people with their hands full.
 
-    Returns the deliveries that came once more, each as often as it did.
+    Returns what came once more and may have been answered to somebody, each as often as it did; see `Crowd.repeated`.
     """
     repeated: list[dict[str, Any]] = []
     with ThreadPoolExecutor(8) as hands, ThreadPoolExecutor(4) as crowd:

@@ -227,9 +227,9 @@ def test_an_answer_that_is_said_again_is_shown_once_with_its_mark(plain: int, ma
     ],
 )
 def test_each_time_of_asking_has_one_answer_on_the_spot(texts: list[str], heard: bool) -> None:
-    """Two deliveries were heard, so two answers may be shown; one that names an operation is that one's answer."""
+    """Two deliveries were heard, so two answers may be shown; that something was queued is said once."""
     day = quiet_day()
-    day.asked = [Asked(PROD, "U0LEE", 1), Asked(PROD, "U0LEE", 1, "op-x"), Asked(AUDIT, "U0LEE", 5)]
+    day.asked = [Asked(PROD, "U0LEE", 1), Asked(PROD, "U0LEE", 1), Asked(AUDIT, "U0LEE", 5)]
     for number, text in enumerate(texts):
         day.show(replace(drawn(text), text=text), at=f"10.{number}", to="U0LEE")
     assert bool(day.complaints()) is heard
