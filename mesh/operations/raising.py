@@ -16,6 +16,9 @@ from mesh.operations.telling import the_plan, the_rollout
 UNHEARD_AGAIN_S = 15.0
 """When a step is tried again that Slack said nothing about, in seconds: asking takes a few, and holds the service."""
 
+_ASKED_FOR = frozenset({Happening.RESUME, Happening.SKIP, Happening.CONFIRM})
+"""Words of people after which a step is written."""
+
 
 class Unheard(Unavailable):
     """Slack does not say what would decide whether a step may be taken: nobody knows, and no right is taken away."""
@@ -96,14 +99,23 @@ def _share(rollout: Rollout, happening: Happening) -> float:
 def rights(stage: Stage, rollout: Operation) -> Decision:
     """Decide by which roles a rollout takes its next step, by what Slack says within a minute of it.
 
-    Raises Unheard where Slack does not say who may, Denied where nobody's right is left.
+    Raises Unheard where Slack does not say who may, Denied where they may not any more.
     """
-    verdict = authorise_again(rollout, stage.catalog, stage.directory, now=stage.time.now())
+    verdict = authorise_again(_answers(stage, rollout), stage.catalog, stage.directory, now=stage.time.now())
     if verdict.allowed:
         return verdict
     if verdict.unheard:
         raise Unheard(verdict.unheard)
     raise Denied(f"No longer allowed: {verdict.why}.", hint="Nothing was changed.")
+
+
+def _answers(stage: Stage, rollout: Operation) -> Operation:
+    """Return by whose rights a step is taken: the word that asked for it, or the rollout where it came by itself.
+
+    Whoever said it was authorised, limited and proven for just this step; whoever began may be off duty by now.
+    """
+    held = the_rollout(rollout)
+    return stage.operations.get(held.said) if held.cause in _ASKED_FOR and held.said else rollout
 
 
 def put_off(stage: Stage, record: Record, error: Unheard) -> None:

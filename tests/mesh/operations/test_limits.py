@@ -305,6 +305,48 @@ def test_who_gives_a_canary_more_is_bound_by_their_own_limits() -> None:
     assert voyage.phase is Phase.BAKING
 
 
+def shift_of_lee(text: str) -> Voyage:
+    """A rollout of Jin's that goes on when only Lee is on call, and nobody else may do anything."""
+    voyage = Voyage(Bench(policy=Policy((Role("oncall", usergroups=("S0ONCALL",), verbs=("*",)),))))
+    bench = voyage.bench
+    bench.members["S0ONCALL"] = {JIN.user}
+    voyage.start(text)
+    bench.members["S0ONCALL"] = {LEE.user}
+    bench.time.at += 61
+    return voyage
+
+
+def test_whoever_has_the_shift_finishes_a_canary_that_was_begun_in_another() -> None:
+    """A step that somebody resumed is taken by their rights; the next one, that comes by itself, by the starter's."""
+    voyage = shift_of_lee("canary api v2 25,50,100 every 30s")
+    for share in (50, 100):
+        voyage.until(Phase.HELD)
+        assert "No longer allowed" in str(voyage.operation.rollout and voyage.operation.rollout.why)
+        assert voyage.say("resume api", actor=LEE).state is State.SUCCEEDED
+        assert (voyage.phase, voyage.weights[-1]) == (Phase.BAKING, [100 - share, share])
+    voyage.until(Phase.COMPLETED)
+
+
+@pytest.mark.parametrize(("word", "steps"), [("skip", "25,50"), ("confirm", "25,confirm,50")])
+def test_a_step_that_was_skipped_or_confirmed_is_taken_by_the_rights_of_whoever_said_so(word: str, steps: str) -> None:
+    """They had the right, within their limits, when they said it."""
+    voyage = shift_of_lee(f"canary api v2 {steps} every 30s")
+    voyage.until(Phase.CONFIRMING if word == "confirm" else Phase.BAKING)
+    assert voyage.say(f"{word} api", actor=LEE).state is State.SUCCEEDED
+    assert (voyage.phase, voyage.weights[-1]) == (Phase.BAKING, [50, 50])
+
+
+def test_threat_10_a_word_gives_a_step_only_while_whoever_said_it_still_may() -> None:
+    """Between the word and the step they lost the right: it is not written."""
+    voyage = shift_of_lee("canary api v2 25,50 every 10m")
+    said = voyage.bench.ask("skip api", LEE)
+    assert run(said.id, voyage.bench.stage).state is State.SUCCEEDED
+    voyage.bench.members["S0ONCALL"] = {JIN.user}
+    voyage.bench.time.at += 61
+    voyage.work()
+    assert (voyage.phase, voyage.weights[-1]) == (Phase.HELD, [75, 25])
+
+
 # --- the door ------------------------------------------------------------------------------------------------------
 
 
