@@ -16,8 +16,8 @@ from mesh.operations.telling import the_plan, the_rollout
 UNHEARD_AGAIN_S = 15.0
 """When a step is tried again that Slack said nothing about, in seconds: asking takes a few, and holds the service."""
 
-_ASKED_FOR = frozenset({Happening.RESUME, Happening.SKIP, Happening.CONFIRM})
-"""Words of people after which a step is written."""
+_ASKED_FOR = frozenset({Step.STEPPING, Step.CONTINUED})
+"""What the story says of a step that is written after a person's word: who said it stands beside it."""
 
 
 class Unheard(Unavailable):
@@ -67,7 +67,8 @@ def barred(stage: Stage, operation: Operation, happening: Happening) -> str:
         return ""
     rise = next_rise(operation, happening)
     try:
-        check_rise(stage, operation, _on_record(stage, operation), rise)
+        asked = _answers(stage, operation) if waited and not rollout.written else operation
+        check_rise(stage, operation, _on_record(stage, asked), rise)
     except Barred as error:
         return error.message.removesuffix(".")
     except Denied:
@@ -76,7 +77,7 @@ def barred(stage: Stage, operation: Operation, happening: Happening) -> str:
 
 
 def _on_record(stage: Stage, operation: Operation) -> Decision:
-    """Decide by today's policy, and by the groups in which whoever began the rollout was then."""
+    """Decide by today's policy, and by the groups in which whoever asked for it was then."""
     groups, channel, verb = frozenset(operation.groups), operation.origin.channel, operation.command.verb
     return decide(stage.catalog.policy, operation.actor, groups, verb, operation.target, channel=channel)
 
@@ -112,10 +113,12 @@ def rights(stage: Stage, rollout: Operation) -> Decision:
 def _answers(stage: Stage, rollout: Operation) -> Operation:
     """Return by whose rights a step is taken: the word that asked for it, or the rollout where it came by itself.
 
-    Whoever said it was authorised, limited and proven for just this step; whoever began may be off duty by now.
+    Whoever said it was authorised, limited and proven for just this step, also where it was barred and is tried again;
+    whoever began may be off duty by now.
     """
-    held = the_rollout(rollout)
-    return stage.operations.get(held.said) if held.cause in _ASKED_FOR and held.said else rollout
+    begun = (one for one in reversed(rollout.story) if one.step is Step.STEPPING or (one.by and one.step in _ASKED_FOR))
+    asked = next(begun, None)
+    return stage.operations.get(the_rollout(rollout).said) if asked and asked.by else rollout
 
 
 def put_off(stage: Stage, record: Record, error: Unheard) -> None:

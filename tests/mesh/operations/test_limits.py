@@ -336,6 +336,19 @@ def test_a_step_that_was_skipped_or_confirmed_is_taken_by_the_rights_of_whoever_
     assert (voyage.phase, voyage.weights[-1]) == (Phase.BAKING, [50, 50])
 
 
+def test_a_step_that_somebody_asked_for_is_theirs_also_where_it_is_barred_and_tried_again() -> None:
+    """A freeze that came between their word and the step is no reason to ask them a second time."""
+    voyage = shift_of_lee("canary api v2 25,50 every 10m")
+    said = voyage.bench.ask("skip api", LEE)
+    assert run(said.id, voyage.bench.stage).state is State.SUCCEEDED
+    voyage.bench.do("freeze api --reason x", LEE)
+    voyage.work()
+    assert (voyage.phase, voyage.weights[-1]) == (Phase.HELD, [75, 25])
+    voyage.bench.do("unfreeze api --reason x", LEE)
+    voyage.until(Phase.BAKING)
+    assert voyage.weights[-1] == [50, 50]
+
+
 def test_threat_10_a_word_gives_a_step_only_while_whoever_said_it_still_may() -> None:
     """Between the word and the step they lost the right: it is not written."""
     voyage = shift_of_lee("canary api v2 25,50 every 10m")
