@@ -14,12 +14,13 @@ from chat.blocks import Block, Message, Plain, actions, context, header, message
 from chat.buttons import buttons, offered
 from chat.commits import commit_line, commit_moved
 from chat.digests import digest_blocks, digest_text
-from chat.escape import Markup, bold, code, esc, fence, join, prose, shorten, tell, user
+from chat.escape import Markup, bold, code, esc, join, prose, shorten, tell, user
 from chat.figures import units_kept
 from chat.findings import astray_lines, route_findings, split_line
 from chat.freezes import place_in_words
 from chat.gates import gates_table
 from chat.locales import heard, mark, tr
+from chat.patches import patch
 from chat.phases import rollout_of
 from chat.phrases import (
     as_dry_run,
@@ -39,12 +40,11 @@ from chat.wishes import phrase
 from mesh.domain.commands import Verb
 from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import UNSENT, Operation, RouteStatus, State, Step
-from mesh.domain.plans import PatchOp, Plan
+from mesh.domain.plans import Plan
 from mesh.domain.rollouts import Happening, Phase
 
 MOST_ROUTES = 12
 MOST_WARNINGS = 6
-MOST_PATCHES = 20
 _SENTENCE = 600
 """Characters of one foreign sentence (an outcome, a warning): the card must stay one glance."""
 _HINT = 1500
@@ -101,7 +101,7 @@ def _blocks(operation: Operation) -> Iterator[Block]:
         yield section(gates_table(operation.gates, said=_reason_on_record(operation)))
     yield from chart(operation)
     if operation.plan and is_plan(operation) and operation.plan.patch:
-        yield section(_patch(operation.plan))
+        yield section(patch(operation.plan))
     yield from _asides(operation)
     yield from approval_blocks(operation)
     yield from _ending(operation)
@@ -207,21 +207,6 @@ def _caption(operation: Operation) -> Markup:
     if rollout and rollout.cause is Happening.DRIFTED:
         return esc(tr("As meshbot wrote it, before somebody else did:"))
     return Markup("")
-
-
-def _patch(plan: Plan) -> Markup:
-    """Return the writes of the plan, and the hash of what a person agrees to."""
-    writes = [op for op in plan.patch if op.op != "test"]
-    rows = [_write(op) for op in writes[:MOST_PATCHES]]
-    left = more(len(writes) - MOST_PATCHES, mark("… and {count} more"))
-    patch = bold(esc(tr("Patch")))
-    heading = tell("{patch} of plan {plan}", patch=patch, plan=code(plan.intent[:12]))
-    return join("\n", [heading, fence(rows + left)])
-
-
-def _write(op: PatchOp) -> str:
-    value = "" if op.op == "remove" else f" = {op.value}"
-    return shorten(f"{op.op} {op.path}{value}", 120)
 
 
 def _asides(operation: Operation) -> Iterator[Block]:

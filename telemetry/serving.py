@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -27,6 +29,8 @@ Health = Callable[[], tuple[bool, dict[str, Any]]]
 
 log = logging.getLogger(__name__)
 
+_PAUSES_S = (0.02, 0.1, 0.5)
+
 
 def application(numbers: Numbers, alive: Health, ready: Health) -> WSGIApplication:
     """Return what answers: the numbers, whether it lives (503: a restart would help), and whether it can work."""
@@ -35,15 +39,28 @@ def application(numbers: Numbers, alive: Health, ready: Health) -> WSGIApplicati
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == "/metrics":
-            with numbers.registry() as registry:
-                told: Iterable[bytes] = make_wsgi_app(registry)(environ, start_response)
-                return told
+            return _numbers(numbers, environ, start_response)
         if path in health:
             well, facts = health[path]()
             return _answer(start_response, 200 if well else 503, json.dumps(facts))
         return _answer(start_response, 404, json.dumps({"there is": ["/metrics", *health]}))
 
     return serve
+
+
+def _numbers(numbers: Numbers, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer with the numbers, all of them put together before the first byte is sent."""
+    for pause in (*_PAUSES_S, None):
+        try:
+            with numbers.registry() as registry:
+                told: Iterable[bytes] = make_wsgi_app(registry)(environ, start_response)
+                return told
+        except (OSError, struct.error, ValueError):
+            # The file of a process that begins or ends in this moment: of no length yet, or gone.
+            if pause is None:
+                raise
+            time.sleep(pause)
+    raise AssertionError("the last try answers or raises")
 
 
 @dataclass(frozen=True)

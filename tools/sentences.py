@@ -22,6 +22,7 @@ NOT_READ_BY_PEOPLE = frozenset({
     "bot/websocket.py", "bot/wiring.py", "store/address.py",  # answers to other systems, and a start that failed
     "bot/replies.py",  # keys and logs
     "mesh/domain/templates.py", "mesh/domain/audit.py",  # told by `meshbot config check`, `meshbot audit verify`
+    "mesh/domain/reasons.py",  # for commits
     "workers/git/messages.py", "workers/git/lines.py", "workers/git/rights.py",  # commits, git's commands, the doctor's
     "store/digest_scripts.py", "store/memory.py", "store/memory_incidents.py", "store/memory_outbox.py",
     "store/outbox_scripts.py", "store/scripts.py",  # Lua, and twins for tests

@@ -79,7 +79,7 @@ _NOT_SAID = re.compile(
     r"|“[^”]*”|customer is down"
     r"|<[^>]*>|&[a-z]+;"  # people, channels, moments, and what is escaped
     r"|:[a-z_]+:"  # emoji
-    r"|(?:replace|add|remove) /\S+ = .*"  # a patch
+    r"|(?:replace|add|remove) /\S+(?: = .*| =(?:\n  .*)+)?"  # a patch
     r"|\b(?:op|in)-[a-z0-9]{10}\b"
     r"|/mesh\b[^.…]*"
     r"|--[a-z-]+"

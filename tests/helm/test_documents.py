@@ -1,4 +1,7 @@
-"""The `helm` lines of the documents, as far as they speak of our chart: each renders with what it sets."""
+"""The `helm` lines of the documents: helm knows each word of them; those about our chart render with what they set.
+
+`helm repo` and the charts of others need the internet, `helm test` pods: they are read by helm, and not run.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import yaml
 from playground.cluster.manifests import documents
 from tests.e2e.binaries import build
 from tests.helm.chart import HOME, NAMESPACE, Obj, objects
-from tests.tools.blocks import HOUSE, blocks, commands
+from tests.tools.blocks import HOUSE, blocks, commands, spans
 from tests.tools.test_readme import DOCUMENTS
 
 FLAGS = ("--reuse-values", "--wait")
@@ -24,6 +27,31 @@ def shown() -> list[str]:
     """Return each line of the documents that installs or upgrades our chart, once."""
     found = [words for block in blocks("sh") for words in commands(block.text) if words[0] == "helm"]
     return sorted({shlex.join(words) for words in found if "helm/meshbot" in words})
+
+
+def read(line: str) -> str:
+    """Have helm read a line without doing it; returns what it does not understand."""
+    argv = [str(build(names=("helm",), home=HOME) / "helm"), *shlex.split(line)[1:], "--help"]
+    done = subprocess.run(argv, cwd=HOUSE, capture_output=True, text=True, timeout=60, check=False)
+    if " [command]" in done.stdout:
+        return f"unknown word, or one too few: {done.stdout}"  # what a group of commands says of itself
+    return done.stderr if done.returncode else ""
+
+
+def test_helm_knows_every_line(helm: None) -> None:
+    """In blocks and in sentences, also where nothing of ours is installed."""
+    scripts = [block.text for block in blocks("sh")] + [span for _, span in spans("helm")]
+    lines = {shlex.join(words) for script in scripts for words in commands(script) if words[0] == "helm"}
+    assert {line: why for line in sorted(lines) if (why := read(line))} == {}
+    assert len(lines) > len(shown()) + 3
+
+
+@pytest.mark.parametrize(
+    "line", ["helm instal meshbot helm/meshbot", "helm install meshbot helm/meshbot --namespac e", "helm repo ad x"]
+)
+def test_what_helm_does_not_know_is_found(helm: None, line: str) -> None:
+    """A word or an option that it does not have."""
+    assert "unknown" in read(line)
 
 
 def told(line: str) -> dict[str, Obj]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import socket
+import struct
+import threading
 import urllib.request
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from telemetry.looks import Numbers, State
 from telemetry.serving import application, listen, serve
+from telemetry.sharing import Shared
 
 
 def well() -> tuple[bool, dict[str, object]]:
@@ -58,3 +63,25 @@ def test_a_bug_in_one_number_loses_no_other(caplog: pytest.LogCaptureFixture) ->
     with caplog.at_level(logging.ERROR), Numbers([State("clock", broken)]).registry() as registry:  # type: ignore[arg-type]  # on purpose
         assert registry.get_sample_value("meshbot_redis_up", {"role": "clock"}) == 0.0
     assert "being counted" in caplog.text
+
+
+def test_a_process_that_begins_in_that_moment_breaks_no_scrape(tmp_path: Path) -> None:
+    """Its file has no length yet: the numbers are put together again, and one that stays broken is an error."""
+    beginning, told = tmp_path / "counter_1.db", []
+    answers = application(Numbers((), Shared(tmp_path)), lambda: (True, {}), lambda: (True, {}))
+
+    def scrape() -> None:
+        def begin(status: str, *_: object) -> Any:
+            told.append(status)
+
+        list(answers({"PATH_INFO": "/metrics", "REQUEST_METHOD": "GET"}, begin))
+
+    beginning.touch()
+    gone = threading.Timer(0.05, beginning.unlink)
+    gone.start()
+    scrape()
+    gone.join()
+    assert told == ["200 OK"]
+    beginning.touch()
+    with pytest.raises(struct.error):
+        scrape()

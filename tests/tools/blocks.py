@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
-import click
-import yaml
-
-from meshbot.cli import meshbot
 from settings.schema import ConfigFile
 
 HOUSE = Path(__file__).parents[2]
@@ -28,19 +24,27 @@ BLOCK = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 SHORTENED = re.compile(r"…|\.\.\.|[<>\[\]|]|\b[A-Z]{4,}\b")
 """What no one would type as it stands: a placeholder, a choice, something left out."""
-OUTSIDE = {
-    "docker": "needs an engine",
-    "kind": "needs an engine",
-    "curl": "asks a server of the reader's",
-    "redis-cli": "asks a Redis of the reader's",
-    "ssh-keygen": "asks the reader, and reads what ssh-keyscan wrote",
-    "ssh-keyscan": "asks a Git server of the reader's",
+PROGRAMS = {
+    *(
+        "make",
+        "meshbot",
+        "pytest",
+        "python",
+        "python3",
+        "pip",
+        "uv",
+        "pre-commit",
+        "git",
+        "cd",
+        "tools/setup",
+        ".ci/run",
+    ),
+    *("kubectl", "helm", "docker", "kind", "curl", "redis-cli", "redis-server", "ssh-keygen", "ssh-keyscan", "apt-get"),
 }
-"""Programs that are not ours and that no test runs for the documents, and why; their files must be there."""
-CLUSTERED = {"kubectl", "helm"}
-"""Programs that need a cluster: what they are given is held against the files of the repository."""
-PLAIN = {"printf", "echo", "cut", "sha256sum", "cat", "grep", "base64"}
-"""Small tools that are run as they stand."""
+"""Where a line begins with one of these, a shell is spoken to."""
+BEFORE = re.compile(r"\$|sudo|env|time|[A-Z_][A-Z0-9_]*=.*", re.DOTALL)
+"""What may stand before a program."""
+OTHER_BLOCK = re.compile(r"[\s>]*(?:`{3,}|~{3,}|<pre|<code)")
 FOREIGN = {
     "analysis": "Flagger's Canary",
     "route": "Alertmanager's configuration",
@@ -88,7 +92,10 @@ def typed(block: Block) -> list[str]:
 
 
 def commands(script: str) -> list[list[str]]:
-    """Return the commands of a shell script, each as words; pipes and lists are taken apart, redirections are left."""
+    """Return the commands of a shell script, each as words; pipes and lists are taken apart, redirections are left.
+
+    What goes before a program is taken off: see `bare`.
+    """
     found: list[list[str]] = []
     for line in script.replace("\\\n", " ").splitlines():
         lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
@@ -101,78 +108,25 @@ def commands(script: str) -> list[list[str]]:
             else:
                 words.append(word)
         found.append(words)
-    return [words for words in found if words]
+    return [words for words in map(bare, found) if words]
 
 
-def complaint(words: list[str]) -> str:
-    """Say what is wrong with one command of a script; empty where nothing is."""
-    program = words[0]
-    if program == "make":
-        return "; ".join(f"no target {word}" for word in words[1:] if "=" not in word and word not in targets())
-    if program == "meshbot":
-        return meshbot_complaint(words[1:])
-    if program in CLUSTERED:
-        inner = complaint(words[words.index("--") + 1 :]) if "--" in words else ""
-        return "; ".join(filter(None, [*_clustered(words), inner]))
-    if program in OUTSIDE:
-        return "; ".join(f"no file {word}" for word in words if _is_ours(word) and not (HOUSE / word).exists())
-    return "" if program in PLAIN else f"nobody knows how to check {program}"
+def bare(words: Sequence[str]) -> list[str]:
+    """Return a command from its program on: without a prompt, variables for it, `sudo`, and where it was installed."""
+    rest = list(dropwhile(BEFORE.fullmatch, words))
+    return [rest[0].removeprefix(".venv/bin/"), *rest[1:]] if rest else []
 
 
-def targets() -> set[str]:
-    """Return the words of the Makefile."""
-    return set(re.findall(r"^([a-z0-9-]+):", (HOUSE / "Makefile").read_text(), re.MULTILINE))
+def hidden(page: str) -> list[str]:
+    """Return what of a page no test of blocks would see: a fence of another kind, HTML, a block by its indent."""
+    outside = SPAN.sub("", BLOCK.sub("", page)).splitlines()
+    return [line for line in outside if OTHER_BLOCK.match(line) or (line.startswith("    ") and speaks(line))]
 
 
-def meshbot_complaint(words: list[str]) -> str:
-    """Say which command or option of `meshbot` there is not."""
-    if words == ["--help"]:
-        return ""
-    command: click.Command = meshbot
-    rest = list(words)
-    try:
-        while isinstance(command, click.Group) and rest:
-            _, found, rest = command.resolve_command(click.Context(command), rest)
-            assert found is not None
-            command = found
-        command.make_parser(click.Context(command)).parse_args(rest)
-    except click.UsageError as error:
-        return error.format_message()
-    return ""
-
-
-def _is_ours(word: str) -> bool:
-    """Tell whether a word names something below one of the repository's directories."""
-    first, slash, _ = word.partition("/")
-    return bool(slash) and first in {"manifests", "docs", "helm", "tools", "tests"}
-
-
-def _clustered(words: list[str]) -> Iterator[str]:
-    values = [word.rpartition("=")[2] if word.startswith("--") or "=" in word else word for word in words]
-    for word in values:
-        if _is_ours(word) and not (HOUSE / word).exists():
-            yield f"no file {word}"
-    if words[0] == "helm" and any(value.startswith("helm/") for value in values):
-        yield from _unknown_values(words)
-
-
-def _unknown_values(words: list[str]) -> Iterator[str]:
-    """Hold each `--set a.b=…` against the chart's values."""
-    chart = yaml.safe_load((HOUSE / "helm/meshbot/values.yaml").read_text())
-    for option, given in pairwise(words):
-        if option not in ("--set", "--set-file", "--set-string"):
-            continue
-        for pair in given.split(","):
-            if not _has(chart, pair.partition("=")[0].split(".")):
-                yield f"the chart has no value {pair}"
-
-
-def _has(values: Any, path: list[str]) -> bool:
-    for key in path:
-        if not isinstance(values, Mapping) or key not in values:
-            return False
-        values = values[key]
-    return True
+def speaks(line: str) -> bool:
+    """Tell whether a line tells a shell something, anywhere in it."""
+    parts = [bare(part.split()) for part in re.split(r"[|&;()]+", line)]
+    return any(part and part[0] in PROGRAMS for part in parts)
 
 
 def merged(base: Mapping[str, Any], fragment: Mapping[str, Any]) -> dict[str, Any]:
