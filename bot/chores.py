@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from chat.trouble import TROUBLE, word
 from mesh.domain.errors import MeshbotError
@@ -25,20 +25,28 @@ class Chores:
 
     def later(self, what: str, chore: Callable[[], None]) -> None:
         """Do it soon; returns at once, never raises. `what` completes "… was not done" in the log."""
-        if not self.taken(what, chore):
+        if self.taken(what, chore) is None:
             log.error("Too many chores are waiting, or the process ends, so %s was dropped.", what)
 
-    def taken(self, what: str, chore: Callable[[], None]) -> bool:
-        """Do it soon, and tell whether that was taken on; returns at once, never raises."""
+    def taken(self, what: str, chore: Callable[[], None]) -> Future[None] | None:
+        """Do it soon; None where that was not taken on. Returns at once, never raises.
+
+        What comes back can be cancelled until it is begun; no error of the chore stands there.
+        """
         if not self._room.acquire(blocking=False):
-            return False
+            return None
         try:
-            self._pool.submit(self._do, what, chore)
+            future = self._pool.submit(self._do, what, chore)
         except RuntimeError:
             # The process is ending.
             self._room.release()
-            return False
-        return True
+            return None
+        future.add_done_callback(lambda _: self._room.release())
+        return future
+
+    def stop(self) -> None:
+        """Take on nothing more; returns at once."""
+        self._pool.shutdown(wait=False)
 
     def close(self) -> None:
         """Do what waits, then stop."""
@@ -53,5 +61,3 @@ class Chores:
             log.warning("%s was not done: %s", what, word(error))
         except Exception:
             log.exception("a bug: %s was not done", what)
-        finally:
-            self._room.release()

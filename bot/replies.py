@@ -1,14 +1,18 @@
 """Answers that cannot ride on the acknowledgement: to mentions, buttons, and to whatever came too late for one.
 
 A small bounded pool says them after the acknowledgement, at Slack's pace. What is not known to be shown after that, for
-whatever reason, is written into the outbox: a letter for one person alone, under the delivery's own name.
+whatever reason, is written into the outbox: a letter for one person alone, under the delivery's own name. So is what
+the pool did not come to before the process ends, for which whoever runs it calls `Replies.close`.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
+import threading
+from concurrent.futures import Future, wait
 from dataclasses import replace
+from time import monotonic
 
 from bot.chores import Chores
 from bot.requests import Request
@@ -22,6 +26,10 @@ from mesh.domain.errors import Unavailable
 from mesh.domain.letters import Letter, Row
 from mesh.ports import Lanes, Time
 
+PATIENCE_S = 3.0
+"""How long what is being said may take once the process ends, in seconds. A call may take 5 s, but all the process has
+is `bot.serving.GRACE_S`, of which the outbox needs some."""
+
 log = logging.getLogger(__name__)
 
 
@@ -33,19 +41,41 @@ class Replies:
         self._outbox = outbox
         self._time = time
         self._chores = Chores()
+        self._unsaid: dict[Future[None], Letter] = {}
+        """What was taken on and is not over yet."""
+        self._taking = threading.Lock()
+        """While nobody holds it, all that was taken on and is not over is among the unsaid."""
 
     def later(self, request: Request, message: Message) -> None:
         """Send `message` soon, in the language spoken now; returns at once, never raises."""
         person = request.actor.user
         # The same delivery heard twice may be answered twice at once, but waits in the outbox once.
         letter = letter_to(person, request.origin, message, key=f"answer {request.dedupe}")
-        if not self._chores.taken(f"an answer to {person}", lambda: self._deliver(letter)):
+        with self._taking:
+            taken = self._chores.taken(f"an answer to {person}", lambda: self._deliver(letter))
+            if taken is not None:
+                self._unsaid[taken] = letter
+        if taken is None:
             # Whoever floods the bot must not make it forget the others.
-            self._leave(letter, "too many wait")
+            self._leave(letter, "too many wait, or the bot ends")
+        else:
+            taken.add_done_callback(lambda over: self._unsaid.pop(over, None))
 
     def close(self) -> None:
-        """Send what waits, then stop."""
-        self._chores.close()
+        """End, within PATIENCE_S and what the outbox takes: whatever is not known to be shown then is in the outbox.
+
+        What waits goes there at once. What is being said is waited for; then it counts as what nobody knows of.
+        """
+        until = monotonic() + PATIENCE_S
+        with self._taking:
+            self._chores.stop()
+            unsaid = dict(self._unsaid)
+        begun = {over: letter for over, letter in unsaid.items() if not over.cancel()}
+        for over, letter in unsaid.items():
+            if over not in begun:
+                self._leave(letter, "the bot ends")
+        for over in wait(begun, until - monotonic()).not_done:
+            self._leave(_again(begun[over]), "the bot ends, and Slack has not said")
 
     def _deliver(self, letter: Letter) -> None:
         """Say it at once, by whichever way leads to the person; else leave it to the outbox."""

@@ -34,8 +34,9 @@ log = logging.getLogger(__name__)
 
 PROCESSES = 2
 THREADS = 32
-GRACE_S = 5
-"""How long a stopping process may finish what it began: more than an acknowledgement may take."""
+GRACE_S = 8
+"""How long a stopping process may finish what it began: more than an acknowledgement may take, and than answers are
+waited for (`bot.replies.PATIENCE_S`) and written down. After that it is killed."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,38 @@ class Place:
     port: int
 
 
+@dataclass(frozen=True)
+class Served:
+    """What a process serves, and what it does when it ends."""
+
+    application: WSGIApplication
+    finish: Callable[[], None]
+    """Called once, in a thread of its own, while the last requests are answered; the process waits for it."""
+
+
 class PunctualWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """A threaded worker that notes when a request came in, not when a thread was free for it."""
+    """A threaded worker that notes when a request came in, not when a thread was free for it, and ends in time."""
+
+    _ends = False
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGQUIT, or until the master is gone."""
+        try:
+            super().run()
+        finally:
+            self._end()
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """Begin to end at once: kept-alive connections alone take 2 s, and GRACE_S is soon over."""
+        if self.alive:
+            # In the loop, not here, where this thread may be in the middle of anything.
+            self.method_queue.defer(self._end)
+        super().handle_exit(sig, frame)
+
+    def _end(self) -> None:
+        if not self._ends:
+            self._ends = True
+            threading.Thread(target=self.app.finish, name="ending").start()
 
     def enqueue_req(self, conn: TConn) -> None:
         """Stamp the connection before it waits for a thread."""
@@ -85,8 +116,9 @@ class _Master(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    def __init__(self, build: Callable[[], WSGIApplication], place: Place, tick: Callable[[], object]) -> None:
+    def __init__(self, build: Callable[[], Served], place: Place, tick: Callable[[], object]) -> None:
         self._build, self._place, self.tick = build, place, tick
+        self.finish: Callable[[], None] = lambda: None
         super().__init__()
 
     def run(self) -> None:
@@ -117,10 +149,12 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
     def load(self) -> WSGIApplication:
         """Build the application, in the worker process."""
-        return self._build()
+        served = self._build()
+        self.finish = served.finish
+        return served.application
 
 
-def serve_http(build: Callable[[], WSGIApplication], place: Place, *, tick: Callable[[], object]) -> None:
+def serve_http(build: Callable[[], Served], place: Place, *, tick: Callable[[], object]) -> None:
     """Serve until SIGTERM; ends the process. `tick` is called every second in the process that forks the others."""
     _Server(build, place, tick).run()
 

@@ -25,7 +25,7 @@ from bot.invited import Invited
 from bot.listeners import Listeners, listen
 from bot.news import News
 from bot.replies import Replies
-from bot.serving import Place, serve_http
+from bot.serving import Place, Served, serve_http
 from bot.surface import Surface
 from bot.voice import Voice
 from bot.web import Health, beside, web
@@ -73,13 +73,13 @@ class Bot:
     app: App
     passport: Passport
     afterwards: tuple[Replies | Chores, ...]
-    """What is still to be done after acknowledgements; each can be closed, which waits for it."""
+    """What is still to be done after acknowledgements; each can be closed, answers first: those are never lost."""
     ready: Health
     hooks: Hooks
     redis: Redis
 
     def finish(self) -> None:
-        """Do what was begun, then stop."""
+        """Let each answer be shown or on record, do what else was begun, then stop."""
         for pool in self.afterwards:
             pool.close()
 
@@ -181,20 +181,21 @@ def run_http(environment: Environment, place: Place) -> None:
     serve_http(http_builder(environment, configuration, port), place, tick=configuration.current)
 
 
-def http_builder(environment: Environment, configuration: CatalogFile, port: Port) -> Callable[[], WSGIApplication]:
+def http_builder(environment: Environment, configuration: CatalogFile, port: Port) -> Callable[[], Served]:
     """Return what each serving process calls after the fork; from then on each looks at the file for itself.
 
     They inherit the last good configuration: one that takes another's place while the file is broken must not deny what
     those beside it allow, a rollback above all. Whichever of them is free answers at the `port` for all.
     """
 
-    def build() -> WSGIApplication:
+    def build() -> Served:
         bot = make_bot(environment, configuration)
         tracing.begin("bot", wanted=environment.traced)
         port.serve(port.application(_looks(configuration, bot), _living, bot.ready))
         bot.passport.learn_in_background()
         log.info("This process serves.")
-        return web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)
+        application = web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)
+        return Served(application, bot.finish)
 
     return build
 

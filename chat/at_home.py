@@ -16,6 +16,7 @@ from chat.blocks import Message
 from chat.calls import NoEntry, SlackCalls
 from chat.places import at_home, channel_of, is_private
 from mesh.domain.errors import Unavailable
+from mesh.domain.letters import is_person
 from mesh.domain.operations import Card, Operation
 from mesh.domain.points import Point
 from mesh.ports import Cards, People
@@ -42,7 +43,8 @@ class CardsAtHome:
         among_us = self._without_shared_mirror(operation)
         if _has_moved(operation):
             return _back(operation, self._inner.show(at_home(among_us)))
-        if self._is_shared(operation):
+        # What no person asked for has no home: `CallsAtHome` keeps it from the channel, and that is on record.
+        if is_person(operation.actor.user) and self._is_shared(operation):
             return _back(operation, self._inner.show(replace(at_home(among_us), card=None)))
         return replace(self._inner.show(among_us), approval=operation.approval)
 

@@ -22,7 +22,7 @@ from chat.places import card_key, channel_of, mirror_key
 from chat.story import Told, closing_story, is_followed, tell
 from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Unavailable
-from mesh.domain.letters import Fate, Letter, Urgency
+from mesh.domain.letters import Fate, Letter, Urgency, is_person
 from mesh.domain.operations import Operation, State
 from mesh.domain.points import Point
 from mesh.domain.rollouts import Phase
@@ -172,7 +172,8 @@ def _card(operation: Operation, channel: str) -> Letter:
         body_of(card(operation)),
         _urgency(operation),
         thread=operation.origin.thread,
-        must=operation.done and not _goes_without_saying(operation),
+        # Where it has no place a person is told so at first; of what a machine asks, the audit log must say it.
+        must=not _goes_without_saying(operation) if operation.done else not is_person(operation.actor.user),
         version=operation.revision,
         answer_to=operation.origin.response_url,
         asker=operation.actor.user,

@@ -10,8 +10,8 @@ from chat.blocks import Message
 from chat.calls import NoEdit, NoEntry, NoThread, NotReady, Perhaps, Refusal, SlackCalls, Slow, Trouble
 from chat.instead import instead
 from chat.letters import body_of, repeated
-from chat.paces import AGAIN_MOST_S, AGAIN_S, looked_over, pace_of, pause_s
-from mesh.domain.letters import Fate, Letter, Row
+from chat.paces import AGAIN_MOST_S, AGAIN_S, looked_over, pace_of, pause_s, refused
+from mesh.domain.letters import Fate, Letter, Row, is_person
 from mesh.ports import Lanes, Pace
 
 LOOK_UP_AFTER_S, LATEST_S = 2.0, 8.0
@@ -103,10 +103,15 @@ class Outcomes:
         if row.letter.must:
             self._lost(unknown)
 
+    def _nobody_waits(self, row: Row) -> bool:
+        """Tell whether a row is the story of a message that was refused before it, which is on record or was told."""
+        parent = self._lanes.find(row.letter.under) if row.letter.under else None
+        return parent is not None and refused(parent) and (parent.letter.must or parent.answered > 0)
+
     def _answer_instead(self, row: Row, drawn: Message, why: str) -> None:
         """Where we cannot post, the asking person at least gets it: at first, when they are called, and at the end."""
         row = self._told(row, drawn, why)
-        self.lose(row, why, told=row.told == row.drawing)
+        self.lose(row, why, told=row.told == row.drawing or self._nobody_waits(row))
 
     def _told_meanwhile(self, row: Row, trouble: Trouble, drawn: Message) -> Row:
         """Return the row that is tried on; whoever asked hears meanwhile of what Slack refuses again and again."""
@@ -132,7 +137,7 @@ class Outcomes:
                 note = repeated(note) if isinstance(trouble, Perhaps) else note
             else:
                 return True
-        if not letter.asker or letter.in_private:
+        if letter.in_private or not is_person(letter.asker):
             return False
         # A letter of its own, so that it waits, is looked for and is known as lost like any other.
         key, body = f"{letter.key} instead {row.drawing}", body_of(note)

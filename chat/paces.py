@@ -38,6 +38,12 @@ def follows(row: Row) -> bool:
     return bool(row.letter.under or row.letter.joins)
 
 
+def refused(row: Row) -> bool:
+    """Tell whether Slack refused to have a message touched: it is lost, or drawn anew since and not tried again yet."""
+    waits = row.fate is Fate.POSTED and row.sent < row.drawing
+    return row.fate is Fate.LOST or (waits and row.why not in ("", LOOKED_OVER))
+
+
 def has_picture(row: Row) -> bool:
     """Tell whether a row shows one."""
     return any(block["type"] == "image" for block in letters.message_of(row.letter).blocks)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,10 @@ from mesh.domain.errors import Refused
 SLACK_API_URL = "https://slack.com/api/"
 REDIS_URL = "redis://127.0.0.1:6379/0"
 WEB = ("http://", "https://")
+SECRET_NAME = re.compile("auth|token|key|secret|password|credential|cookie|dsn|honeycomb-team", re.IGNORECASE)
+"""Headers of collectors whose value is a secret. Others name a tenant or a place, in words that log lines hold too."""
+SECRET_VALUE = re.compile(r"(?i:bearer|basic) .+|(?=.*\d)[\w.~+/=]{20,}")
+"""What is a secret whatever its header is called: it says so, or is long, with digits, and no words with hyphens."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +107,7 @@ class Environment:
         whole = (*slack, *self.hook_tokens, *self.flagger_tokens, self.redis_password, self.redis_sentinel_password)
         addresses = (self.redis_url, self.prometheus_url, self.otlp, self.otlp_traces, self.https_proxy)
         inside = [urlsplit(address).password or "" for address in addresses]
-        headers = (*self.otlp_headers.split(","), *self.otlp_traces_headers.split(","))
-        values = [header.partition("=")[2].strip() for header in headers]
-        # What stands after `Bearer` is a secret without that word, too.
-        inside += [part for value in values for part in (value, unquote(value).rpartition(" ")[2])]
+        inside += [one for headers in (self.otlp_headers, self.otlp_traces_headers) for one in _secrets_in(headers)]
         return tuple({one for one in (*whole, *inside, *map(unquote, inside)) if one})
 
     @property
@@ -145,6 +147,15 @@ class Environment:
 
 def _separate(said: str) -> tuple[str, ...]:
     return tuple(one.strip() for one in said.split(",") if one.strip())
+
+
+def _secrets_in(headers: str) -> Iterator[str]:
+    """Yield the secret values of `name=value,…`; what stands after `Bearer` is one without that word, too."""
+    for header in headers.split(","):
+        name, _, value = header.partition("=")
+        plain = unquote(value).strip()
+        if SECRET_NAME.search(unquote(name)) or SECRET_VALUE.fullmatch(plain):
+            yield from (value.strip(), plain, plain.rpartition(" ")[2])
 
 
 @dataclass(frozen=True)
@@ -264,7 +275,7 @@ VARIABLES = (
     Variable(
         "OTEL_EXPORTER_OTLP_HEADERS",
         "otlp_headers",
-        "Headers for that address, `name=value` with commas between them; the values are kept out of the log.",
+        "Headers for that address, `name=value` with commas between them; secret values are kept out of the log.",
     ),
     Variable("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "otlp_traces_headers", "The same, for traces only."),
     Variable(

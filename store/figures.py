@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 
+from mesh.domain.catalog import Cluster
 from mesh.domain.figures import Figures
 from mesh.domain.letters import Urgency
 from mesh.domain.rollouts import WATCHED
@@ -32,7 +33,7 @@ class RedisFigures:
     def __init__(self, redis: redis.Redis) -> None:
         self._redis = redis
 
-    def read(self, clusters: Sequence[str], now: float) -> Figures:
+    def read(self, clusters: Sequence[Cluster], now: float) -> Figures:
         """Return the figures at `now` (Unix time); raise Unavailable when Redis does not answer."""
         with translated(), self._redis.pipeline(transaction=False) as pipeline:
             for name in QUEUES.values():
@@ -45,12 +46,14 @@ class RedisFigures:
             pipeline.llen(keys.AUDIT)
             pipeline.zrange(keys.INCIDENTS_DUE, 0, -1)
             for cluster in clusters:
-                pipeline.hvals(keys.rollouts(cluster))
-                pipeline.get(keys.looked(cluster))
+                pipeline.hvals(keys.rollouts(cluster.name))
+                pipeline.get(keys.looked(cluster.name))
             found: list[Any] = pipeline.execute()
         waiting, rest = found[: len(QUEUES)], found[len(QUEUES) :]
         unsettled, approvals, lanes, work, post, audited, incidents, *rollouts = rest
         rolling = [self._rollouts(ids) for ids in rollouts[::2]]
+        lags = [cluster.prometheus.lag_s for cluster in clusters]
+        looks = zip(rolling, rollouts[1::2], lags, strict=True)
         return Figures(
             queues=dict(zip(QUEUES, waiting, strict=True)),
             rollouts=Counter(phase for some in rolling for phase, _ in some),
@@ -59,9 +62,7 @@ class RedisFigures:
             incidents=self._open(incidents),
             lanes=lanes,
             oldest={queue: self._oldest(name, now) for queue, name in QUEUES.items()},
-            look_late=max(
-                (_look_late(some, raw, now) for some, raw in zip(rolling, rollouts[1::2], strict=True)), default=0.0
-            ),
+            look_late=max((_look_late(some, raw, lag_s=lag_s, now=now) for some, raw, lag_s in looks), default=0.0),
             work_late=self._work_late(work, now),
             post_late=self._post_late(post, now),
             audited=audited,
@@ -133,11 +134,12 @@ def _enqueued(at: bytes | None) -> float | None:
         return None
 
 
-def _look_late(rollouts: Sequence[tuple[str, float]], looked: bytes | None, now: float) -> float:
+def _look_late(rollouts: Sequence[tuple[str, float]], looked: bytes | None, *, lag_s: float, now: float) -> float:
     """Return how long no look at these was had; `looked` is as `keys.looked` says."""
     began = [at for phase, at in rollouts if phase in WATCHED]
-    until = float(looked.split()[0]) if looked else 0.0
-    return _ago(max(until, min(began)), now) if began else 0.0
+    # A look counts until so long before it is had; a server whose samples come late makes no look late.
+    had = float(looked.split()[0]) + lag_s if looked else 0.0
+    return _ago(max(had, min(began)), now) if began else 0.0
 
 
 def _ago(since: float, now: float) -> float:

@@ -16,7 +16,7 @@ import jsonpatch
 from mesh.domain.commands import Target
 from mesh.domain.counts import Counts
 from mesh.domain.errors import Refused
-from mesh.domain.gates import CustomGate, GateResult
+from mesh.domain.gates import CustomGate, GateResult, Lack
 from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.routes import Arm
 from workers.cluster.adapter import KubernetesCluster
@@ -137,7 +137,7 @@ class MemoryMetrics:
         self.burn = Burn(0.0, 0.0, 0.0, 0.0)
         """How fast every service fails."""
         self.values: dict[str, float | str] = {}
-        """By the name of a custom gate, its number, or why there is none."""
+        """By the name of a custom gate, its number, or why the server does not say; neither: nothing is found."""
 
     def measure(
         self,
@@ -161,10 +161,11 @@ class MemoryMetrics:
             query = literals(gate, arm, target, window_s=window_s)
         except Refused as error:
             return unknown(gate, arm, error.message.removesuffix("."), window_s=window_s)
-        value = self.values.get(gate.name, "the query found nothing")
+        value = self.values.get(gate.name)
         if isinstance(value, str):
-            return replace(unknown(gate, arm, value, window_s=window_s), query=query)
-        return replace(judged(gate, arm, [({}, value)], window_s=window_s), query=query)
+            return replace(unknown(gate, arm, value, window_s=window_s, lack=Lack.SILENT), query=query)
+        found = () if value is None else (value,)
+        return replace(judged(gate, arm, [({}, one) for one in found], window_s=window_s), query=query)
 
     def _of(self, names: Sequence[str]) -> Measured:
         problems = {name: self.problems[name] for name in names if name in self.problems}

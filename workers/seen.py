@@ -97,8 +97,7 @@ def clock_port(port: Port, seen: Seen, clock: Clock) -> None:
     client = seen.connect()
 
     def read() -> Figures:
-        clusters = [cluster.name for cluster in seen.standing().catalog.clusters]
-        return RedisFigures(client).read(clusters, time.time())
+        return RedisFigures(client).read(seen.standing().catalog.clusters, time.time())
 
     def alive() -> tuple[bool, dict[str, Any]]:
         silent_s = clock.silent_s()

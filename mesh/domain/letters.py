@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from mesh.domain.operations import Card
+
+_PERSON = re.compile(r"[UW][A-Z0-9]+")
+
+
+def is_person(user: str) -> bool:
+    """Tell whether an actor is a person by the form of the id.
+
+    Others, Flagger say, cannot be written to: Slack takes names of channels where it takes ids, so such a letter could
+    end up in whichever channel is called that.
+    """
+    return _PERSON.fullmatch(user) is not None
 
 
 class Urgency(IntEnum):
@@ -70,7 +82,7 @@ class Letter:
     answer_to: str = field(default="", repr=False)
     """Address of an answer for one person, where the channel cannot be posted in; a bearer secret, never logged."""
     asker: str = ""
-    """Whom it is for, by Slack's user id: they are written to where neither channel nor answers work any more."""
+    """Whom it is for: people are written to where neither channel nor answers work any more."""
     calls: int = 1
     """How many things there are by now that this person must hear, also where the channel cannot be posted in."""
     ts: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, cached_property
@@ -90,9 +91,11 @@ class RouteJudge:
             counts = measured.counts
             tick = Tick(limits.window_s, counts.get(self._stable, Counts()), counts.get(name, Counts()))
             rows = judge_once(tick, pair, limits)
-        rows = lacking(rows, lack_of(measured, name, limits))
+        lack = lack_of(measured, name, limits)
+        rows = lacking(rows, lack)
         queried = (replace(row, query=row.query or measured.query(row.name, row.arm)) for row in rows)
-        return (*queried, *judge_custom(self._arms[name], self._target, limits, self._metrics))
+        custom = judge_custom(self._arms[name], self._target, limits, self._metrics)
+        return (*queried, *lacking_custom(custom, lack))
 
     def service(self) -> tuple[GateResult, ...]:
         """Judge the service as a whole: nothing is promoted into an incident."""
@@ -122,16 +125,24 @@ def lack_of(measured: Measured, name: str, limits: Limits) -> Lack:
     return Lack.OLD if measured.age_s > limits.max_age_s else Lack.FEW
 
 
+def lacking_custom(rows: Iterable[GateResult], lack: Lack) -> tuple[GateResult, ...]:
+    """Return rows of administrators' conditions: one that merely found nothing lacks what all of its arm lacks.
+
+    An empty answer alone does not tell a quiet arm from one whose series are gone.
+    """
+    return tuple(replace(row, lack=lack) if row.lack == Lack.FEW else row for row in rows)
+
+
 def judge_custom(arm: Arm, target: Target, limits: Limits, metrics: Metrics) -> tuple[GateResult, ...]:
     """Judge what administrators wrote for the service: one query for each."""
     return tuple(metrics.ask(gate, arm, target, window_s=limits.window_s) for gate in limits.custom)
 
 
 def judge_blind_custom(gate: CustomGate, arm: Arm, why: str, *, window_s: int, at: float) -> GateResult:
-    """Return the row of a condition that was not asked, with the reason `why`."""
+    """Return the row of a condition that was not asked, with the reason `why`: as little as an empty answer."""
     limit = gate.least if gate.most is None else gate.most
     row = GateResult(gate.name, arm.name, Verdict.UNKNOWN, None, limit or 0.0, gate.unit, 0, window_s, why)
-    return replace(row, at_most=gate.most is not None, at=at)
+    return replace(row, at_most=gate.most is not None, at=at, lack=Lack.FEW)
 
 
 class _Capacity:

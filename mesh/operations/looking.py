@@ -13,7 +13,7 @@ from mesh.domain.burning import judge_burn
 from mesh.domain.commands import Target
 from mesh.domain.counts import Counts
 from mesh.domain.errors import Conflict
-from mesh.domain.gates import CustomGate, GateResult, Limits, Verdict, lacking, overall
+from mesh.domain.gates import CustomGate, GateResult, Lack, Limits, Verdict, lacking, overall
 from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
@@ -22,7 +22,7 @@ from mesh.domain.rollouts import Phase
 from mesh.domain.routes import Arm, Weights
 from mesh.domain.trials import Pair, Tick, Trial, judge_blind, judge_trial, observe
 from mesh.operations.incidents import Guard
-from mesh.operations.judging import blindness, judge_blind_custom, lack_of
+from mesh.operations.judging import blindness, judge_blind_custom, lack_of, lacking_custom
 from mesh.operations.rollouts import advance_alone, is_due, turns_back
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_plan, the_rollout
@@ -157,8 +157,9 @@ class _Look:
         if not (early or measured.problem):
             trial = observe(trial, Tick(self._seconds, stable, canary), limits)
         judged = _rows(trial, _pair(plan, limits), blindness(measured, plan.canary, limits) or early, limits)
+        lack = lack_of(measured, plan.canary, limits)
         rows = (
-            *lacking(judged, lack_of(measured, plan.canary, limits)),
+            *lacking(judged, lack),
             *judge_burn(burn, slo=limits.slo, service=operation.target.service),
             *self._incidents.get(operation.target, ()),
         )
@@ -166,7 +167,7 @@ class _Look:
         rows = tuple(
             replace(row, query=row.query or measured.query(row.name, row.arm), at=row.at or now) for row in rows
         )
-        rows += self._custom(operation, former.rows, limits, measured.problem or early)
+        rows += lacking_custom(self._custom(operation, former.rows, limits, measured.problem or early), lack)
         watch = Watch(
             since=rollout.moved_at,
             trial=trial,
@@ -223,9 +224,11 @@ class _Look:
 
     def _asked(self, gate: CustomGate, arm: Arm, target: Target, problem: str, window_s: int) -> GateResult:
         now = self._stage.time.now()
-        if problem or now >= self._patient_until:
-            why = problem or "the metrics server was too slow to be asked this as well"
-            return judge_blind_custom(gate, arm, why, window_s=window_s, at=now)
+        if problem:
+            return judge_blind_custom(gate, arm, problem, window_s=window_s, at=now)
+        if now >= self._patient_until:
+            why = "the metrics server was too slow to be asked this as well"
+            return replace(judge_blind_custom(gate, arm, why, window_s=window_s, at=now), lack=Lack.SILENT)
         return self._stage.metrics.ask(gate, arm, target, window_s=window_s)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from bot.chores import WAITING
+from bot.chores import THREADS, WAITING
 from bot.replies import Replies
 from bot.requests import Request
 from chat.answers import late_answer
@@ -43,7 +44,7 @@ class Desk:
         """Answer, and wait until what is said at once was said."""
         for request in requests:
             self.replies.later(request, MESSAGE)
-        self.replies.close()
+        is_over(self.replies)
 
     def shown(self, channel: str = "C0PROD", user: str = "U0JIN") -> list[str]:
         """Return what that person alone, or in direct messages, was shown there."""
@@ -64,6 +65,11 @@ def desk(slack: Slack) -> Desk:
     """Everything between an answer and Slack."""
     office = PostOffice(slack)
     return Desk(office, Replies(SlackCalls(slack.client), office.outbox, office.time))
+
+
+def is_over(replies: Replies) -> None:
+    """Wait until nothing is left to be said at once."""
+    wait(replies._unsaid.copy())
 
 
 def replies_to(url: str) -> tuple[Replies, MemoryOutbox]:
@@ -153,7 +159,7 @@ def test_a_response_url_that_is_not_slacks_is_never_called(caplog: pytest.LogCap
     """A payload cannot make the bot send requests elsewhere; the address is a secret and is not logged."""
     replies, outbox = replies_to("http://127.0.0.1:9/api/")
     replies.later(asked("C0PROD", response_url="http://169.254.169.254/latest/secretpath"), MESSAGE)
-    replies.close()
+    is_over(replies)
     assert "an answer to U0JIN was not shown at once (ValueError)" in caplog.text
     assert list(outbox.rows) == [KEY]
     assert "secretpath" not in caplog.text
@@ -165,7 +171,7 @@ def test_a_proxys_page_is_not_logged(answer: bytes, said: str, caplog: pytest.Lo
     with proxy(answer) as url:
         replies, outbox = replies_to(url)
         replies.later(asked("C0PROD"), MESSAGE)
-        replies.close()
+        is_over(replies)
     [ours] = [record.getMessage() for record in caplog.records if record.name == "bot.replies"]
     assert ours == f"an answer to U0JIN was not shown at once ({said}); it is in the outbox"
     assert REPEATED in outbox.rows[KEY].letter.body
@@ -180,7 +186,7 @@ def test_a_flood_is_written_down_without_waiting() -> None:
     for number in range(WAITING + 10):
         replies.later(asked("C0PROD", dedupe=str(number)), MESSAGE)
     slow.set()
-    replies.close()
+    is_over(replies)
     assert list(outbox.rows) == [f"answer {number}" for number in range(WAITING, WAITING + 10)]
 
 
@@ -190,6 +196,45 @@ def test_a_process_that_ends_writes_down_what_it_can_no_longer_say() -> None:
     replies.close()
     replies.later(asked("C0PROD"), MESSAGE)
     assert list(outbox.rows) == [KEY]
+
+
+def test_a_process_that_ends_does_not_wait_for_slack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not begun waits in the outbox as it is; what has no answer by then is there too, and marked."""
+    monkeypatch.setattr("bot.replies.PATIENCE_S", 0.2)
+    replies, outbox = replies_to("http://127.0.0.1:9/api/")
+    begun, slow = threading.Semaphore(0), threading.Event()
+
+    def say(_: Letter) -> None:
+        begun.release()
+        slow.wait(60)
+
+    replies._say = say  # type: ignore[assignment,method-assign]  # a slow Slack
+    outbox.spend = lambda *_, **__: 0.0  # type: ignore[method-assign]  # which takes everything
+    for number in range(THREADS + 3):
+        replies.later(asked("C0PROD", dedupe=str(number)), MESSAGE)
+    for _ in range(THREADS):
+        assert begun.acquire(timeout=60)
+    replies.close()
+    slow.set()
+    marked = {key: REPEATED in row.letter.body for key, row in outbox.rows.items()}
+    assert marked == {f"answer {number}": number < THREADS for number in range(THREADS + 3)}
+
+
+def test_a_process_that_ends_waits_a_little_for_slack(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that Slack takes a moment later is shown, and not once more."""
+    monkeypatch.setattr("bot.replies.PATIENCE_S", 60)
+    desk.office.slack.driver.trouble("hang", method="chat.postEphemeral", seconds=0.3)
+    begun, real = threading.Event(), desk.replies._say
+
+    def say(letter: Letter) -> None:
+        begun.set()
+        real(letter)
+
+    desk.replies._say = say  # type: ignore[method-assign]
+    desk.replies.later(asked("C0PROD"), MESSAGE)
+    assert begun.wait(60)
+    desk.replies.close()
+    assert (len(desk.shown()), desk.office.outbox.rows) == (1, {})
 
 
 def test_an_answer_without_an_outbox(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
@@ -208,11 +253,10 @@ def test_an_answer_without_an_outbox(desk: Desk, caplog: pytest.LogCaptureFixtur
 def test_a_sent_answer_makes_room_for_the_next() -> None:
     """However many answers were said before, shown or failed, the next one is said at once."""
     replies, outbox = replies_to("http://127.0.0.1:9/api/")
-    said: list[Letter] = []
-    replies._say = said.append  # type: ignore[assignment,method-assign]  # a Slack that takes everything
+    shown: list[Letter] = []
+    replies._say = shown.append  # type: ignore[assignment,method-assign]  # a Slack that takes everything
     outbox.spend = lambda *_, **__: 0.0  # type: ignore[method-assign]
     for number in range(2 * WAITING):
         replies.later(asked("C0PROD", dedupe=str(number)), MESSAGE)
-        replies._chores._pool.submit(lambda: None).result()
-    replies.close()
-    assert (len(said), outbox.rows) == (2 * WAITING, {})
+        is_over(replies)
+    assert (len(shown), outbox.rows) == (2 * WAITING, {})

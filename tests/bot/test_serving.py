@@ -23,16 +23,18 @@ from types import SimpleNamespace
 
 import pytest
 import redis
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import PollableMethodQueue, ThreadWorker
 from slack_sdk.socket_mode.builtin import SocketModeClient
 
 from bot.arrival import LATEST_S, arrival
 from bot.serving import PROCESSES, PunctualWorker
 from bot.websocket import connect
 from chat.connection import web_client
+from chat.letters import REPEATED
 from mesh.domain.commands import Target
 from mesh.domain.errors import Unavailable
 from mesh.domain.incidents import Incident
+from mesh.domain.letters import Fate
 from playground.processes import Child
 from playground.servers import AlertmanagerServer, RedisServer
 from playground.serving import free_port
@@ -41,6 +43,7 @@ from playground.slack.world import default_world
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.incidents import RedisIncidents
+from store.outbox import RedisOutbox
 from tests.bot.senders import TOKEN, Back, Mail, event, post, slash
 from tests.bot.test_hooks import PATH, alert, mail, message
 from tests.chat.proxies import ODD, proxy
@@ -273,6 +276,22 @@ def test_waiting_for_a_thread_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert started <= stamps[0] <= stamps[1] <= came_in
 
 
+def test_the_end_begins_before_the_last_request_is_over() -> None:
+    """What a process does when it ends begins with SIGTERM, while requests are still answered, and only once."""
+    ended = threading.Semaphore(0)
+    worker = PunctualWorker.__new__(PunctualWorker)
+    worker.alive, worker.app, worker.method_queue = True, SimpleNamespace(finish=ended.release), PollableMethodQueue()
+    worker.method_queue.init()
+    for _ in range(2):
+        worker.handle_exit(signal.SIGTERM, None)
+    assert not ended.acquire(blocking=False)  # nothing is done in the middle of whatever the signal interrupts
+    worker.method_queue.run_callbacks(None)  # as the loop does that waits for the last requests
+    assert ended.acquire(timeout=60)
+    worker._end()
+    assert not ended.acquire(timeout=0.2)
+    worker.method_queue.close()
+
+
 def test_forged_requests_stay_outside_of_the_real_server(tmp_path: Path, redis_url: str) -> None:
     """The 401 comes from the server as deployed, and what was not signed is not logged."""
     with running(tmp_path, redis_url) as bot:
@@ -382,6 +401,36 @@ def test_what_was_begun_over_http_is_finished(
         driver.wait_for_text("You are @jin U0JIN")
         until(lambda: not bot.child.running)
         assert bot.child.returncode == 0
+
+
+@pytest.mark.parametrize("options", [[], ["--socket"]], ids=["http", "socket"])
+def test_answers_that_slack_does_not_take_outlive_the_process(
+    options: list[str], tmp_path: Path, own_redis: RedisServer, slack: Callable[..., SlackDriver]
+) -> None:
+    """A bot that is stopped while Slack is silent leaves each answer in the outbox, marked only where it was begun."""
+    driver, asked = slack(), 20
+    with running(tmp_path, own_redis.url, *options, slack_url=address(driver)) as bot:
+        until(lambda: post(bot.port, Mail(b""), path="/readyz", method="GET").status == 200)
+        driver.trouble("hang", method="chat.postEphemeral", seconds=600, times=asked)
+        for _ in range(asked):
+            if options:
+                driver.send("U0JIN", "C0PROD", "@mesh whoami")
+            else:
+                assert post(bot.port, event("<@UMESHBOT> whoami", secret=SLACK.signing_secret)).status == 200
+        if options:
+            until(lambda: sum(bool(one["attempts"]) for one in driver.deliveries()) == asked)
+        # Who is connected and says nothing is waited for, but not before that is written down.
+        with ExitStack() as idle:
+            for _ in range(2 * PROCESSES):
+                idle.enter_context(socket.create_connection(("127.0.0.1", bot.port)))
+            os.kill(bot.child.pid, signal.SIGTERM)
+            until(lambda: not bot.child.running)
+        assert bot.child.returncode == 0
+    with redis.Redis.from_url(own_redis.url) as client:
+        rows = RedisOutbox(client, SystemTime()).look("C0PROD", 100).rows
+    assert {row.letter.key.split()[0] for row in rows} == {"answer"}
+    assert (len(rows), {row.fate for row in rows}) == (asked, {Fate.WAITING})
+    assert 0 < sum(REPEATED in row.letter.body for row in rows) < asked
 
 
 def test_socket_mode_hears_the_same_things(tmp_path: Path, redis_url: str, slack: Callable[..., SlackDriver]) -> None:

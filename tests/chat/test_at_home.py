@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from chat.at_home import CallsAtHome, CardsAtHome
+from chat.at_home import SHARED, CallsAtHome, CardsAtHome
 from chat.blocks import message
 from chat.calls import NoEntry
 from chat.directory import SlackDirectory
 from chat.escape import esc
 from chat.places import card_key, is_on_card, mirror_key
+from chat.sender import Sender
 from mesh.domain.operations import Card, Event, Operation, Origin, Step
+from mesh.operations.gatekeeping import FLAGGER
 from tests.chat.agreeing import asked, waiting
 from tests.chat.conftest import Slack
 from tests.chat.posting import PostOffice
@@ -50,6 +52,18 @@ def test_a_card_leaves_a_channel_that_others_read(slack: Slack) -> None:
     [mine] = slack.driver.messages("D0JIN", as_="U0JIN")
     assert "Verified" in slack.driver.render_text(mine)
     assert (again.card, mine["ts"]) == (moved.card, first["ts"])
+
+
+def test_what_no_person_asked_for_has_no_home(slack: Slack) -> None:
+    """Flagger's question is told neither where others read along nor in a channel called flagger; it is on record."""
+    home, calls = Home(slack), CallsAtHome(slack.client, SlackDirectory(slack.client, cache_s=0))
+    office = home.office
+    office.sender = Sender(office.outbox, office.locks, calls, office.time, lost=office.lost.append)
+    slack.driver.change_channel("C0PROD", ext_shared=True)
+    home.show(replace(CHECKING, actor=FLAGGER))
+    assert slack.driver.transcript() == []
+    assert {row.letter.channel for row in office.outbox.rows.values()} == {"C0PROD"}
+    assert [(row.letter.key, row.why) for row in office.lost] == [(card_key(CHECKING), SHARED)]
 
 
 def test_approval_is_not_asked_for_where_others_read(slack: Slack) -> None:

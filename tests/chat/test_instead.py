@@ -12,9 +12,12 @@ from chat.escape import esc
 from chat.letters import REPEATED, body_of
 from chat.locales import Locale, speaking
 from chat.outcomes import TELL_AFTER
+from chat.places import card_key
 from mesh.domain.letters import Fate, Letter, Row, Urgency
+from mesh.operations.gatekeeping import FLAGGER
 from tests.chat.conftest import Slack
 from tests.chat.posting import PostOffice
+from tests.chat.samples import SAMPLES
 
 KEY = "card op-x"
 
@@ -164,6 +167,17 @@ def test_what_one_person_alone_cannot_be_shown(office: PostOffice) -> None:
     office.deliver(within_s=600)
     assert ["Rolled back api" in text for text in directly(office)] == [True]
     assert (row(office).fate, len(office.slack.driver.transcript())) == (Fate.LOST, 1)
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_who_is_no_person_is_not_written_to(office: PostOffice, done: bool) -> None:
+    """Where the channel does not take Flagger's question, no channel of that name gets it, and it is lost on record."""
+    asked = replace(SAMPLES["promoted" if done else "checking"], actor=FLAGGER)
+    refuse(office, "is_archived")
+    office.cards.show(asked)
+    office.deliver()
+    assert {one.letter.channel for one in office.outbox.rows.values()} == {asked.origin.channel}
+    assert [(one.letter.key, one.why) for one in office.lost] == [(card_key(asked), "is_archived")]
 
 
 @pytest.mark.parametrize("word", ["invalid_auth", "token_revoked", "missing_scope"])

@@ -9,9 +9,9 @@ import pytest
 
 from chat.blocks import message
 from chat.escape import esc
-from chat.letters import Where
+from chat.letters import Where, body_of
 from chat.places import card_key, is_on_card
-from mesh.domain.letters import Fate, Urgency
+from mesh.domain.letters import Fate, Letter, Urgency
 from mesh.domain.operations import Card, Operation, Origin
 from mesh.domain.rollouts import Phase
 from mesh.ports import Cards
@@ -162,6 +162,40 @@ def test_a_card_that_could_not_be_touched_for_once(slack: Slack, office: PostOff
     (only,) = slack.driver.messages("C0PROD")
     assert "Verified" in slack.driver.render_text(only)
     assert [one["text"] for one in slack.driver.replies("C0PROD", only["ts"])][1:] == ["act"]
+
+
+def test_the_story_of_a_card_that_cannot_be_touched(slack: Slack, office: PostOffice) -> None:
+    """Where a channel closes during a rollout no entry counts as what reached nobody; once open again it goes on."""
+    shown = office.show(ROLLOUTS["canary_baking"])
+    slack.driver.change_channel("C0PROD", archived=True)
+    # Of what comes together an asking card goes before its entry, and one that only goes on after it.
+    for name in ("canary_confirming", "canary_held_worse", "canary_baking"):
+        office.time.advance(300)
+        shown = office.cards.show(later(shown, replace(ROLLOUTS[name], told=shown.told)))
+        office.posts.post(f"by the way {name}", Where("C0PROD", under=card_key(shown)), message(esc("later"), []))
+        office.deliver()
+    assert office.lost == []
+    [told] = slack.driver.messages("D0JIN", as_="U0JIN")
+    assert "Waits for confirmation" in slack.driver.render_text(told)
+    slack.driver.change_channel("C0PROD", archived=False)
+    office.show(later(shown, replace(ROLLOUTS["canary_completed"], told=shown.told)))
+    office.posts.post("at last", Where("C0PROD", under=card_key(shown)), message(esc("here again"), []))
+    office.deliver()
+    assert shown.card
+    card, *_, last = slack.driver.replies("C0PROD", shown.card.ts)
+    assert ("Completed" in slack.driver.render_text(card), last["text"]) == (True, "here again")
+
+
+def test_the_story_of_a_card_for_nobody_in_particular(slack: Slack, office: PostOffice) -> None:
+    """Where nobody was told of the card instead, as where approval is asked for, each entry is lost on record."""
+    for closed in (False, True):
+        slack.driver.change_channel("C0PROD", archived=closed)
+        drawn = body_of(message(esc(f"closed: {closed}"), []))
+        office.outbox.put(Letter("mirror op-1", "C0PROD", drawn, must=False))
+        office.deliver()
+    office.posts.post("call", Where("C0PROD", under="mirror op-1"), message(esc("who may vote"), []))
+    office.deliver()
+    assert [(row.letter.key, row.why) for row in office.lost] == [("call", "is_archived")]
 
 
 def test_buttons_of_a_card_that_cannot_be_touched(slack: Slack, office: PostOffice) -> None:

@@ -109,6 +109,7 @@ def test_custom_conditions_are_judged(metrics: Metrics, gate: CustomGate, verdic
     assert (row.name, row.arm, row.verdict, row.why) == (gate.name, "v2", verdict, why)
     assert row.query == gate.query
     assert row.value == (None if gate.name == "nothing" else 42)
+    assert row.lack == ("few" if gate.name == "nothing" else "")
 
 
 def test_a_custom_condition_names_what_it_is_about(metrics: Metrics) -> None:
@@ -122,5 +123,5 @@ def test_a_custom_condition_names_what_it_is_about(metrics: Metrics) -> None:
 def test_a_slip_in_a_custom_condition_is_unknown(metrics: Metrics) -> None:
     """The configuration refuses it; should one come through, nothing is raised and nothing passes."""
     row = metrics.ask(CustomGate("odd", "{{servce}}", most=1), V2, MIXED, window_s=90)
-    assert (row.verdict, row.value) == (Verdict.UNKNOWN, None)
+    assert (row.verdict, row.value, row.lack) == (Verdict.UNKNOWN, None, "")
     assert "{{servce}}" in row.why

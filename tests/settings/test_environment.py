@@ -206,3 +206,24 @@ def test_every_secret_is_known_as_one() -> None:
     passwords = {"p%40ss", "p@ss", "password", "password-of-redis", "password-of-sentinels"}
     headers = {"token-of-tracing", "Basic%20dG9rZW46eA==", "Basic dG9rZW46eA==", "dG9rZW46eA==", "key-of-traces"}
     assert set(found) == tokens | passwords | headers
+
+
+@pytest.mark.parametrize(
+    ("header", "hidden"),
+    [
+        ("X-Scope-OrgID=default", set()),
+        ("x-env=production", set()),
+        ("x-cluster=mesh-demo-production-eu-1", set()),
+        ("team=the%20people%20of%20api", set()),
+        ("AUTHORIZATION=hunter-two", {"hunter-two"}),
+        ("x-api-%6Bey=hunter-two", {"hunter-two"}),
+        ("lightstep-access-token=hunter-two", {"hunter-two"}),
+        ("x-honeycomb-team=hunter-two", {"hunter-two"}),
+        ("x-tenant=bearer hunter-two", {"bearer hunter-two", "hunter-two"}),
+        ("x-tenant=4f9a1c0be2d7488fa6b3", {"4f9a1c0be2d7488fa6b3"}),
+    ],
+)
+@pytest.mark.parametrize("field", ["otlp_headers", "otlp_traces_headers"])
+def test_of_headers_only_secrets_are_kept_out_of_the_log(field: str, header: str, hidden: set[str]) -> None:
+    """A tenant or an environment is an ordinary word, which log lines must still show; a token never is."""
+    assert set(Environment(**{field: f"a=b,{header}"}).secrets) == hidden

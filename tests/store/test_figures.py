@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from mesh.domain.approvals import Approval, Demand
+from mesh.domain.catalog import Cluster, MetricsServer
 from mesh.domain.commands import Verb
 from mesh.domain.figures import Figures
 from mesh.domain.letters import Fate, Letter, Urgency
@@ -63,9 +64,10 @@ class Desk:
                 self.outbox.hand_out(channel, now)
         return found
 
-    def read(self, after: float) -> Figures:
-        """Return what is counted so many seconds after the beginning."""
-        return RedisFigures(self.client).read(["prod"], self.began + after)
+    def read(self, after: float, *, lag_s: float = 0.0) -> Figures:
+        """Return what is counted so many seconds after the beginning, with metrics that come so late."""
+        prod = Cluster("prod", prometheus=MetricsServer(lag_s=lag_s))
+        return RedisFigures(self.client).read([prod], self.began + after)
 
     def send(self, key: str, *, went: bool) -> None:
         """Send one message, as whoever sends does."""
@@ -151,6 +153,19 @@ def test_rollouts_that_nobody_looks_at_are_late(desk: Desk) -> None:
     assert desk.read(210).rollouts == {"baking": 1}
     watches.save("prod", (desk.began - 9000, desk.began + 200), {}, {})
     assert desk.read(210).look_late == pytest.approx(10, abs=1)
+
+
+def test_looks_at_metrics_that_come_late_are_not_late(desk: Desk) -> None:
+    """What counts is when a look was had, not until when it counted: 90 s of lag are not late, a look missed is."""
+    operation = desk.receive(Verb.CANARY)
+    desk.operations.commit(replace(operation, state=State.RUNNING, rollout=Rollout(DEFAULT, Phase.BAKING)))
+    watches, before = RedisWatches(desk.client), 0.0
+    for had in range(200, 260, 5):
+        # As a look does: it counts until its own moment less the lag.
+        watches.save("prod", (before, desk.began + had - 90), {}, {})
+        before = desk.began + had - 90
+        assert desk.read(had + 4, lag_s=90).look_late == pytest.approx(4, abs=1)
+    assert desk.read(355, lag_s=90).look_late == pytest.approx(100, abs=1)
 
 
 def test_each_figure_is_of_its_own_thing(desk: Desk) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from redis import Redis
 
-from bot.requests import from_button, from_event, from_modal, from_slash
+from bot.requests import Request, from_button, from_event, from_modal, from_slash
 from chat.cards import card
 from chat.letters import body_of
 from chat.places import card_key
@@ -25,7 +25,7 @@ from store import keys
 from store.auditlog import RedisAuditLog
 from store.connection import patient
 from tests.world.district import District, Written
-from tests.world.shown import astray, badly_shown, badly_timed, badly_whispered
+from tests.world.shown import Asked, astray, badly_answered, badly_shown, badly_timed, badly_whispered
 from tests.world.town import Town
 
 UNDER_WAY_S = 60
@@ -41,6 +41,8 @@ class Ledger:
     """Everything that was remembered, read once, when all is quiet."""
 
     town: District
+    repeated: Sequence[dict[str, Any]] = ()
+    """Deliveries that came once more, past Slack's own record of them, and were not answered on the spot."""
     entries: list[dict[str, Any]] = field(init=False)
     """The audit log, oldest first."""
     operations: dict[str, Operation] = field(init=False)
@@ -131,8 +133,9 @@ class Ledger:
         yield from badly_timed(self._slots(), posted, recorded)
 
     def whispers(self) -> Iterator[str]:
-        """Each row for one person alone was shown to that person, as often as it had to be."""
+        """What is for one person alone was shown to that person, as often as it had to be: letters, and answers."""
         yield from badly_whispered(self.rows, self.heard)
+        yield from badly_answered(self.rows, self.heard, self._asked())
 
     def messages(self) -> Iterator[str]:
         """Each row is a message that says the same; each message is a row, or a marked repetition of it follows."""
@@ -149,6 +152,15 @@ class Ledger:
         """The audit log is whole."""
         if broken := verify(self._log.entries(), self._log.head()):
             yield str(broken)
+
+    def _asked(self) -> Iterator[Asked]:
+        deliveries = self.town.world.slack.deliveries()
+        # What rides on the acknowledgement of a duplicate is shown to nobody.
+        came = [(one, len(one["attempts"])) for one in deliveries if not (one["duplicate_of"] and one["response_body"])]
+        for delivery, times in [*came, *((one, 1) for one in self.repeated)]:
+            # A form is answered in the form.
+            if (request := _request(delivery)) and delivery["payload"].get("type") != "view_submission":
+                yield Asked(request.origin.channel, request.actor.user, times)
 
     def _slots(self) -> dict[int, str]:
         config = yaml.safe_load(self.town.world.configuration.read_text())
@@ -167,13 +179,18 @@ class Ledger:
 
 def _named(delivery: dict[str, Any]) -> str:
     """Return the name under which a delivery is known to the bot; empty for what it does not listen to."""
+    request = _request(delivery)
+    return request.dedupe if request else ""
+
+
+def _request(delivery: dict[str, Any]) -> Request | None:
+    """Return a delivery as the bot reads it; None for what it does not listen to."""
     payload = delivery["payload"]
     if delivery["kind"] == "slash_commands":
-        return from_slash(payload).dedupe
+        return from_slash(payload)
     if delivery["kind"] == "interactive":
-        return (from_modal if payload["type"] == "view_submission" else from_button)(payload).dedupe
-    event = from_event(payload)
-    return event.dedupe if event else ""
+        return (from_modal if payload["type"] == "view_submission" else from_button)(payload)
+    return from_event(payload)
 
 
 def _lie(one: str | None, heard: list[str]) -> str:

@@ -5,8 +5,10 @@ A message is one of the transcript of the playground. Each check yields its comp
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from chat.blocks import Block, Message
@@ -15,12 +17,21 @@ from chat.letters import REPEATED, message_of, repeated
 from mesh.domain.letters import Fate, Row
 
 Shown = Mapping[str, Any]
-_FIRST_AND_LAST = 2
-"""So many tries leave one message without a mark, and one with it."""
 _WRITTEN_FIRST = ("voted ", "proof ")
 """Keys of what is told to one person by a letter only; an answer may have been given on the spot as well."""
+_PROMISE = re.compile("Queued as `([^`]+)`")
 _FILLED_IN = frozenset({"block_id", "action_id"})
 """What Slack adds to the blocks that it is given."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One thing that a person asked for in a channel, however often that was heard."""
+
+    channel: str
+    person: str
+    times: int
+    """How often a bot may have answered it: once, and for each retry and each repetition."""
 
 
 def badly_shown(rows: Mapping[str, Row], told: Iterable[Shown]) -> Iterator[str]:
@@ -44,17 +55,26 @@ def badly_shown(rows: Mapping[str, Row], told: Iterable[Shown]) -> Iterator[str]
 
 
 def astray(rows: Mapping[str, Row], told: Iterable[Shown]) -> Iterator[str]:
-    """Each message is that of a letter, or the first of one that was marked as a repetition because nobody knew."""
+    """Each message is that of a letter, or one of before that was marked as a repetition because nobody knew.
+
+    Only the first of all posts bears no mark. Edits are tries as well, so those that people saw are taken off.
+    """
     seen = {(one["channel"], one["ts"]): one for one in told}
     found = {seen[place]["ts"]: row for row in rows.values() if (place := (row.channel, row.ts)) in seen}
     repeats = {ts: row for ts, row in found.items() if row.again}
-    left = Counter({ts: row.attempts - 1 for ts, row in repeats.items()})
+    left: Counter[tuple[str, bool]] = Counter()
+    for ts, row in repeats.items():
+        posts = row.attempts - len(seen[row.channel, ts]["edits"])
+        left[ts, False], left[ts, True] = min(1, posts - 1), posts - 2
     for (channel, ts), one in seen.items():
         if ts in found and found[ts].channel == channel:
             continue
-        mates = (at for at, row in repeats.items() if left[at] > 0 and _is_earlier(one, seen[row.channel, at], row))
+        marked = _is_marked(one)
+        mates = (
+            at for at, row in repeats.items() if left[at, marked] > 0 and _is_earlier(one, seen[row.channel, at], row)
+        )
         if mate := next(mates, ""):
-            left[mate] -= 1
+            left[mate, marked] -= 1
         else:
             yield f"no letter knows {ts} in {channel}, and none like it is marked: {one['text']!r}"
 
@@ -89,6 +109,25 @@ def badly_whispered(rows: Mapping[str, Row], heard: Sequence[Shown]) -> Iterator
         if len(found) - marked not in plain or not again <= marked <= tries - len(alike):
             names = sorted(row.letter.key for row in alike)
             yield f"{names} were shown to {person} {len(found)} times, {marked} of them marked: {body}"
+
+
+def badly_answered(rows: Mapping[str, Row], heard: Sequence[Shown], asked: Iterable[Asked]) -> Iterator[str]:
+    """Whatever one person alone was shown without a mark is an answer, one for each time that something was heard.
+
+    Those that were given on the spot are no letters, so that is all that is known of them; but that an operation was
+    queued is said once, whoever asks for it again. What is written as a letter first comes on top.
+    """
+    plain = [one for one in heard if not _is_marked(one)]
+    told = Counter((one["channel"], one["ephemeral_to"]) for one in plain)
+    first = [row.letter for key, row in rows.items() if key.startswith(_WRITTEN_FIRST)]
+    most = Counter((letter.channel, letter.alone) for letter in first)
+    for one in asked:
+        most[one.channel, one.person] += one.times
+    for (channel, person), times in told.items():
+        if times > most[channel, person]:
+            yield f"{person} was answered {times} times in {channel}, for {most[channel, person]} times of asking"
+    promised = Counter(name for one in plain for name in set(_PROMISE.findall(one["text"])))
+    yield from (f"{name} was queued {times} times" for name, times in promised.items() if times > 1)
 
 
 def badly_timed(slots: Mapping[int, str], posted: Collection[int], recorded: Mapping[int, int]) -> Iterator[str]:
@@ -144,8 +183,6 @@ def _alike(shown: Any, drawn: Any) -> bool:
 def _is_earlier(shown: Shown, last: Shown, row: Row) -> bool:
     """Tell whether this is what was posted for `row` when nobody knew; a card may have been drawn anew between."""
     if any(shown[what] != last[what] for what in ("channel", "thread_ts")):
-        return False
-    if _is_marked(shown) and row.attempts <= _FIRST_AND_LAST:
         return False
     if row.letter.once:
         return message_of(row.letter).text in shown["text"]

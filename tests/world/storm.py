@@ -62,6 +62,9 @@ class Crowd:
     dice: random.Random
     hands: ThreadPoolExecutor
     """Press at the same moment."""
+    repeated: list[dict[str, Any]]
+    """What was delivered once more, past Slack's own record, and got no answer in its acknowledgement, which would be
+    shown to nobody."""
 
     def act(self) -> None:
         """Do one thing, whatever the dice say."""
@@ -115,8 +118,11 @@ class Crowd:
             return
         again = self.dice.choice(old)
         kind, body = encode(again["kind"], again["payload"])
+        answer = ""
         with suppress(OSError, HTTPException):
-            post(self.town.world.bot_url, body, {**signed(body), "Content-Type": kind})
+            _, answer = post(self.town.world.bot_url, body, {**signed(body), "Content-Type": kind})
+        if not answer:
+            self.repeated.append(again)
 
     # --- pressing ----------------------------------------------------------------------------------------------------
 
@@ -191,17 +197,22 @@ class Crowd:
         return self.dice.choice((*FREE, *FREE, *FREE, *HOUSES)).name
 
 
-def rage(town: District, acts: int, *, seed: int) -> None:
-    """Let four threads do so many things between them, as fast as people with their hands full."""
+def rage(town: District, acts: int, *, seed: int) -> list[dict[str, Any]]:
+    """Let four threads do so many things between them, as fast as people with their hands full.
+
+    Returns what came once more and may have been answered to somebody, each as often as it did; see `Crowd.repeated`.
+    """
+    repeated: list[dict[str, Any]] = []
     with ThreadPoolExecutor(8) as hands, ThreadPoolExecutor(4) as crowd:
 
         def one(number: int) -> None:
             dice = random.Random(seed * 1000 + number)
             time.sleep(dice.uniform(0.1, 1.5))
-            Crowd(town, dice, hands).act()
+            Crowd(town, dice, hands, repeated).act()
 
         for _ in crowd.map(one, range(acts)):
             pass
+    return repeated
 
 
 def _buttons(message: dict[str, Any]) -> set[str]:

@@ -14,7 +14,7 @@ from chat.escape import esc
 from chat.letters import body_of, joined, repeated
 from mesh.domain.letters import Fate, Letter, Row
 from playground.slack.state import with_ids
-from tests.world.shown import astray, badly_shown, badly_timed, badly_whispered
+from tests.world.shown import Asked, astray, badly_answered, badly_shown, badly_timed, badly_whispered
 
 APPROVE: Block = {
     "type": "actions",
@@ -35,6 +35,7 @@ class Records:
     rows: dict[str, Row] = field(default_factory=dict)
     told: list[dict[str, Any]] = field(default_factory=list)
     heard: list[dict[str, Any]] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
 
     def letter(self, key: str, said: Message, *, at: str = "", **fields: Any) -> None:
         """Let it be on record as posted at `at`, or for one person `alone`."""
@@ -46,7 +47,7 @@ class Records:
     def show(self, said: Message, *, at: str, to: str = "", channel: str = PROD, thread: str = "") -> None:
         """Let people see it."""
         one: dict[str, Any] = {"channel": channel, "ts": at, "thread_ts": thread or None, "ephemeral_to": to or None}
-        one |= {"text": said.text, "blocks": list(with_ids(said.blocks)), "deleted": False}
+        one |= {"text": said.text, "blocks": list(with_ids(said.blocks)), "edits": [], "deleted": False}
         (self.heard if to else self.told).append(one)
 
     def shown(self, at: str) -> dict[str, Any]:
@@ -55,7 +56,7 @@ class Records:
 
     def complaints(self) -> list[str]:
         """What the ledger says of it."""
-        yours = badly_whispered(self.rows, self.heard)
+        yours = [*badly_whispered(self.rows, self.heard), *badly_answered(self.rows, self.heard, self.asked)]
         return [*badly_shown(self.rows, self.told), *astray(self.rows, self.told), *yours]
 
 
@@ -198,12 +199,63 @@ def test_each_minute_is_one_digest(
     assert (list(badly_timed(slots, posted, recorded)) == []) == right
 
 
-@pytest.mark.parametrize(("times", "heard"), [(0, True), (1, False), (2, True)])
-def test_an_answer_that_is_said_again_is_shown_once_with_its_mark(times: int, heard: bool) -> None:
-    """What was said on the spot before bears no mark, and is no letter's."""
-    day, said = Records(), drawn("Queued.")
-    day.letter("answer event:1", repeated(said), alone="U0JIN")
-    day.show(said, at="1", to="U0JIN")
-    for number in range(times):
-        day.show(repeated(said), at=f"2.{number}", to="U0JIN")
+@pytest.mark.parametrize(
+    ("plain", "marked", "heard"), [(1, 0, True), (1, 1, False), (0, 1, False), (1, 2, True), (2, 1, True)]
+)
+def test_an_answer_that_is_said_again_is_shown_once_with_its_mark(plain: int, marked: int, heard: bool) -> None:
+    """What was said on the spot before bears no mark, is no letter's, and was said once, if at all."""
+    day, said = quiet_day(), drawn("Queued.")
+    day.asked = [Asked(PROD, "U0LEE", 1)]
+    day.letter("answer event:1", repeated(said), alone="U0LEE")
+    for number in range(plain):
+        day.show(said, at=f"10.{number}", to="U0LEE")
+    for number in range(marked):
+        day.show(repeated(said), at=f"11.{number}", to="U0LEE")
+    assert bool(day.complaints()) is heard
+
+
+@pytest.mark.parametrize(
+    ("texts", "heard"),
+    [
+        (["42"], False),
+        (["42", "42"], False),
+        (["42", "43"], False),
+        (["42", "42", "42"], True),
+        (["42", "43", "44"], True),
+        (["Queued as `op-x`.", "42"], False),
+        (["Queued as `op-x`.", "Queued as `op-x`."], True),
+    ],
+)
+def test_each_time_of_asking_has_one_answer_on_the_spot(texts: list[str], heard: bool) -> None:
+    """Two deliveries were heard, so two answers may be shown; that something was queued is said once."""
+    day = quiet_day()
+    day.asked = [Asked(PROD, "U0LEE", 1), Asked(PROD, "U0LEE", 1), Asked(AUDIT, "U0LEE", 5)]
+    for number, text in enumerate(texts):
+        day.show(replace(drawn(text), text=text), at=f"10.{number}", to="U0LEE")
+    assert bool(day.complaints()) is heard
+
+
+@pytest.mark.parametrize(
+    ("attempts", "edits", "plain", "marked", "heard"),
+    [
+        (6, 4, 1, 0, False),
+        (6, 4, 2, 0, True),
+        (6, 4, 1, 1, True),
+        (7, 4, 1, 1, False),
+        (9, 4, 2, 0, True),
+        (9, 4, 0, 4, True),
+    ],
+)
+def test_edits_of_a_marked_card_hide_no_copies_of_it(
+    attempts: int, edits: int, plain: int, marked: int, heard: bool
+) -> None:
+    """They are tries as well, but no posts; and however often a card was posted, once was without a mark."""
+    day = quiet_day()
+    day.rows["card op-b"] = replace(day.rows["card op-b"], attempts=attempts)
+    day.shown("4")["edits"] = [{}] * edits
+    _lose("3")(day)
+    for number in range(plain):
+        day.show(drawn("Checking web op-b."), at=f"30.{number}")
+    for number in range(marked):
+        day.show(repeated(drawn("Checking web op-b.")), at=f"31.{number}")
     assert bool(day.complaints()) is heard

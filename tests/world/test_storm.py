@@ -47,14 +47,14 @@ def test_each_command_vote_slot_and_message_counts_once(stormy: tuple[District, 
     town, replicas = stormy
     began = time.monotonic()
     with replicas.killed_at_random(random.Random(ACTS)) as killed:
-        rage(town, ACTS, seed=ACTS)
+        repeated = rage(town, ACTS, seed=ACTS)
     raged = time.monotonic() - began
     for house in HOUSES:
         # Ends the rollouts, and what still waits for votes.
         until(lambda name=house.name: _is_rolled_back(town, name), f"no rollback of {house.name}")  # type: ignore[misc]  # bound now
     until(lambda: quiet(town), "something is still open", timeout_s=SETTLED_S)
     took = time.monotonic() - began
-    ledger = Ledger(town)
+    ledger = Ledger(town, repeated)
     ends = Counter(f"{one.command.verb} {one.state}" for one in ledger.operations.values())
     deliveries = town.world.slack.deliveries()
     failed = dict(Counter(one["error"] for one in deliveries if one["error"]))

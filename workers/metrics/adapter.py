@@ -10,8 +10,8 @@ from functools import partial
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target
-from mesh.domain.errors import MeshbotError
-from mesh.domain.gates import CustomGate, GateResult, Limits
+from mesh.domain.errors import MeshbotError, Refused
+from mesh.domain.gates import CustomGate, GateResult, Lack, Limits
 from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.routes import Arm
 from workers.metrics.asking import judged, literals, unknown
@@ -140,7 +140,8 @@ class PrometheusMetrics:
             servers = self._of(target.cluster)
             (rows,) = servers.ask([Question(query, now - servers.lag_s)]).rows
         except (Trouble, MeshbotError) as error:
-            return replace(unknown(gate, arm, _words(error), window_s=window_s), query=query, at=now)
+            said = unknown(gate, arm, _words(error), window_s=window_s, lack=_lack(error))
+            return replace(said, query=query, at=now)
         return replace(judged(gate, arm, rows, window_s=window_s), query=query, at=now)
 
     def _of(self, cluster: str) -> Servers:
@@ -233,6 +234,12 @@ def _most_ms(catalog: Catalog) -> float:
 def _whole(subject: Subject) -> Whole:
     """Return every place where a service's requests end: where arms are Services of their own, it is their sum."""
     return frozenset(place_of(arm, subject) for arm in subject.arms if arm.service)
+
+
+def _lack(error: Trouble | MeshbotError) -> str:
+    """Return what a condition without an answer lacks; nothing where its query is what is wrong."""
+    wrong = error.everywhere if isinstance(error, Trouble) else isinstance(error, Refused)
+    return "" if wrong else Lack.SILENT
 
 
 def _words(error: Trouble | MeshbotError) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mesh.domain.commands import Target
-from mesh.domain.gates import CustomGate, GateResult, Verdict
+from mesh.domain.gates import CustomGate, GateResult, Lack, Verdict
 from mesh.domain.routes import Arm
 from mesh.domain.templates import fill
 from workers.metrics.prometheus import Row
@@ -31,10 +32,12 @@ def judged(gate: CustomGate, arm: Arm, rows: Sequence[Row], *, window_s: int) ->
     """Return pass or fail for one number, unknown for anything else, such as a number beside a NaN."""
     if len(rows) != 1:
         why = "the query returned several series where one number was expected" if rows else "the query found nothing"
-        return unknown(gate, arm, why, window_s=window_s)
+        return unknown(gate, arm, why, window_s=window_s, lack="" if rows else Lack.FEW)
     value = rows[0][1]
     if not math.isfinite(value):
-        return unknown(gate, arm, f"the query found {value:g}, which is no number to judge", window_s=window_s)
+        # As a rule nothing divided by nothing: no requests.
+        why = f"the query found {value:g}, which is no number to judge"
+        return unknown(gate, arm, why, window_s=window_s, lack=Lack.FEW)
     if gate.most is not None and value > gate.most:
         return _result(gate, arm, (Verdict.FAIL, "above the limit"), value, window_s=window_s)
     if gate.least is not None and value < gate.least:
@@ -44,9 +47,9 @@ def judged(gate: CustomGate, arm: Arm, rows: Sequence[Row], *, window_s: int) ->
     return _result(gate, arm, (Verdict.PASS, ""), value, window_s=window_s)
 
 
-def unknown(gate: CustomGate, arm: Arm, why: str, *, window_s: int) -> GateResult:
-    """Return the verdict for a number that nobody knows."""
-    return _result(gate, arm, (Verdict.UNKNOWN, why), None, window_s=window_s)
+def unknown(gate: CustomGate, arm: Arm, why: str, *, window_s: int, lack: str = "") -> GateResult:
+    """Return the verdict for a number that nobody knows; `lack` is one of `Lack`, or empty where the query is wrong."""
+    return replace(_result(gate, arm, (Verdict.UNKNOWN, why), None, window_s=window_s), lack=lack)
 
 
 def _result(

@@ -69,18 +69,40 @@ def test_a_canary_that_falls_silent_gets_no_more_traffic() -> None:
     ids=["quiet", "no request", "no series", "no answer", "old samples"],
 )
 def test_what_is_unknown_says_what_it_lacks(readings: Any, age_s: float, lack: str) -> None:
-    """A canary that is only quiet can be told from metrics that are away, in looks and where people ask once."""
-    trip = voyage()
-    trip.start()
+    """A canary that is only quiet can be told from metrics that are away, in looks and where people ask once.
+
+    Conditions of one's own as well, though their empty answer looks the same in both cases.
+    """
+    trip = voyage(custom=(CustomGate("queue", "up", most=5.0),))
     metrics = trip.bench.metrics
-    metrics.readings, metrics.age_s = readings, age_s
-    trip.look(3)
+    metrics.values = {"queue": 1.0}
+    trip.start()
+    metrics.readings, metrics.age_s, metrics.values = readings, age_s, {}
+    trip.look(4)
     (watch,) = trip.bench.watches.load([trip.id]).values()
     asked = trip.say("gates api").gates
     for rows in (watch.rows, asked):
         unknown = [row for row in rows if row.verdict is Verdict.UNKNOWN and row.arm == "v2"]
         assert {row.lack for row in unknown} == {lack}
+        assert "queue" in {row.name for row in unknown}
         assert {row.lack for row in rows if row.verdict is not Verdict.UNKNOWN} <= {""}
+
+
+@pytest.mark.parametrize("number", [1, 6])
+def test_blind_gates_are_most_of_all_whatever_administrators_added(number: int) -> None:
+    """Where the metrics server is away, more than half of all verdicts say so, as the alert of blind gates expects."""
+    gates = tuple(CustomGate(f"queue {at}", "up", most=5.0) for at in range(number))
+    trip = voyage(custom=gates)
+    metrics = trip.bench.metrics
+    metrics.values = {gate.name: 1.0 for gate in gates}
+    trip.start()
+    away = "Prometheus did not answer in 3 s"
+    metrics.readings, metrics.values = {"v1": healthy(), "v2": away}, {gate.name: away for gate in gates}
+    trip.look(4)
+    (watch,) = trip.bench.watches.load([trip.id]).values()
+    for rows in (watch.rows, trip.say("gates api").gates):
+        told = [row.lack for row in rows if row.name != "requests"]
+        assert told.count("silent") > len(told) / 2
 
 
 def test_verdicts_of_a_look_are_counted() -> None:
@@ -588,3 +610,4 @@ def test_conditions_of_ones_own_do_not_stop_a_look(sick: bool, monkeypatch: pyte
     rows = [row for row in trip.bench.watches.load([trip.id])[trip.id].rows if row.name.startswith("queue")]
     assert len(rows) == len(gates)
     assert {row.verdict for row in rows} == ({Verdict.UNKNOWN} if sick else {Verdict.PASS, Verdict.UNKNOWN})
+    assert {row.lack for row in rows if row.verdict is Verdict.UNKNOWN} == {"silent"}

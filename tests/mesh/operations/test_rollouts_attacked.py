@@ -417,6 +417,7 @@ def test_nothing_counts_while_a_step_warms_up() -> None:
     rows = trip.bench.watches.load([trip.id])[trip.id].rows
     assert trip.phase is Phase.BAKING
     assert {row.why for row in rows if row.arm == "v2"} == {"nothing counts yet: the weights were written a moment ago"}
+    assert {row.lack for row in rows if row.arm == "v2"} == {"few"}
     trip.until(Phase.TURNED_BACK)
 
 

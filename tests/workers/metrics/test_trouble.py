@@ -120,6 +120,27 @@ def test_samples_over_time_are_no_number_to_judge() -> None:
     assert "samples over time" in found.why
 
 
+@pytest.mark.parametrize(
+    ("status", "text", "lack"),
+    [
+        (503, "down for now", "silent"),
+        (200, said("vector", [], warnings=["store x is away"]), "silent"),
+        (200, said("vector", []), "few"),
+        (200, said("vector", [row("NaN")]), "few"),
+        (200, said("vector", [row("1", pod="a"), row("2", pod="b")]), ""),
+        (400, json.dumps({"status": "error", "errorType": "bad_data", "error": "parse error"}), ""),
+    ],
+)
+def test_a_condition_without_a_number_says_what_it_lacks(status: int, text: str, lack: str) -> None:
+    """Whoever watches can tell a server that is away from an empty answer, and both from a query that is wrong."""
+    with (
+        prometheus_that_says(lambda: (status, text)) as url,
+        contextlib.closing(PrometheusMetrics(catalog(url))) as port,
+    ):
+        found = port.ask(CustomGate("queue", "queue_length", most=5.0), ARM, TARGET, window_s=60)
+    assert (found.verdict, found.lack) == (Verdict.UNKNOWN, lack)
+
+
 def test_a_remark_on_the_query_is_no_partial_answer() -> None:
     """Newer servers put remarks of the query language among the warnings."""
     text = said("vector", [row("7")], warnings=["PromQL warning: bucket label is odd"])
