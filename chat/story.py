@@ -88,12 +88,12 @@ def _told(operation: Operation, at: int) -> Told | None:
         return Told(line[0], line[1], at + 1, to_voters=event.step in CALLS_VOTERS) if line else None
     if operation.state is State.REFUSED:
         return None
-    return Told(_line(operation, at), event.step not in _QUIET, at + 1)
+    return Told(_line(operation, at), event.step not in _QUIET and not _held_again(operation, at), at + 1)
 
 
 def _line(operation: Operation, at: int) -> Markup:
     event, asked = operation.story[at], Markup("")
-    if event.step in _ASKING:
+    if event.step in _ASKING and not _held_again(operation, at):
         asked = user(operation.actor.user)
     # What a person gave as their reason stands between backticks.
     said = prose(shorten(heard(event.text), 600))
@@ -103,6 +103,16 @@ def _line(operation: Operation, at: int) -> Markup:
     if event.step in _PROVEN and at == _newest(operation):
         lines += _evidence(operation)
     return join("\n", lines)
+
+
+def _held_again(operation: Operation, at: int) -> bool:
+    """Tell whether it was held for just this before, and nobody said anything since: people were called then."""
+    event = operation.story[at]
+    if event.step is not Step.HELD:
+        return False
+    former = [one for one in operation.story[:at] if one.step in _OF_A_ROLLOUT][-2:]
+    tried_again = [one.step for one in former] == [Step.HELD, Step.CONTINUED] and not former[1].by
+    return tried_again and former[0].text == event.text
 
 
 def _evidence(operation: Operation) -> list[Markup]:

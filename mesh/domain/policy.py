@@ -68,6 +68,8 @@ class Decision:
     why: str
     roles: tuple[Role, ...] = ()
     """Every role that allows it: whoever holds two may do what either lets them."""
+    unheard: str = ""
+    """What Slack did not say, in its words: more might be allowed; empty where it said all that matters."""
 
     @property
     def limited(self) -> bool:

@@ -33,28 +33,31 @@ def authorise(  # noqa: PLR0913 (a right is about all of them)
     """
     if not command.changes_traffic:
         return Grant(decide(catalog.policy, actor, frozenset(), Verb.STATUS, target))
-    heard, suspended = _heard(catalog.policy, directory, channel)
+    heard, suspended, unheard = _heard(catalog.policy, directory, channel)
     grant = _granted(catalog, directory, command, (actor, target, heard))
-    if grant.decision.allowed or not suspended:
-        return grant
-    return replace(grant, decision=replace(grant.decision, why=f"{grant.decision.why}; {suspended}"))
+    decision = replace(grant.decision, unheard=grant.decision.unheard or unheard)
+    if suspended and not decision.allowed:
+        decision = replace(decision, why=f"{decision.why}; {suspended}")
+    return replace(grant, decision=decision)
 
 
-def _heard(policy: Policy, directory: Directory, channel: str) -> tuple[str, str]:
-    """Return the channel as roles may go by it, and why that is nothing: what it was bound for, it may be no longer.
+def _heard(policy: Policy, directory: Directory, channel: str) -> tuple[str, str, str]:
+    """Return the channel as roles may go by it, why that is nothing, and what Slack did not say.
 
-    Channels are known by their ids, so a name that is like another's means nothing.
+    What it was bound for, it may be no longer. Channels are known by their ids, so a name that is like another's means
+    nothing.
     """
     if not is_bound(policy, channel):
-        return channel, ""
+        return channel, "", ""
     try:
         place = directory.place(channel)
     except Unavailable as error:
-        return "", f"no role counts for its channel, for {error.message.removesuffix('.')}"
+        said = error.message.removesuffix(".")
+        return "", f"no role counts for its channel, for {said}", said
     if place.ours:
-        return channel, ""
+        return channel, "", ""
     why = "shared with another organisation" if place.shared else "archived"
-    return "", f"no role counts for its channel any more, which is {why}"
+    return "", f"no role counts for its channel any more, which is {why}", ""
 
 
 def _granted(catalog: Catalog, directory: Directory, command: Command, asked: tuple[Actor, Target, str]) -> Grant:
@@ -67,7 +70,8 @@ def _granted(catalog: Catalog, directory: Directory, command: Command, asked: tu
         if grant.decision.allowed and not directory.active(actor):
             return Grant(Decision(False, "default", "this account is not a full member of the workspace"))
     except Unavailable as error:
-        return Grant(Decision(False, "default", f"Slack could not say who you are: {error.message.removesuffix('.')}"))
+        said = error.message.removesuffix(".")
+        return Grant(Decision(False, "default", f"Slack could not say who you are: {said}", unheard=said))
     return grant
 
 
@@ -75,9 +79,9 @@ def _with_groups(catalog: Catalog, directory: Directory, grant: Grant, asked: tu
     verb, actor, target, channel = asked
     try:
         groups = directory.groups(actor, named_groups(catalog.policy))
-    except Unavailable:
+    except Unavailable as error:
         if grant.decision.allowed:
-            return grant
+            return replace(grant, decision=replace(grant.decision, unheard=error.message.removesuffix(".")))
         raise
     return Grant(decide(catalog.policy, actor, groups, verb, target, channel=channel), groups)
 

@@ -18,12 +18,12 @@ from mesh.domain.measures import Burn, Measured, Subject
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
 from mesh.domain.points import Point
-from mesh.domain.rollouts import MOVES
+from mesh.domain.rollouts import Phase
 from mesh.domain.routes import Arm, Weights
 from mesh.domain.trials import Pair, Tick, Trial, judge_blind, judge_trial, observe
 from mesh.operations.incidents import Guard
 from mesh.operations.judging import blindness, judge_blind_custom, lack_of, lacking_custom
-from mesh.operations.rollouts import advance_alone, is_due
+from mesh.operations.rollouts import advance_alone, is_due, turns_back
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_plan, the_rollout
 from mesh.ports import Watch
@@ -68,10 +68,14 @@ def look(cluster: str, stage: Stage) -> Looked:
         and now - began < SLOW * stage.catalog.look_s
     ):
         stage.watches.hurry(cluster)
-    moving = [one for one in active if the_rollout(one).phase in MOVES]
     due = [one for one in judged if one.suspect or is_due(one.operation, one.watch, now=now)]
-    taken = [advance_alone(stage, one.operation, watch=one.watch, suspect=one.suspect) for one in due]
-    taken += [advance_alone(stage, one, watch=None) for one in moving]
+    # First what takes traffic back: a cluster that is slow to answer about others must not let its verdict grow old.
+    due.sort(key=lambda one: not turns_back(one.operation, one.watch, now=now))
+    back = [one for one in active if the_rollout(one).phase is Phase.TURNING_BACK]
+    onward = [one for one in active if the_rollout(one).phase is Phase.MOVING]
+    taken = [advance_alone(stage, one, watch=None) for one in back]
+    taken += [advance_alone(stage, one.operation, watch=one.watch, suspect=one.suspect) for one in due]
+    taken += [advance_alone(stage, one, watch=None) for one in onward]
     return Looked(len(judged), sum(taken))
 
 

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from mesh.domain.errors import Barred, Denied
+from mesh.domain.errors import Barred, Denied, Unavailable
 from mesh.domain.limits import Rise, beyond
-from mesh.domain.operations import Operation
-from mesh.domain.policy import Decision, is_bound, named_groups
+from mesh.domain.operations import Operation, State, Step
+from mesh.domain.policy import Decision, decide
 from mesh.domain.rollouts import Happening, Phase, Rollout, after
 from mesh.operations.authorising import authorise_again
 from mesh.operations.freezing import refuse_frozen
+from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_plan, the_rollout
+
+UNHEARD_AGAIN_S = 15.0
+"""When a step is tried again that Slack said nothing about, in seconds: asking takes a few, and holds the service."""
+
+_ASKED_FOR = frozenset({Step.STEPPING, Step.CONTINUED})
+"""What the story says of a step that is written after a person's word: who said it stands beside it."""
+
+
+class Unheard(Unavailable):
+    """Slack does not say what would decide whether a step may be taken: nobody knows, and no right is taken away."""
 
 
 def check_rise(stage: Stage, operation: Operation, decision: Decision, rise: Rise) -> None:
     """Raise Barred under a freeze and out of hours, Denied beyond the limits of every role that allows it.
 
     Nothing is asked where nothing rises: what goes back is not held up by anything. Raises Unavailable where nobody can
-    tell what is frozen.
+    tell what is frozen, Unheard for a step that Slack's silence alone puts beyond the limits.
     """
     if rise:
         _check_frozen(stage, operation)
-        _check_limits(decision, rise, stage.time.now())
+        _check_limits(operation, decision, rise, stage.time.now())
 
 
 def _check_frozen(stage: Stage, operation: Operation) -> None:
@@ -29,10 +40,12 @@ def _check_frozen(stage: Stage, operation: Operation) -> None:
         refuse_frozen(stage, operation.target)
 
 
-def _check_limits(decision: Decision, rise: Rise, now: float) -> None:
+def _check_limits(operation: Operation, decision: Decision, rise: Rise, now: float) -> None:
     found = beyond(decision.roles, rise, now)
     if found is None:
         return
+    if operation.command.rollout and decision.unheard:
+        raise Unheard(decision.unheard)
     if found.opens is not None:
         raise Barred(f"Not now: {found.why}.", hint="Nothing was changed. Going back is possible at any time.")
     raise Denied(
@@ -44,26 +57,29 @@ def _check_limits(decision: Decision, rise: Rise, now: float) -> None:
 def barred(stage: Stage, operation: Operation, happening: Happening) -> str:
     """Say why a rollout's next step must wait if this happens now; an empty string where it need not.
 
-    The same is asked as by the step itself, or the two could disagree without end. What waiting does not help against
-    is judged by the step, and then people are asked. Raises Unavailable where nobody can tell.
+    Judged by what is on record, for this is asked in a look: Slack is never asked there, or while it is silent nobody
+    would turn back the next canary. The step asks it by itself, and what waiting does not help against is judged there.
+    Raises Unavailable where nobody can tell what is frozen.
     """
     rollout = the_rollout(operation)
     waited = rollout.cause is Happening.BARRED and happening is Happening.CLEARED
     if not waited and after(rollout, happening) is not Phase.MOVING:
         return ""
     rise = next_rise(operation, happening)
-    if not rise:
-        return ""
     try:
-        # First, for Slack is not asked about anybody while a freeze holds.
-        _check_frozen(stage, operation)
-        _hear_slack(stage, operation)
-        _check_limits(rights(stage, operation), rise, stage.time.now())
+        asked = _answers(stage, operation) if waited and not rollout.written else operation
+        check_rise(stage, operation, _on_record(stage, asked), rise)
     except Barred as error:
         return error.message.removesuffix(".")
     except Denied:
         return ""
     return ""
+
+
+def _on_record(stage: Stage, operation: Operation) -> Decision:
+    """Decide by today's policy, and by the groups in which whoever asked for it was then."""
+    groups, channel, verb = frozenset(operation.groups), operation.origin.channel, operation.command.verb
+    return decide(stage.catalog.policy, operation.actor, groups, verb, operation.target, channel=channel)
 
 
 def next_rise(operation: Operation, happening: Happening) -> Rise:
@@ -81,15 +97,41 @@ def _share(rollout: Rollout, happening: Happening) -> float:
     return rollout.upcoming.share
 
 
-def rights(stage: Stage, operation: Operation) -> Decision:
-    """Decide by which roles a rollout takes its next step: who is in which group was on record when it began."""
-    return authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now())
+def rights(stage: Stage, rollout: Operation) -> Decision:
+    """Decide by which roles a rollout takes its next step, by what Slack says within a minute of it.
+
+    Raises Unheard where Slack does not say who may, Denied where they may not any more.
+    """
+    verdict = authorise_again(_answers(stage, rollout), stage.catalog, stage.directory, now=stage.time.now())
+    if verdict.allowed:
+        return verdict
+    if verdict.unheard:
+        raise Unheard(verdict.unheard)
+    raise Denied(f"No longer allowed: {verdict.why}.", hint="Nothing was changed.")
 
 
-def _hear_slack(stage: Stage, operation: Operation) -> None:
-    """Raise Unavailable where Slack says nothing: a moment's silence must not look like a right that was taken away."""
-    policy, channel = stage.catalog.policy, operation.origin.channel
-    stage.directory.active(operation.actor)
-    stage.directory.groups(operation.actor, named_groups(policy))
-    if is_bound(policy, channel):
-        stage.directory.place(channel)
+def _answers(stage: Stage, rollout: Operation) -> Operation:
+    """Return by whose rights a step is taken: the word that asked for it, or the rollout where it came by itself.
+
+    Whoever said it was authorised, limited and proven for just this step, also where it was barred and is tried again;
+    whoever began may be off duty by now.
+    """
+    begun = (one for one in reversed(rollout.story) if one.step is Step.STEPPING or (one.by and one.step in _ASKED_FOR))
+    asked = next(begun, None)
+    return stage.operations.get(the_rollout(rollout).said) if asked and asked.by else rollout
+
+
+def put_off(stage: Stage, record: Record, error: Unheard) -> None:
+    """Try a step again a little later, for Slack does not say who may; bar it once that has lasted for long.
+
+    People are then told once, and it goes on by itself. One that was barred before is barred again at once.
+    """
+    step = record.operation
+    rollout = the_rollout(stage.operations.get(step.command.rollout))
+    if not rollout.barred and stage.time.now() - step.created_at < rollout.strategy.patience_s:
+        stage.operations.later(step.id, seconds=UNHEARD_AGAIN_S)
+        return
+    hint = f"Nothing was changed. Going back is possible at any time. Slack's trouble: {error.message}."
+    # Without that in it: a rollout that is held again for the same reason calls nobody.
+    barred = Barred("Not now: Slack does not say whether this step is still allowed.", hint=hint)
+    record.fail(State.REFUSED, Step.BARRED, barred)

@@ -142,7 +142,7 @@ def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool 
         # Held already, it stays so, and nobody is told again.
         return rollout.phase is not Phase.HELD and step(stage, record, Happening.BARRED, why)
     if found and found[0] is Happening.CLEARED and rollout.cause is Happening.BARRED:
-        found = (Happening.CLEARED, "nothing bars it any more, and the gates pass")
+        found = (Happening.CLEARED, "nothing on record bars it any more, and the gates pass")
     if found and found[0] is Happening.LATE and decides_in_time(stage, record.operation):
         return False
     return found is not None and _take(stage, record, found, watch)
@@ -204,6 +204,12 @@ def fresh(operation: Operation, watch: Watch | None, *, now: float) -> Watch | N
 def is_due(operation: Operation, watch: Watch, *, now: float) -> bool:
     """Tell whether a transition is due, without anything being asked."""
     return _due(operation, watch, now=now) is not None
+
+
+def turns_back(operation: Operation, watch: Watch, *, now: float) -> bool:
+    """Tell whether what is due sends traffic back."""
+    found = _due(operation, watch, now=now)
+    return found is not None and after(the_rollout(operation), found[0]) is Phase.TURNING_BACK
 
 
 def _due(operation: Operation, watch: Watch | None, *, now: float) -> tuple[Happening, str] | None:

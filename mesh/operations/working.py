@@ -28,7 +28,7 @@ from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import judge_plan
 from mesh.operations.patching import Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
-from mesh.operations.raising import check_rise, rights
+from mesh.operations.raising import Unheard, check_rise, put_off, rights
 from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.refusing import gates_failed, remedy
 from mesh.operations.stage import Stage
@@ -361,9 +361,9 @@ class Work:
             # Whoever began the rollout was allowed to have it turned back; that is never taken away.
             return
         if operation.command.rollout:
-            verdict = rights(stage, stage.operations.get(operation.command.rollout))
-        else:
-            verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now(), rises=rises)
+            self.decision = rights(stage, stage.operations.get(operation.command.rollout))
+            return
+        verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now(), rises=rises)
         if not verdict.allowed:
             raise Denied(f"No longer allowed: {verdict.why}.", hint=_UNCHANGED)
         self.decision = verdict
@@ -424,6 +424,8 @@ class Work:
             raise
         except TryLater as error:
             self._later(error)
+        except Unheard as error:
+            put_off(self.stage, self.record, error)
         except Refused as error:
             void = self.operation.approval is not None and self.operation.patch_step in _UNSENT
             refused = State.REFUSED, Step.BARRED if isinstance(error, Barred) else Step.REFUSED

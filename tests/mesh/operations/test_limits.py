@@ -14,11 +14,12 @@ from mesh.domain.operations import State, Step
 from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor, Policy, Role
 from mesh.domain.rollouts import Happening, Phase
+from mesh.operations.looking import look
 from mesh.operations.running import run
-from tests.builders import JIN, LEE
+from tests.builders import JIN, LEE, healthy
 from tests.mesh.domain.test_hours import at
 from tests.mesh.operations.bench import POLICY, Bench
-from tests.mesh.operations.voyage import Voyage
+from tests.mesh.operations.voyage import LOOK_S, Voyage
 
 SRE = Role("sre", users=(JIN.user,), verbs=("*",))
 SMALL = replace(SRE, name="small", max_step=20.0, max_share=40.0)
@@ -157,9 +158,15 @@ def on_call(voyage: Voyage) -> Bench:
     return bench
 
 
+def calls(voyage: Voyage) -> list[str]:
+    """What called somebody, or was told to the whole channel, oldest first."""
+    told = voyage.bench.cards.threads[voyage.id]
+    return [one.text.text for one in told if one.loud or f"<@{JIN.user}>" in one.text.text]
+
+
 @pytest.mark.parametrize("told", [True, False], ids=["news", "no news"])
-def test_a_shift_that_ends_holds_a_rollout_once(told: bool) -> None:
-    """What the step would be refused for bars it beforehand: it stays held, and people are called once."""
+def test_a_shift_that_ends_holds_a_rollout_and_calls_people_once(told: bool) -> None:
+    """Its step asks Slack, and is barred; when it is tried again, ever more rarely, nobody is called for the same."""
     voyage = Voyage()
     bench = on_call(voyage)
     bench.members["S0ONCALL"].clear()
@@ -170,8 +177,22 @@ def test_a_shift_that_ends_holds_a_rollout_once(told: bool) -> None:
         bench.time.at += 61
     voyage.look(120)
     assert (voyage.phase, voyage.weights[-1]) == (Phase.HELD, [75, 25])
-    assert voyage.steps().count("held") == 1
+    assert len(calls(voyage)) == 1
+    assert 2 <= voyage.steps().count("held") <= 6
     assert "only mon-fri 18:00-19:00" in str(voyage.operation.rollout and voyage.operation.rollout.why)
+
+
+def test_what_bars_a_step_calls_people_anew_where_it_is_another_thing_or_they_had_a_hand_in_it() -> None:
+    """Only being held again for the same, by nothing but trying again, is quiet."""
+    voyage = Voyage()
+    bench = on_call(voyage)
+    bench.members["S0ONCALL"].clear()
+    bench.time.at += 61
+    voyage.until(Phase.HELD)
+    morning = read_hours("mon-fri 06:00-07:00 Europe/Berlin")
+    bench.policy = Policy(tuple(replace(one, hours=one.hours and (morning,)) for one in bench.policy.roles))
+    voyage.look(20)
+    assert [("18:00" in one, "06:00" in one) for one in calls(voyage)] == [(True, False), (False, True)]
 
 
 def test_threat_10_a_group_that_was_left_hours_ago_gives_no_step() -> None:
@@ -185,24 +206,92 @@ def test_threat_10_a_group_that_was_left_hours_ago_gives_no_step() -> None:
     assert voyage.weights[-1] == [75, 25]
 
 
+class Silent(FixedDirectory):
+    """Answers nothing, or nothing about groups; counts what it is asked."""
+
+    asked = 0
+    groups_alone = False
+
+    def outsider(self, actor: Actor) -> Outsider | None:
+        """Raise, unless only groups are not known."""
+        self.asked += 1
+        if not self.groups_alone:
+            raise Unavailable("Slack did not answer.")
+        return super().outsider(actor)
+
+    def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
+        """Raise."""
+        raise Unavailable("Slack did not answer.")
+
+
 def test_a_step_waits_for_a_slack_that_is_silent() -> None:
     """That nobody can tell who somebody is takes no right away: nobody is called, and it goes on once Slack answers."""
     voyage = Voyage()
     bench = on_call(voyage)
     speaking = bench.directory
-
-    class Silent(FixedDirectory):
-        """Answers nothing."""
-
-        def outsider(self, actor: Actor) -> Outsider | None:
-            raise Unavailable("Slack did not answer.")
-
     bench.time.at += 61
     bench.directory = Silent(bench.members)
     voyage.look(24)
-    assert (voyage.phase, voyage.weights[-1]) == (Phase.BAKING, [75, 25])
+    assert (voyage.phase, voyage.weights[-1], calls(voyage)) == (Phase.MOVING, [75, 25], [])
     bench.directory = speaking
     voyage.until(Phase.COMPLETED)
+    assert voyage.weights == [[90, 10], [75, 25], [50, 50], [0, 100]]
+
+
+def test_a_slack_that_is_silent_for_long_holds_a_step_once_and_it_goes_on_by_itself() -> None:
+    """People hear of it after the strategy's patience, once, and need not do anything."""
+    voyage = Voyage()
+    bench = on_call(voyage)
+    speaking = bench.directory
+    bench.time.at += 61
+    bench.directory = Silent(bench.members)
+    voyage.look(240)
+    assert (voyage.phase, voyage.weights[-1]) == (Phase.HELD, [75, 25])
+    assert voyage.operation.rollout is not None
+    assert voyage.operation.rollout.cause is Happening.BARRED
+    assert ["Slack does not say" in one for one in calls(voyage)] == [True]
+    bench.directory = speaking
+    voyage.until(Phase.COMPLETED, looks=240)
+
+
+def test_a_worse_canary_turns_back_while_its_step_waits_for_slack() -> None:
+    """Going back asks Slack nothing."""
+    voyage = Voyage()
+    bench = on_call(voyage)
+    bench.time.at += 61
+    bench.directory = Silent(bench.members)
+    voyage.until(Phase.MOVING)
+    bench.metrics.readings = {"v1": healthy(), "v2": healthy(success=20.0)}
+    voyage.until(Phase.TURNED_BACK)
+    assert voyage.weights[-1] == [100, 0]
+
+
+@pytest.mark.parametrize(("role", "end"), [(SRE, Phase.COMPLETED), (SMALL, Phase.HELD)], ids=["any size", "small"])
+def test_groups_that_slack_never_tells_hold_up_only_what_they_could_decide(role: Role, end: Phase) -> None:
+    """Whoever may by their own id goes on; what only a group may allow waits, and is no right that was lost."""
+    voyage = Voyage()
+    bench = on_call(voyage)
+    bench.policy = Policy((*bench.policy.roles, role))
+    bench.time.at += 61
+    silent = Silent(bench.members)
+    silent.groups_alone = True
+    bench.directory = silent
+    voyage.until(end, looks=300)
+    assert voyage.operation.rollout is not None
+    assert (end is Phase.HELD) == (voyage.operation.rollout.cause is Happening.BARRED)
+
+
+def test_a_look_never_asks_slack() -> None:
+    """While Slack hangs, no canary waits for what would be asked about another one."""
+    voyage = Voyage()
+    bench = on_call(voyage)
+    bench.time.at += 61
+    silent = Silent(bench.members)
+    bench.directory = silent
+    for _ in range(12):
+        bench.time.at += LOOK_S
+        look("demo", bench.stage)
+    assert (voyage.phase, silent.asked) == (Phase.MOVING, 0)
 
 
 def test_who_gives_a_canary_more_is_bound_by_their_own_limits() -> None:
@@ -214,6 +303,61 @@ def test_who_gives_a_canary_more_is_bound_by_their_own_limits() -> None:
     assert said.state is State.REFUSED
     assert "at most 30 %" in said.outcome
     assert voyage.phase is Phase.BAKING
+
+
+def shift_of_lee(text: str) -> Voyage:
+    """A rollout of Jin's that goes on when only Lee is on call, and nobody else may do anything."""
+    voyage = Voyage(Bench(policy=Policy((Role("oncall", usergroups=("S0ONCALL",), verbs=("*",)),))))
+    bench = voyage.bench
+    bench.members["S0ONCALL"] = {JIN.user}
+    voyage.start(text)
+    bench.members["S0ONCALL"] = {LEE.user}
+    bench.time.at += 61
+    return voyage
+
+
+def test_whoever_has_the_shift_finishes_a_canary_that_was_begun_in_another() -> None:
+    """A step that somebody resumed is taken by their rights; the next one, that comes by itself, by the starter's."""
+    voyage = shift_of_lee("canary api v2 25,50,100 every 30s")
+    for share in (50, 100):
+        voyage.until(Phase.HELD)
+        assert "No longer allowed" in str(voyage.operation.rollout and voyage.operation.rollout.why)
+        assert voyage.say("resume api", actor=LEE).state is State.SUCCEEDED
+        assert (voyage.phase, voyage.weights[-1]) == (Phase.BAKING, [100 - share, share])
+    voyage.until(Phase.COMPLETED)
+
+
+@pytest.mark.parametrize(("word", "steps"), [("skip", "25,50"), ("confirm", "25,confirm,50")])
+def test_a_step_that_was_skipped_or_confirmed_is_taken_by_the_rights_of_whoever_said_so(word: str, steps: str) -> None:
+    """They had the right, within their limits, when they said it."""
+    voyage = shift_of_lee(f"canary api v2 {steps} every 30s")
+    voyage.until(Phase.CONFIRMING if word == "confirm" else Phase.BAKING)
+    assert voyage.say(f"{word} api", actor=LEE).state is State.SUCCEEDED
+    assert (voyage.phase, voyage.weights[-1]) == (Phase.BAKING, [50, 50])
+
+
+def test_a_step_that_somebody_asked_for_is_theirs_also_where_it_is_barred_and_tried_again() -> None:
+    """A freeze that came between their word and the step is no reason to ask them a second time."""
+    voyage = shift_of_lee("canary api v2 25,50 every 10m")
+    said = voyage.bench.ask("skip api", LEE)
+    assert run(said.id, voyage.bench.stage).state is State.SUCCEEDED
+    voyage.bench.do("freeze api --reason x", LEE)
+    voyage.work()
+    assert (voyage.phase, voyage.weights[-1]) == (Phase.HELD, [75, 25])
+    voyage.bench.do("unfreeze api --reason x", LEE)
+    voyage.until(Phase.BAKING)
+    assert voyage.weights[-1] == [50, 50]
+
+
+def test_threat_10_a_word_gives_a_step_only_while_whoever_said_it_still_may() -> None:
+    """Between the word and the step they lost the right: it is not written."""
+    voyage = shift_of_lee("canary api v2 25,50 every 10m")
+    said = voyage.bench.ask("skip api", LEE)
+    assert run(said.id, voyage.bench.stage).state is State.SUCCEEDED
+    voyage.bench.members["S0ONCALL"] = {JIN.user}
+    voyage.bench.time.at += 61
+    voyage.work()
+    assert (voyage.phase, voyage.weights[-1]) == (Phase.HELD, [75, 25])
 
 
 # --- the door ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -775,3 +776,45 @@ def both(trip: Voyage) -> tuple[int, int]:
     """What v2 of each rule has."""
     first, second = trip.bench.route_object()["spec"]["http"]
     return first["route"][1]["weight"], second["route"][1]["weight"]
+
+
+def _like(name: str, canary: str) -> list[dict[str, Any]]:
+    """The objects of another service, whose canary is of that version."""
+    text = json.dumps([virtual_service(100, 0), *surroundings()])
+    text = re.sub(r'\bapi(?=["\-.])', name, text).replace('v2"', f'{canary}"').replace("v2-", f"{canary}-")
+    return list(json.loads(text))
+
+
+def test_what_turns_back_does_not_wait_for_others_whose_cluster_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is first, wherever its rollout stands in the row: a verdict that grows old while others are read is lost."""
+    names = ("one", "two", "three")
+    bench = Bench(
+        objects=[one for name in names for one in _like(name, "v2")] + _like("bad", "v3"),
+        readings={"v1": healthy(), "v2": healthy(), "v3": healthy()},
+    )
+    bench.weights = lambda name="bad-vs": Bench.weights(bench, name)  # type: ignore[method-assign]
+    trip = Voyage(bench)
+    for name in names:
+        bench.ask(f"canary {name} v2 50,100 every 30m")
+    trip.start("canary bad v3 50,100 every 10m")
+    bench.metrics.readings = {"v1": healthy(), "v2": healthy(), "v3": healthy(success=20.0)}
+    reread = bench.cluster.reread
+
+    def slowly(*asked: Any) -> Any:
+        bench.time.at += 15.0
+        return reread(*asked)
+
+    def doubtful(plans: Any) -> list[Any]:
+        seen = glance(plans)
+        return [one if plan.canary == "v3" else () for one, (plan, _) in zip(seen, plans, strict=True)]
+
+    glance = bench.cluster.glance
+    active = bench.watches.active
+    last = lambda cluster: sorted(active(cluster), key=lambda one: one.id == trip.id)  # noqa: E731
+    monkeypatch.setattr(bench.watches, "active", last)
+    monkeypatch.setattr(bench.cluster, "glance", doubtful)
+    monkeypatch.setattr(bench.cluster, "reread", slowly)
+    for _ in range(12):
+        bench.time.at += LOOK_S
+        look("demo", bench.stage)
+    assert trip.phase is Phase.TURNING_BACK
