@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import redis
 
 from playground.servers import RedisServer
+
+# A busy machine is no defect; how long things take is for benchmarks.
+hypothesis.settings.register_profile("meshbot", deadline=None)
+hypothesis.settings.load_profile("meshbot")
 
 
 @pytest.fixture(scope="session", autouse=True)

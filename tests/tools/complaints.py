@@ -55,7 +55,10 @@ def _of_recipe(words: list[str]) -> Iterable[str]:
     """Have make say what it would run, and look at that; it takes the name of any file for a target, too."""
     if lost := [word for word in words[1:] if "=" not in word and word not in targets()]:
         return [f"no target {word}" for word in lost]
-    done = subprocess.run(["make", "-n", *words[1:]], cwd=HOUSE, capture_output=True, text=True, check=False)
+    # Called by a make itself, it would do as that one was told, and say where it goes.
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    argv = ["make", "-n", "--no-print-directory", *words[1:]]
+    done = subprocess.run(argv, cwd=HOUSE, env=ours, capture_output=True, text=True, check=False)
     return [done.stderr.strip()] if done.returncode else map(complaint, commands(done.stdout))
 
 

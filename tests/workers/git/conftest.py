@@ -16,3 +16,9 @@ def server(tmp_path: Path) -> Iterator[GitServer]:
     serving = GitServer(tmp_path)
     yield serving
     serving.close()
+
+
+@pytest.fixture(autouse=True)
+def _busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that answers late because the machine is busy does not hang; tests that let one hang say so."""
+    monkeypatch.setattr("workers.git.patience.SLOW_S", 5.0)

@@ -198,8 +198,11 @@ def test_trailers_of_others_are_nothing(server: GitServer, tmp_path: Path) -> No
     assert bench.done("promote api 50").state is State.SUCCEEDED
 
 
-def test_a_server_that_hangs_is_waited_for_once(server: GitServer, tmp_path: Path) -> None:
+def test_a_server_that_hangs_is_waited_for_once(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who waited in vain has waited for the whole process: the next ones hear that at once."""
+    monkeypatch.setattr("workers.git.patience.SLOW_S", 0.5)
     bench = GitBench(server, tmp_path, repository={"timeout_s": 1.0})
     over, asked = threading.Event(), []
 
