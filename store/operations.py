@@ -145,7 +145,7 @@ class RedisOperations:
             if not after.announces_patch:
                 return self._ask(self._commit, names, argv)
             answer, copied = self._announce(keys=names, args=argv)
-            if not copied:
+            if not copied and answer[0] == b"written":
                 raise Uncopied(UNCOPIED_PLAN, hint="Bring the replicas back: docs/redis.md.")
             return list(answer)
 

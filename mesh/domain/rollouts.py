@@ -284,6 +284,11 @@ def _moving_and_worse(rollout: Rollout) -> Phase | None:
     return _on_failure(rollout) if rollout.moves else None
 
 
+def _moving_and_paused(rollout: Rollout) -> Phase | None:
+    """Leave a step unwritten that waits for something: only a person lets it go on then."""
+    return Phase.HELD if rollout.moves else None
+
+
 def _otherwise(rollout: Rollout) -> Phase:
     return Phase.TURNING_BACK if rollout.upcoming and rollout.upcoming.otherwise == "rollback" else Phase.HELD
 
@@ -340,6 +345,7 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
         Happening.UNMOVED: _first_or_held,
         Happening.BARRED: _first_or_held,
         Happening.UNSURE: Phase.HELD,
+        Happening.PAUSE: _moving_and_paused,
         Happening.WORSE: _moving_and_worse,
         **_ALWAYS,
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -15,6 +16,9 @@ from mesh.ports import Directory
 AT_ONCE = 12
 """How many accounts Slack is asked about at the same time: a person waits, and one after another takes too long."""
 
+HANGS_S = 2.0
+"""Slack hangs where somebody was not told of by then: whoever else would be asked is not waited for as well."""
+
 
 def persons_of(catalog: Catalog, directory: Directory, actors: Iterable[Actor]) -> dict[str, str]:
     """Return the canonical person of each of these accounts, by its id; raise Unavailable where Slack does not say.
@@ -24,7 +28,8 @@ def persons_of(catalog: Catalog, directory: Directory, actors: Iterable[Actor]) 
     """
     taking_part = {actor.user: actor for actor in actors}
     listed = {account: Actor(account) for accounts in catalog.people for account in accounts}
-    said = _members(directory, {**listed, **taking_part})
+    # Those who take part first: where Slack hangs, nobody is asked after them.
+    said = _members(directory, {**taking_part, **listed, **taking_part})
     members = {user: one for user, one in said.items() if isinstance(one, str)}
     for user, error in said.items():
         if not isinstance(error, str) and (user in taking_part or may_join(catalog.people, members, user, taking_part)):
@@ -37,8 +42,15 @@ def _members(directory: Directory, accounts: dict[str, Actor]) -> dict[str, str 
     """Return by which id Slack knows the person of each account, or that it did not say; asked side by side."""
     # Each with the context of the caller, so that what is asked belongs to one trace.
     asks = [(copy_context(), directory, actor) for actor in accounts.values()]
+    found: list[str | Unavailable] = []
+    began = time.monotonic()
     with ThreadPoolExecutor(min(AT_ONCE, len(asks)), thread_name_prefix="persons") as pool:
-        found = list(pool.map(lambda one: one[0].run(_member, *one[1:]), asks))
+        for first in range(0, len(asks), AT_ONCE):
+            found += pool.map(lambda one: one[0].run(_member, *one[1:]), asks[first : first + AT_ONCE])
+            silent = next((one for one in found if not isinstance(one, str)), None)
+            if silent and time.monotonic() - began > HANGS_S:
+                found += [silent] * (len(asks) - len(found))
+                break
     return dict(zip(accounts, found, strict=True))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from mesh.domain.commands import Verb
-from mesh.domain.errors import Held, Refused
+from mesh.domain.errors import Held, NotFound, Refused
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Decision
@@ -38,7 +38,7 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
     if operation.id not in rollout.heard:
         _check_step(operation, rollout)
         happening = SAID[operation.command.verb]
-        if after(rollout, happening) is None:
+        if after(rollout, happening) is None or (happening is Happening.PAUSE and _is_written(stage, rollout)):
             if rollout.phase is Phase.MOVING:
                 stage.operations.later(operation.id, seconds=AGAIN_S)
                 return
@@ -68,6 +68,17 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         parent = heard.operation
         stage.operations.later(parent.id, seconds=0)
     record.end(State.SUCCEEDED, Step.STEERED, f"{parent.id}: {where(parent)}", plan=parent.plan)
+
+
+def _is_written(stage: Stage, rollout: Rollout) -> bool:
+    """Tell whether a step may be on its way to the object: then its end is waited for."""
+    if rollout.phase is not Phase.MOVING:
+        return False
+    try:
+        child = stage.operations.get(rollout.move)
+    except NotFound:
+        return False
+    return child.done or child.patch_is_open
 
 
 def _check_end(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) -> None:

@@ -26,7 +26,7 @@ from mesh.operations.digests import gather, of_channel
 from mesh.operations.freezing import carry_out, refuse_frozen
 from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import judge_plan
-from mesh.operations.patching import Patching, TryLater, unaccepted
+from mesh.operations.patching import LOOK_AGAIN_S, Patching, TryLater, unaccepted
 from mesh.operations.planning import make_plan
 from mesh.operations.raising import Unheard, check_rise, put_off, rights
 from mesh.operations.recording import LeftToTheNext, Record, incident
@@ -431,6 +431,10 @@ class Work:
             refused = State.REFUSED, Step.BARRED if isinstance(error, Barred) else Step.REFUSED
             self.record.fail(*((State.VOID, Step.VOID) if void else refused), error)
         except MeshbotError as error:
+            if isinstance(error, Unavailable) and self.operation.ahead and self.operation.patch_step in _UNSENT:
+                # Git is left alone by this process, or hiccups: another one, or the same a little later, can do it.
+                self.stage.operations.later(self.operation.id, seconds=LOOK_AGAIN_S)
+                return
             self.record.fail(State.FAILED, Step.FAILED, error)
         except Exception as error:  # noqa: BLE001 (a bug must end the operation and be told, not be tried for ever)
             self.record.fail(State.FAILED, Step.FAILED, incident(self.operation, error))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.domain.errors import LostLease, NotFound, Unavailable, Uncopied
+from mesh.domain.errors import Conflict, LostLease, NotFound, Unavailable, Uncopied
 from mesh.domain.incidents import Alert, Incident
 from mesh.domain.letters import Letter
 from mesh.domain.operations import Event, State, Step
@@ -77,10 +77,10 @@ class Pair:
 
 @pytest.fixture
 def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
-    """Two servers, the second one a replica that has caught up."""
-    with RedisServer(tmp_path / "master", options={"repl-diskless-sync-delay": "0"}) as master:
+    """Two servers, the second one a replica that has caught up; no file of theirs waits for a busy disk."""
+    with RedisServer(tmp_path / "master", appendonly=False, options={"repl-diskless-sync-delay": "0"}) as master:
         options = {"replicaof": f"{HOST} {master.port}"}
-        with RedisServer(tmp_path / "replica", options=options) as replica:
+        with RedisServer(tmp_path / "replica", appendonly=False, options=options) as replica:
             client = patient(master.url)
             until(lambda: client.wait(1, 100) == 1, "no replica")
             try:
@@ -125,6 +125,16 @@ def test_no_patch_is_sent_that_a_failover_could_forget(pair: Pair) -> None:
     written = pair.operations.get("op-patch")
     assert written.announces_patch
     assert pair.operations.commit(replace(written, outcome="again")).revision == written.revision + 1
+
+
+def test_what_was_not_written_is_not_taken_for_written_without_a_copy(pair: Pair) -> None:
+    """Somebody else wrote first: that is said also without copies, or the patch would be sent."""
+    old = pair.receive("op-late").operation
+    pair.cut_off()
+    pair.operations.commit(old.move(State.RUNNING, Event(Step.CHECKING, 1.0)))
+    with pytest.raises(Conflict):
+        pair.operations.commit(old.move(State.RUNNING, Event(Step.PATCHING, 2.0)))
+    assert not pair.operations.get("op-late").announces_patch
 
 
 def test_people_hear_of_things_also_without_a_replica(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,10 @@ from mesh.domain.errors import Unavailable
 SLOW_S = 0.5
 """A server that fails sooner than this keeps nobody waiting, and may be asked again."""
 RESTS = 3.0
-"""How many times as long as it was waited for in vain it is left alone: it has a quarter of a worker's time at most."""
+"""How many times as long as it was waited for in vain it is left alone: so it costs a quarter of a worker at most."""
+
+MOST_S = 10.0
+"""Longest it is left alone: a rollback, or a push whose answer was lost, must find a server that is well again."""
 
 
 class Patience:
@@ -36,5 +39,5 @@ class Patience:
         except Unavailable as error:
             now = time.monotonic()
             if now - began >= SLOW_S:
-                self._until, self._why = now + RESTS * (now - began), error
+                self._until, self._why = now + min(RESTS * (now - began), MOST_S), error
             raise

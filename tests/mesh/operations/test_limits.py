@@ -238,6 +238,34 @@ def test_a_step_waits_for_a_slack_that_is_silent() -> None:
     assert voyage.weights == [[90, 10], [75, 25], [50, 50], [0, 100]]
 
 
+class SilentAboutTheStarter(Silent):
+    """Tells of everybody but Jin."""
+
+    def outsider(self, actor: Actor) -> Outsider | None:
+        """Raise for Jin."""
+        return super().outsider(actor) if actor.user == JIN.user else FixedDirectory.outsider(self, actor)
+
+
+def test_pause_stops_a_step_that_still_waits() -> None:
+    """Whoever says stop is heard before the step is written, not after; the step waits for a person then."""
+    voyage = Voyage(a_bench(replace(SRE, users=(JIN.user, LEE.user))))
+    bench = voyage.bench
+    voyage.start()
+    speaking = bench.directory
+    bench.time.at += 61
+    bench.directory = SilentAboutTheStarter(bench.members)
+    voyage.until(Phase.MOVING)
+    paused = bench.ask("pause api", LEE)
+    voyage.look()
+    assert bench.operations.get(paused.id).state is State.SUCCEEDED
+    bench.directory = speaking
+    voyage.look(24)
+    assert (voyage.phase, voyage.weights[-1]) == (Phase.HELD, [75, 25])
+    assert voyage.say("resume api", actor=LEE).state is State.SUCCEEDED
+    voyage.until(Phase.COMPLETED)
+    assert voyage.weights == [[90, 10], [75, 25], [50, 50], [0, 100]]
+
+
 def test_a_slack_that_is_silent_for_long_holds_a_step_once_and_it_goes_on_by_itself() -> None:
     """People hear of it after the strategy's patience, once, and need not do anything."""
     voyage = Voyage()

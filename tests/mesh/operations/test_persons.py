@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import replace
 from threading import Barrier
@@ -10,9 +11,11 @@ import pytest
 
 from chat.memory import FixedDirectory
 from mesh.domain.approvals import People
+from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Denied, Unavailable
 from mesh.domain.operations import State
 from mesh.domain.policy import Actor, Policy, Role
+from mesh.operations.persons import AT_ONCE, persons_of
 from mesh.operations.receiving import waiting_for
 from mesh.operations.running import run
 from tests.builders import JIN
@@ -183,3 +186,21 @@ def test_slack_is_asked_about_all_accounts_at_the_same_time() -> None:
     asked = bench.do("promote api 50")
     bench.directory = Slow(bench.members)
     assert bench.ask(f"approve {asked.id}", ANA).state is State.QUEUED
+
+
+def test_a_slack_that_hangs_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who take part are asked first, and nobody after them where Slack hangs: a lock is held meanwhile."""
+    monkeypatch.setattr("mesh.operations.persons.HANGS_S", 0.05)
+    asked: list[str] = []
+
+    class Hanging(FixedDirectory):
+        def person(self, actor: Actor) -> str:
+            asked.append(actor.user)
+            time.sleep(0.1)
+            raise Unavailable("Slack did not answer.")
+
+    people = tuple((f"U{number}A", f"U{number}B") for number in range(60))
+    with pytest.raises(Unavailable):
+        persons_of(Catalog(people=people), Hanging({}), [JIN, OTHER])
+    assert len(asked) == AT_ONCE
+    assert {JIN.user, OTHER.user} <= set(asked)

@@ -14,9 +14,11 @@ import pytest
 from mesh.domain.errors import MeshbotError, Refused, Unavailable
 from mesh.domain.operations import State
 from mesh.domain.repositories import Repository
+from mesh.operations.running import run
 from tests.workers.git.bench import MANIFEST, PATH, GitBench
 from tests.workers.git.server import TOKEN, GitServer, git
 from workers.git import budget
+from workers.git.patience import Patience
 from workers.git.repository import Remote
 from workers.jobs import install, run_operation
 
@@ -212,13 +214,33 @@ def test_a_server_that_hangs_is_waited_for_once(
 
     server.before = hang
     ends = [bench.do(text) for text in ("promote api 50", "rollback api", "promote api 20")]
-    assert [end.state for end in ends] == [State.FAILED] * 3
-    assert all("does not answer" in end.outcome for end in ends)
+    # What goes back is tried again until its time is over.
+    assert [end.state for end in ends] == [State.FAILED, State.RUNNING, State.FAILED]
+    assert all("does not answer" in ends[number].outcome for number in (0, 2))
     assert len(asked) == 1
     over.set()
     server.before = lambda _path: None
     bench.another_worker()
-    assert bench.do("rollback api").commit
+    assert run(ends[1].id, bench.stage).commit
+
+
+def test_a_server_is_never_left_alone_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it was waited for: whoever looks for a lost answer must find it within the minute they have."""
+    now, patience = [1000.0], Patience()
+    monkeypatch.setattr("workers.git.patience.time.monotonic", lambda: now[0])
+
+    def wait_in_vain() -> None:
+        with patience.asking():
+            now[0] += 20.0
+            raise Unavailable("It does not answer.")
+
+    with pytest.raises(Unavailable):
+        wait_in_vain()
+    now[0] += 9.9
+    with pytest.raises(Unavailable, match="does not answer"):
+        patience.check()
+    now[0] += 0.2
+    patience.check()
 
 
 def test_a_server_that_turns_us_away_at_once_is_asked_again(server: GitServer, tmp_path: Path) -> None:
