@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import redis
 
 from mesh.domain.errors import Conflict, LostLease, NotFound, Unavailable, Uncopied
 from mesh.domain.incidents import Alert, Incident
@@ -65,7 +66,7 @@ class Pair:
         """Let it hear again."""
         self._be_patient()
         patient(self.replica.url).replicaof(HOST, str(self.master.port))
-        until(lambda: self.client.wait(1, 100) == 1, "no replica")
+        until(lambda: _is_copied(self.client), "no replica")
 
     def fail_over(self) -> RedisOperations:
         """Let the master die and the replica take its place, and return what is remembered there."""
@@ -75,6 +76,16 @@ class Pair:
         return RedisOperations(client, SystemTime(), enqueue=self.handover)
 
 
+def _is_copied(client: redis.Redis) -> bool:
+    """Tell whether the replica hears. A master without one counts no writes, and who wrote none has copies of all."""
+    if not client.info("replication")["connected_slaves"]:
+        return False
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.set("meshbot:test", 1)
+        pipeline.wait(1, 100)
+        return bool(pipeline.execute()[1] == 1)
+
+
 @pytest.fixture
 def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     """Two servers, the second one a replica that has caught up; no file of theirs waits for a busy disk."""
@@ -82,7 +93,7 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
         options = {"replicaof": f"{HOST} {master.port}"}
         with RedisServer(tmp_path / "replica", appendonly=False, options=options) as replica:
             client = patient(master.url)
-            until(lambda: client.wait(1, 100) == 1, "no replica")
+            until(lambda: _is_copied(client), "no replica")
             try:
                 yield Pair(master, replica, monkeypatch)
             finally:
