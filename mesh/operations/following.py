@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.errors import MeshbotError, Refused, Unavailable
 from mesh.domain.gates import span
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan
@@ -39,9 +39,10 @@ def check_writable(route: Route, operation: Operation) -> None:
 
 
 def check_counts(route: Route) -> None:
-    """Raise Unavailable where Git already has what is asked for and the cluster does not: nothing is done then."""
+    """Raise MeshbotError where Git already has what is asked for and the cluster does not: nothing is done then."""
     if not route.synced:
-        raise Unavailable(
+        # Not Unavailable: to try it again would show nobody that the sync is what hangs.
+        raise MeshbotError(
             f"Git already has these weights, and the cluster does not: {lag(route)}.",
             hint="Sync the application in Argo CD or Flux.",
         )

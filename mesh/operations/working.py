@@ -368,6 +368,12 @@ class Work:
             raise Denied(f"No longer allowed: {verdict.why}.", hint=_UNCHANGED)
         self.decision = verdict
 
+    def _may_try_git_again(self) -> bool:
+        """Tell whether this goes back in Git, nothing was sent, and time is left to end with the last error."""
+        operation = self.operation
+        left_s = operation.deadline - self.stage.time.now()
+        return operation.ahead and operation.patch_step in _UNSENT and left_s > 5 * LOOK_AGAIN_S
+
     def _not_overtaken(self) -> None:
         """Refuse what a newer change has overtaken: who rolls back means what still waits in the queue, too."""
         op = self.operation
@@ -431,8 +437,8 @@ class Work:
             refused = State.REFUSED, Step.BARRED if isinstance(error, Barred) else Step.REFUSED
             self.record.fail(*((State.VOID, Step.VOID) if void else refused), error)
         except MeshbotError as error:
-            if isinstance(error, Unavailable) and self.operation.ahead and self.operation.patch_step in _UNSENT:
-                # Git is left alone by this process, or hiccups: another one, or the same a little later, can do it.
+            if isinstance(error, Unavailable) and self._may_try_git_again():
+                # It is left alone by this process, or hiccups: another one, or the same a little later, can do it.
                 self.stage.operations.later(self.operation.id, seconds=LOOK_AGAIN_S)
                 return
             self.record.fail(State.FAILED, Step.FAILED, error)

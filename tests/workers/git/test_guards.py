@@ -224,6 +224,21 @@ def test_a_server_that_hangs_is_waited_for_once(
     assert run(ends[1].id, bench.stage).commit
 
 
+def test_what_goes_back_ends_with_the_reason_before_its_time_is_over(server: GitServer, tmp_path: Path) -> None:
+    """Tried again for two minutes, a rollback is not told as expired: people hear what was in its way."""
+    bench = GitBench(server, tmp_path)
+
+    def broken(_path: str) -> None:
+        raise ConnectionResetError
+
+    server.before = broken
+    going = bench.do("rollback api")
+    assert going.state is State.RUNNING
+    bench.time.at = going.deadline - 5
+    ended = run(going.id, bench.stage)
+    assert (ended.state, "does not answer" in ended.outcome) == (State.FAILED, True)
+
+
 def test_a_server_is_never_left_alone_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long it was waited for: whoever looks for a lost answer must find it within the minute they have."""
     now, patience = [1000.0], Patience()
