@@ -29,7 +29,8 @@ from mesh.domain.plans import Plan
 from mesh.domain.strategies import Strategy
 from mesh.operations.passing import passed_by
 from mesh.operations.persons import persons_of
-from mesh.operations.recording import LeftToTheNext, Record
+from mesh.operations.recording import Record
+from mesh.operations.silence import Unheard, can_wait
 from mesh.operations.stage import Stage
 from mesh.operations.voting import look_up, the_approval
 
@@ -157,10 +158,15 @@ def _rules(stage: Stage, operation: Operation, plan: Plan, strategy: Strategy | 
 
 
 def _check_holder(stage: Stage, operation: Operation, glass: Rule) -> None:
-    """Raise Denied unless whoever asked is one of those who may break the glass: it takes two of them."""
+    """Raise Denied unless whoever asked is one of those who may break the glass: it takes two of them.
+
+    Unheard where the second one has agreed and Slack does not say.
+    """
     try:
         groups = stage.directory.groups(operation.actor, frozenset(glass.groups))
     except Unavailable as error:
+        if can_wait(operation):
+            raise Unheard(error.message.removesuffix(".")) from error
         raise Denied(f"Slack could not say who you are: {error.message}", hint="Nothing was changed.") from error
     if not groups:
         raise Denied("You are not among those who may break the glass.", hint="Ask one of them, or ask without it.")
@@ -182,7 +188,7 @@ def _check_plan(approval: Approval, plan: Plan, strategy: Strategy | None) -> No
 def check_votes(stage: Stage, operation: Operation, approval: Approval, rules: tuple[Rule, ...]) -> None:
     """Raise Refused unless the votes, by those who still may, meet what was asked, and what the rules say today.
 
-    Raises LeftToTheNext where Slack does not say.
+    Raises Unheard where Slack does not say.
     """
     try:
         voted = [vote.voter for vote in approval.votes]
@@ -198,8 +204,7 @@ def check_votes(stage: Stage, operation: Operation, approval: Approval, rules: t
                     hint="Nothing was changed. Ask again if it is still wanted.",
                 )
     except Unavailable as error:
-        # Nobody lost a right by that. It is asked again, for as long as what was agreed to may wait for its turn.
-        raise LeftToTheNext(f"Slack could not say whether those who agreed still may: {error.message}") from error
+        raise Unheard(error.message.removesuffix(".")) from error
 
 
 def _with_escalations(today: Approval, asked: Approval) -> Approval:

@@ -13,7 +13,7 @@ from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.limits import rise_of
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
-from mesh.domain.policy import Decision, is_bound, named_groups
+from mesh.domain.policy import Decision
 from mesh.domain.routes import Route
 from mesh.operations import approving, beginning, gatekeeping, moves, proving, rollouts
 from mesh.operations.authorising import authorise_again
@@ -24,6 +24,7 @@ from mesh.operations.planning import make_plan
 from mesh.operations.raising import check_rise, rights
 from mesh.operations.recording import Record
 from mesh.operations.refusing import gates_failed, remedy
+from mesh.operations.silence import Unheard, can_wait
 from mesh.operations.stage import Stage
 from mesh.operations.undoing import may_be_written
 
@@ -50,21 +51,13 @@ class Checks:
     def recheck(self) -> None:
         """Do all that is checked before weights are written, for what waits for approval; raise what is wrong.
 
-        Unavailable where that cannot be known now.
+        Unavailable where that cannot be known now, Unheard where Slack alone could say.
         """
         if self.operation.command.verb is Verb.FLAGGER:
             # What it asks about is in its name: another revision is another question.
             gatekeeping.refuse_replaced(self.stage, self.operation)
             return
-        # A Slack that is silent for a moment must not look like a right that was taken away.
-        actor, channel, policy = self.operation.actor, self.operation.origin.channel, self.stage.catalog.policy
-        if not self.stage.directory.active(actor):
-            # The record would still count for its minute, and nobody who left asks for anything.
-            raise Denied("Whoever asked for it is no full member of the workspace any more.", hint=_UNCHANGED)
-        self.stage.directory.groups(actor, named_groups(policy))
-        if is_bound(policy, channel):
-            self.stage.directory.place(channel)
-        self.authorise()
+        self._still_asks()
         if self.operation.command.verb is Verb.CANARY:
             begun = self._begun_anew()
             check_rise(self.stage, self.operation, self.decision, beginning.whole_rise(*begun[:2]))
@@ -73,6 +66,17 @@ class Checks:
         plan, route = self._planned_anew()
         self.check_rise(plan)
         self.judge(plan, self.gates(plan, route), asking=True)
+
+    def _still_asks(self) -> None:
+        """Raise Denied where whoever asked for it may not any more, Unheard where only a silent Slack could say so."""
+        try:
+            active = self.stage.directory.active(self.operation.actor)
+        except Unavailable as error:
+            raise Unheard(error.message.removesuffix(".")) from error
+        if not active:
+            # The record would still count for its minute, and nobody who left asks for anything.
+            raise Denied("Whoever asked for it is no full member of the workspace any more.", hint=_UNCHANGED)
+        self.authorise()
 
     def still_holds(self) -> None:
         """Plan again what waits for approval; raise Refused where people were asked about something else."""
@@ -108,7 +112,10 @@ class Checks:
         return plan, route
 
     def authorise(self, *, rises: bool = False) -> None:
-        """Rights may have changed since the request, or since the rollout began whose step this is."""
+        """Raise Denied where whoever asked for it, or answers for the rollout whose step this is, may not any more.
+
+        Unheard where it can wait and only a silent Slack could say so.
+        """
         stage, operation = self.stage, self.operation
         if operation.command.rollout and operation.command.goes_back:
             # Whoever began the rollout was allowed to have it turned back; that is never taken away.
@@ -117,6 +124,8 @@ class Checks:
             self.decision = rights(stage, stage.operations.get(operation.command.rollout))
             return
         verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now(), rises=rises)
+        if not verdict.allowed and verdict.unheard and can_wait(operation):
+            raise Unheard(verdict.unheard)
         if not verdict.allowed:
             raise Denied(f"No longer allowed: {verdict.why}.", hint=_UNCHANGED)
         self.decision = verdict

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from mesh.domain.errors import Barred, Denied, Unavailable
+from mesh.domain.errors import Barred, Denied
 from mesh.domain.limits import Rise, beyond
-from mesh.domain.operations import Operation, State, Step
+from mesh.domain.operations import Operation, Step
 from mesh.domain.policy import Decision, decide
 from mesh.domain.rollouts import Happening, Phase, Rollout, after
 from mesh.operations.authorising import authorise_again
 from mesh.operations.freezing import refuse_frozen
-from mesh.operations.recording import Record
+from mesh.operations.silence import Unheard, can_wait
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_plan, the_rollout
 
-UNHEARD_AGAIN_S = 15.0
-"""When a step is tried again that Slack said nothing about, in seconds: asking takes a few, and holds the service."""
-
 _ASKED_FOR = frozenset({Step.STEPPING, Step.CONTINUED})
 """What the story says of a step that is written after a person's word: who said it stands beside it."""
-
-
-class Unheard(Unavailable):
-    """Slack does not say what would decide whether a step may be taken: nobody knows, and no right is taken away."""
 
 
 def check_rise(stage: Stage, operation: Operation, decision: Decision, rise: Rise) -> None:
     """Raise Barred under a freeze and out of hours, Denied beyond the limits of every role that allows it.
 
     Nothing is asked where nothing rises: what goes back is not held up by anything. Raises Unavailable where nobody can
-    tell what is frozen, Unheard for a step that Slack's silence alone puts beyond the limits.
+    tell what is frozen, Unheard for what can wait and Slack's silence alone puts beyond the limits.
     """
     if rise:
         _check_frozen(stage, operation)
@@ -44,7 +37,7 @@ def _check_limits(operation: Operation, decision: Decision, rise: Rise, now: flo
     found = beyond(decision.roles, rise, now)
     if found is None:
         return
-    if operation.command.rollout and decision.unheard:
+    if decision.unheard and can_wait(operation):
         raise Unheard(decision.unheard)
     if found.opens is not None:
         raise Barred(f"Not now: {found.why}.", hint="Nothing was changed. Going back is possible at any time.")
@@ -119,19 +112,3 @@ def _answers(stage: Stage, rollout: Operation) -> Operation:
     begun = (one for one in reversed(rollout.story) if one.step is Step.STEPPING or (one.by and one.step in _ASKED_FOR))
     asked = next(begun, None)
     return stage.operations.get(the_rollout(rollout).said) if asked and asked.by else rollout
-
-
-def put_off(stage: Stage, record: Record, error: Unheard) -> None:
-    """Try a step again a little later, for Slack does not say who may; bar it once that has lasted for long.
-
-    People are then told once, and it goes on by itself. One that was barred before is barred again at once.
-    """
-    step = record.operation
-    rollout = the_rollout(stage.operations.get(step.command.rollout))
-    if not rollout.barred and stage.time.now() - step.created_at < rollout.strategy.patience_s:
-        stage.operations.later(step.id, seconds=UNHEARD_AGAIN_S)
-        return
-    hint = f"Nothing was changed. Going back is possible at any time. Slack's trouble: {error.message}."
-    # Without that in it: a rollout that is held again for the same reason calls nobody.
-    barred = Barred("Not now: Slack does not say whether this step is still allowed.", hint=hint)
-    record.fail(State.REFUSED, Step.BARRED, barred)

@@ -14,6 +14,7 @@ from mesh.domain.operations import Event, Operation, State, Step
 from mesh.domain.policy import Actor
 from mesh.operations.persons import persons_of
 from mesh.operations.recording import Record
+from mesh.operations.silence import Unheard
 from mesh.operations.stage import Stage
 from mesh.ports import Directory
 
@@ -143,6 +144,11 @@ def _cast(
     except Held as error:
         raise Refused(
             f"{error.message} So your vote was not counted.", hint="Vote again once the gates can decide."
+        ) from error
+    except Unheard as error:
+        raise Unavailable(
+            "Slack does not say whether whoever asked for it still may, so your vote was not counted.",
+            hint=f"Nothing was changed, and it waits on. Vote again in a minute. Slack's trouble: {error.message}.",
         ) from error
     except Refused as error:
         held.fail(State.VOID, Step.VOID, error)

@@ -36,8 +36,8 @@ from mesh.operations.freezing import carry_out, refuse_frozen
 from mesh.operations.incidents import Guard, warned
 from mesh.operations.patching import LOOK_AGAIN_S, Patching, TryLater
 from mesh.operations.planning import make_plan
-from mesh.operations.raising import Unheard, put_off
 from mesh.operations.recording import LeftToTheNext, Record, incident
+from mesh.operations.silence import Unheard, put_off
 from mesh.operations.stage import Stage
 from mesh.operations.steering import steer
 
