@@ -51,7 +51,7 @@ def may_go(stage: Stage, operation: Operation, plan: Plan, strategy: Strategy | 
     """
     if operation.command.rollout:
         return True
-    rules = _rules(stage, operation, plan, strategy)
+    rules = _rules(stage, operation, _share(plan, strategy))
     if operation.command.break_glass:
         _check_holder(stage, operation, rules[0])
     if operation.approval is None:
@@ -59,6 +59,16 @@ def may_go(stage: Stage, operation: Operation, plan: Plan, strategy: Strategy | 
     _check_plan(operation.approval, plan, strategy)
     check_votes(stage, operation, operation.approval, rules)
     return True
+
+
+def check_agreed(stage: Stage, operation: Operation) -> None:
+    """Raise what `may_go` raises of people: of whoever breaks the glass, and of the votes that were given."""
+    approval = operation.approval
+    rules = _rules(stage, operation, approval.share if approval else 0.0)
+    if operation.command.break_glass:
+        _check_holder(stage, operation, rules[0])
+    if approval is not None:
+        check_votes(stage, operation, approval, rules)
 
 
 def check_plan(operation: Operation, plan: Plan, strategy: Strategy | None = None) -> None:
@@ -71,8 +81,9 @@ def request(
 ) -> None:
     """Ask people: write down what they are asked and until when; the card shows it."""
     operation = record.operation
-    rules, now = _rules(stage, operation, plan, strategy), stage.time.now()
-    approval = ask(rules, plan, _share(plan, strategy), now=now, strategy=strategy)
+    share, now = _share(plan, strategy), stage.time.now()
+    rules = _rules(stage, operation, share)
+    approval = ask(rules, plan, share, now=now, strategy=strategy)
     channel = approval.channel or stage.catalog.service(operation.target).approvals
     elsewhere = "" if channel == operation.origin.channel else channel
     approval = replace(approval, channel=elsewhere, passes=passed_by(stage, operation, plan))
@@ -147,8 +158,7 @@ def wake(stage: Stage, changed: Operation) -> None:
             stage.operations.later(other.id, seconds=0)
 
 
-def _rules(stage: Stage, operation: Operation, plan: Plan, strategy: Strategy | None) -> tuple[Rule, ...]:
-    share = _share(plan, strategy)
+def _rules(stage: Stage, operation: Operation, share: float) -> tuple[Rule, ...]:
     if operation.command.break_glass:
         glass = stage.catalog.break_glass
         if glass is None:

@@ -57,7 +57,7 @@ class Checks:
             # What it asks about is in its name: another revision is another question.
             gatekeeping.refuse_replaced(self.stage, self.operation)
             return
-        self._still_asks()
+        self.still_asks()
         if self.operation.command.verb is Verb.CANARY:
             begun = self._begun_anew()
             check_rise(self.stage, self.operation, self.decision, beginning.whole_rise(*begun[:2]))
@@ -67,7 +67,7 @@ class Checks:
         self.check_rise(plan)
         self.judge(plan, self.gates(plan, route), asking=True)
 
-    def _still_asks(self) -> None:
+    def still_asks(self) -> None:
         """Raise Denied where whoever asked for it may not any more, Unheard where only a silent Slack could say so."""
         try:
             active = self.stage.directory.active(self.operation.actor)
@@ -114,14 +114,14 @@ class Checks:
     def authorise(self, *, rises: bool = False) -> None:
         """Raise Denied where whoever asked for it, or answers for the rollout whose step this is, may not any more.
 
-        Unheard where it can wait and only a silent Slack could say so.
+        Refused where that rollout does not want the step any more; Unheard for what can wait, while Slack says nothing.
         """
         stage, operation = self.stage, self.operation
         if operation.command.rollout and operation.command.goes_back:
             # Whoever began the rollout was allowed to have it turned back; that is never taken away.
             return
         if operation.command.rollout:
-            self.decision = rights(stage, stage.operations.get(operation.command.rollout))
+            self.decision = rights(stage, moves.check_wanted(stage, operation))
             return
         verdict = authorise_again(operation, stage.catalog, stage.directory, now=stage.time.now(), rises=rises)
         if not verdict.allowed and verdict.unheard and can_wait(operation):

@@ -189,8 +189,14 @@ def keep(stage: Stage, record: Record) -> None:
             # A worker finds that it is replaced, and says so on its card.
             stage.operations.later(older.id, seconds=0)
         return
-    check_votes(stage, operation, operation.approval, _rules(stage.catalog, operation))
+    check_agreed(stage, operation)
     record.end(State.SUCCEEDED, Step.OPENED, "Flagger hears yes the next time it asks")
+
+
+def check_agreed(stage: Stage, operation: Operation) -> None:
+    """Raise Refused where votes no longer count, Unheard where Slack does not say; nothing where nobody was asked."""
+    if operation.approval is not None:
+        check_votes(stage, operation, operation.approval, _rules(stage.catalog, operation))
 
 
 def hashed(operation: Operation) -> str:

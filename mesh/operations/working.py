@@ -30,6 +30,7 @@ from mesh.operations import (
     rollouts,
     voting,
 )
+from mesh.operations.beforehand import Unasked
 from mesh.operations.checking import Checks
 from mesh.operations.digests import gather, of_channel
 from mesh.operations.freezing import carry_out, refuse_frozen
@@ -253,7 +254,7 @@ class Work:
         """Turn an error into an end by its type, here and nowhere else: refused, failed, or tried again later."""
         try:
             yield
-        except (LeftToTheNext, Unreadable):
+        except (LeftToTheNext, Unreadable, Unasked):
             raise
         except TryLater as error:
             self._later(error)

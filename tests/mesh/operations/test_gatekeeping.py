@@ -11,13 +11,11 @@ from mesh.domain.approvals import Rule
 from mesh.domain.catalog import Service
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import NotFound, Refused, Unavailable
-from mesh.domain.operations import Operation, State, Step
+from mesh.domain.operations import Operation, State
 from mesh.domain.policy import Actor
 from mesh.domain.scopes import Scope
 from mesh.operations.gatekeeping import HOOKS, MOST_TIMES, OPEN_S, QUIET_S, answered, is_open, question
-from mesh.operations.recording import Record
 from mesh.operations.running import run
-from mesh.operations.working import Work
 from tests.builders import LEE
 from tests.mesh.operations.bench import Bench
 from tests.mesh.operations.test_approvals import ANA, KIM, TWO, clock
@@ -274,10 +272,7 @@ def test_threat_10_a_voter_who_left_before_the_gate_opens_does_not_count() -> No
     bench = a_bench(replace(RULE, need=1))
     asked = ask(bench)
     vote = bench.ask(f"approve {asked.id}", ANA)
-    with bench.locks.hold(str(vote.target), wait_s=0) as lease:
-        record = Record(bench.stage, vote, lease)
-        record.tell(State.RUNNING, Step.CHECKING)
-        Work(bench.stage, record).work()
+    bench.work(vote)
     bench.directory = FixedDirectory(bench.members, gone=frozenset({ANA.user}))
     assert run(asked.id, bench.stage).state is State.VOID
     again = ask(bench)

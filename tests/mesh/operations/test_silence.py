@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from chat.memory import FixedDirectory
 from mesh.domain.errors import Unavailable
+from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import Operation, State
 from mesh.domain.policy import Actor, Policy, Role
+from mesh.domain.rollouts import Phase
+from mesh.operations.beforehand import Beforehand, Unasked
 from mesh.operations.running import run
-from tests.builders import JIN
+from mesh.ports import Lease
+from tests.builders import JIN, LEE, healthy
 from tests.mesh.operations.bench import Bench
 from tests.mesh.operations.test_approvals import (
     ANA,
@@ -24,6 +31,7 @@ from tests.mesh.operations.test_approvals import (
     clock,
     now,
 )
+from tests.mesh.operations.voyage import Voyage
 
 TEAM = Role("team", usergroups=("S0TEAM",), verbs=("*",))
 BY_ID = Role("sre", users=(JIN.user,), verbs=("*",))
@@ -128,3 +136,126 @@ def test_a_right_that_is_gone_for_certain_voids_at_once(what: str) -> None:
     bench.members["S0GLASS" if what == "glass" else "S0TEAM"].discard(JIN.user)
     assert run(approved.id, bench.stage).state is State.VOID
     assert bench.weights() == [90, 10]
+
+
+# --- who else waits ------------------------------------------------------------------------------------------------
+
+
+class Hanging(Reserved):
+    """Slack, silent about every group after a while in which other things happen."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
+        """Let them happen, then raise."""
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return super().groups(actor, named)
+
+
+def a_step_that_asks(meanwhile: Callable[[Voyage], None]) -> tuple[Voyage, Hanging]:
+    """A canary at 25 % whose next step asks a Slack that hangs; `meanwhile` is what happens until it gives up."""
+    voyage = Voyage(Bench(policy=Policy((TEAM,)), members={"S0TEAM": {JIN.user}}))
+    voyage.start()
+    voyage.bench.time.at += 61
+    voyage.bench.directory = directory = Hanging(voyage.bench.members)
+    directory.silent = frozenset({"S0TEAM"})
+    directory.meanwhile = lambda: meanwhile(voyage)
+    voyage.look(12)
+    return voyage, directory
+
+
+def test_a_worse_canary_goes_back_with_the_look_that_blames_it_while_slack_hangs() -> None:
+    """The step that asks holds nothing that turning back needs, and is not written when Slack has answered."""
+    seen: list[list[int]] = []
+
+    def fails(voyage: Voyage) -> None:
+        voyage.bench.metrics.readings = {"v1": healthy(), "v2": healthy(success=20.0)}
+        while overall(voyage.bench.watches.load([voyage.id])[voyage.id].rows) is not Verdict.FAIL:
+            voyage.look()
+        seen.append(voyage.bench.weights())
+
+    voyage, directory = a_step_that_asks(fails)
+    assert (seen, voyage.phase) == ([[100, 0]], Phase.TURNED_BACK)
+    directory.silent = frozenset()
+    voyage.look(24)
+    assert voyage.weights == [[90, 10], [75, 25], [100, 0]]
+
+
+def test_what_turns_out_to_matter_under_the_lock_is_asked_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slack told that somebody changed in the moment between asking and the lock: what they lost does not count."""
+    bench = Bench(policy=Policy((TEAM,)), members={"S0TEAM": {JIN.user}})
+    asked, hold = bench.ask("promote api 50"), bench.locks.hold
+
+    @contextmanager
+    def told(key: str, *, wait_s: float) -> Iterator[Lease | None]:
+        with hold(key, wait_s=wait_s) as lease:
+            bench.members["S0TEAM"].clear()
+            bench.directory.changed.add(JIN.user)
+            yield lease
+
+    monkeypatch.setattr(bench.locks, "hold", told)
+    assert run(asked.id, bench.stage).state is State.REFUSED
+    assert bench.weights() == [90, 10]
+
+
+def test_two_workers_do_not_wait_for_one_answer() -> None:
+    """The clock hands an operation out every few seconds: while one worker asks Slack for it, others leave at once."""
+    asked: list[int] = []
+
+    def handed_out_again(voyage: Voyage) -> None:
+        step = voyage.operation.rollout.move  # type: ignore[union-attr]  # it is one
+        directory = voyage.bench.directory
+        assert isinstance(directory, Hanging)
+        directory.meanwhile = lambda: asked.append(1)
+        assert run(step, voyage.bench.stage).state is State.RUNNING
+        directory.meanwhile = None
+
+    a_step_that_asks(handed_out_again)
+    assert not asked
+
+
+def asked_once(seconds: float = 0.0) -> tuple[Beforehand, list[str]]:
+    """Somebody who asks a Slack that is silent about Jin and takes so long, and who was asked about so far."""
+    asked: list[str] = []
+
+    class Slow(FixedDirectory):
+        """Counts, takes its time, and says nothing of Jin."""
+
+        def outsider(self, actor: Actor) -> None:
+            """Raise for Jin."""
+            asked.append(actor.user)
+            if actor == JIN:
+                time.sleep(seconds)
+                raise Unavailable("Slack did not answer.")
+
+    return Beforehand(Slow({})), asked
+
+
+def test_what_slack_said_is_remembered_under_a_lock_and_what_it_was_not_asked_is_asked_without_one() -> None:
+    """Its silence as well: whoever finds it out under the lock finds what was found out before."""
+    slack, asked = asked_once()
+    with pytest.raises(Unavailable):
+        slack.active(JIN)
+    with slack.asking_nobody():
+        with pytest.raises(Unavailable):
+            slack.active(JIN)
+        with pytest.raises(Unasked):
+            slack.active(LEE)
+    assert asked == [JIN.user]
+    slack.ask()
+    with slack.asking_nobody():
+        assert slack.active(LEE)
+    assert asked == [JIN.user, LEE.user]
+
+
+def test_a_slack_that_hangs_is_asked_nothing_more_for_this_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after another would take a worker for minutes; it is silent about the others, too, then."""
+    monkeypatch.setattr("mesh.operations.beforehand.HANGS_S", 0.01)
+    slack, asked = asked_once(0.05)
+    with pytest.raises(Unavailable):
+        slack.active(JIN)
+    with slack.asking_nobody(), pytest.raises(Unavailable):
+        slack.active(LEE)
+    assert asked == [JIN.user]
