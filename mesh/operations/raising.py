@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mesh.domain.errors import Barred, Denied
+from collections.abc import Iterable
+from dataclasses import replace
+
+from mesh.domain.errors import Barred, Denied, NotFound
 from mesh.domain.limits import Rise, beyond
 from mesh.domain.operations import Operation, Step
 from mesh.domain.policy import Decision, decide
@@ -59,9 +62,9 @@ def barred(stage: Stage, operation: Operation, happening: Happening) -> str:
     if not waited and after(rollout, happening) is not Phase.MOVING:
         return ""
     rise = next_rise(operation, happening)
+    answering = _answers(stage, operation) if waited and not rollout.written else _holders(stage, operation)
     try:
-        asked = _answers(stage, operation) if waited and not rollout.written else operation
-        check_rise(stage, operation, _on_record(stage, asked), rise)
+        check_rise(stage, operation, _either(_on_record(stage, one) for one in answering), rise)
     except Barred as error:
         return error.message.removesuffix(".")
     except Denied:
@@ -95,20 +98,60 @@ def rights(stage: Stage, rollout: Operation) -> Decision:
 
     Raises Unheard where Slack does not say who may, Denied where they may not any more.
     """
-    verdict = authorise_again(_answers(stage, rollout), stage.catalog, stage.directory, now=stage.time.now())
+    now = stage.time.now()
+    decisions = (authorise_again(one, stage.catalog, stage.directory, now=now) for one in _answers(stage, rollout))
+    verdict = _either(decisions)
     if verdict.allowed:
         return verdict
     if verdict.unheard:
         raise Unheard(verdict.unheard)
-    raise Denied(f"No longer allowed: {verdict.why}.", hint="Nothing was changed.")
+    raise Denied(
+        f"No longer allowed: {verdict.why}.",
+        hint="Nothing was changed. Whoever may resume it answers for its steps from then on; going back is possible.",
+    )
 
 
-def _answers(stage: Stage, rollout: Operation) -> Operation:
-    """Return by whose rights a step is taken: the word that asked for it, or the rollout where it came by itself.
+def _either(decisions: Iterable[Decision]) -> Decision:
+    """Return what any of them allows; of the first without limits the others are not asked."""
+    found: Decision | None = None
+    for one in decisions:
+        found = one if found is None else _both(found, one)
+        if one.allowed and not one.limited:
+            break
+    if found is None:
+        raise ValueError("nobody decided")
+    return found
+
+
+def _both(first: Decision, second: Decision) -> Decision:
+    """Return the first decision with what the second one allows beside it."""
+    said = second if second.allowed and not first.allowed else first
+    return replace(said, roles=(*first.roles, *second.roles), unheard=first.unheard or second.unheard)
+
+
+def _answers(stage: Stage, rollout: Operation) -> tuple[Operation, ...]:
+    """Return by whose rights a step is taken: the word that asked for it, or who holds the rollout.
 
     Whoever said it was authorised, limited and proven for just this step, also where it was barred and is tried again;
     whoever began may be off duty by now.
     """
     begun = (one for one in reversed(rollout.story) if one.step is Step.STEPPING or (one.by and one.step in _ASKED_FOR))
     asked = next(begun, None)
-    return stage.operations.get(the_rollout(rollout).said) if asked and asked.by else rollout
+    if asked and asked.by:
+        return (stage.operations.get(the_rollout(rollout).said),)
+    return _holders(stage, rollout)
+
+
+def _holders(stage: Stage, rollout: Operation) -> tuple[Operation, ...]:
+    """Return by whose rights steps come by themselves: of whoever resumed it last, and of whoever began it.
+
+    Either is enough: who helps once, within narrow limits, does not take away what the other one may.
+    """
+    adopted = the_rollout(rollout).adopted
+    if adopted is None:
+        return (rollout,)
+    try:
+        return stage.operations.get(adopted.said), rollout
+    except NotFound:
+        # Forgotten: as if nobody had resumed it.
+        return (rollout,)

@@ -131,7 +131,7 @@ def step(stage: Stage, record: Record, happening: Happening, why: str, *, by: st
     """Enter the phase that follows: write it down, then start what it asks for. False where nothing follows."""
     operation = record.operation
     rollout = enter(the_rollout(operation), happening, now=stage.time.now(), why=why, by=by)
-    rollout = replace(rollout, **{key: changes.pop(key) for key in ("arms", "said", "heard") if key in changes})
+    rollout = replace(rollout, **{key: changes.pop(key) for key in _OWN if key in changes})
     moves = rollout.phase in MOVES
     if moves:
         rollout = replace(rollout, move=new_id())
@@ -234,6 +234,8 @@ def _arms(stage: Stage, operation: Operation, plan: Plan) -> tuple[Arm, ...]:
     return route.arms if route is not None else the_rollout(operation).arms
 
 
+_OWN = ("arms", "said", "heard", "adopted")
+"""What of a rollout its transitions do not say."""
 _CONTINUING = frozenset({Happening.RESUME, Happening.CLEARED})
 _STEPS = {
     Phase.MOVING: Step.STEPPING,
