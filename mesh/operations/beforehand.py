@@ -96,7 +96,7 @@ class Beforehand:
                 raise self._hangs
             else:
                 self._unasked[question] = ask
-                raise Unasked(f"{question[0]} was not asked")
+                raise Unasked
         found = self._heard[question]
         if isinstance(found, Unavailable):
             raise found
