@@ -23,6 +23,9 @@ from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
 from mesh.ports import Directory, Place
 
+FRESH_S = 5.0
+"""How old an answer may be when the lock is taken, in seconds: where asking took longer, somebody may have left since.
+Who asks again is told by the directory at once, unless Slack told of a change."""
 T = TypeVar("T")
 
 
@@ -42,20 +45,22 @@ class Beforehand:
         self._alone = alone
         self._is_alone: bool | None = None
         self._turn = threading.Lock()
-        self._heard: dict[tuple[Any, ...], Any] = {}
-        """Answers, and silences as errors, by question."""
+        self._heard: dict[tuple[Any, ...], tuple[float, Any]] = {}
+        """When something was heard, and what: answers, and silences as errors, by question."""
         self._unasked: dict[tuple[Any, ...], Callable[[], Any]] = {}
         self._hangs: Unavailable | None = None
         self._asks = True
+        self._from = 0.0
+        """Since when an answer must have been heard to count now."""
 
     @contextmanager
     def asking_nobody(self) -> Iterator[None]:
-        """Answer by what was heard alone, in a `with` block; anything else raises Unasked there."""
-        self._asks = False
+        """Answer by what was heard alone, and lately, in a `with` block; anything else raises Unasked there."""
+        self._asks, self._from = False, time.monotonic() - FRESH_S
         try:
             yield
         finally:
-            self._asks = True
+            self._asks, self._from = True, 0.0
 
     def ask(self) -> bool:
         """Ask what was wanted and not asked, one after another, and nothing more once Slack hangs.
@@ -89,7 +94,7 @@ class Beforehand:
         return self._directory.changed_lately(actor, groups, channel)
 
     def _answer(self, question: tuple[Any, ...], ask: Callable[[], T]) -> T:
-        if question not in self._heard:
+        if not self._is_known(question):
             if self._asks and self._may_ask():
                 self._ask(question, ask)
             elif self._hangs is not None:
@@ -97,10 +102,17 @@ class Beforehand:
             else:
                 self._unasked[question] = ask
                 raise Unasked
-        found = self._heard[question]
+        _, found = self._heard[question]
         if isinstance(found, Unavailable):
             raise found
         return cast(T, found)
+
+    def _is_known(self, question: tuple[Any, ...]) -> bool:
+        """Tell whether it was heard, lately where it is an answer; from whoever hangs none could be had anew."""
+        if question not in self._heard:
+            return False
+        at, found = self._heard[question]
+        return at >= self._from or self._hangs is not None or isinstance(found, Unavailable)
 
     def _may_ask(self) -> bool:
         with self._turn:
@@ -111,11 +123,12 @@ class Beforehand:
     def _ask(self, question: tuple[Any, ...], ask: Callable[[], Any]) -> None:
         began = time.monotonic()
         try:
-            self._heard[question] = ask()
+            answer = ask()
         except Unavailable as error:
-            self._heard[question] = error
+            answer = error
             if time.monotonic() - began > HANGS_S:
                 self._hangs = error
+        self._heard[question] = time.monotonic(), answer
 
 
 def ask_beforehand(stage: Stage, operation: Operation) -> None:

@@ -250,6 +250,22 @@ def test_what_slack_said_is_remembered_under_a_lock_and_what_it_was_not_asked_is
     assert asked == [JIN.user, LEE.user]
 
 
+def test_an_answer_of_long_ago_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may have left while Slack was asked about others; a silence is no right, and is not waited for twice."""
+    monkeypatch.setattr("mesh.operations.beforehand.FRESH_S", -1.0)
+    slack, asked = asked_once()
+    with pytest.raises(Unavailable):
+        slack.active(JIN)
+    assert slack.active(LEE)
+    with slack.asking_nobody():
+        with pytest.raises(Unavailable):
+            slack.active(JIN)
+        with pytest.raises(Unasked):
+            slack.active(LEE)
+    slack.ask()
+    assert asked == [JIN.user, LEE.user, LEE.user]
+
+
 def test_a_slack_that_hangs_is_asked_nothing_more_for_this_try(monkeypatch: pytest.MonkeyPatch) -> None:
     """One after another would take a worker for minutes; it is silent about the others, too, then."""
     monkeypatch.setattr("mesh.operations.beforehand.HANGS_S", 0.01)
