@@ -18,7 +18,16 @@ from bot.hooks import BadPost, Hook, Reply
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import Flooded, MeshbotError, Unavailable
-from mesh.operations.gatekeeping import HOOKS, LONGEST_S, answered, is_open, question, refuse_rise, turned_away
+from mesh.operations.gatekeeping import (
+    HOOKS,
+    LONGEST_S,
+    ROLLBACK,
+    answered,
+    is_open,
+    question,
+    refuse_rise,
+    turned_away,
+)
 from mesh.operations.receiving import Desk
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -37,7 +46,7 @@ def flagger(desk: Desk, *, catalog: Callable[[], Catalog] | None = None) -> dict
     def hook_of(name: str) -> Hook:
         def hook(posted: Any) -> Reply:
             now = replace(desk, catalog=catalog()) if catalog else desk
-            return _answer(now, _command(name, posted), interval_s=_interval_s(posted))
+            return _answer(now, _command(name, posted), interval_s=_interval_s(name, posted))
 
         return hook
 
@@ -84,12 +93,19 @@ def _command(hook: str, posted: Any) -> Command:
     return Command(verb=Verb.FLAGGER, hook=hook, checksum=checksum, **words)
 
 
-def _interval_s(posted: Any) -> float:
-    """Return how often Flagger asks, as the Canary says in seconds; 0 where it does not. Raises BadPost."""
+def _interval_s(hook: str, posted: Any) -> float:
+    """Return how often Flagger asks, as the Canary says in seconds; 0 where it does not. Raises BadPost.
+
+    Whoever wants to go back is not kept from it by a mistake about how long that counts.
+    """
     said = (posted.get("metadata") or {}).get("interval", "0s")
     found = _INTERVAL.fullmatch(said) if isinstance(said, str) and said else None
     hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, math.inf)
     interval_s = hours * 3600 + minutes * 60 + seconds
-    if interval_s > LONGEST_S:
-        raise BadPost(f"`metadata.interval` is no time like 1h or 90m, of at most {LONGEST_S / 3600:g} h.")
-    return interval_s
+    if interval_s <= LONGEST_S:
+        return interval_s
+    wrong = BadPost(f"`metadata.interval` is no time like 1h or 90m, of at most {LONGEST_S / 3600:g} h.")
+    if hook != ROLLBACK:
+        raise wrong
+    log.warning("hook flagger/%s goes by no interval: %s", hook, wrong.message)
+    return 0.0

@@ -126,10 +126,13 @@ def _is_over(found: Operation, last: Round | None, now: float, quiet_s: float) -
     """Tell whether a yes counts no more: another revision was asked about since, or Flagger was silent for long.
 
     That people take their time to agree is no silence of Flagger's. That it heard yes to going back does not use that
-    up: the answer may have been lost on its way, and it asks again an interval later, or never.
+    up: the answer may have been lost on its way, and it asks again an interval later, or never. Before it was told of
+    that it may come as late as people may.
     """
     if last is None or last.operation != found.id:
         return True
+    if found.command.hook == ROLLBACK and not last.heard_at:
+        quiet_s = OPEN_S
     return now - max(last.asked_at, found.story[-1].at) > quiet_s
 
 

@@ -88,6 +88,16 @@ def test_an_interval_that_cannot_be_is_said_so(interval: Any) -> None:
     assert (back.status, "metadata.interval" in back.json["error"], bot.started) == (422, True, [])
 
 
+def test_no_interval_keeps_anybody_from_going_back() -> None:
+    """A mistake in the Canary is no reason to ask nobody whether to go back."""
+    bot = bench()
+    body = {**BODY, "metadata": {"interval": "often"}}
+    assert post(bot, body, hook="rollback").status == 403
+    (asked,) = bot.started
+    bot.operations._stored[asked.id] = opened(asked)
+    assert post(bot, body, hook="rollback").status == 200
+
+
 def answers(bot: Bench) -> list[int]:
     """What Flagger hears at each of its hooks, all of which people agreed to."""
     for hook in HOOKS:

@@ -80,6 +80,7 @@ def test_a_yes_of_a_rollout_that_is_over_lets_nothing_through(hook: str) -> None
     command = replace(ASKED, hook=hook)
     former = approved(bench, command)
     assert is_open(question(bench.desk, command))
+    answered(bench.desk, former)
     bench.time.at += QUIET_S + 1
     again = ask(bench, command)
     assert (again.id == former.id, again.state) == (False, State.WAITING)
@@ -154,6 +155,16 @@ def test_a_roll_back_whose_answer_was_lost_is_heard_again_in_the_same_run(hook: 
     bench.time.at += 60
     ask(bench, replace(ASKED, hook=hook))
     assert question(bench.desk, BACK).id == pressed.id
+
+
+def test_a_roll_back_waits_for_flagger_for_a_day() -> None:
+    """Also where nobody said how seldom it comes: only once it was told is its silence a sign that it went back."""
+    bench = a_bench(replace(RULE, need=1))
+    pressed = approved(bench, BACK)
+    bench.time.at += OPEN_S - 60
+    assert question(bench.desk, BACK).id == pressed.id
+    bench.time.at += OPEN_S + 1
+    assert ask(bench, BACK).id != pressed.id
 
 
 def test_a_yes_waits_for_the_interval_of_the_canary() -> None:
