@@ -48,10 +48,10 @@ def in_words(operation: Operation, rollout: Rollout, happening: Happening) -> st
 
 
 def _moving(operation: Operation, rollout: Rollout, happening: Happening) -> str:
-    """Say as well where somebody else answers for the steps from now on: who it is stands beside it."""
+    """Say as well where somebody else answers for the steps from now on: `by …` stands behind it."""
     said = step_in_words(rollout, the_plan(operation).canary)
     anew = happening is Happening.RESUME and rollout.adopted and rollout.adopted.by != operation.actor.user
-    return f"{said}; whoever resumed it answers for its steps from now on" if anew else said
+    return f"{said}; this step and those after it are answered for" if anew else said
 
 
 def _proven(canary: str, share: str, happening: Happening) -> str:
