@@ -32,9 +32,12 @@ def the_approval(operation: Operation) -> Approval:
 
 
 def look_up(directory: Directory, actor: Actor, approval: Approval, person: str) -> Voter:
-    """Return who this account of `person` is to `approval`, as Slack says now; raise Unavailable."""
-    active = directory.active(actor)
-    groups = directory.groups(actor, approval.groups) if active and approval.groups else frozenset()
+    """Return who this account of `person` is to `approval`, as Slack says now; raise Unavailable.
+
+    Of groups only those are asked about that could decide: whom every rule names needs none.
+    """
+    active, asked = directory.active(actor), approval.groups_for(actor.user)
+    groups = directory.groups(actor, asked) if active and asked else frozenset()
     return Voter(actor, person, active, groups)
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from chat.memory import FixedDirectory
-from mesh.domain.errors import Unavailable
+from mesh.domain.errors import Denied, Unavailable
 from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import Operation, State
 from mesh.domain.policy import Actor, Policy, Role
@@ -70,6 +70,30 @@ def test_groups_that_slack_never_tells_turn_no_vote_away_that_they_could_not_dec
     for voter in (ANA, KIM):
         assert bench.do(f"approve {asked.id}", voter).state is State.SUCCEEDED
     assert (now(bench, asked).state, bench.weights()) == (State.SUCCEEDED, [50, 50])
+
+
+def test_a_voter_who_is_named_needs_no_group() -> None:
+    """The rule names people and a group: while Slack tells of no group, those it names agree, and nobody else can."""
+    bench, directory = reserved(BY_ID, rule=replace(TWO, users=(ANA.user,), need=1))
+    asked = bench.do("promote api 50")
+    directory.silent = frozenset({"S0SRE"})
+    with pytest.raises(Denied, match="could not say who you are"):
+        bench.ask(f"approve {asked.id}", KIM)
+    assert bench.do(f"approve {asked.id}", ANA).state is State.SUCCEEDED
+    assert (now(bench, asked).state, bench.weights()) == (State.SUCCEEDED, [50, 50])
+
+
+def test_a_voter_who_is_named_by_one_rule_only_waits_for_the_groups_of_the_other() -> None:
+    """Their one vote counts for every rule that they may vote for, so nobody counts it before that is known."""
+    bench, directory = reserved(BY_ID, rule=replace(BY_NAME, need=1))
+    bench.approvals = (*bench.approvals, replace(TWO, name="other", need=1))
+    asked = bench.do("promote api 50")
+    directory.silent = frozenset({"S0SRE"})
+    with pytest.raises(Denied, match="could not say who you are"):
+        bench.ask(f"approve {asked.id}", ANA)
+    directory.silent = frozenset()
+    bench.do(f"approve {asked.id}", ANA)
+    assert bench.weights() == [50, 50]
 
 
 @pytest.mark.parametrize("roles", [(TEAM,), (replace(BY_ID, max_share=30.0), TEAM)], ids=["alone", "beyond a limit"])
