@@ -159,6 +159,14 @@ class Rollout:
         return bool(self.moves) and self.moves[-1].share == self.current.share
 
     @property
+    def stop(self) -> str:
+        """Which stop this is, where it is paused or held, as a button names it: since when, in milliseconds.
+
+        A step that is tried and barred again is the same one: that is all there is to see of it.
+        """
+        return f"{1000 * (self.barred_at or self.entered_at):.0f}"
+
+    @property
     def steered(self) -> bool:
         """True where a person's word brought it: `why` is then their reason, in their own words, or names their word.
 
@@ -301,10 +309,15 @@ def _cleared(rollout: Rollout) -> Phase | None:
 
 
 def _held_and_worse(rollout: Rollout) -> Phase | None:
-    """Turn back a canary that people were asked about for another reason; leave somebody else's weights alone."""
+    """Act on a canary that is stopped for another reason, or tell people; leave somebody else's weights alone."""
     if rollout.cause in (Happening.DRIFTED, Happening.WORSE, Happening.UNTURNED):
         return None
-    return Phase.TURNING_BACK if rollout.strategy.on_failure == "rollback" else None
+    return _on_failure(rollout)
+
+
+def _held_and_paused(rollout: Rollout) -> Phase | None:
+    """Let only a person go on with what would by itself; everything else waits for one as it is."""
+    return Phase.HELD if rollout.cause in _PASSING else None
 
 
 def _held_and_drifted(rollout: Rollout) -> Phase | None:
@@ -383,6 +396,7 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
         Happening.WORSE: _held_and_worse,
         Happening.DRIFTED: _held_and_drifted,
         Happening.SKIP: _held_and_skipped,
+        Happening.PAUSE: _held_and_paused,
         Happening.LATE: Phase.EXPIRED,
         Happening.ABORT: Phase.TURNING_BACK,
         Happening.TAKEN_OVER: Phase.STOPPED,
