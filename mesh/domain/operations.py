@@ -68,6 +68,8 @@ class Step(StrEnum):
     """Somebody else changed the object first, nothing was written; it is planned again."""
     UNWRITTEN = "unwritten"
     """No answer came to a patch; the object shows that it was not written, and it can no longer be. Or `UNSENT`."""
+    UNANSWERED = "unanswered"
+    """A Git server does not answer, and nothing was sent; it is tried again for as long as it may wait."""
     FORCED = "forced"
     """A gate did not pass and the person went ahead with a reason."""
     REFUSED = "refused"

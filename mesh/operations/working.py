@@ -20,7 +20,17 @@ from mesh.domain.operations import UNSENT, Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision, is_bound, named_groups
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import approving, following, gatekeeping, moves, passing, proving, reading, rollouts, voting
+from mesh.operations import (
+    approving,
+    following,
+    gatekeeping,
+    moves,
+    passing,
+    proving,
+    reading,
+    rollouts,
+    voting,
+)
 from mesh.operations.authorising import authorise_again
 from mesh.operations.digests import gather, of_channel
 from mesh.operations.freezing import carry_out, refuse_frozen
@@ -33,12 +43,13 @@ from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.refusing import gates_failed, remedy
 from mesh.operations.stage import Stage
 from mesh.operations.steering import steer
+from mesh.operations.unanswered import KUBECTL, given_up, wait_for_git
 from mesh.operations.undoing import may_be_written
 
 REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
 
-_FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED, Step.UNWRITTEN})
+_FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED, Step.UNWRITTEN, Step.UNANSWERED})
 """What the story ends with where no worker was interrupted."""
 _UNCHANGED = "Nothing was changed."
 _UNSENT = frozenset({None, Step.CONFLICT, Step.UNWRITTEN})
@@ -55,7 +66,10 @@ def expired(record: Record, now: float) -> bool:
     text = f"It waited {now - operation.created_at:.0f} s for its turn, so it was not carried out"
     if operation.story[-1].text == UNSENT:
         text = f"For {now - operation.created_at:.0f} s no replica of Redis had the plan, so the patch was not sent"
-    record.end(State.EXPIRED, Step.EXPIRED, text, hint="Nothing was changed. Repeat it if it is still wanted.")
+    hint = "Nothing was changed. Repeat it if it is still wanted."
+    if why := given_up(operation, now):
+        text, hint = why, KUBECTL
+    record.end(State.EXPIRED, Step.EXPIRED, text, hint=hint)
     return True
 
 
@@ -299,7 +313,8 @@ class Work:
         """Write down what is about to be written, past which freezes; once it is told there is no way back."""
         passed = passing.passed_by(self.stage, self.operation, plan)
         text = ", ".join(filter(None, (plan.label, passing.in_words(passed))))
-        changes: dict[str, Any] = {"plan": plan, "gates": gates}
+        # What stood in the way of it, in Git, does no more.
+        changes: dict[str, Any] = {"plan": plan, "gates": gates, "outcome": ""}
         if self.operation.approval is not None:
             changes["approval"] = replace(self.operation.approval, passes=passed)
         self.record.tell(State.RUNNING, Step.PATCHING, text, **changes)
@@ -377,12 +392,14 @@ class Work:
     def _not_overtaken(self) -> None:
         """Refuse what a newer change has overtaken: who rolls back means what still waits in the queue, too."""
         op = self.operation
-        if op.command.verb is Verb.ROLLBACK:
+        if op.command.verb is Verb.ROLLBACK and not op.went(Step.UNANSWERED):
+            # One that had to wait for Git is of another moment: what others have written since, they wanted then.
             return
         for newer in self.stage.operations.beside(op):
             # Also one that did not end well: traffic went back, and nobody accepted it, or read it back, in time.
             writes = not (newer.command.steers or newer.command.freezes or newer.rollout)
-            if writes and may_be_written(newer) and newer.created_at > op.created_at:
+            written = may_be_written(newer) or newer.commit is not None
+            if writes and written and newer.created_at > op.created_at:
                 raise Refused(
                     f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
                     hint="Nothing was changed. Repeat it if it is still wanted.",
@@ -439,7 +456,7 @@ class Work:
         except MeshbotError as error:
             if isinstance(error, Unavailable) and self._may_try_git_again():
                 # It is left alone by this process, or hiccups: another one, or the same a little later, can do it.
-                self.stage.operations.later(self.operation.id, seconds=LOOK_AGAIN_S)
+                wait_for_git(self.stage, self.record, error)
                 return
             self.record.fail(State.FAILED, Step.FAILED, error)
         except Exception as error:  # noqa: BLE001 (a bug must end the operation and be told, not be tried for ever)
