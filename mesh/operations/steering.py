@@ -159,7 +159,9 @@ def _check_stop(operation: Operation, parent: Operation) -> None:
     rollout, stop = the_rollout(parent), _shown(operation)[1]
     if operation.command.verb is not Verb.RESUME or rollout.phase not in (Phase.PAUSED, Phase.HELD):
         return
-    if stop not in ("", rollout.stop) or 1000 * operation.created_at < float(rollout.stop):
+    # Of a typed word only its time is known; a card that showed this stop is believed whatever the clocks say.
+    seen = stop == rollout.stop if stop else 1000 * operation.created_at >= float(rollout.stop)
+    if not seen:
         raise Refused(
             f"The stop that this resume was about is over. Now it is another: {where(parent)}: {reason(rollout)}.",
             hint="Nothing was changed. Look at the card; if it is still wanted:",

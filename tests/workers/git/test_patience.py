@@ -160,7 +160,7 @@ def test_a_server_that_hung_is_used_again_before_its_rest_is_over(
 
 
 def test_a_knock_is_short_whatever_an_exchange_may_take(server: GitServer, tmp_path: Path) -> None:
-    """A server that takes the connection and says nothing is waited for as long as was said, and not for ten seconds."""
+    """A server that takes the connection and says nothing is waited for as long as said, and not for ten seconds."""
     bench = GitBench(server, tmp_path)
     over = threading.Event()
 
