@@ -26,6 +26,11 @@ test: ## All tests: real Redis, real Prometheus, real browser
 e2e: setup ## Tests against a real etcd and kube-apiserver, built once with Go; E2E_KUBECONFIG=file uses a cluster instead
 	@MESHBOT_E2E=1 $(BIN)/pytest tests/e2e $(ARGS)
 
+.PHONY: cluster
+cluster: setup ## The documents walked on a whole cluster with a node, image and pods (Debian or Ubuntu, root, Go)
+	@tools/setup --cluster
+	@$(BIN)/python -m tests.cluster $(ARGS)
+
 .PHONY: bench-patch
 bench-patch: setup ## How long a change takes on a real API server, beside a bare PATCH and kubectl; docs/performance.md
 	@$(BIN)/python -m tools.bench_patch

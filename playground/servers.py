@@ -139,11 +139,12 @@ class _Configured(_Server):
 
     _settings: dict[str, object]
     _config: Path
+    _host = HOST
 
     @property
     def url(self) -> str:
         """The address without a trailing slash, e.g. http://127.0.0.1:40123."""
-        return f"http://{HOST}:{self.port}"
+        return f"http://{self._host}:{self.port}"
 
     def start(self) -> Self:
         """Write the configuration, start, and return once `/-/ready` says so; StartFailed after a minute."""
@@ -162,9 +163,11 @@ class PrometheusServer(_Configured):
     """
 
     def __init__(
-        self, directory: Path, targets: Mapping[str, str], *, port: int = 0, scrape_interval: str = "1s"
-    ) -> None:
+        self, directory: Path, targets: Mapping[str, str], *,
+        host: str = HOST, port: int = 0, scrape_interval: str = "1s",
+    ) -> None:  # fmt: skip
         super().__init__(directory, port)
+        self._host = host
         self._settings = {
             "global": {"scrape_interval": scrape_interval, "scrape_timeout": scrape_interval},
             "scrape_configs": [
@@ -176,7 +179,7 @@ class PrometheusServer(_Configured):
             prometheus_executable(),
             f"--config.file={self._config}",
             f"--storage.tsdb.path={self.directory / 'data'}",
-            f"--web.listen-address={HOST}:{self.port}",
+            f"--web.listen-address={host}:{self.port}",
         ]
         self.child = Child("prometheus", argv, log_path=self.directory / "prometheus.log")
 

@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
         completions=completions,
         rules=rules,
         alerting=Alerting(options.alerts_url, options.alerts_token) if options.alerts_url else None,
+        public_url=options.public_url,
     )
     asyncio.run(_serve(app, options.port))
 
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m playground.slack", description="A stand-in Slack on 127.0.0.1.")
     parser.add_argument("--port", type=int, default=8002)
+    parser.add_argument("--public-url", default="", help="this server as the app is to call it")
     parser.add_argument("--request-url", help="where the app takes deliveries; leave out for Socket Mode")
     parser.add_argument("--traffic-url", help="the traffic simulator behind the page's buttons")
     parser.add_argument("--alerts-url", help="where the alerts go that the page raises: the app's Alertmanager webhook")

@@ -46,7 +46,7 @@ def auth_test(call: Call) -> Json:
 def connections_open(call: Call) -> Json:
     """apps.connections.open: a websocket URL, good for one use."""
     ticket = call.back.sockets.new_ticket()
-    base = call.base_url.replace("http://", "ws://", 1)
+    base = call.base_url.replace("http", "ws", 1)
     return {"ok": True, "url": f"{base}/link/?ticket={ticket}&app_id={call.back.world.bot.app_id}"}
 
 

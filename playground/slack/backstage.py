@@ -50,6 +50,8 @@ class Backstage:
     """The traffic simulator, or None."""
     alerting: Alerting | None = None
     """Who is told of the alerts that the page raises, or None."""
+    public_url: str = ""
+    """This server as the app is to call it, where something stands before it; empty: its own address."""
 
     @property
     def world(self) -> World:

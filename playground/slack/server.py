@@ -34,12 +34,14 @@ def make_app(  # noqa: PLR0913 - each part of the world beside Slack is one name
     completions: Sequence[Json] = (),
     rules: Rules | None = None,
     alerting: Alerting | None = None,
+    public_url: str = "",
 ) -> web.Application:
     """Return the stand-in Slack for `world`.
 
     `request_url` takes slash commands, interactivity and events over HTTP while no websocket of Socket Mode is open;
     `traffic_url` is the traffic simulator behind /page/world; `completions` are {"insert", "hint"} for the page;
-    `alerting` takes the alerts that the page raises.
+    `alerting` takes the alerts that the page raises; `public_url` is this server as the app is to call it, where
+    something stands before it.
     """
     rules = rules or Rules()
     clock, troubles = Clock(), Troubles()
@@ -59,6 +61,7 @@ def make_app(  # noqa: PLR0913 - each part of the world beside Slack is one name
         completions=completions,
         traffic_url=traffic_url,
         alerting=alerting,
+        public_url=public_url,
     )
     app = web.Application(client_max_size=LARGEST_BODY)
     app[BACKSTAGE] = back

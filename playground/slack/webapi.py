@@ -62,7 +62,9 @@ ENDPOINTS = {
 
 
 def base_url_of(request: web.Request) -> str:
-    """Return this server's own address, whatever name the caller used for it."""
+    """Return this server's address as the app shall use it, whatever name the caller used for it."""
+    if told := request.app[BACKSTAGE].public_url:
+        return told
     address = request.transport.get_extra_info("sockname") if request.transport else None
     return f"http://{address[0]}:{address[1]}" if address else str(request.url.origin())
 

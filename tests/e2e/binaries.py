@@ -20,11 +20,21 @@ PACKAGES = {
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
     "helm": "helm.sh/helm/v4/cmd/helm",
+    "kubelet": "k8s.io/kubernetes/cmd/kubelet",
+    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+    "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+    "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy",
+    "coredns": "github.com/coredns/coredns",
+    "kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
 }
 """Binary -> its main package; versions are in the go.mod of its home. `certificate` is built from Go's own tree."""
+STATIC = {"coredns"}
+"""Those that run in an image of nothing but themselves."""
 CERTIFICATE = "certificate"
 SERVERS = ("etcd", "kube-apiserver", CERTIFICATE)
 _TELL_EVERY_S = 60
+_VERSION = "k8s.io/component-base/version.gitVersion"
+"""What Kubernetes' own build sets; without it the servers say they are v0.0.0."""
 
 
 class BuildFailed(RuntimeError):
@@ -36,7 +46,7 @@ def cache(home: Path = HERE) -> Path:
 
     Each `home` (a directory with a go.mod) has its own: a newer helm must not have kube-apiserver built again.
     """
-    digest = hashlib.sha256(b"".join((home / name).read_bytes() for name in ("go.mod", "go.sum")))
+    digest = hashlib.sha256(b"".join((home / name).read_bytes() for name in ("go.mod", "go.sum")) + _VERSION.encode())
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return root / "meshbot-e2e" / digest.hexdigest()[:16]
 
@@ -81,9 +91,13 @@ def _build_one(target: Path, package: str, home: Path, say: Callable[[str], None
     say(f"e2e: building {target.name} ({package}) into {target.parent}")
     part = target.with_suffix(f".{os.getpid()}")
     started = told = time.monotonic()
-    command = ["nice", _go(), "build", "-ldflags=-s -w", "-o", str(part), package]
+    command = ["nice", _go(), "build", f"-ldflags=-s -w {_versioned(package, home)}", "-o", str(part), package]
     log_path = target.with_suffix(".log")
-    with log_path.open("w+") as log, subprocess.Popen(command, cwd=home, stdout=log, stderr=log) as process:
+    environment = {**os.environ, "CGO_ENABLED": "0"} if target.name in STATIC else None
+    with (
+        log_path.open("w+") as log,
+        subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log) as process,
+    ):
         while process.poll() is None:
             time.sleep(0.2)
             if time.monotonic() - told > _TELL_EVERY_S:
@@ -94,6 +108,14 @@ def _build_one(target: Path, package: str, home: Path, say: Callable[[str], None
     part.rename(target)
     log_path.unlink()
     say(f"e2e: {target.name} took {time.monotonic() - started:.0f} s")
+
+
+def _versioned(package: str, home: Path) -> str:
+    """Return the flags by which a program of Kubernetes knows its version, that of the go.mod; else nothing."""
+    if not package.startswith("k8s.io/kubernetes/"):
+        return ""
+    version = go("list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes", cwd=home).strip()
+    return f"-X {_VERSION}={version}"
 
 
 def _generator() -> str:

@@ -24,7 +24,18 @@ from tests.e2e.crds import SOURCES, Source, definitions
 HOST = "127.0.0.1"
 AUDIT_LOG = "audit.log"
 """Beside the administrator's kubeconfig: one JSON line for each request of the accounts in namespace `meshbot`."""
+NODE_PORT = 6443
+"""Where an API server with nodes listens: what policies of networks let through."""
 _START_S = 60
+_NAMES = ("10.0.0.1", "kubernetes.default.svc")
+"""What pods call the server: the first address of the services', and its name."""
+_ALONE = (
+    f"--bind-address={HOST}",
+    f"--advertise-address={HOST}",
+    "--endpoint-reconciler-type=none",
+    # It waits for a controller to make every namespace's default account; there is none.
+    "--disable-admission-plugins=ServiceAccount",
+)
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -37,18 +48,20 @@ _AUDIT_POLICY: dict[str, Any] = {
 
 
 @contextmanager
-def servers(directory: Path) -> Iterator[Path]:
+def servers(directory: Path, *, node: str = "") -> Iterator[Path]:
     """Run etcd and kube-apiserver in `directory` and yield the administrator's kubeconfig.
 
     Both die with this process. No controllers and no kubelets run: nobody fills in endpoints or starts pods, and a
-    deleted namespace stays for ever.
+    deleted namespace stays for ever. With the address of a `node` it is where pods reach the server, and whoever
+    starts the controllers has a whole cluster.
     """
     binaries = build()
     directory.mkdir(parents=True, exist_ok=True)
+    hosts = ",".join((HOST, node, *_NAMES) if node else (HOST,))
     subprocess.run(
-        [binaries / CERTIFICATE, "--host", HOST, "--ca"], cwd=directory, check=True, capture_output=True, timeout=60
+        [binaries / CERTIFICATE, "--host", hosts, "--ca"], cwd=directory, check=True, capture_output=True, timeout=60
     )
-    with _etcd(binaries, directory) as etcd_url, _api_server(binaries, directory, etcd_url) as kubeconfig:
+    with _etcd(binaries, directory) as etcd_url, _api_server(binaries, directory, etcd_url, node) as kubeconfig:
         yield kubeconfig
 
 
@@ -87,8 +100,8 @@ def _etcd(binaries: Path, directory: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _api_server(binaries: Path, directory: Path, etcd_url: str) -> Iterator[Path]:
-    port, token = free_port(), secrets.token_hex(16)
+def _api_server(binaries: Path, directory: Path, etcd_url: str, node: str) -> Iterator[Path]:
+    port, token = NODE_PORT if node else free_port(), secrets.token_hex(16)
     key, certificate, tokens = directory / "key.pem", directory / "cert.pem", directory / "tokens.csv"
     tokens.write_text(f'{token},admin,admin,"system:masters"\n')
     policy = directory / "audit-policy.yaml"
@@ -96,8 +109,6 @@ def _api_server(binaries: Path, directory: Path, etcd_url: str) -> Iterator[Path
     command = [
         str(binaries / "kube-apiserver"),
         f"--etcd-servers={etcd_url}",
-        f"--bind-address={HOST}",
-        f"--advertise-address={HOST}",
         f"--secure-port={port}",
         f"--tls-cert-file={certificate}",
         f"--tls-private-key-file={key}",
@@ -109,9 +120,7 @@ def _api_server(binaries: Path, directory: Path, etcd_url: str) -> Iterator[Path
         f"--audit-policy-file={policy}",
         f"--audit-log-path={directory / AUDIT_LOG}",
         "--service-cluster-ip-range=10.0.0.0/24",
-        "--endpoint-reconciler-type=none",
-        # It waits for a controller to make every namespace's default account; there is none.
-        "--disable-admission-plugins=ServiceAccount",
+        *(_with_node(node) if node else _ALONE),
     ]
     kubeconfig = directory / "kubeconfig"
     kubeconfig.write_text(yaml.safe_dump(_kubeconfig(f"https://{HOST}:{port}", certificate, token)))
@@ -119,6 +128,11 @@ def _api_server(binaries: Path, directory: Path, etcd_url: str) -> Iterator[Path
         admin = Admin(kubeconfig)
         child.wait_ready(lambda: _is_ready(admin), _START_S)
         yield kubeconfig
+
+
+def _with_node(address: str) -> tuple[str, ...]:
+    kubelets = ("--kubelet-preferred-address-types=InternalIP", "--allow-privileged=true")
+    return ("--bind-address=0.0.0.0", f"--advertise-address={address}", *kubelets)
 
 
 def _kubeconfig(url: str, certificate: Path, token: str) -> dict[str, Any]:

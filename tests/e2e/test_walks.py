@@ -1,24 +1,23 @@
 """The documents that lead to a running bot, walked on a real API server: each command of each of them is run.
 
-No kubelet and no controllers are there, so what waits for pods is left out, and what needs Docker or another's chart.
+No kubelet and no controllers are there, so what waits for pods is left out, and what needs an engine; tests/cluster
+does that, too.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.admin import Admin
 from tests.e2e.binaries import build
-from tests.helm.chart import CHART, HOME
+from tests.e2e.walking import HOUSE, Walk, commands, walker
+from tests.helm.chart import HOME
 
-HOUSE = CHART.parents[1]
 WALKS = "chart-walks"
 """Stands for the namespace `meshbot` where a walk makes it: other tests have accounts in that one."""
 PAGES = ("docs/kind.md", "helm/meshbot/README.md", "manifests/README.md")
@@ -34,13 +33,6 @@ LEFT_OUT = {
 """Pattern of a command → why it is not run."""
 
 
-def commands(page: str) -> list[str]:
-    """Every command of a document's `sh` blocks, in its order."""
-    text = (HOUSE / page).read_text(encoding="utf-8")
-    blocks = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
-    return [line for line in blocks.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
-
-
 def to_run(page: str) -> list[str]:
     """Those that are run."""
     return [one for one in commands(page) if not any(re.fullmatch(pattern, one) for pattern in LEFT_OUT)]
@@ -48,16 +40,9 @@ def to_run(page: str) -> list[str]:
 
 @pytest.fixture
 def house(admin: Admin, tmp_path: Path) -> Path:
-    """This repository as a walker has it; only the version of Kubernetes that the chart asks for is not said.
-
-    A server that is built from its module calls itself v0.0.0.
-    """
-    for name in ("docs", "manifests"):
+    """This repository as a walker has it, with helm and kubectl at hand."""
+    for name in ("docs", "manifests", "helm"):
         (tmp_path / name).symlink_to(HOUSE / name)
-    shutil.copytree(CHART, tmp_path / "helm/meshbot")
-    about = tmp_path / "helm/meshbot/Chart.yaml"
-    lines = about.read_text().splitlines(keepends=True)
-    about.write_text("".join(line for line in lines if not line.startswith("kubeVersion:")))
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "helm").symlink_to(build(names=("helm",), home=HOME) / "helm")
@@ -67,19 +52,9 @@ def house(admin: Admin, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def walk(admin: Admin, house: Path) -> Iterator[Callable[[str], str]]:
+def walk(admin: Admin, house: Path) -> Iterator[Walk]:
     """A way to run one command as a walker would; namespaces that a walk makes are taken for its own."""
-    environment = {**os.environ, "KUBECONFIG": str(admin.kubeconfig), "HOME": str(house)}
-    environment["PATH"] = f"{house / 'bin'}:{environment['PATH']}"
-
-    def run(command: str) -> str:
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", command],
-            cwd=house, env=environment, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        return done.stdout
-
+    run = walker(house, admin.kubeconfig, timeout_s=60)
     yield run
     run(f"helm uninstall meshbot --namespace {WALKS} --ignore-not-found")
     for file in ("meshbot-socket.yaml", "redis.yaml"):
@@ -105,9 +80,7 @@ PROCESSES = {"meshbot-bot", "meshbot-worker", "meshbot-clock"}
 
 
 @pytest.mark.parametrize("page", ["docs/kind.md", "helm/meshbot/README.md"])
-def test_the_walks_with_helm_lead_to_the_three_processes(
-    admin: Admin, demo: str, walk: Callable[[str], str], page: str
-) -> None:
+def test_the_walks_with_helm_lead_to_the_three_processes(admin: Admin, demo: str, walk: Walk, page: str) -> None:
     """Each command does what it should in its turn; before the last ones the release is there, with its Secret."""
     for command in to_run(page):
         if command.startswith("helm uninstall"):
@@ -117,7 +90,7 @@ def test_the_walks_with_helm_lead_to_the_three_processes(
     assert admin.do("GET", f"/api/v1/namespaces/{WALKS}/secrets/meshbot").status == 200
 
 
-def test_the_walk_with_kubectl_leads_to_the_three_processes(admin: Admin, walk: Callable[[str], str]) -> None:
+def test_the_walk_with_kubectl_leads_to_the_three_processes(admin: Admin, walk: Walk) -> None:
     """All is in the namespace `meshbot` at its end, and the configuration stays when files are applied anew."""
     admin.namespace("meshbot")
     for command in to_run("manifests/README.md"):

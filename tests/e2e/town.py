@@ -56,13 +56,13 @@ class RealTown(Town):
 @contextmanager
 def real_town(directory: Path, admin: Admin, worker_kubeconfig: Path, *, mesh: str) -> Iterator[RealTown]:
     """Run bot, workers and clock around the API server; the workers have the shipped account, the others none."""
-    with ServerThread(_window(Admin(admin.kubeconfig))) as window:
-        cluster = OtherCluster(window.url, worker_kubeconfig)
+    with ServerThread(window(Admin(admin.kubeconfig))) as objects:
+        cluster = OtherCluster(objects.url, worker_kubeconfig)
         with make_world(directory, mesh=mesh, cluster=cluster) as world:
             yield RealTown(world, admin)
 
 
-def _window(admin: Admin) -> web.Application:
+def window(admin: Admin) -> web.Application:
     """Return a server that answers GET as the API server answers an administrator: for the simulated sidecars."""
 
     async def read(request: web.Request) -> web.Response:

@@ -1,0 +1,85 @@
+"""What is around the cluster: Slack, a Prometheus with the traffic of a mesh in it, and a Redis of the reader's own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playground.processes import Child
+from playground.servers import PASSWORD, USER, PrometheusServer, RedisServer
+from playground.serving import ServerThread, free_port
+from playground.slack.driver import SlackDriver
+from playground.slack.world import default_world
+from tests.cluster.images import SLACK, Engine
+from tests.cluster.node import ADDRESS, OUTSIDE
+from tests.e2e.admin import Admin
+from tests.e2e.town import window
+
+BOT = default_world().bot
+METRICS = {"namespace": "istio-system", "name": "prometheus-server"}
+"""The Service that the chart of Prometheus makes."""
+
+
+@contextmanager
+def slack(directory: Path, *, deliver_to: str = "") -> Iterator[SlackDriver]:
+    """Run what stands for https://slack.com, empty; with no address to deliver to it uses the bot's websocket."""
+    http = ("--request-url", deliver_to) if deliver_to else ()
+    port = free_port()
+    argv = [
+        sys.executable, "-m", "playground.slack", "--port", str(port), "--public-url", f"https://{SLACK}", *http
+    ]  # fmt: skip
+    certificate = Engine().certificate
+    pair = f"cert={certificate},key={certificate.with_name('key.pem')}"
+    listens = f"OPENSSL-LISTEN:443,bind={OUTSIDE},reuseaddr,fork,verify=0,{pair}"
+    with (
+        Child("slack", argv, log_path=directory / "slack.log") as child,
+        Child("tls", ["socat", listens, f"TCP:127.0.0.1:{port}"], log_path=directory / "tls.log"),
+    ):
+        yield SlackDriver(child.wait_ready_line())
+
+
+@contextmanager
+def metrics(directory: Path, admin: Admin) -> Iterator[None]:
+    """Run Prometheus behind the Service that its chart makes, with traffic for `api` as the cluster's routes split it.
+
+    Nothing fails of that traffic. The Service is port 80, the server's own 9090.
+    """
+    directory.mkdir(parents=True)
+    profile = directory / "profile.yaml"
+    profile.write_text("services: [{namespace: mesh-demo, service: api, mesh: istio, rps: 150, error_rate: 0}]\n")
+    port = free_port()
+    targets = {"sidecars": f"127.0.0.1:{port}"}
+    with (
+        ServerThread(window(Admin(admin.kubeconfig))) as routes,
+        PrometheusServer(directory / "prometheus", targets, host=ADDRESS, port=9090) as server,
+    ):
+        argv = [
+            sys.executable, "-m", "playground.traffic", "--port", str(port), "--cluster-url", routes.url,
+            "--prometheus-url", server.url, "--profile", str(profile),
+        ]  # fmt: skip
+        with Child("traffic", argv, log_path=directory / "traffic.log") as traffic:
+            traffic.wait_ready_line()
+            _serve(admin)
+            yield
+
+
+@contextmanager
+def redis_outside(directory: Path) -> Iterator[str]:
+    """Run a Redis of the reader's own, beside the cluster; yields its URL, with the user that production has."""
+    options = {"bind": ADDRESS, "protected-mode": "no"}
+    server = RedisServer(directory, 6379, options=options)
+    with server:
+        yield f"redis://{USER}:{PASSWORD}@{ADDRESS}:6379/0"
+
+
+def _serve(admin: Admin) -> None:
+    admin.namespace(METRICS["namespace"])
+    ports = [{"name": "http", "port": 80, "targetPort": 9090}]
+    admin.apply({"apiVersion": "v1", "kind": "Service", "metadata": METRICS, "spec": {"ports": ports}})
+    labels = {"kubernetes.io/service-name": METRICS["name"]}
+    admin.apply({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {**METRICS, "labels": labels},
+        "addressType": "IPv4", "endpoints": [{"addresses": [ADDRESS]}], "ports": [{"name": "http", "port": 9090}],
+    })  # fmt: skip
