@@ -176,7 +176,7 @@ def test_a_resume_of_a_stop_that_is_over_says_what_is_so_now_and_what_to_type() 
 
 
 def test_a_button_resumes_the_stop_that_its_card_shows() -> None:
-    """Pressed on a card that is not drawn anew yet it is refused; on the new one it counts, also by a bot's slow clock."""
+    """Pressed on a card that is not drawn anew yet it is refused; on the new one it counts, also by a slow clock."""
     voyage, _ = barred()
     assert voyage.operation.rollout
     shown = f"{voyage.id}/{voyage.operation.rollout.at}/{voyage.operation.rollout.stop}"
