@@ -36,7 +36,8 @@ _NO_ENTRY = frozenset({
 })  # fmt: skip
 RESTRICTED = "restricted_action"
 """How all of Slack's words begin for a channel in which not everybody may post."""
-_NO_EDIT = frozenset({"edit_window_closed", "message_not_found", "cant_update_message"})
+_NO_EDIT = frozenset({"edit_window_closed", "cant_update_message"})
+_GONE = frozenset({"message_not_found"})
 _NO_THREAD = frozenset({"thread_not_found", "restricted_action_thread_locked"})
 _BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"})
 _PERHAPS = frozenset({"internal_error", "fatal_error", "request_timeout", "service_unavailable"})
@@ -67,6 +68,10 @@ class NoEntry(Trouble):
 
 class NoEdit(Trouble):
     """This message can no longer be edited."""
+
+
+class Gone(NoEdit):
+    """It was deleted."""
 
 
 class NoThread(Trouble):
@@ -122,6 +127,15 @@ class SlackCalls:
         """Edit a message in place; its metadata stays. Raises Trouble."""
         where: dict[str, Any] = {"channel": channel, "ts": ts}
         self._send(self._client.chat_update, drawn, where)
+
+    def address(self, channel: str, ts: str) -> str:
+        """Return the address of a message, for people to open. Raises Trouble."""
+        try:
+            return str(self._client.chat_getPermalink(channel=channel, message_ts=ts)["permalink"])
+        except SlackApiError as error:
+            raise _translated(error) from error
+        except TROUBLE as error:
+            raise NotDone(word(error)) from error
 
     def look_up(self, channel: str, *, client: str, since: float, thread: str = "") -> str:
         """Return the timestamp of the message that `client` went with, sent at `since` (Unix time); empty for none.
@@ -209,6 +223,7 @@ def without_pictures(drawn: Message) -> Message:
 _MEANS: tuple[tuple[frozenset[str], type[Trouble]], ...] = (
     (_NO_ENTRY, NoEntry),
     (_NO_EDIT, NoEdit),
+    (_GONE, Gone),
     (_NO_THREAD, NoThread),
     (_PERHAPS, Perhaps),
     (_OURS, NotDone),

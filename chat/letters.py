@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chat.blocks import MOST_BLOCKS, MOST_FALLBACK, MOST_JSON, Message, context, message, size
-from chat.escape import Markup, cut, esc
+from chat.escape import Markup, cut, esc, link, tell
 from chat.locales import Locale, locale_of, mark, spoken, tr
-from mesh.domain.letters import Letter, Urgency
+from mesh.domain.letters import GONE, UNLINKED, Letter, Urgency
 from mesh.domain.operations import Card
 from mesh.ports import Outbox
 
 REPEATED = mark("Perhaps a repetition: Slack did not say whether it showed this before.")
+REMOVED = mark("Takes the place of an earlier message, which was deleted.")
+CONTINUES = mark("Continues {message}, which Slack does not let me change any more.")
 MOST_LINES = 10
 """Lines that share one message, at most."""
 
@@ -52,7 +54,20 @@ def fits(messages: Sequence[Message]) -> bool:
 
 def repeated(drawn: Message) -> Message:
     """Return the message with a word that it may be there twice."""
-    return message(Markup(drawn.text), [*drawn.blocks[: MOST_BLOCKS - 1], context([esc(tr(REPEATED))])])
+    return _with(drawn, esc(tr(REPEATED)))
+
+
+def continued(drawn: Message, earlier: str) -> Message:
+    """Return the message with a word about the one whose place it takes, by its address where it has one."""
+    if earlier == GONE:
+        return _with(drawn, esc(tr(REMOVED)))
+    name = tr("an earlier message")
+    return _with(drawn, tell(CONTINUES, message=esc(name) if earlier == UNLINKED else link(earlier, name)))
+
+
+def _with(drawn: Message, word: Markup) -> Message:
+    """Return the message with a small line below it."""
+    return message(Markup(drawn.text), [*drawn.blocks[: MOST_BLOCKS - 1], context([word])])
 
 
 @dataclass(frozen=True)

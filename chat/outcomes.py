@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from chat.blocks import Message
-from chat.calls import NoEdit, NoEntry, NoThread, NotReady, Perhaps, Refusal, SlackCalls, Slow, Trouble
+from chat.calls import Gone, NoEdit, NoEntry, NoThread, NotReady, Perhaps, Refusal, SlackCalls, Slow, Trouble
 from chat.instead import instead
 from chat.letters import body_of, repeated
 from chat.paces import AGAIN_MOST_S, AGAIN_S, looked_over, pace_of, pause_s, refused
-from mesh.domain.letters import Fate, Letter, Row, is_person
+from mesh.domain.letters import GONE, UNLINKED, Fate, Letter, Row, is_person
 from mesh.ports import Lanes, Pace
 
 LOOK_UP_AFTER_S, LATEST_S = 2.0, 8.0
@@ -73,11 +73,22 @@ class Outcomes:
                 self._lanes.settle(looked_over(row, now), waits=True)
             case NoEdit():
                 # Its old message would be found by the old id.
-                self._lanes.settle(replace(row, fate=Fate.WAITING, ts="", client="", failures=0), waits=True)
+                anew = replace(row, fate=Fate.WAITING, ts="", client="", failures=0)
+                self._lanes.settle(replace(anew, continues=self._address(row, trouble)), waits=True)
             case NoEntry():
                 self._answer_instead(row, drawn, str(trouble))
             case _:
                 self.fail(self._told_meanwhile(row, trouble, drawn), trouble, now)
+
+    def _address(self, row: Row, trouble: Trouble) -> str:
+        """Return where the message stands that Slack does not let us edit: what it says is of then."""
+        if isinstance(trouble, Gone):
+            return GONE
+        try:
+            return self._calls.address(row.channel, row.ts)
+        except Trouble as unsaid:
+            log.warning("%s is posted anew without a link to what it continues: %s", row.letter.key, unsaid)
+            return UNLINKED
 
     def looked_up(self, row: Row, ts: str, now: float) -> None:
         """Decide what becomes of a row that was looked for, and found at `ts` or not."""

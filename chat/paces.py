@@ -87,9 +87,14 @@ def looked_over(row: Row, now: float) -> Row:
 
 
 def as_sent(row: Row, drawn: Message) -> Message:
-    """Return the drawing without pictures that Slack had its time for, and with a word where it may be a repetition."""
+    """Return the drawing without pictures that Slack had its time for, and with what people must know of it.
+
+    That is a word where it may be a repetition, or takes the place of a message that can no longer be edited.
+    """
     if row.why == LOOKED_OVER and row.failures >= len(LOOKED_OVER_S):
         drawn = without_pictures(drawn)
+    if row.continues:
+        drawn = letters.continued(drawn, row.continues)
     return letters.repeated(drawn) if row.again else drawn
 
 

@@ -91,7 +91,7 @@ def as_sentence(operation: Operation, why: str) -> str:
 
 
 def people(operation: Operation) -> list[Markup | Plain]:
-    """Return who started a rollout and why, and who steered it last; nothing for what is no rollout."""
+    """Return who started a rollout and why, who answers for it now, who steered it last; nothing for what is none."""
     rollout = rollout_of(operation)
     if rollout is None:
         return []
@@ -99,7 +99,15 @@ def people(operation: Operation) -> list[Markup | Plain]:
     said = Plain(f"“{shorten(operation.command.reason, 300)}”" if operation.command.reason else "")
     did = _DID.get(rollout.cause) if rollout.cause and rollout.by else None
     steered = join(" ", [tell(did, person=user(rollout.by)), date(rollout.entered_at)]) if did else Markup("")
-    return [started, said, steered]
+    return [started, said, _adopted(operation, rollout), steered]
+
+
+def _adopted(operation: Operation, rollout: Rollout) -> Markup:
+    """Say who answers for the steps, where that is not whoever started it."""
+    adopted = rollout.adopted
+    if adopted is None or adopted.by == operation.actor.user:
+        return Markup("")
+    return join(" ", [tell("Steps answered for by {person}", person=user(adopted.by)), date(adopted.at)])
 
 
 def chart(operation: Operation) -> Iterator[Block]:

@@ -173,6 +173,9 @@ class Rounds(Protocol):
     def note(self, canary: str, revision: str, hook: str, found: Round) -> None:
         """Remember it, and forget all that was noted of other revisions of this canary. Raises Unavailable."""
 
+    def forget(self, canary: str) -> None:
+        """Forget all that was noted of this canary: another round begins. Raises Unavailable."""
+
 
 class AuditLog(Protocol):
     """Reading the audit log."""

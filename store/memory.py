@@ -305,6 +305,10 @@ class MemoryRounds:
         known, rounds = self._known.get(canary, ("", {}))
         self._known[canary] = revision, {**(rounds if known == revision else {}), hook: found}
 
+    def forget(self, canary: str) -> None:
+        """Forget all of this canary."""
+        self._known.pop(canary, None)
+
 
 class MemoryBuckets:
     """Token buckets in a dictionary."""

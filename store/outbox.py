@@ -178,7 +178,10 @@ class RedisOutbox:
             log.warning("a lane was not enqueued (%s); the clock will do it", error.message)
 
 
-_SETTLED = ("ts", "posted_in", "sent", "client", "failures", "not_before", "answered", "told", "again", "why")
+_SETTLED = (
+    *("ts", "posted_in", "sent", "client", "failures", "not_before"),
+    *("answered", "told", "again", "why", "continues"),
+)
 
 
 def _digest(letter: Letter) -> str:
@@ -223,6 +226,7 @@ def _row(fields: Mapping[bytes, bytes]) -> Row:
         told=int(found.get("told", 0)),
         again=found.get("again", "0") == "1",
         why=found.get("why", ""),
+        continues=found.get("continues", ""),
     )
 
 

@@ -12,7 +12,7 @@ from mesh.ports import Round
 from store import keys
 from store.connection import translated
 
-KEPT_S = 86_400
+KEPT_S = 172_800
 """How long it is known in seconds; longer than any yes outlasts silence."""
 
 _REVISION = "revision"
@@ -41,6 +41,11 @@ class RedisRounds:
                 together.hset(key, mapping={_REVISION: revision, hook: kept})
                 together.expire(key, KEPT_S)
                 together.execute()
+
+    def forget(self, canary: str) -> None:
+        """Forget all that was noted of this canary."""
+        with translated():
+            self._redis.delete(keys.rounds(canary))
 
     def _fields(self, canary: str, hook: str) -> Any:
         return self._redis.hmget(keys.rounds(canary), [_REVISION, hook])

@@ -30,8 +30,8 @@ NOT_READ_BY_PEOPLE = frozenset({
     "workers/seen.py", "workers/wiring.py",  # queries, the audit log, probes, a start that failed
 })  # fmt: skip
 _NOT_TOLD = frozenset({
-    "report {id}", "freeze {id}", "flagger {target} {hook} {checksum}", "watch {plural} {cluster}", "digest {state}",
-    "user {user}", "channel {channel}", "group {group}", "no JSON",
+    "report {id}", "asking {id}", "freeze {id}", "flagger {target} {hook} {checksum}", "watch {plural} {cluster}",
+    "digest {state}", "user {user}", "channel {channel}", "group {group}", "no JSON",
     "digest %s: %s (%s)",  # keys, threads, logs
     "'VirtualService/api-vs/http \"canary\"'", '"hotfix 4412"', "on-failure {lower}", "every {lower}",
     'freeze {service} for 1h {where} --reason "incident {id}"', "a=1 b=1",  # what can be typed

@@ -145,10 +145,10 @@ class Approval:
         """When the marks are passed, in Unix time."""
         return tuple(self.expires_at - part * (self.expires_at - self.asked_at) for part in MARKS)
 
-    @property
-    def groups(self) -> frozenset[str]:
-        """Every usergroup that may vote, now or after an escalation."""
-        return frozenset(group for demand in self.demands for group in (*demand.groups, *demand.second))
+    def groups_for(self, user: str) -> frozenset[str]:
+        """Return the usergroups by which this person might vote, now or later; none where every rule names them."""
+        demands = (demand for demand in self.demands if user not in demand.users)
+        return frozenset(group for demand in demands for group in (*demand.groups, *demand.second))
 
     @property
     def met(self) -> bool:

@@ -33,6 +33,10 @@ class Urgency(IntEnum):
     """How far something is that goes on."""
 
 
+GONE, UNLINKED = "gone", "unlinked"
+"""What a message continues that has no address."""
+
+
 class Fate(StrEnum):
     """What became of a letter."""
 
@@ -129,6 +133,9 @@ class Row:
     """True when it may be a repetition: nobody could tell whether it was posted before."""
     why: str = ""
     """Why it is lost."""
+    continues: str = ""
+    """The address of the message whose place it takes, because Slack refused to have that edited; `GONE` where there is
+    none any more, `UNLINKED` where Slack did not say. Empty where it takes nobody's place."""
 
     @property
     def place(self) -> Card | None:

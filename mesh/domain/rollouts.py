@@ -106,6 +106,18 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Adoption:
+    """Somebody resumed it, and answers for its steps since."""
+
+    by: str
+    """Their user id."""
+    said: str
+    """Id of the operation by which they did."""
+    at: float
+    """Unix time in seconds."""
+
+
+@dataclass(frozen=True)
 class Rollout:
     """One rollout on its way. A record that changes along `TRANSITIONS` only."""
 
@@ -137,6 +149,8 @@ class Rollout:
     """Id of the operation by which a person last steered it."""
     heard: tuple[str, ...] = ()
     """Ids of the latest such operations, oldest first: a word heard twice counts once, whatever came between."""
+    adopted: Adoption | None = None
+    """Who answers for the steps that come by themselves; None for whoever began it."""
     barred: int = 0
     """How often the step that is to be written was barred by now, without a person's word or a bake in between."""
     barred_at: float = 0.0

@@ -29,7 +29,8 @@ from mesh.domain.plans import Plan
 from mesh.domain.strategies import Strategy
 from mesh.operations.passing import passed_by
 from mesh.operations.persons import persons_of
-from mesh.operations.recording import LeftToTheNext, Record
+from mesh.operations.recording import Record
+from mesh.operations.silence import Unheard, can_wait
 from mesh.operations.stage import Stage
 from mesh.operations.voting import look_up, the_approval
 
@@ -50,7 +51,7 @@ def may_go(stage: Stage, operation: Operation, plan: Plan, strategy: Strategy | 
     """
     if operation.command.rollout:
         return True
-    rules = _rules(stage, operation, plan, strategy)
+    rules = _rules(stage, operation, _share(plan, strategy))
     if operation.command.break_glass:
         _check_holder(stage, operation, rules[0])
     if operation.approval is None:
@@ -58,6 +59,16 @@ def may_go(stage: Stage, operation: Operation, plan: Plan, strategy: Strategy | 
     _check_plan(operation.approval, plan, strategy)
     check_votes(stage, operation, operation.approval, rules)
     return True
+
+
+def check_agreed(stage: Stage, operation: Operation) -> None:
+    """Raise what `may_go` raises of people: of whoever breaks the glass, and of the votes that were given."""
+    approval = operation.approval
+    rules = _rules(stage, operation, approval.share if approval else 0.0)
+    if operation.command.break_glass:
+        _check_holder(stage, operation, rules[0])
+    if approval is not None:
+        check_votes(stage, operation, approval, rules)
 
 
 def check_plan(operation: Operation, plan: Plan, strategy: Strategy | None = None) -> None:
@@ -70,8 +81,9 @@ def request(
 ) -> None:
     """Ask people: write down what they are asked and until when; the card shows it."""
     operation = record.operation
-    rules, now = _rules(stage, operation, plan, strategy), stage.time.now()
-    approval = ask(rules, plan, _share(plan, strategy), now=now, strategy=strategy)
+    share, now = _share(plan, strategy), stage.time.now()
+    rules = _rules(stage, operation, share)
+    approval = ask(rules, plan, share, now=now, strategy=strategy)
     channel = approval.channel or stage.catalog.service(operation.target).approvals
     elsewhere = "" if channel == operation.origin.channel else channel
     approval = replace(approval, channel=elsewhere, passes=passed_by(stage, operation, plan))
@@ -146,8 +158,7 @@ def wake(stage: Stage, changed: Operation) -> None:
             stage.operations.later(other.id, seconds=0)
 
 
-def _rules(stage: Stage, operation: Operation, plan: Plan, strategy: Strategy | None) -> tuple[Rule, ...]:
-    share = _share(plan, strategy)
+def _rules(stage: Stage, operation: Operation, share: float) -> tuple[Rule, ...]:
     if operation.command.break_glass:
         glass = stage.catalog.break_glass
         if glass is None:
@@ -157,10 +168,15 @@ def _rules(stage: Stage, operation: Operation, plan: Plan, strategy: Strategy | 
 
 
 def _check_holder(stage: Stage, operation: Operation, glass: Rule) -> None:
-    """Raise Denied unless whoever asked is one of those who may break the glass: it takes two of them."""
+    """Raise Denied unless whoever asked is one of those who may break the glass: it takes two of them.
+
+    Unheard where the second one has agreed and Slack does not say.
+    """
     try:
         groups = stage.directory.groups(operation.actor, frozenset(glass.groups))
     except Unavailable as error:
+        if can_wait(operation):
+            raise Unheard(error.message.removesuffix(".")) from error
         raise Denied(f"Slack could not say who you are: {error.message}", hint="Nothing was changed.") from error
     if not groups:
         raise Denied("You are not among those who may break the glass.", hint="Ask one of them, or ask without it.")
@@ -182,7 +198,7 @@ def _check_plan(approval: Approval, plan: Plan, strategy: Strategy | None) -> No
 def check_votes(stage: Stage, operation: Operation, approval: Approval, rules: tuple[Rule, ...]) -> None:
     """Raise Refused unless the votes, by those who still may, meet what was asked, and what the rules say today.
 
-    Raises LeftToTheNext where Slack does not say.
+    Raises Unheard where Slack does not say.
     """
     try:
         voted = [vote.voter for vote in approval.votes]
@@ -198,8 +214,7 @@ def check_votes(stage: Stage, operation: Operation, approval: Approval, rules: t
                     hint="Nothing was changed. Ask again if it is still wanted.",
                 )
     except Unavailable as error:
-        # Nobody lost a right by that. It is asked again, for as long as what was agreed to may wait for its turn.
-        raise LeftToTheNext(f"Slack could not say whether those who agreed still may: {error.message}") from error
+        raise Unheard(error.message.removesuffix(".")) from error
 
 
 def _with_escalations(today: Approval, asked: Approval) -> Approval:

@@ -103,6 +103,7 @@ def of_rollout(rollout: Rollout, gates: tuple[GateResult, ...]) -> dict[str, Any
         "share": rollout.current.share,
         "why": rollout.why,
         "move": rollout.move,
+        **({"adopted": asdict(rollout.adopted)} if rollout.adopted else {}),
         "gates": [asdict(result) for result in gates],
     }
 

@@ -28,8 +28,8 @@ from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
 from mesh.ports import Bucket, Round, Rounds
 
-ROLLBACK = "rollback"
-HOOKS = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", ROLLBACK)
+STARTS, ROLLBACK = "confirm-rollout", "rollback"
+HOOKS = (STARTS, "confirm-traffic-increase", "confirm-promotion", ROLLBACK)
 """What Flagger asks about (docs.flagger.app/usage/webhooks)."""
 FLAGGER = Actor("flagger")
 OPEN_S = 86_400.0
@@ -37,27 +37,45 @@ OPEN_S = 86_400.0
 MOST_TIMES = 10
 """How often one question is asked again, within a day, after it came to no answer or its yes is over."""
 QUIET_S = 1800.0
-"""Once Flagger was silent for longer, in seconds, it is at something else: longer than the interval of any analysis."""
+"""Once Flagger was silent for longer, in seconds, it is at something else; where its interval is longer than half of
+that, once it was silent for two of them."""
+LONGEST_S = 43_200.0
+"""The longest interval, in seconds: two of them are as long as a question waits."""
 NEW_PER_MINUTE = 10
 """How many new questions about one service: each of the hooks, for two revisions, and something to spare."""
 
 _NO_ANSWER = frozenset({State.EXPIRED, State.VOID, State.FAILED})
 
 
-def question(desk: Desk, command: Command) -> Operation:
+def question(desk: Desk, command: Command, *, interval_s: float = 0.0) -> Operation:
     """Return the operation that stands for a question of Flagger's; the first time, people are asked.
 
-    Raises Refused where nobody could be asked, NotFound for an unknown cluster or service, Flooded for too many new
-    questions, Unavailable.
+    `interval_s` is how often Flagger asks, at most `LONGEST_S`; 0 where nobody says. Raises Refused where nobody could
+    be asked, NotFound for an unknown cluster or service, Flooded for too many new questions, Unavailable.
     """
     target = desk.catalog.target(command)
     _check_known(desk.catalog, target)
-    last = _rounds(desk).last(str(target), command.checksum, command.hook)
-    found = _standing(desk, last) or _asked(desk, command, target, last)
+    _begin_anew(desk, command, target)
+    last, quiet_s = _rounds(desk).last(str(target), command.checksum, command.hook), max(QUIET_S, 2 * interval_s)
+    found = _standing(desk, last, quiet_s) or _asked(desk, command, target, last, quiet_s)
     former = last if last and last.operation == found.id else Round(found.id, 0.0)
     noted = replace(former, asked_at=desk.time.now())
     _rounds(desk).note(str(target), command.checksum, command.hook, noted)
     return found
+
+
+def _begin_anew(desk: Desk, command: Command, target: Target) -> None:
+    """Forget what was agreed to of a run that went back: people are asked anew about the next one, at every hook.
+
+    Flagger asks whether to start before a run and never in it, so this revision comes again once that is asked after it
+    was told to go back (fluxcd/flagger, pkg/controller/scheduler.go, `checkCanaryStatus`). As long as it was not told,
+    or only asks to go back again because the answer was lost, nothing is forgotten.
+    """
+    if command.hook != STARTS:
+        return
+    back = _rounds(desk).last(str(target), command.checksum, ROLLBACK)
+    if back is not None and back.heard_at:
+        _rounds(desk).forget(str(target))
 
 
 def answered(desk: Desk, operation: Operation, why_not: str = "") -> None:
@@ -85,7 +103,7 @@ def turned_away(desk: Desk, command: Command, why: str) -> None:
     note(desk.operations, desk.buckets, facts.of_denial(FLAGGER, Origin("hook"), command, target, event))
 
 
-def _standing(desk: Desk, last: Round | None) -> Operation | None:
+def _standing(desk: Desk, last: Round | None, quiet_s: float) -> Operation | None:
     """Return the question of this round while it waits, and once it was answered for as long as that counts.
 
     By its id, for the name by which a delivery is known is forgotten after a day, and its card would have a twin.
@@ -98,24 +116,27 @@ def _standing(desk: Desk, last: Round | None) -> Operation | None:
         return None
     now = desk.time.now()
     if is_open(found):
-        return None if _is_over(found, last, now) else found
+        return None if _is_over(found, last, now, quiet_s) else found
     if found.state in _NO_ANSWER or (found.done and now - found.story[-1].at > OPEN_S):
         return None
     return found
 
 
-def _is_over(found: Operation, last: Round | None, now: float) -> bool:
+def _is_over(found: Operation, last: Round | None, now: float, quiet_s: float) -> bool:
     """Tell whether a yes counts no more: another revision was asked about since, or Flagger was silent for long.
 
     That people take their time to agree is no silence of Flagger's. That it heard yes to going back does not use that
-    up: the answer may have been lost on its way, and it asks again an interval later, or never.
+    up: the answer may have been lost on its way, and it asks again an interval later, or never. Before it was told of
+    that it may come as late as people may.
     """
     if last is None or last.operation != found.id:
         return True
-    return now - max(last.asked_at, found.story[-1].at) > QUIET_S
+    if found.command.hook == ROLLBACK and not last.heard_at:
+        quiet_s = OPEN_S
+    return now - max(last.asked_at, found.story[-1].at) > quiet_s
 
 
-def _asked(desk: Desk, command: Command, target: Target, last: Round | None) -> Operation:
+def _asked(desk: Desk, command: Command, target: Target, last: Round | None, quiet_s: float) -> Operation:
     """Return the question that people are asked for this round: the first one that is not over."""
     name = f"flagger {target} {command.hook} {command.checksum}"
     origin = Origin("hook", channel=_channel(desk.catalog, target))
@@ -123,7 +144,7 @@ def _asked(desk: Desk, command: Command, target: Target, last: Round | None) -> 
         if desk.operations.delivered(name) is None:
             _not_flooded(desk, command, target)
         found = receive(desk, command, FLAGGER, origin, dedupe=name).operation
-        over = is_open(found) and _is_over(found, last, desk.time.now())
+        over = is_open(found) and _is_over(found, last, desk.time.now(), quiet_s)
         if not over and found.state not in _NO_ANSWER:
             return found
         name = f"{name} {found.id}"
@@ -189,8 +210,14 @@ def keep(stage: Stage, record: Record) -> None:
             # A worker finds that it is replaced, and says so on its card.
             stage.operations.later(older.id, seconds=0)
         return
-    check_votes(stage, operation, operation.approval, _rules(stage.catalog, operation))
+    check_agreed(stage, operation)
     record.end(State.SUCCEEDED, Step.OPENED, "Flagger hears yes the next time it asks")
+
+
+def check_agreed(stage: Stage, operation: Operation) -> None:
+    """Raise Refused where votes no longer count, Unheard where Slack does not say; nothing where nobody was asked."""
+    if operation.approval is not None:
+        check_votes(stage, operation, operation.approval, _rules(stage.catalog, operation))
 
 
 def hashed(operation: Operation) -> str:

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from mesh.domain.errors import Barred, Denied, Unavailable
+from collections.abc import Iterable
+from dataclasses import replace
+
+from mesh.domain.errors import Barred, Denied, NotFound
 from mesh.domain.limits import Rise, beyond
-from mesh.domain.operations import Operation, State, Step
+from mesh.domain.operations import Operation, Step
 from mesh.domain.policy import Decision, decide
 from mesh.domain.rollouts import Happening, Phase, Rollout, after
 from mesh.operations.authorising import authorise_again
 from mesh.operations.freezing import refuse_frozen
-from mesh.operations.recording import Record
+from mesh.operations.silence import Unheard, can_wait
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_plan, the_rollout
 
-UNHEARD_AGAIN_S = 15.0
-"""When a step is tried again that Slack said nothing about, in seconds: asking takes a few, and holds the service."""
-
 _ASKED_FOR = frozenset({Step.STEPPING, Step.CONTINUED})
 """What the story says of a step that is written after a person's word: who said it stands beside it."""
-
-
-class Unheard(Unavailable):
-    """Slack does not say what would decide whether a step may be taken: nobody knows, and no right is taken away."""
 
 
 def check_rise(stage: Stage, operation: Operation, decision: Decision, rise: Rise) -> None:
     """Raise Barred under a freeze and out of hours, Denied beyond the limits of every role that allows it.
 
     Nothing is asked where nothing rises: what goes back is not held up by anything. Raises Unavailable where nobody can
-    tell what is frozen, Unheard for a step that Slack's silence alone puts beyond the limits.
+    tell what is frozen, Unheard for what can wait and Slack's silence alone puts beyond the limits.
     """
     if rise:
         _check_frozen(stage, operation)
@@ -44,7 +40,7 @@ def _check_limits(operation: Operation, decision: Decision, rise: Rise, now: flo
     found = beyond(decision.roles, rise, now)
     if found is None:
         return
-    if operation.command.rollout and decision.unheard:
+    if decision.unheard and can_wait(operation):
         raise Unheard(decision.unheard)
     if found.opens is not None:
         raise Barred(f"Not now: {found.why}.", hint="Nothing was changed. Going back is possible at any time.")
@@ -66,9 +62,9 @@ def barred(stage: Stage, operation: Operation, happening: Happening) -> str:
     if not waited and after(rollout, happening) is not Phase.MOVING:
         return ""
     rise = next_rise(operation, happening)
+    answering = _answers(stage, operation) if waited and not rollout.written else _holders(stage, operation)
     try:
-        asked = _answers(stage, operation) if waited and not rollout.written else operation
-        check_rise(stage, operation, _on_record(stage, asked), rise)
+        check_rise(stage, operation, _either(_on_record(stage, one) for one in answering), rise)
     except Barred as error:
         return error.message.removesuffix(".")
     except Denied:
@@ -102,36 +98,60 @@ def rights(stage: Stage, rollout: Operation) -> Decision:
 
     Raises Unheard where Slack does not say who may, Denied where they may not any more.
     """
-    verdict = authorise_again(_answers(stage, rollout), stage.catalog, stage.directory, now=stage.time.now())
+    now = stage.time.now()
+    decisions = (authorise_again(one, stage.catalog, stage.directory, now=now) for one in _answers(stage, rollout))
+    verdict = _either(decisions)
     if verdict.allowed:
         return verdict
     if verdict.unheard:
         raise Unheard(verdict.unheard)
-    raise Denied(f"No longer allowed: {verdict.why}.", hint="Nothing was changed.")
+    raise Denied(
+        f"No longer allowed: {verdict.why}.",
+        hint="Nothing was changed. Whoever may resume it answers for its steps from then on; going back is possible.",
+    )
 
 
-def _answers(stage: Stage, rollout: Operation) -> Operation:
-    """Return by whose rights a step is taken: the word that asked for it, or the rollout where it came by itself.
+def _either(decisions: Iterable[Decision]) -> Decision:
+    """Return what any of them allows; of the first without limits the others are not asked."""
+    found: Decision | None = None
+    for one in decisions:
+        found = one if found is None else _both(found, one)
+        if one.allowed and not one.limited:
+            break
+    if found is None:
+        raise ValueError("nobody decided")
+    return found
+
+
+def _both(first: Decision, second: Decision) -> Decision:
+    """Return the first decision with what the second one allows beside it."""
+    said = second if second.allowed and not first.allowed else first
+    return replace(said, roles=(*first.roles, *second.roles), unheard=first.unheard or second.unheard)
+
+
+def _answers(stage: Stage, rollout: Operation) -> tuple[Operation, ...]:
+    """Return by whose rights a step is taken: the word that asked for it, or who holds the rollout.
 
     Whoever said it was authorised, limited and proven for just this step, also where it was barred and is tried again;
     whoever began may be off duty by now.
     """
     begun = (one for one in reversed(rollout.story) if one.step is Step.STEPPING or (one.by and one.step in _ASKED_FOR))
     asked = next(begun, None)
-    return stage.operations.get(the_rollout(rollout).said) if asked and asked.by else rollout
+    if asked and asked.by:
+        return (stage.operations.get(the_rollout(rollout).said),)
+    return _holders(stage, rollout)
 
 
-def put_off(stage: Stage, record: Record, error: Unheard) -> None:
-    """Try a step again a little later, for Slack does not say who may; bar it once that has lasted for long.
+def _holders(stage: Stage, rollout: Operation) -> tuple[Operation, ...]:
+    """Return by whose rights steps come by themselves: of whoever resumed it last, and of whoever began it.
 
-    People are then told once, and it goes on by itself. One that was barred before is barred again at once.
+    Either is enough: who helps once, within narrow limits, does not take away what the other one may.
     """
-    step = record.operation
-    rollout = the_rollout(stage.operations.get(step.command.rollout))
-    if not rollout.barred and stage.time.now() - step.created_at < rollout.strategy.patience_s:
-        stage.operations.later(step.id, seconds=UNHEARD_AGAIN_S)
-        return
-    hint = f"Nothing was changed. Going back is possible at any time. Slack's trouble: {error.message}."
-    # Without that in it: a rollout that is held again for the same reason calls nobody.
-    barred = Barred("Not now: Slack does not say whether this step is still allowed.", hint=hint)
-    record.fail(State.REFUSED, Step.BARRED, barred)
+    adopted = the_rollout(rollout).adopted
+    if adopted is None:
+        return (rollout,)
+    try:
+        return stage.operations.get(adopted.said), rollout
+    except NotFound:
+        # Forgotten: as if nobody had resumed it.
+        return (rollout,)

@@ -14,11 +14,11 @@ from mesh.domain.operations import ArmStatus, Operation, RouteStatus
 from mesh.domain.resting import unrest
 from mesh.domain.routes import STAMP_OPERATION, Arm, Route
 from mesh.operations import following
+from mesh.operations.beginning import first_step
 from mesh.operations.choosing import choose, is_chosen, key, roles
 from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import RouteJudge, judge_plan
 from mesh.operations.planning import make_plan
-from mesh.operations.rollouts import first_step
 from mesh.operations.telling import where
 from mesh.ports import Cluster, Metrics, Operations, Surveyed
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Unreadable
 from mesh.domain.operations import Operation, State, Step
 from mesh.operations import approving, measuring
+from mesh.operations.beforehand import Beforehand, Unasked, ask_beforehand
 from mesh.operations.patching import ACCEPTED_AGAIN_S, LOOK_AGAIN_S
 from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.rollouts import advance_alone
 from mesh.operations.showing import picture, show_rollout
 from mesh.operations.stage import Stage
 from mesh.operations.working import Work, expired
+from mesh.ports import Lease
 
 LOCK_WAIT_S = 0.5
 """How long a worker waits for another change of the same service before it gives its place to the next job."""
 NEWER_AGAIN_S = 5.0
 """When to hand out again what only a newer meshbot can do: a worker of that one may take it then."""
+ASK_TIMES = 10
+"""How often a try may find out that Slack has to be asked something more; each time all that was missing is asked."""
 LOCK_AGAIN_S = 0.5
 """When to try again for the place of another change of the same service."""
 
@@ -68,10 +74,10 @@ def _heard(stage: Stage, rollout_id: str) -> None:
 def _carried_on(stage: Stage, operation: Operation) -> Operation:
     """Do the work, and show what is worth showing before the end."""
     awaited, begun = operation.patch_step is Step.AWAITING, operation.rollout is not None
-    worked = _worked(stage, operation)
-    if worked is None:
+    found = worked(stage, operation)
+    if found is None:
         return operation
-    operation = worked
+    operation = found
     if operation.command.changes_traffic and (operation.done or (operation.rollout and not begun)):
         approving.wake(stage, operation)
     if operation.state is State.WAITING:
@@ -95,31 +101,53 @@ def _begun(stage: Stage, operation: Operation) -> Operation:
     return record.operation
 
 
-def _worked(stage: Stage, operation: Operation) -> Operation | None:
-    """Do the work; a change, or a vote on one, does it alone on its service. None where another is at work there."""
+def worked(stage: Stage, operation: Operation) -> Operation | None:
+    """Do the work; a change, or a vote on one, does it alone on its service. None where that cannot be now.
+
+    Slack is asked without the service's lock, and never under it: what takes traffic back must not wait for it.
+    """
     if not operation.command.acts:
         return Work(stage, Record(stage, operation, None)).work()
-    with stage.locks.hold(str(operation.target), wait_s=LOCK_WAIT_S) as lease:
-        if lease is None:
-            stage.operations.later(operation.id, seconds=LOCK_AGAIN_S)
+    with ExitStack() as until_done:
+        asks = stage.locks.hold(f"asking {operation.id}", wait_s=0)
+        slack = Beforehand(stage.directory, alone=lambda: until_done.enter_context(asks) is not None)
+        done = _worked_with(replace(stage, directory=slack), operation, slack)
+    if done is None:
+        stage.operations.later(operation.id, seconds=LOCK_AGAIN_S)
+    return done
+
+
+def _worked_with(stage: Stage, operation: Operation, slack: Beforehand) -> Operation | None:
+    ask_beforehand(stage, operation)
+    for _ in range(ASK_TIMES):
+        with stage.locks.hold(str(operation.target), wait_s=LOCK_WAIT_S) as lease:
+            if lease is None:
+                return None
+            with suppress(Unasked), slack.asking_nobody():
+                return _worked_alone(stage, operation, lease)
+        if not slack.ask():
             return None
-        fresh = stage.operations.get(operation.id)
-        if fresh.done:
-            return fresh
-        if not fresh.command.writes_weights:
-            # The operations that it starts, or lets go, look after what others left.
-            return Work(stage, Record(stage, fresh, lease)).work()
-        # What a newer meshbot wrote keeps others waiting for that one; what goes back to stable shuts it out.
-        for other in stage.operations.beside(operation, whole=operation.command.verb is not Verb.ROLLBACK):
-            if other.patch_is_open:
-                # Left by a dead worker: found out before anything is planned on top of it, or nobody could know later.
-                left = Work(stage, Record(stage, other, lease))
-                left.settle()
-                # A rollback is right on top of anything, and shuts out what may still be on its way.
-                if left.operation.patch_is_open and operation.command.verb is not Verb.ROLLBACK:
-                    stage.operations.later(operation.id, seconds=LOOK_AGAIN_S)
-                    return fresh
+    return None
+
+
+def _worked_alone(stage: Stage, operation: Operation, lease: Lease) -> Operation:
+    fresh = stage.operations.get(operation.id)
+    if fresh.done:
+        return fresh
+    if not fresh.command.writes_weights:
+        # The operations that it starts, or lets go, look after what others left.
         return Work(stage, Record(stage, fresh, lease)).work()
+    # What a newer meshbot wrote keeps others waiting for that one; what goes back to stable shuts it out.
+    for other in stage.operations.beside(operation, whole=operation.command.verb is not Verb.ROLLBACK):
+        if other.patch_is_open:
+            # Left by a dead worker: found out before anything is planned on top of it, or nobody could know later.
+            left = Work(stage, Record(stage, other, lease))
+            left.settle()
+            # A rollback is right on top of anything, and shuts out what may still be on its way.
+            if left.operation.patch_is_open and operation.command.verb is not Verb.ROLLBACK:
+                stage.operations.later(operation.id, seconds=LOOK_AGAIN_S)
+                return fresh
+    return Work(stage, Record(stage, fresh, lease)).work()
 
 
 def _shown(stage: Stage, operation: Operation) -> Operation:

@@ -10,7 +10,7 @@ from mesh.domain.errors import Held, NotFound, Refused
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Decision
-from mesh.domain.rollouts import MOST_HEARD, Happening, Phase, Rollout, after
+from mesh.domain.rollouts import MOST_HEARD, Adoption, Happening, Phase, Rollout, after
 from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift
 from mesh.operations.proving import prove_for_step
@@ -65,7 +65,7 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
             )
         heard = Record(stage, parent, record.lease)
         why = operation.command.reason or f"{operation.command.verb} {operation.id}"
-        words: dict[str, Any] = {"said": operation.id, "heard": (*rollout.heard, operation.id)[-MOST_HEARD:]}
+        words = _words(operation, rollout, now=stage.time.now())
         step(stage, heard, happening, why, by=operation.actor.user, gates=rows or parent.gates, **words)
         parent = heard.operation
         stage.operations.later(parent.id, seconds=0)
@@ -81,6 +81,19 @@ def _can_wait(stage: Stage, rollout: Rollout, happening: Happening) -> bool:
     if rollout.phase is not Phase.MOVING or happening is Happening.RESUME:
         return False
     return happening is not Happening.PAUSE or _is_written(stage, rollout)
+
+
+def _words(operation: Operation, rollout: Rollout, *, now: float) -> dict[str, Any]:
+    """Return what the rollout remembers of this word; who resumes one that is held answers for its steps from now on.
+
+    They were authorised, limited and proven for this step as whoever began it was: a press for each step would ask no
+    more of them. Who lets a paused one go on was asked for none of that.
+    """
+    words: dict[str, Any] = {"said": operation.id, "heard": (*rollout.heard, operation.id)[-MOST_HEARD:]}
+    happening = SAID[operation.command.verb]
+    if happening is Happening.RESUME and after(rollout, happening) is Phase.MOVING:
+        words["adopted"] = Adoption(operation.actor.user, operation.id, now)
+    return words
 
 
 def _is_written(stage: Stage, rollout: Rollout) -> bool:

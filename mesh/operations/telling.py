@@ -36,7 +36,7 @@ def in_words(operation: Operation, rollout: Rollout, happening: Happening) -> st
     plan, why = the_plan(operation), reason(rollout)
     share = f"{rollout.current.share:g} %"
     said = {
-        Phase.MOVING: step_in_words(rollout, plan.canary),
+        Phase.MOVING: _moving(operation, rollout, happening),
         Phase.BAKING: _baking(rollout, plan.canary, happening),
         Phase.CONFIRMING: f"{_proven(plan.canary, share, happening)}; somebody must confirm {_next(rollout)}",
         Phase.COMPLETED: _proven(plan.canary, share, happening),
@@ -45,6 +45,13 @@ def in_words(operation: Operation, rollout: Rollout, happening: Happening) -> st
         Phase.ABORTED: f"all traffic is back on {plan.stable}: {why}",
     }
     return said.get(rollout.phase) or why or str(happening)
+
+
+def _moving(operation: Operation, rollout: Rollout, happening: Happening) -> str:
+    """Say as well where somebody else answers for the steps from now on: `by …` stands behind it."""
+    said = step_in_words(rollout, the_plan(operation).canary)
+    anew = happening is Happening.RESUME and rollout.adopted and rollout.adopted.by != operation.actor.user
+    return f"{said}; this step and those after it are answered for" if anew else said
 
 
 def _proven(canary: str, share: str, happening: Happening) -> str:

@@ -14,6 +14,7 @@ from mesh.domain.operations import Event, Operation, State, Step
 from mesh.domain.policy import Actor
 from mesh.operations.persons import persons_of
 from mesh.operations.recording import Record
+from mesh.operations.silence import Unheard
 from mesh.operations.stage import Stage
 from mesh.ports import Directory
 
@@ -31,9 +32,12 @@ def the_approval(operation: Operation) -> Approval:
 
 
 def look_up(directory: Directory, actor: Actor, approval: Approval, person: str) -> Voter:
-    """Return who this account of `person` is to `approval`, as Slack says now; raise Unavailable."""
-    active = directory.active(actor)
-    groups = directory.groups(actor, approval.groups) if active and approval.groups else frozenset()
+    """Return who this account of `person` is to `approval`, as Slack says now; raise Unavailable.
+
+    Of groups only those are asked about that could decide: whom every rule names needs none.
+    """
+    active, asked = directory.active(actor), approval.groups_for(actor.user)
+    groups = directory.groups(actor, asked) if active and asked else frozenset()
     return Voter(actor, person, active, groups)
 
 
@@ -143,6 +147,11 @@ def _cast(
     except Held as error:
         raise Refused(
             f"{error.message} So your vote was not counted.", hint="Vote again once the gates can decide."
+        ) from error
+    except Unheard as error:
+        raise Unavailable(
+            "Slack does not say whether whoever asked for it still may, so your vote was not counted.",
+            hint=f"Nothing was changed, and it waits on. Vote again in a minute. Slack's trouble: {error.message}.",
         ) from error
     except Refused as error:
         held.fail(State.VOID, Step.VOID, error)

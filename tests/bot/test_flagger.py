@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from mesh.domain.scopes import Scope
 from mesh.operations.gatekeeping import HOOKS, NEW_PER_MINUTE
 from mesh.operations.incidents import Labelled, hear
 from mesh.operations.incidents import Mail as Alerts
+from mesh.ports import Round
 from tests.bot.bench import SRE, Bench
 from tests.bot.senders import FLAGGER_TOKEN as TOKEN
 from tests.bot.senders import TOKEN as ALERTS_TOKEN
@@ -60,6 +62,40 @@ def test_flagger_hears_no_until_people_agreed() -> None:
     bot.operations._stored[asked.id] = opened(asked)
     assert post(bot).status == 200
     assert post(bot, {**BODY, "checksum": "other"}).status == 403
+
+
+@pytest.mark.parametrize(
+    ("interval", "hears"), [("1h", 200), ("0h60m0s", 200), ("3600s", 200), ("30s", 403), (None, 403)]
+)
+def test_a_canary_says_how_often_flagger_asks(interval: str | None, hears: int) -> None:
+    """What people agreed to between two questions that are an hour apart is heard."""
+    bot = bench()
+    body = {**BODY, "metadata": {} if interval is None else {"interval": interval}}
+    post(bot, body)
+    (asked,) = bot.started
+    bot.operations._stored[asked.id] = replace(opened(asked), story=(replace(asked.story[-1], at=time.time() - 3300),))
+    noted, rounds = (str(asked.target), asked.command.checksum, asked.command.hook), bot.desk.rounds
+    assert rounds
+    rounds.note(*noted, Round(asked.id, time.time() - 3600))
+    assert post(bot, body).status == hears
+
+
+@pytest.mark.parametrize("interval", ["", "often", "1d", "-1h", "13h", "1h ", 3600, {"h": 1}, "9999999h", "1m1h"])
+def test_an_interval_that_cannot_be_is_said_so(interval: Any) -> None:
+    """It is not taken for another one, and nobody is asked."""
+    bot = bench()
+    back = post(bot, {**BODY, "metadata": {"interval": interval}})
+    assert (back.status, "metadata.interval" in back.json["error"], bot.started) == (422, True, [])
+
+
+def test_no_interval_keeps_anybody_from_going_back() -> None:
+    """A mistake in the Canary is no reason to ask nobody whether to go back."""
+    bot = bench()
+    body = {**BODY, "metadata": {"interval": "often"}}
+    assert post(bot, body, hook="rollback").status == 403
+    (asked,) = bot.started
+    bot.operations._stored[asked.id] = opened(asked)
+    assert post(bot, body, hook="rollback").status == 200
 
 
 def answers(bot: Bench) -> list[int]:
@@ -127,13 +163,12 @@ def test_who_is_turned_away_at_flaggers_gate_is_on_record(how: dict[str, Any], s
 def test_nothing_rises_by_flagger_under_a_freeze() -> None:
     """An approval stays, and is of no use until the freeze is over; going back is never frozen."""
     bot = bench()
-    assert answers(bot) == [200, 200, 200, 200]
     freeze = Freeze("op-aaaaaaaaaa", Scope(services=("podinfo",)), since=0.0, until=math.inf, reason="no", by="U0JIN")
     bot.desk.freezes.put(freeze)
-    assert [post(bot, hook=hook).status for hook in HOOKS] == [403, 403, 403, 200]
+    assert answers(bot) == [403, 403, 403, 200]
     assert "podinfo is frozen until it is lifted" in post(bot).text
     bot.desk.freezes.lift(freeze.id)
-    assert post(bot).status == 200
+    assert [post(bot, hook=hook).status for hook in HOOKS[1:]] == [200, 200, 200]
 
 
 def test_threat_22_a_flood_of_questions_is_bounded_and_told_when_to_ask_again() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from chat.blocks import message
 from chat.escape import esc
 from chat.letters import Where, body_of
+from chat.locales import Locale, speaking
 from chat.places import card_key, is_on_card
 from mesh.domain.letters import Fate, Letter, Urgency
 from mesh.domain.operations import Card, Operation, Origin
@@ -92,15 +94,42 @@ def test_a_card_in_a_thread(slack: Slack, office: PostOffice) -> None:
     assert [m["ts"] for m in slack.driver.replies("C0PROD", str(parent))] == [parent, shown.card and shown.card.ts]
 
 
-@pytest.mark.parametrize("error", ["edit_window_closed", "message_not_found", "cant_update_message"])
+CLOSED = ["edit_window_closed", "message_not_found", "cant_update_message"]
+
+
+@pytest.mark.parametrize("error", CLOSED)
 def test_what_cannot_be_edited_is_posted_anew(slack: Slack, office: PostOffice, error: str) -> None:
-    """When Slack no longer lets the card be edited, a new one takes its place."""
+    """When Slack no longer lets the card be edited, a new one takes its place and leads to the old one."""
     shown = office.show(CHECKING)
+    assert shown.card
     slack.driver.trouble("error", method="chat.update", error=error)
     again = office.show(later(shown))
     assert again.card
     assert again.card != shown.card
-    assert "Verified" in posts(slack)[-1]
+    anew = slack.driver.messages("C0PROD")[-1]
+    assert "Verified" in slack.driver.render_text(anew)
+    [said] = [text for text in small_print(anew) if "earlier message" in text]
+    link = slack.client.chat_getPermalink(channel="C0PROD", message_ts=shown.card.ts)["permalink"]
+    assert (f"<{link}|an earlier message>" in said) == (error != "message_not_found")
+    assert ("was deleted" in said) == (error == "message_not_found")
+
+
+def test_what_continues_an_earlier_card_says_so_in_every_drawing(slack: Slack, office: PostOffice) -> None:
+    """Also where Slack gives no link, in the language of whoever asked, and when it is edited itself."""
+    with speaking(Locale.KO):
+        shown = office.show(CHECKING)
+        slack.driver.trouble("error", method="chat.update", error="edit_window_closed")
+        slack.driver.trouble("error", method="chat.getPermalink", error="fatal_error")
+        again = office.show(later(shown))
+        office.show(later(again, replace(FORCED, id=again.id, revision=again.revision + 1)))
+    said = [one for one in slack.driver.transcript() if any("이전 메시지" in text for text in small_print(one))]
+    assert [bool(one["edits"]) for one in said] == [True]
+
+
+def small_print(message: dict[str, Any]) -> list[str]:
+    """What the small lines of a message say, as Slack has them."""
+    lines = [block["elements"] for block in message.get("blocks", []) if block["type"] == "context"]
+    return [element["text"] for line in lines for element in line]
 
 
 @pytest.mark.parametrize("channel", ["C0RAND", "C0NOWHERE"])

@@ -51,7 +51,8 @@ class Engine:
     def __call__(self, *words: str | Path) -> str:
         """Run one command of Buildah's and return what it prints; AssertionError with what it says when it fails."""
         where = (f"--root={self.home / 'store'}", f"--runroot={self.home / 'run'}", "--storage-driver=overlay")
-        argv = ["buildah", *where, *map(str, words)]
+        # It leaves mounts behind, so it has its own.
+        argv = ["unshare", "--mount", "--propagation=private", "buildah", *where, *map(str, words)]
         alone = {"BUILDAH_ISOLATION": "chroot", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.home)}
         done = subprocess.run(argv, cwd=ROOT, env=alone, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{' '.join(argv)}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"

@@ -8,16 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playground.processes import Child
-from playground.servers import PASSWORD, USER, PrometheusServer, RedisServer
+from playground.servers import PrometheusServer, RedisServer
 from playground.serving import ServerThread, free_port
 from playground.slack.driver import SlackDriver
-from playground.slack.world import default_world
 from tests.cluster.images import SLACK, Engine
 from tests.cluster.node import ADDRESS, OUTSIDE
 from tests.e2e.admin import Admin
 from tests.e2e.town import window
 
-BOT = default_world().bot
+EXAMPLES = ("namespace.yaml", "app.yaml", "istio-traffic.yaml")
+"""Of manifests/examples: a service in two versions and its route."""
+ROUTE = "/apis/networking.istio.io/v1/namespaces/mesh-demo/virtualservices/api-vs"
 METRICS = {"namespace": "istio-system", "name": "prometheus-server"}
 """The Service that the chart of Prometheus makes."""
 
@@ -66,12 +67,24 @@ def metrics(directory: Path, admin: Admin) -> Iterator[None]:
 
 
 @contextmanager
-def redis_outside(directory: Path) -> Iterator[str]:
-    """Run a Redis of the reader's own, beside the cluster; yields its URL, with the user that production has."""
-    options = {"bind": ADDRESS, "protected-mode": "no"}
-    server = RedisServer(directory, 6379, options=options)
-    with server:
-        yield f"redis://{USER}:{PASSWORD}@{ADDRESS}:6379/0"
+def redis_outside(directory: Path) -> Iterator[None]:
+    """Run a Redis of the reader's own beside the cluster, with the user that production has."""
+    with RedisServer(directory, 6379, options={"bind": f"127.0.0.1 {ADDRESS}", "protected-mode": "no"}):
+        yield
+
+
+@contextmanager
+def entrance(directory: Path, admin: Admin, port: int) -> Iterator[None]:
+    """Bring what arrives at a port of loopback to the bot's Service, as an Ingress would."""
+    service = admin.must("GET", "/api/v1/namespaces/meshbot/services/meshbot")["spec"]["clusterIP"]
+    argv = ["socat", f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork", f"TCP:{service}:80"]
+    with Child("entrance", argv, log_path=directory / "entrance.log"):
+        yield
+
+
+def weights(admin: Admin) -> list[int]:
+    """The weights of the examples' route, stable first."""
+    return [arm["weight"] for arm in admin.must("GET", ROUTE)["spec"]["http"][-1]["route"]]
 
 
 def _serve(admin: Admin) -> None:

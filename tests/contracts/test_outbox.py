@@ -331,6 +331,17 @@ def test_a_head_is_not_the_whole(kept: Kept) -> None:
     assert [kept.outbox.look("C1", most).whole for most in (2, 3)] == [False, True]
 
 
+def test_what_a_message_continues_is_kept(kept: Kept) -> None:
+    """Whose place it takes is known to whoever posts it, and to whoever edits that."""
+    kept.put("card")
+    with kept.locks.hold("lane C1", wait_s=0) as lease:
+        assert lease
+        begun, _ = kept.outbox.begin(kept.row("card"), lease, FREE, now=kept.time.at)
+        kept.outbox.settle(replace(begun, fate=Fate.WAITING, ts="", continues="https://x.test/p1"), waits=True)
+    kept.put("card", body="anew")
+    assert kept.row("card").continues == "https://x.test/p1"
+
+
 def test_a_row_that_waits_on(kept: Kept) -> None:
     """What went wrong and is tried again keeps its turn."""
     kept.put("first")

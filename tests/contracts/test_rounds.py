@@ -34,6 +34,17 @@ def test_each_hook_of_a_revision_is_remembered_by_itself(rounds: Rounds) -> None
     assert rounds.last("prod/shop/web", "5d9f", "rollback") is None
 
 
+def test_what_is_forgotten_is_so_at_every_hook(rounds: Rounds) -> None:
+    """A new round begins; nothing of other canaries is touched."""
+    for canary in (CANARY, "prod/shop/web"):
+        rounds.note(canary, "5d9f", "rollback", ASKED)
+        rounds.note(canary, "5d9f", "confirm-rollout", ASKED)
+    rounds.forget(CANARY)
+    rounds.forget("prod/shop/never")
+    assert [rounds.last(CANARY, "5d9f", hook) for hook in ("rollback", "confirm-rollout")] == [None, None]
+    assert rounds.last("prod/shop/web", "5d9f", "rollback") == ASKED
+
+
 def test_another_revision_forgets_the_former_at_every_hook(rounds: Rounds) -> None:
     """Also once the former one is asked about again."""
     rounds.note(CANARY, "5d9f", "rollback", ASKED)

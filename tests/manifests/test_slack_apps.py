@@ -19,6 +19,7 @@ SCOPES_OF_METHODS = {
     "api_call": None,
     "auth_test": None,
     "bots_info": "users:read",
+    "chat_getPermalink": None,
     "chat_postEphemeral": "chat:write",
     "chat_postMessage": "chat:write",
     "chat_update": "chat:write",

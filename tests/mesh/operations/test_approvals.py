@@ -15,9 +15,7 @@ from mesh.domain.errors import Denied, NotFound, TooLate, Unavailable
 from mesh.domain.operations import Operation, Origin, State, Step
 from mesh.domain.policy import Actor, Policy, Role
 from mesh.operations.receiving import receive, waiting_for
-from mesh.operations.recording import Record
 from mesh.operations.running import run
-from mesh.operations.working import Work
 from mesh.ports import Place
 from tests.builders import JIN, LEE, command, healthy
 from tests.mesh.operations.bench import Bench, surroundings, virtual_service
@@ -250,10 +248,7 @@ def approved_not_run(bench: Bench, text: str = "promote api 50") -> Operation:
     asked = bench.do(text)
     for voter in (ANA, KIM):
         vote = bench.ask(f"approve {asked.id}", voter)
-        with bench.locks.hold(str(vote.target), wait_s=0) as lease:
-            record = Record(bench.stage, vote, lease)
-            record.tell(State.RUNNING, Step.CHECKING)
-            Work(bench.stage, record).work()
+        bench.work(vote)
     approved = now(bench, asked)
     assert (approved.state, approved.story[-1].step) == (State.RUNNING, Step.APPROVED)
     return approved
@@ -539,29 +534,6 @@ def test_a_vote_on_nothing_is_refused() -> None:
         receive(bench.desk, command("approve op-nothere22"), ANA, Origin("slash", "C0PROD"), dedupe="x")
 
 
-def test_a_silent_slack_turns_one_vote_away_and_voids_nothing() -> None:
-    """Who cannot be known for a moment is not who lost their right."""
-
-    class Silent(FixedDirectory):
-        """Says nothing of Jin."""
-
-        def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
-            """Raise for Jin."""
-            if actor == JIN:
-                raise Unavailable("Slack did not say.")
-            return super().groups(actor, named)
-
-    bench = a_bench()
-    asked = bench.do("promote api 50")
-    bench.time.at += 120
-    vote = bench.ask(f"approve {asked.id}", ANA)
-    bench.directory = Silent(bench.members)
-    assert run(vote.id, bench.stage).state is State.FAILED
-    assert now(bench, asked).state is State.WAITING
-    bench.directory = FixedDirectory(bench.members)
-    assert bench.do(f"approve {asked.id}", ANA).state is State.SUCCEEDED
-
-
 def test_a_slack_that_does_not_say_what_a_channel_is_voids_nothing() -> None:
     """Who holds a role in a channel alone keeps it while Slack hesitates: the vote is cast again, and counts."""
 
@@ -602,10 +574,7 @@ def test_drawing_the_card_does_not_put_off_what_a_vote_let_go() -> None:
     def slow(operation: Operation) -> Operation:
         bench.cards.show = show  # type: ignore[method-assign]  # only once
         vote = bench.ask(f"approve {asked.id}", ANA)
-        with bench.locks.hold(str(vote.target), wait_s=0) as lease:
-            record = Record(bench.stage, vote, lease)
-            record.tell(State.RUNNING, Step.CHECKING)
-            Work(bench.stage, record).work()
+        bench.work(vote)
         return show(operation)
 
     bench.cards.show = slow  # type: ignore[method-assign]  # Slack takes its time

@@ -13,7 +13,7 @@ from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Policy, Role
 from mesh.domain.rollouts import Happening, Phase
 from mesh.domain.scopes import Scope
-from mesh.operations import judging, working
+from mesh.operations import checking, judging
 from mesh.operations.freezing import holding
 from mesh.operations.running import run
 from mesh.ports import Freezes
@@ -102,7 +102,7 @@ def test_a_freeze_that_begins_while_gates_are_judged_counts(monkeypatch: pytest.
         bench.freezes.put(Freeze("op-late", Scope(), bench.time.at, reason="now"))
         return judge(*args, **kwargs)
 
-    monkeypatch.setattr(working, "judge_plan", slow)
+    monkeypatch.setattr(checking, "judge_plan", slow)
     done = run(asked.id, bench.stage)
     assert done.story[-1].step is Step.BARRED
     assert bench.weights() == [90, 10]

@@ -11,13 +11,11 @@ from mesh.domain.approvals import Rule
 from mesh.domain.catalog import Service
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import NotFound, Refused, Unavailable
-from mesh.domain.operations import Operation, State, Step
+from mesh.domain.operations import Operation, State
 from mesh.domain.policy import Actor
 from mesh.domain.scopes import Scope
-from mesh.operations.gatekeeping import HOOKS, MOST_TIMES, OPEN_S, QUIET_S, answered, is_open, question
-from mesh.operations.recording import Record
+from mesh.operations.gatekeeping import HOOKS, LONGEST_S, MOST_TIMES, OPEN_S, QUIET_S, answered, is_open, question
 from mesh.operations.running import run
-from mesh.operations.working import Work
 from tests.builders import LEE
 from tests.mesh.operations.bench import Bench
 from tests.mesh.operations.test_approvals import ANA, KIM, TWO, clock
@@ -26,6 +24,7 @@ from tests.mesh.operations.test_approvals import a_bench as approving_bench
 ASKED = Command(
     verb=Verb.FLAGGER, hook="confirm-promotion", checksum="5d9f", service="podinfo", namespace="shop", cluster="demo"
 )
+STARTS, BACK = (replace(ASKED, hook=hook) for hook in ("confirm-rollout", "rollback"))
 RULE = replace(TWO, channel="C0APPROVE")
 SERVICES = (Service("podinfo"), Service("web"))
 
@@ -81,6 +80,7 @@ def test_a_yes_of_a_rollout_that_is_over_lets_nothing_through(hook: str) -> None
     command = replace(ASKED, hook=hook)
     former = approved(bench, command)
     assert is_open(question(bench.desk, command))
+    answered(bench.desk, former)
     bench.time.at += QUIET_S + 1
     again = ask(bench, command)
     assert (again.id == former.id, again.state) == (False, State.WAITING)
@@ -111,6 +111,79 @@ def test_a_roll_back_is_heard_however_often_its_answer_was_lost() -> None:
     again = ask(bench, back)
     assert (again.id == pressed.id, again.state) == (False, State.WAITING)
     assert not is_open(question(bench.desk, back))
+
+
+def sent_back(bench: Bench, *, heard: bool) -> Operation:
+    """A revision whose start and whose going back were agreed to; `heard`: Flagger was told of the latter."""
+    approved(bench, STARTS)
+    assert is_open(question(bench.desk, STARTS))
+    pressed = approved(bench, BACK)
+    assert is_open(question(bench.desk, BACK))
+    if heard:
+        answered(bench.desk, pressed)
+    return pressed
+
+
+def test_a_revision_that_begins_anew_is_not_sent_back_by_the_press_of_its_last_run() -> None:
+    """Flagger asks confirm-rollout only before a run: that it went back is behind it, and people are asked anew."""
+    bench = a_bench(replace(RULE, need=1))
+    pressed = sent_back(bench, heard=True)
+    bench.time.at += 60
+    start = ask(bench, STARTS)
+    again = ask(bench, BACK)
+    assert (start.state, again.state, again.id == pressed.id) == (State.WAITING, State.WAITING, False)
+    bench.time.at += 60
+    assert ask(bench, STARTS).id == start.id
+    bench.do(f"approve {again.id}", ANA)
+    assert is_open(question(bench.desk, BACK))
+
+
+def test_a_roll_back_that_flagger_was_not_told_of_is_never_forgotten() -> None:
+    """Pressed too late for one run, it sends the next one back; only another revision, or silence, ends it."""
+    bench = a_bench(replace(RULE, need=1))
+    pressed = sent_back(bench, heard=False)
+    bench.time.at += 60
+    assert is_open(question(bench.desk, STARTS))
+    assert question(bench.desk, BACK).id == pressed.id
+
+
+@pytest.mark.parametrize("hook", [hook for hook in HOOKS if hook != "confirm-rollout"])
+def test_a_roll_back_whose_answer_was_lost_is_heard_again_in_the_same_run(hook: str) -> None:
+    """What else Flagger asks in a run is no sign of a new one."""
+    bench = a_bench(replace(RULE, need=1))
+    pressed = sent_back(bench, heard=True)
+    bench.time.at += 60
+    ask(bench, replace(ASKED, hook=hook))
+    assert question(bench.desk, BACK).id == pressed.id
+
+
+def test_a_roll_back_waits_for_flagger_for_a_day() -> None:
+    """Also where nobody said how seldom it comes: only once it was told is its silence a sign that it went back."""
+    bench = a_bench(replace(RULE, need=1))
+    pressed = approved(bench, BACK)
+    bench.time.at += OPEN_S - 60
+    assert question(bench.desk, BACK).id == pressed.id
+    bench.time.at += OPEN_S + 1
+    assert ask(bench, BACK).id != pressed.id
+
+
+def test_a_yes_waits_for_the_interval_of_the_canary() -> None:
+    """Flagger comes once an hour and says so: what was agreed to in between is heard, for one lost answer as well."""
+    for interval_s, hears in ((3600.0, True), (0.0, False)):
+        bench = a_bench(replace(RULE, need=1))
+        asked = run(question(bench.desk, ASKED, interval_s=interval_s).id, bench.stage)
+        bench.time.at += 300
+        bench.do(f"approve {asked.id}", ANA)
+        bench.time.at += 3300
+        assert is_open(question(bench.desk, ASKED, interval_s=interval_s)) is hears
+
+
+def test_a_long_interval_ends_as_well() -> None:
+    """The same revision, a day later, is asked about anew."""
+    bench = a_bench(replace(RULE, need=1))
+    former = approved(bench)
+    bench.time.at += 3 * LONGEST_S
+    assert question(bench.desk, ASKED, interval_s=LONGEST_S).id != former.id
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -274,10 +347,7 @@ def test_threat_10_a_voter_who_left_before_the_gate_opens_does_not_count() -> No
     bench = a_bench(replace(RULE, need=1))
     asked = ask(bench)
     vote = bench.ask(f"approve {asked.id}", ANA)
-    with bench.locks.hold(str(vote.target), wait_s=0) as lease:
-        record = Record(bench.stage, vote, lease)
-        record.tell(State.RUNNING, Step.CHECKING)
-        Work(bench.stage, record).work()
+    bench.work(vote)
     bench.directory = FixedDirectory(bench.members, gone=frozenset({ANA.user}))
     assert run(asked.id, bench.stage).state is State.VOID
     again = ask(bench)

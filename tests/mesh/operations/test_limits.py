@@ -21,6 +21,7 @@ from tests.mesh.domain.test_hours import at
 from tests.mesh.operations.bench import POLICY, Bench
 from tests.mesh.operations.voyage import LOOK_S, Voyage
 
+ANA = Actor("U0ANA", "T0MESH")
 SRE = Role("sre", users=(JIN.user,), verbs=("*",))
 SMALL = replace(SRE, name="small", max_step=20.0, max_share=40.0)
 DAYTIME = replace(SRE, name="daytime", hours=(read_hours("mon-fri 09:00-17:00 Europe/Berlin"),))
@@ -345,14 +346,73 @@ def shift_of_lee(text: str) -> Voyage:
 
 
 def test_whoever_has_the_shift_finishes_a_canary_that_was_begun_in_another() -> None:
-    """A step that somebody resumed is taken by their rights; the next one, that comes by itself, by the starter's."""
+    """It is held once; whoever resumes it answers for every step from then on, on the card and in the audit log."""
     voyage = shift_of_lee("canary api v2 25,50,100 every 30s")
-    for share in (50, 100):
-        voyage.until(Phase.HELD)
-        assert "No longer allowed" in str(voyage.operation.rollout and voyage.operation.rollout.why)
-        assert voyage.say("resume api", actor=LEE).state is State.SUCCEEDED
-        assert (voyage.phase, voyage.weights[-1]) == (Phase.BAKING, [100 - share, share])
+    voyage.until(Phase.HELD)
+    assert "No longer allowed" in str(voyage.operation.rollout and voyage.operation.rollout.why)
+    assert "answers for its steps" in voyage.operation.hint
+    assert voyage.say("resume api", actor=LEE).state is State.SUCCEEDED
     voyage.until(Phase.COMPLETED)
+    assert voyage.weights == [[90, 10], [75, 25], [50, 50], [0, 100]]
+    assert voyage.steps().count("held") == 1
+    assert adopters(voyage) == {LEE.user}
+    assert f"Steps answered for by <@{LEE.user}>" in str(voyage.bench.cards.cards[voyage.id][-1].blocks)
+
+
+def adopters(voyage: Voyage) -> set[str]:
+    """Who answered for the rollout's steps instead of whoever began it, by its audit entries."""
+    return {entry["adopted"]["by"] for entry in voyage.bench.audit() if "adopted" in entry}
+
+
+def test_threat_10_who_resumed_a_canary_answers_for_its_steps_only_while_they_may() -> None:
+    """Their shift ends as well: it is held again, and the next one who may takes it over."""
+    voyage = shift_of_lee("canary api v2 25,50,75,100 every 30s")
+    bench = voyage.bench
+    voyage.until(Phase.HELD)
+    voyage.say("resume api", actor=LEE)
+    bench.members["S0ONCALL"] = {ANA.user}
+    bench.time.at += 61
+    voyage.until(Phase.HELD)
+    assert voyage.weights[-1] == [50, 50]
+    voyage.say("resume api", actor=ANA)
+    voyage.until(Phase.COMPLETED)
+    assert adopters(voyage) == {LEE.user, ANA.user}
+
+
+def test_who_helps_once_takes_away_nothing_that_whoever_began_still_may() -> None:
+    """Within their own narrow limits they wrote one step again; the others are as big as the starter may make them."""
+    narrow = Role("narrow", users=(LEE.user,), verbs=("resume",), max_share=30.0)
+    voyage = Voyage(a_bench(SRE, narrow))
+    voyage.start()
+    arms = voyage.bench.route_object()["spec"]["http"][0]["route"]
+    arms[0]["weight"], arms[1]["weight"] = 70, 30
+    voyage.until(Phase.HELD)
+    assert voyage.say("resume api", actor=LEE).state is State.SUCCEEDED
+    voyage.until(Phase.COMPLETED)
+    assert voyage.weights[-1] == [0, 100]
+
+
+def test_who_resumed_a_canary_gives_it_no_more_than_they_may() -> None:
+    """Nobody else answers for it, so a step beyond their limits is held, with the number."""
+    narrow = Role("narrow", users=(LEE.user,), verbs=("resume",), max_share=60.0)
+    voyage = shift_of_lee("canary api v2 25,50,100 every 30s")
+    voyage.bench.policy = Policy((narrow,))
+    voyage.until(Phase.HELD)
+    assert voyage.say("resume api", actor=LEE).state is State.SUCCEEDED
+    voyage.until(Phase.BAKING)
+    voyage.until(Phase.HELD)
+    assert "at most 60 %" in str(voyage.operation.rollout and voyage.operation.rollout.why)
+    assert voyage.weights[-1] == [50, 50]
+
+
+def test_who_lets_a_paused_canary_go_on_answers_for_nothing() -> None:
+    """Nobody asked what they may give it: its steps are whoever's they were."""
+    voyage = Voyage(a_bench(replace(SRE, users=(JIN.user, LEE.user))))
+    voyage.start()
+    voyage.say("pause api", actor=LEE)
+    voyage.say("resume api", actor=LEE)
+    voyage.until(Phase.COMPLETED)
+    assert adopters(voyage) == set()
 
 
 @pytest.mark.parametrize(("word", "steps"), [("skip", "25,50"), ("confirm", "25,confirm,50")])
