@@ -26,7 +26,7 @@ def was_proposed(operation: Operation) -> bool:
 def commit_sign(operation: Operation) -> Sign | None:
     """Return the sign of a change that waits for Git, or for the cluster to show its commit; else None."""
     if _waits_for_git(operation):
-        return Sign(":warning:", mark("Git does not answer"))
+        return Sign(":warning:", mark("No answer yet, tried again"))
     if operation.commit is None:
         return None
     if was_proposed(operation):

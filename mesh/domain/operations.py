@@ -69,7 +69,7 @@ class Step(StrEnum):
     UNWRITTEN = "unwritten"
     """No answer came to a patch; the object shows that it was not written, and it can no longer be. Or `UNSENT`."""
     UNANSWERED = "unanswered"
-    """A Git server does not answer, and nothing was sent; it is tried again for as long as it may wait."""
+    """Git, or the cluster, does not answer to a way back in Git; nothing was sent, and it is tried again."""
     FORCED = "forced"
     """A gate did not pass and the person went ahead with a reason."""
     REFUSED = "refused"

@@ -22,6 +22,10 @@ from mesh.operations.telling import reason, the_rollout, where
 from mesh.operations.words import SAID
 
 _GIVES_MORE = frozenset({Verb.SKIP, Verb.CONFIRM})
+_WEIGHTS_STAND = frozenset(
+    {Happening.PAUSE, Happening.BARRED, Happening.BLIND, Happening.INCIDENT, Happening.WORSE, Happening.LATE}
+)
+"""Held for these, the weights are those of the last step, as far as people were told."""
 AGAIN_S = 0.5
 """When to say it again to a rollout whose weights are just being written, in seconds."""
 
@@ -52,12 +56,8 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         rows = _rows(stage, parent)
         if after(rollout, happening) is Phase.COMPLETED:
             _check_end(stage, parent, rows)
-        if happening is Happening.RESUME and rollout.cause is Happening.WORSE and overall(rows) is Verdict.FAIL:
-            # Its weights stand, so nothing would be written or judged, and what was proven would be forgotten.
-            raise Refused(
-                f"The gates still blame the canary: {rollout.why}.",
-                hint="Resume once they do not any more; who has mended it is faster with abort and a new canary.",
-            )
+        if happening is Happening.RESUME and rollout.phase is Phase.HELD:
+            _check_held(stage, parent, rows)
         if happening is Happening.CONFIRM and overall(rows) is not Verdict.PASS:
             raise Held(
                 "The gates do not pass now, so it is not confirmed.",
@@ -116,6 +116,22 @@ def _check_end(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) ->
         )
     if why := drift(stage, parent):
         raise Refused(f"It is not complete: {why}.", hint="Nothing was changed. Look at it, then resume or abort.")
+
+
+def _check_held(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) -> None:
+    """Raise Refused where what holds it is not over, or somebody changed the weights and nobody was told yet."""
+    rollout = the_rollout(parent)
+    if rollout.cause is Happening.WORSE and overall(rows) is Verdict.FAIL:
+        # Its weights stand, so nothing would be written or judged, and what was proven would be forgotten.
+        raise Refused(
+            f"The gates still blame the canary: {rollout.why}.",
+            hint="Resume once they do not any more; who has mended it is faster with abort and a new canary.",
+        )
+    if rollout.cause in _WEIGHTS_STAND and (why := drift(stage, parent)):
+        raise Refused(
+            f"It is not resumed: {why}.",
+            hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
+        )
 
 
 def _rows(stage: Stage, parent: Operation) -> tuple[GateResult, ...]:

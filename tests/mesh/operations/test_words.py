@@ -193,6 +193,23 @@ def test_a_button_resumes_the_stop_that_its_card_shows() -> None:
     assert heard(voyage, new).state is State.SUCCEEDED
 
 
+@pytest.mark.parametrize("stopped", ["pause", "silence"])
+def test_a_resume_writes_over_no_weights_that_no_look_has_found_yet(stopped: str) -> None:
+    """Somebody takes the canary out, and Lee resumes in the next second: theirs stay until the card says so."""
+    voyage, _ = barred()
+    if stopped == "pause":
+        assert voyage.say("pause api", actor=LEE).state is State.SUCCEEDED
+    emergency(voyage.bench)
+    refused = heard(voyage, voyage.bench.ask("resume api", LEE))
+    assert (refused.state, "the weights were changed" in refused.outcome) == (State.REFUSED, True)
+    assert voyage.bench.weights() == [100, 0]
+    voyage.bench.time.at += 5
+    look("demo", voyage.bench.stage)
+    voyage.bench.time.at += 1
+    assert heard(voyage, voyage.bench.ask("resume api", LEE)).state is State.SUCCEEDED
+    voyage.until(Phase.BAKING)
+
+
 def test_a_step_that_is_barred_again_is_the_same_stop() -> None:
     """It was only tried in between: who resumes it has seen all there is to see."""
     voyage, _ = barred()
