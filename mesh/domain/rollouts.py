@@ -151,6 +151,8 @@ class Rollout:
     """Ids of the latest such operations, oldest first: a word heard twice counts once, whatever came between."""
     adopted: Adoption | None = None
     """Who answers for the steps that come by themselves; None for whoever began it."""
+    overwrites: bool = False
+    """True while the step is written over weights that somebody else may have changed: who resumed it was told so."""
     barred: int = 0
     """How often the step that is to be written was barred by now, without a person's word or a bake in between."""
     barred_at: float = 0.0
@@ -249,6 +251,7 @@ def enter(rollout: Rollout, happening: Happening, *, now: float, why: str = "", 
         move="" if phase in MOVES else rollout.move,
         tries=rollout.tries + 1 if happening is Happening.UNTURNED else 0,
         ending=_ending(rollout, happening, phase),
+        overwrites=happening is Happening.RESUME and rollout.cause not in WEIGHTS_STAND,
         moves=(*rollout.moves, Move(now, rollout.current.share)) if happening in _WRITTEN else rollout.moves,
         **_barred(rollout, happening, phase, now),
         **_told(rollout, happening, phase, (why, by)),
@@ -358,6 +361,9 @@ _WRITTEN = frozenset({Happening.MOVED, Happening.UNSURE})
 _ONWARD = frozenset({Happening.RIPE, Happening.CONFIRM, Happening.SKIP})
 _PASSING = frozenset({Happening.BLIND, Happening.INCIDENT, Happening.BARRED})
 """What a rollout is held for that can end by itself."""
+
+WEIGHTS_STAND = frozenset({*_PASSING, Happening.PAUSE, Happening.WORSE, Happening.LATE})
+"""Held for these, the weights are those of the last step, as far as people were told."""
 
 Rule = Phase | Callable[[Rollout], Phase | None]
 

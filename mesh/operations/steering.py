@@ -10,7 +10,7 @@ from mesh.domain.errors import Held, NotFound, Refused
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Decision
-from mesh.domain.rollouts import MOST_HEARD, Adoption, Happening, Phase, Rollout, after
+from mesh.domain.rollouts import MOST_HEARD, WEIGHTS_STAND, Adoption, Happening, Phase, Rollout, after
 from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift
 from mesh.operations.proving import prove_for_step
@@ -22,10 +22,6 @@ from mesh.operations.telling import reason, the_rollout, where
 from mesh.operations.words import SAID
 
 _GIVES_MORE = frozenset({Verb.SKIP, Verb.CONFIRM})
-_WEIGHTS_STAND = frozenset(
-    {Happening.PAUSE, Happening.BARRED, Happening.BLIND, Happening.INCIDENT, Happening.WORSE, Happening.LATE}
-)
-"""Held for these, the weights are those of the last step, as far as people were told."""
 AGAIN_S = 0.5
 """When to say it again to a rollout whose weights are just being written, in seconds."""
 
@@ -127,7 +123,7 @@ def _check_held(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) -
             f"The gates still blame the canary: {rollout.why}.",
             hint="Resume once they do not any more; who has mended it is faster with abort and a new canary.",
         )
-    if rollout.cause in _WEIGHTS_STAND and (why := drift(stage, parent)):
+    if rollout.cause in WEIGHTS_STAND and (why := drift(stage, parent)):
         raise Refused(
             f"It is not resumed: {why}.",
             hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",

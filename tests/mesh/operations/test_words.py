@@ -210,6 +210,16 @@ def test_a_resume_writes_over_no_weights_that_no_look_has_found_yet(stopped: str
     voyage.until(Phase.BAKING)
 
 
+def test_a_step_that_was_resumed_writes_over_no_weights_that_came_after_the_word() -> None:
+    """It may wait for minutes until it is written: what its person knew is how things stood when they said it."""
+    voyage, speak = barred()
+    speak()
+    assert heard(voyage, voyage.bench.ask("resume api", LEE)).state is State.SUCCEEDED
+    emergency(voyage.bench)
+    voyage.look(3)
+    assert (voyage.phase, voyage.bench.weights()) == (Phase.HELD, [100, 0])
+
+
 def test_a_step_that_is_barred_again_is_the_same_stop() -> None:
     """It was only tried in between: who resumes it has seen all there is to see."""
     voyage, _ = barred()
