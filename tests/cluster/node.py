@@ -55,9 +55,11 @@ def cluster(directory: Path, images: Sequence[Path]) -> Iterator[Path]:
         kubeconfig = stack.enter_context(servers(directory / "control", node=ADDRESS))
         ca, key = kubeconfig.with_name("cert.pem"), kubeconfig.with_name("key.pem")
 
-        def run(name: str, *argv: str | Path) -> Child:
+        started: list[Child] = []
+
+        def run(name: str, *argv: str | Path) -> None:
             words = [str(word) for word in argv]
-            return stack.enter_context(Child(name, words, log_path=directory / f"{name}.log"))
+            started.append(stack.enter_context(Child(name, words, log_path=directory / f"{name}.log")))
 
         run(
             "controllers", binaries / "kube-controller-manager", f"--kubeconfig={kubeconfig}", f"--root-ca-file={ca}",
@@ -72,19 +74,21 @@ def cluster(directory: Path, images: Sequence[Path]) -> Iterator[Path]:
             f"--root-dir={directory / 'kubelet'}", f"--cert-dir={directory / 'kubelet-certificates'}",
             "--hostname-override=node", f"--node-ip={ADDRESS}",
         )  # fmt: skip
-        run(
-            "router", addons / "kube-router", f"--kubeconfig={kubeconfig}", "--hostname-override=node",
-            "--run-firewall", "--run-router=false", "--run-service-proxy=false",
-            "--service-cluster-ip-range=10.0.0.0/24",
-        )  # fmt: skip
         admin = Admin(kubeconfig)
         try:
             until(lambda: _is_ready(admin), "the node was never ready", timeout_s=_START_S)
+            # It ends where it does not find its node.
+            run(
+                "router", addons / "kube-router", f"--kubeconfig={kubeconfig}", "--hostname-override=node",
+                "--run-firewall", "--run-router=false", "--run-service-proxy=false",
+                "--service-cluster-ip-range=10.0.0.0/24",
+            )  # fmt: skip
             _addons(admin, directory)
         except AssertionError as error:
             error.add_note(_said(directory))
             raise
         yield kubeconfig
+        assert all(child.running for child in started), _said(directory)
 
 
 def _addons(admin: Admin, directory: Path) -> None:

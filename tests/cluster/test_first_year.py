@@ -69,7 +69,7 @@ def test_a_deployment_anew_answers_every_command(chat: SlackDriver, walk: Walk, 
         while not replaced.done():
             rounds += 1
             chat.send(JIN, PROD, f'/mesh set api v1={90 - rounds} v2={10 + rounds} --force --reason "round {rounds}"')
-            chat.wait_for_text(f"v1 {90 - rounds} % / v2 {10 + rounds} %", timeout_s=90)
+            _await(admin, [90 - rounds, 10 + rounds], chat)
         replaced.result()
     assert rounds > 1
     assert weights(admin) == [90 - rounds, 10 + rounds]
@@ -104,6 +104,15 @@ def test_a_pod_is_nobody_and_writes_nowhere(chat: SlackDriver, walk: Walk, proce
     token = "/var/run/secrets/kubernetes.io/serviceaccount/token"
     said = inside(walk, process, f"print([os.getuid(), writes('/app/x'), writes('/tmp/x'), os.path.exists({token!r})])")
     assert said == [65532, False, True, process == "worker"]
+
+
+def _await(admin: Admin, wanted: list[int], chat: SlackDriver) -> None:
+    """Wait for the weights; what became of the last command is told where they never come."""
+    try:
+        until(lambda: weights(admin) == wanted, f"it never came to {wanted}", timeout_s=90)
+    except AssertionError as error:
+        error.add_note(f"{chat.deliveries()[-1]}\n{chat.render_text(chat.transcript()[-1])}")
+        raise
 
 
 def inside(walk: Walk, process: str, line: str) -> list[object]:
