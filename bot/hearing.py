@@ -253,7 +253,7 @@ def _steer(desk: Desk, request: Request) -> Message:
         service=where.service,
         namespace=where.namespace,
         cluster=where.cluster,
-        promised=f"{former.id}/{at}" if at.isdecimal() else former.id,
+        promised=f"{former.id}/{at}" if all(one.isdecimal() for one in at.split("/")) else former.id,
     )
     return _start(desk, command, request)
 

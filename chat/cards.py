@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from chat.approvals import approval_blocks
 from chat.blocks import Block, Message, Plain, actions, context, header, message, section
 from chat.buttons import buttons, offered
-from chat.commits import commit_line, commit_moved
+from chat.commits import commit_line, commit_moved, tried_again
 from chat.digests import digest_blocks, digest_text
 from chat.escape import Markup, bold, code, esc, join, prose, shorten, tell, user
 from chat.figures import units_kept
@@ -253,7 +253,7 @@ _PERHAPS_PAST = mark("{forced} if a gate does not pass, as asked by {person}. Re
 
 def _ending(operation: Operation) -> Iterator[Block]:
     """Yield the outcome, what to do next, and what to choose from besides the buttons."""
-    lines = [_outcome(operation), prose(_stopped(heard(_hint(operation)), most=_HINT))]
+    lines = [_outcome(operation), tried_again(operation), prose(_stopped(heard(_hint(operation)), most=_HINT))]
     lines += offered(operation).lines if operation.done and not rollout_of(operation) else ()
     if filled := join("\n", lines):
         yield section(filled)

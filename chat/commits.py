@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat.escape import Markup, code, join, link, tell
+from chat.escape import Markup, code, date, join, link, tell
 from chat.locales import mark, tr
 from chat.phases import Sign
 from chat.tables import Moved
@@ -24,7 +24,9 @@ def was_proposed(operation: Operation) -> bool:
 
 
 def commit_sign(operation: Operation) -> Sign | None:
-    """Return the sign of a change that a commit made, as long as the cluster does not show it; else None."""
+    """Return the sign of a change that waits for Git, or for the cluster to show its commit; else None."""
+    if _waits_for_git(operation):
+        return Sign(":warning:", mark("No answer yet, tried again"))
     if operation.commit is None:
         return None
     if was_proposed(operation):
@@ -33,6 +35,21 @@ def commit_sign(operation: Operation) -> Sign | None:
         return Sign(":hourglass_flowing_sand:", mark("Committed, waiting for the sync"))
     unsynced = operation.state is State.FAILED and operation.patch_step is Step.UNACCEPTED
     return Sign(":warning:", mark("Committed, not synced")) if unsynced else None
+
+
+def tried_again(operation: Operation) -> Markup:
+    """Say until when what goes back is tried again, and what is faster; nothing where Git answers."""
+    if not _waits_for_git(operation):
+        return Markup("")
+    said = mark(
+        "It is tried again until {until}. Traffic that must go back at once goes back with kubectl, once the sync is "
+        "paused."
+    )
+    return tell(said, until=date(operation.deadline))
+
+
+def _waits_for_git(operation: Operation) -> bool:
+    return not operation.done and bool(operation.story) and operation.story[-1].step is Step.UNANSWERED
 
 
 def commit_moved(operation: Operation) -> Moved | None:

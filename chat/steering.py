@@ -17,7 +17,8 @@ from mesh.domain.rollouts import Happening, Phase, Rollout, after
 STEER: dict[str, Verb] = {
     f"meshbot.{verb}": verb for verb in (Verb.CONFIRM, Verb.RESUME, Verb.SKIP, Verb.PAUSE, Verb.ABORT)
 }
-"""What Slack sends when one is pressed, in the order of the buttons; the value is `op-…/1`: rollout and step."""
+"""What Slack sends when one is pressed, in the order of the buttons; the value is `op-…/1`, rollout and step, and for
+Resume `op-…/1/1796037066000`: which stop as well."""
 _STYLES: dict[Verb, Literal["primary", "danger"]] = {Verb.CONFIRM: "primary", Verb.ABORT: "danger"}
 
 _NAMES = {
@@ -59,6 +60,9 @@ def _button(action: str, operation: Operation, rollout: Rollout, follows: Phase)
     confirm = Confirm(tr(_ASKS[verb], service=shorten(service, 60)), said, name)
     # With the step: the question names a share, and by the time of the press the canary may stand elsewhere.
     value = f"{operation.id}/{rollout.at}"
+    if verb is Verb.RESUME:
+        # And with the stop: what was paused for lunch may be held for somebody else's weights by then.
+        value = f"{value}/{rollout.stop}"
     return Button(name, action, value, tr(_SAYS[verb], service=service), _STYLES.get(verb, ""), confirm)
 
 

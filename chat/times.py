@@ -23,6 +23,7 @@ STEPS = {
     Step.UNACCEPTED: mark("not accepted"),
     Step.CONFLICT: mark("not written, changed by others"),
     Step.UNWRITTEN: mark("not written"),
+    Step.UNANSWERED: mark("no answer"),
     Step.FORCED: mark("forced"),
     Step.REFUSED: mark("refused"),
     Step.FAILED: mark("failed"),

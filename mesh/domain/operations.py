@@ -68,6 +68,8 @@ class Step(StrEnum):
     """Somebody else changed the object first, nothing was written; it is planned again."""
     UNWRITTEN = "unwritten"
     """No answer came to a patch; the object shows that it was not written, and it can no longer be. Or `UNSENT`."""
+    UNANSWERED = "unanswered"
+    """Git, or the cluster, does not answer to a way back in Git; nothing was sent, and it is tried again."""
     FORCED = "forced"
     """A gate did not pass and the person went ahead with a reason."""
     REFUSED = "refused"

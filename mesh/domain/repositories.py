@@ -48,6 +48,12 @@ class Repository:
     project: str = ""
     """What the API calls the repository: `group/name`."""
 
+    @property
+    def server(self) -> str:
+        """Host and port of its server: what is known of that holds for its other repositories, too."""
+        address = over_ssh(self.url)
+        return f"{address.host}:{address.port}" if address else urlsplit(self.url).netloc.rpartition("@")[2].lower()
+
 
 @dataclass(frozen=True)
 class SshAddress:

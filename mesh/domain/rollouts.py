@@ -151,6 +151,8 @@ class Rollout:
     """Ids of the latest such operations, oldest first: a word heard twice counts once, whatever came between."""
     adopted: Adoption | None = None
     """Who answers for the steps that come by themselves; None for whoever began it."""
+    overwrites: bool = False
+    """True while the step is written over weights that somebody else may have changed: who resumed it was told so."""
     barred: int = 0
     """How often the step that is to be written was barred by now, without a person's word or a bake in between."""
     barred_at: float = 0.0
@@ -171,6 +173,14 @@ class Rollout:
     def written(self) -> bool:
         """True when the weights of the current step were written: steps rise, so no two have the same share."""
         return bool(self.moves) and self.moves[-1].share == self.current.share
+
+    @property
+    def stop(self) -> str:
+        """Which stop this is, where it is paused or held, as a button names it: since when, in milliseconds.
+
+        A step that is tried and barred again is the same one: that is all there is to see of it.
+        """
+        return f"{1000 * (self.barred_at or self.entered_at):.0f}"
 
     @property
     def steered(self) -> bool:
@@ -241,6 +251,7 @@ def enter(rollout: Rollout, happening: Happening, *, now: float, why: str = "", 
         move="" if phase in MOVES else rollout.move,
         tries=rollout.tries + 1 if happening is Happening.UNTURNED else 0,
         ending=_ending(rollout, happening, phase),
+        overwrites=happening is Happening.RESUME and rollout.cause not in WEIGHTS_STAND,
         moves=(*rollout.moves, Move(now, rollout.current.share)) if happening in _WRITTEN else rollout.moves,
         **_barred(rollout, happening, phase, now),
         **_told(rollout, happening, phase, (why, by)),
@@ -315,10 +326,15 @@ def _cleared(rollout: Rollout) -> Phase | None:
 
 
 def _held_and_worse(rollout: Rollout) -> Phase | None:
-    """Turn back a canary that people were asked about for another reason; leave somebody else's weights alone."""
+    """Act on a canary that is stopped for another reason, or tell people; leave somebody else's weights alone."""
     if rollout.cause in (Happening.DRIFTED, Happening.WORSE, Happening.UNTURNED):
         return None
-    return Phase.TURNING_BACK if rollout.strategy.on_failure == "rollback" else None
+    return _on_failure(rollout)
+
+
+def _held_and_paused(rollout: Rollout) -> Phase | None:
+    """Let only a person go on with what would by itself; everything else waits for one as it is."""
+    return Phase.HELD if rollout.cause in _PASSING else None
 
 
 def _held_and_drifted(rollout: Rollout) -> Phase | None:
@@ -345,6 +361,9 @@ _WRITTEN = frozenset({Happening.MOVED, Happening.UNSURE})
 _ONWARD = frozenset({Happening.RIPE, Happening.CONFIRM, Happening.SKIP})
 _PASSING = frozenset({Happening.BLIND, Happening.INCIDENT, Happening.BARRED})
 """What a rollout is held for that can end by itself."""
+
+WEIGHTS_STAND = frozenset({*_PASSING, Happening.PAUSE, Happening.WORSE, Happening.LATE})
+"""Held for these, the weights are those of the last step, as far as people were told."""
 
 Rule = Phase | Callable[[Rollout], Phase | None]
 
@@ -397,6 +416,7 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
         Happening.WORSE: _held_and_worse,
         Happening.DRIFTED: _held_and_drifted,
         Happening.SKIP: _held_and_skipped,
+        Happening.PAUSE: _held_and_paused,
         Happening.LATE: Phase.EXPIRED,
         Happening.ABORT: Phase.TURNING_BACK,
         Happening.TAKEN_OVER: Phase.STOPPED,

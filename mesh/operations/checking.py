@@ -133,12 +133,14 @@ class Checks:
     def not_overtaken(self) -> None:
         """Refuse what a newer change has overtaken: who rolls back means what still waits in the queue, too."""
         op = self.operation
-        if op.command.verb is Verb.ROLLBACK:
+        if op.command.verb is Verb.ROLLBACK and not op.went(Step.UNANSWERED):
+            # One that had to wait for Git is of another moment: what others have written since, they wanted then.
             return
         for newer in self.stage.operations.beside(op):
             # Also one that did not end well: traffic went back, and nobody accepted it, or read it back, in time.
             writes = not (newer.command.steers or newer.command.freezes or newer.rollout)
-            if writes and may_be_written(newer) and newer.created_at > op.created_at:
+            written = may_be_written(newer) or newer.commit is not None
+            if writes and written and newer.created_at > op.created_at:
                 raise Refused(
                     f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
                     hint="Nothing was changed. Repeat it if it is still wanted.",

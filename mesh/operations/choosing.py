@@ -50,16 +50,30 @@ def is_chosen(route: Route, said: str) -> bool:
 def roles(route: Route, service: Service) -> Roles:
     """Say which arm is stable and which canary: by configuration, then by our annotation, then by the shape.
 
-    The shape tells only where there are two arms and one has at least twice the share of the other: the smaller one is
-    the canary. Nearer to half nobody can tell a canary on its way up from one that is being drained. Nor can the shape
-    where roles are on record of a rule that has another label by now: a canary at 80 % would pass for stable.
+    A canary that a person named in a command says nothing of the other arm, unless the shape does as well: who lifts
+    an arm by a point to ease the other one must not make that one stable, or `rollback` would give it everything. Where
+    they wrote it down as the canary, in the configuration or as a plain name on the object, the other one is stable.
     """
     configured = _among(route, Roles(service.stable, service.canary), target_service=service.name)
     if configured.stable or configured.canary or _is_over(route):
         return configured
-    found = _among(route, stamped(route), target_service=service.name)
+    said = stamped(route)
+    found = _among(route, said, target_service=service.name)
+    by_us = said.canary != route.annotation(STAMP_CANARY)
+    if found.stable and not said.stable and by_us:
+        return found if _by_shape(route) == found else Roles(canary=found.canary)
     if found.stable or found.canary:
         return found
+    return _by_shape(route)
+
+
+def _by_shape(route: Route) -> Roles:
+    """Return what the shape tells: only where there are two arms and one has at least twice the share of the other.
+
+    The smaller one is the canary. Nearer to half nobody can tell a canary on its way up from one that is being drained.
+    Nor can the shape where roles are on record of a rule that has another label by now: a canary at 80 % would pass
+    for stable.
+    """
     if len(route.arms) != 2 or route.lost_roles:
         return Roles()
     canary, stable = sorted(route.arms, key=lambda arm: arm.effective)
@@ -142,8 +156,8 @@ def _typed(route: Route, service: Service, command: Command, known: Roles) -> Ro
             f"That lowers {named.name}, so another arm would rise, and nothing says which one is the canary.",
             hint=f"Promote the arm that is to rise, or write all weights: /mesh set {command.service} {named.name}=… …",
         )
-    others = [arm.name for arm in route.arms if arm is not named]
-    return Roles(stable=known.stable or (others[0] if len(others) == 1 else ""), canary=named.name)
+    # Never the other one, though there is only one: that this rises does not say that the other may have everything.
+    return Roles(stable=known.stable, canary=named.name)
 
 
 def _swapped(route: Route, service: Service, command: Command, known: Roles) -> Roles:

@@ -43,7 +43,7 @@ def judge_plan(
     """
     target, (cluster, metrics) = operation.target, sources
     limits = catalog.service(target).limits
-    judge = RouteJudge(route, target, Roles(plan.stable, plan.canary), limits=limits, metrics=metrics)
+    judge = RouteJudge(route, target, _compared(plan, route), limits=limits, metrics=metrics)
     changes = {change.name: change for change in plan.arms}
     rows: list[GateResult] = []
     for name in plan.judged:
@@ -57,6 +57,13 @@ def judge_plan(
     if plan.judged or plan.exposed:
         rows += judge.service()
     return (*rows, *judge_endpoints(plan, route, target, cluster=cluster, load_max=limits.load_max))
+
+
+def _compared(plan: Plan, route: Route) -> Roles:
+    """Return who is compared with whom: the other of two arms is what there is to compare with, be it stable or not."""
+    others = [arm.name for arm in route.arms if arm.name != plan.canary]
+    alone = others[0] if plan.canary and len(others) == 1 else ""
+    return Roles(plan.stable or alone, plan.canary)
 
 
 def judge_endpoints(

@@ -70,9 +70,9 @@ def check_wanted(stage: Stage, child: Operation) -> Operation:
 
 
 def check_drift(parent: Operation, route: Route) -> None:
-    """Raise Refused where somebody else changed the weights since the last step; who resumes has seen them."""
+    """Raise Refused where somebody else changed the weights since the last step, and who resumed it did not know."""
     rollout = the_rollout(parent)
-    if rollout.phase is not Phase.MOVING or not rollout.moves or rollout.cause is Happening.RESUME:
+    if rollout.phase is not Phase.MOVING or not rollout.moves or rollout.overwrites:
         return
     if not route.stands(the_plan(parent).weights):
         raise Refused(_changed(route, the_plan(parent)), hint="Nothing was changed. Resume, or abort.")

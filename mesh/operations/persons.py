@@ -17,7 +17,7 @@ AT_ONCE = 12
 """How many accounts Slack is asked about at the same time: a person waits, and one after another takes too long."""
 
 HANGS_S = 2.0
-"""Slack hangs where somebody was not told of by then: whoever else would be asked is not waited for as well."""
+"""Slack hangs where none of those asked together was told of by then: nobody else is asked, and waited for, as well."""
 
 
 def persons_of(catalog: Catalog, directory: Directory, actors: Iterable[Actor]) -> dict[str, str]:
@@ -43,12 +43,14 @@ def _members(directory: Directory, accounts: dict[str, Actor]) -> dict[str, str 
     # Each with the context of the caller, so that what is asked belongs to one trace.
     asks = [(copy_context(), directory, actor) for actor in accounts.values()]
     found: list[str | Unavailable] = []
-    began = time.monotonic()
     with ThreadPoolExecutor(min(AT_ONCE, len(asks)), thread_name_prefix="persons") as pool:
         for first in range(0, len(asks), AT_ONCE):
-            found += pool.map(lambda one: one[0].run(_member, *one[1:]), asks[first : first + AT_ONCE])
-            silent = next((one for one in found if not isinstance(one, str)), None)
-            if silent and time.monotonic() - began > HANGS_S:
+            began = time.monotonic()
+            said = list(pool.map(lambda one: one[0].run(_member, *one[1:]), asks[first : first + AT_ONCE]))
+            found += said
+            # One account alone, of a stranger perhaps, says nothing of the others.
+            silent = next((one for one in said if not isinstance(one, str)), None)
+            if silent and not any(isinstance(one, str) for one in said) and time.monotonic() - began > HANGS_S:
                 found += [silent] * (len(asks) - len(found))
                 break
     return dict(zip(accounts, found, strict=True))

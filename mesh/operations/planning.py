@@ -47,6 +47,8 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
         check_configured(route, service)
     if operation.command.verb is Verb.ADOPT:
         return _adopt(route, service, operation), route
+    if operation.command.verb is Verb.ROLLBACK and not roles(route, service).stable:
+        service = _of_rollout(service, route, operations.rollout(operation.target))
     found, wanted = _WANTED[operation.command.verb](route, service, operation)
     made = plan(route, wanted.weights, found, stamps=_stamps(operation, route, found), notes=wanted.notes)
     _check_undo(route, operation, catalog, made)
@@ -121,6 +123,13 @@ def _left_alone(route: Route, wanted: Weights) -> tuple[str, ...]:
     return (f"Weights are parts, not per cent: {said}",)
 
 
+def _of_rollout(service: Service, route: Route, running: Operation | None) -> Service:
+    """Return the service with the stable arm of its rollout on record, where the route does not say it any more."""
+    plan = running.plan if running else None
+    same = plan is not None and (plan.uid, plan.rule) == (route.uid, route.rule)
+    return replace(service, stable=plan.stable) if plan and same else service
+
+
 def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
     # Planned again, it goes where it was going: somebody else's weights must not say anew who is stable.
     former = operation.plan
@@ -133,7 +142,11 @@ def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Rol
         # Not `promote`: that would make the arm they flee to the canary, and the next rollback would go back.
         choices = tuple(_everything_to(arm, route, operation) for arm in route.arms)
         name = operation.command.service
-        raise Refused(f"Nothing says which arm of {name} is stable.", hint="Send everything to one:", choices=choices)
+        raise Refused(
+            f"Nothing says which arm of {name} is stable.",
+            hint=f"The configuration can say it once and for all: `services.{name}.stable`. Send everything to one:",
+            choices=choices,
+        )
     promised = operation.command.promised
     if promised not in ("", found.stable):
         arms = [arm for arm in route.arms if arm.name in (found.stable, promised)]

@@ -10,7 +10,7 @@ from mesh.domain.errors import Held, NotFound, Refused
 from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Decision
-from mesh.domain.rollouts import MOST_HEARD, Adoption, Happening, Phase, Rollout, after
+from mesh.domain.rollouts import MOST_HEARD, WEIGHTS_STAND, Adoption, Happening, Phase, Rollout, after
 from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift
 from mesh.operations.proving import prove_for_step
@@ -18,7 +18,7 @@ from mesh.operations.raising import check_rise, next_rise
 from mesh.operations.recording import Record
 from mesh.operations.rollouts import fresh, step
 from mesh.operations.stage import Stage
-from mesh.operations.telling import the_rollout, where
+from mesh.operations.telling import reason, the_rollout, where
 from mesh.operations.words import SAID
 
 _GIVES_MORE = frozenset({Verb.SKIP, Verb.CONFIRM})
@@ -36,10 +36,12 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
     parent = _heard_before(stage, operation) or _addressed(stage, operation)
     rollout = the_rollout(parent)
     if operation.id not in rollout.heard:
+        _check_newest(stage, operation, rollout)
         _check_step(operation, rollout)
+        _check_stop(operation, parent)
         happening = SAID[operation.command.verb]
         if after(rollout, happening) is None or (happening is Happening.PAUSE and _is_written(stage, rollout)):
-            if rollout.phase is Phase.MOVING:
+            if _can_wait(stage, rollout, happening):
                 stage.operations.later(operation.id, seconds=AGAIN_S)
                 return
             raise _unfit(operation, parent)
@@ -50,12 +52,8 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         rows = _rows(stage, parent)
         if after(rollout, happening) is Phase.COMPLETED:
             _check_end(stage, parent, rows)
-        if happening is Happening.RESUME and rollout.cause is Happening.WORSE and overall(rows) is Verdict.FAIL:
-            # Its weights stand, so nothing would be written or judged, and what was proven would be forgotten.
-            raise Refused(
-                f"The gates still blame the canary: {rollout.why}.",
-                hint="Resume once they do not any more; who has mended it is faster with abort and a new canary.",
-            )
+        if happening is Happening.RESUME and rollout.phase is Phase.HELD:
+            _check_held(stage, parent, rows)
         if happening is Happening.CONFIRM and overall(rows) is not Verdict.PASS:
             raise Held(
                 "The gates do not pass now, so it is not confirmed.",
@@ -68,6 +66,17 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         parent = heard.operation
         stage.operations.later(parent.id, seconds=0)
     record.end(State.SUCCEEDED, Step.STEERED, f"{parent.id}: {where(parent)}", plan=parent.plan)
+
+
+def _can_wait(stage: Stage, rollout: Rollout, happening: Happening) -> bool:
+    """Tell whether this can be done once the step that is on its way is written, and was meant for then.
+
+    A resume is about a stop that is over by then, and another one would be nothing that its person saw. A first step
+    that waits for something may wait for long: who wants it stopped hears at once how.
+    """
+    if rollout.phase is not Phase.MOVING or happening is Happening.RESUME:
+        return False
+    return happening is not Happening.PAUSE or _is_written(stage, rollout)
 
 
 def _words(operation: Operation, rollout: Rollout, *, now: float) -> dict[str, Any]:
@@ -105,6 +114,22 @@ def _check_end(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) ->
         raise Refused(f"It is not complete: {why}.", hint="Nothing was changed. Look at it, then resume or abort.")
 
 
+def _check_held(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) -> None:
+    """Raise Refused where what holds it is not over, or somebody changed the weights and nobody was told yet."""
+    rollout = the_rollout(parent)
+    if rollout.cause is Happening.WORSE and overall(rows) is Verdict.FAIL:
+        # Its weights stand, so nothing would be written or judged, and what was proven would be forgotten.
+        raise Refused(
+            f"The gates still blame the canary: {rollout.why}.",
+            hint="Resume once they do not any more; who has mended it is faster with abort and a new canary.",
+        )
+    if rollout.cause in WEIGHTS_STAND and (why := drift(stage, parent)):
+        raise Refused(
+            f"It is not resumed: {why}.",
+            hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
+        )
+
+
 def _rows(stage: Stage, parent: Operation) -> tuple[GateResult, ...]:
     watch = fresh(parent, stage.watches.load([parent.id]).get(parent.id), now=stage.time.now())
     return watch.rows if watch else ()
@@ -133,12 +158,48 @@ def _addressed(stage: Stage, operation: Operation) -> Operation:
     return parent
 
 
+def _shown(operation: Operation) -> tuple[str, str]:
+    """Return which step, and which stop, the card showed whose button was pressed; nothing of a typed word."""
+    _, step_at, stop = (*operation.command.promised.split("/"), "", "")[:3]
+    return step_at, stop
+
+
+def _check_newest(stage: Stage, operation: Operation, rollout: Rollout) -> None:
+    """Raise Refused where somebody said something after this, and was heard first; going back is never too late."""
+    if operation.command.verb is Verb.ABORT or not rollout.said:
+        return
+    try:
+        newest = stage.operations.get(rollout.said)
+    except NotFound:
+        return
+    if operation.created_at < newest.created_at:
+        raise Refused(
+            f"{newest.id} ({newest.command.verb}) was said after this, and is heard already.",
+            hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
+        )
+
+
+def _check_stop(operation: Operation, parent: Operation) -> None:
+    """Raise Refused where a resume was said of another stop: what this one is about its person has not seen."""
+    rollout, stop = the_rollout(parent), _shown(operation)[1]
+    if operation.command.verb is not Verb.RESUME or rollout.phase not in (Phase.PAUSED, Phase.HELD):
+        return
+    # Of a typed word only its time is known; a card that showed this stop is believed whatever the clocks say.
+    seen = stop == rollout.stop if stop else 1000 * operation.created_at >= float(rollout.stop)
+    if not seen:
+        raise Refused(
+            f"The stop that this resume was about is over. Now it is another: {where(parent)}: {reason(rollout)}.",
+            hint="Nothing was changed. Look at the card; if it is still wanted:",
+            choices=(again_with(replace(operation.command, promised="")),),
+        )
+
+
 def _check_step(operation: Operation, rollout: Rollout) -> None:
     """Raise Refused where what gives the canary more was said of a step that is over: pressed twice, or by two people.
 
     Of a typed word only its time is known: it is about the weights that stood when it was said.
     """
-    verb, step_at = operation.command.verb, operation.command.promised.partition("/")[2]
+    verb, step_at = operation.command.verb, _shown(operation)[0]
     of_another = step_at not in ("", str(rollout.at))
     if verb in _GIVES_MORE and (of_another or operation.created_at < rollout.moved_at):
         raise Refused(
@@ -151,4 +212,7 @@ def _unfit(operation: Operation, parent: Operation) -> Refused:
     verb, rollout = operation.command.verb, the_rollout(parent)
     fitting = [str(one) for one, happening in SAID.items() if after(rollout, happening)]
     said = f"The canary of {operation.target.service} cannot {verb} now: {where(parent)}."
+    if verb is Verb.PAUSE and rollout.phase is Phase.MOVING and not rollout.moves:
+        # There is nothing yet that it could stay at.
+        return Refused(said, hint="Nothing is written yet: abort ends it so, or pause once it is.")
     return Refused(said, hint=f"It takes: {', '.join(fitting)}." if fitting else "Wait until traffic is back.")

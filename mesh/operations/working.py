@@ -41,11 +41,12 @@ from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.silence import Unheard, put_off
 from mesh.operations.stage import Stage
 from mesh.operations.steering import steer
+from mesh.operations.unanswered import KUBECTL, given_up, wait_for_git
 
 REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
 
-_FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED, Step.UNWRITTEN})
+_FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED, Step.UNWRITTEN, Step.UNANSWERED})
 """What the story ends with where no worker was interrupted."""
 _UNSENT = frozenset({None, Step.CONFLICT, Step.UNWRITTEN})
 """How far a patch came that certainly was not written."""
@@ -61,7 +62,10 @@ def expired(record: Record, now: float) -> bool:
     text = f"It waited {now - operation.created_at:.0f} s for its turn, so it was not carried out"
     if operation.story[-1].text == UNSENT:
         text = f"For {now - operation.created_at:.0f} s no replica of Redis had the plan, so the patch was not sent"
-    record.end(State.EXPIRED, Step.EXPIRED, text, hint="Nothing was changed. Repeat it if it is still wanted.")
+    hint = "Nothing was changed. Repeat it if it is still wanted."
+    if why := given_up(operation, now):
+        text, hint = why, KUBECTL
+    record.end(State.EXPIRED, Step.EXPIRED, text, hint=hint)
     return True
 
 
@@ -221,7 +225,8 @@ class Work:
         """Write down what is about to be written, past which freezes; once it is told there is no way back."""
         passed = passing.passed_by(self.stage, self.operation, plan)
         text = ", ".join(filter(None, (plan.label, passing.in_words(passed))))
-        changes: dict[str, Any] = {"plan": plan, "gates": gates}
+        # What stood in the way of it, in Git, does no more.
+        changes: dict[str, Any] = {"plan": plan, "gates": gates, "outcome": ""}
         if self.operation.approval is not None:
             changes["approval"] = replace(self.operation.approval, passes=passed)
         self.record.tell(State.RUNNING, Step.PATCHING, text, **changes)
@@ -267,7 +272,7 @@ class Work:
         except MeshbotError as error:
             if isinstance(error, Unavailable) and self._may_try_git_again():
                 # It is left alone by this process, or hiccups: another one, or the same a little later, can do it.
-                self.stage.operations.later(self.operation.id, seconds=LOOK_AGAIN_S)
+                wait_for_git(self.stage, self.record, error)
                 return
             self.record.fail(State.FAILED, Step.FAILED, error)
         except Exception as error:  # noqa: BLE001 (a bug must end the operation and be told, not be tried for ever)

@@ -94,17 +94,18 @@ def test_a_button_acts_on_its_cards_operation(action: str, verb: Verb) -> None:
     assert pressed.id in bench.told[0]
 
 
+@pytest.mark.parametrize("shown", ["2", "2/1796037066000"], ids=["step", "stop"])
 @pytest.mark.parametrize("verb", sorted(STEERING))
-def test_a_button_steers_its_cards_rollout_only(verb: Verb) -> None:
-    """A press names the target and, as what was promised, the rollout of the card: an old card steers no other one."""
+def test_a_button_steers_its_cards_rollout_only(verb: Verb, shown: str) -> None:
+    """A press names the target and, as what was promised, what the card showed: an old card steers nothing newer."""
     bench = Bench()
     bench.send(slash("promote api 50 -n shop"))
     former = only(bench)
-    pressed_at = button(f"meshbot.{verb}", f"{former.id}/2", user={"id": "U0ANA", "team_id": "T0MESH"})
+    pressed_at = button(f"meshbot.{verb}", f"{former.id}/{shown}", user={"id": "U0ANA", "team_id": "T0MESH"})
     assert bench.send(pressed_at).status == 200
     pressed = next(operation for operation in bench.started if operation.id != former.id)
     assert (pressed.command.verb, pressed.target, pressed.actor.user) == (verb, former.target, "U0ANA")
-    assert (pressed.command.promised, pressed.command.rollout) == (f"{former.id}/2", "")
+    assert (pressed.command.promised, pressed.command.rollout) == (f"{former.id}/{shown}", "")
 
 
 @pytest.mark.parametrize("value", ["", "op-unknown234", "'; DROP", "meshbot:operation:x", "x" * 2000])

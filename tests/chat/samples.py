@@ -414,6 +414,14 @@ SAMPLES: dict[str, Operation] = {
         story=(*_TOLD, Event(Step.AWAITING, AT + 4, "for the cluster to show commit 8f3a91c2, 10 min at most")),
         commit=COMMIT,
     ),
+    "commit_unanswered": operation(
+        "rollback api",
+        Step.CHECKING,
+        Step.UNANSWERED,
+        state=State.RUNNING,
+        outcome="The Git server of apps does not answer as it should (ConnectTimeoutError)",
+        deadline=AT + 120,
+    ),
     "commit_unsynced": operation(
         "promote api 50",
         *_DONE[:3],

@@ -101,7 +101,7 @@ def test_a_strangers_words_become_nothing(word: str) -> None:
 
 
 def test_buttons_are_those_that_make_sense() -> None:
-    """Roll back while traffic is away from stable, Hold while a rollout takes steps, Status always; ids only."""
+    """Roll back while traffic is away from stable, Hold while a rollout goes on by itself, Status always; ids only."""
     full = buttons_of(incident_card(FIRING, FULL))
     assert set(full) - {FREEZE} == {ROLL_BACK, STATUS, "meshbot.pause"}
     assert full[ROLL_BACK]["value"] == full[STATUS]["value"] == FIRING.id
@@ -109,8 +109,9 @@ def test_buttons_are_those_that_make_sense() -> None:
     assert full["meshbot.pause"]["text"]["text"] == "Hold"
     assert "v1" in full[ROLL_BACK]["confirm"]["text"]["text"]
     assert set(buttons_of(incident_card(FIRING, Scene(STATUSES)))) - {FREEZE} == {ROLL_BACK, STATUS}
-    held = Scene(STATUSES, rollout=ROLLOUTS["canary_held_incident"])
-    assert "meshbot.pause" not in buttons_of(incident_card(FIRING, held))
+    held = {name: Scene(STATUSES, rollout=ROLLOUTS[f"canary_held_{name}"]) for name in ("incident", "drift")}
+    offered = {name: "meshbot.pause" in buttons_of(incident_card(FIRING, scene)) for name, scene in held.items()}
+    assert offered == {"incident": True, "drift": False}
     assert set(buttons_of(incident_card(*SHOWN["over"]))) == {STATUS}
 
 

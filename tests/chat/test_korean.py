@@ -88,7 +88,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z'’-]+")
 _OBJECTS = "VirtualService DestinationRule TrafficSplit HTTPRoute ServiceProfile Service Gateway subset http apex"
 _PLACES = "prod lab mesh-demo shop infra public api web api-vs api-route web-split podinfo default nosuch web-v web-"
 _MEASURED = "success requests errors slow ready incident alerts ms min UTC Europe Berlin"
-_THEIRS = "meshbot Slack Flagger Argo Rollouts Rollout confirm-promotion break-glass warn every"
+_THEIRS = "meshbot Slack Git kubectl Flagger Argo Rollouts Rollout confirm-promotion break-glass warn every"
 _GIVEN = "daily weekly never owners all daytime PROD"
 KEPT = frozenset(f"{_OBJECTS} {_PLACES} {_MEASURED} {_THEIRS} {_GIVEN}".split()) | set(Verb)
 """Names, units, gates, command words, and what a configuration calls its digests and roles."""

@@ -42,7 +42,11 @@ def test_buttons_are_what_the_machine_takes() -> None:
         found = buttons_of(card(operation))
         taken = {action for action, verb in STEER.items() if after(rollout, Happening(str(verb)))}
         assert set(found) == taken
-        assert {button["value"] for button in found.values()} <= {f"{operation.id}/{rollout.at}"}
+        step = f"{operation.id}/{rollout.at}"
+        stops = {action: f"/{rollout.stop}" if STEER[action] is Verb.RESUME else "" for action in found}
+        assert {action: button["value"] for action, button in found.items()} == {
+            action: f"{step}{stop}" for action, stop in stops.items()
+        }
 
 
 @pytest.mark.parametrize(
@@ -52,7 +56,7 @@ def test_buttons_are_what_the_machine_takes() -> None:
         ("canary_baking", ["Skip", "Pause", "Abort"]),
         ("canary_confirming", ["Confirm", "Pause", "Abort"]),
         ("canary_paused", ["Resume", "Abort"]),
-        ("canary_held_blind", ["Resume", "Skip", "Abort"]),
+        ("canary_held_blind", ["Resume", "Skip", "Pause", "Abort"]),
         ("canary_held_worse", ["Resume", "Abort"]),
         ("canary_turning_back", []),
         ("canary_turned_back", []),

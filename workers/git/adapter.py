@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 from mesh.domain.catalog import Catalog
@@ -21,7 +22,7 @@ from workers.cluster.table import ROUTING_APIS
 from workers.git.editing import Located, Named, locate
 from workers.git.forges import Wish, request_merge
 from workers.git.messages import OBJECT, OPERATION, message, object_of, remembered, stamps_of, trailers
-from workers.git.patience import Patience
+from workers.git.patience import KNOCK_S, Patience, Server
 from workers.git.repository import Found, Made, Remote
 
 PUSHES = 3
@@ -66,7 +67,7 @@ class GitCluster:
         """Read from `cluster`; connects to nothing yet."""
         self._cluster, self._catalog = cluster, catalog
         self.remotes = {one.name: connect(one) for one in catalog.repositories}
-        self._patience = {one.name: Patience() for one in catalog.repositories}
+        self._patience = _patience(self.remotes.values())
 
     def routes(self, target: Target) -> list[Route]:
         """Return every route of the service; of one that Git keeps with Git's weights, or with why they are not known.
@@ -171,6 +172,15 @@ class GitCluster:
         said = message(plan, target.cluster, target.service, place.path)
         author = f"meshbot on behalf of {by}" if by else "meshbot"
         return place.remote.make(head, place.path, content, message=said, author=author)
+
+
+def _patience(remotes: Iterable[Remote]) -> dict[str, Patience]:
+    """Return what the process knows of each repository's server; repositories of one server know of it together."""
+    servers: dict[str, Server] = {}
+    return {
+        one.at.name: Patience(partial(one.greet, within_s=KNOCK_S), servers.setdefault(one.at.server, Server()))
+        for one in remotes
+    }
 
 
 def _tried(fetch: Callable[[], str]) -> str | MeshbotError:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 GIT_S = 35.0
-"""Of the 60 s of a job. An exchange that begins at the last moment waits twice 10 s; the rest is for all else."""
+"""Of the 60 s of a job. What hangs at its end is waited for a moment longer, and knocked at; the rest is for others."""
 
 _until: ContextVar[float] = ContextVar("_until", default=math.inf)
 
@@ -17,7 +17,14 @@ _until: ContextVar[float] = ContextVar("_until", default=math.inf)
 @contextmanager
 def one_job() -> Iterator[None]:
     """Let all exchanges inside end within `GIT_S` seconds."""
-    former = _until.set(time.monotonic() + GIT_S)
+    with at_most(GIT_S):
+        yield
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Let all exchanges inside end within so many seconds, whatever the job around them has left."""
+    former = _until.set(time.monotonic() + seconds)
     try:
         yield
     finally:

@@ -37,6 +37,7 @@ from urllib3.exceptions import HTTPError
 
 from mesh.domain.errors import Conflict, MeshbotError, Refused, Unavailable
 from mesh.domain.repositories import Repository
+from workers.git import budget
 from workers.git.clones import Clone
 from workers.git.lines import Line
 from workers.git.packs import keep
@@ -205,6 +206,11 @@ class Remote:
         with self._translated(), self.line.exchange() as git:
             found = git.get_refs(self.line.path.encode(), ref_prefix=[ref]).refs.get(ref)
             return found.decode() if found else ""
+
+    def greet(self, *, within_s: float) -> None:
+        """See that the server answers, within `within_s` seconds, and learn nothing; raise Unavailable, Refused."""
+        with budget.at_most(within_s):
+            self.heads(self.at.branch)
 
     def close(self) -> None:
         """Forget everything that was fetched."""

@@ -110,8 +110,10 @@ class Bounded(urllib3.PoolManager):
         self._bounds.check()
         through = self._proxied if self._proxies.lead(url) else None
         ask = through.request if through else super().request
+        # Never longer than the exchange has left.
+        said = {"redirect": False, "preload_content": False, "timeout": self._bounds.left_s}
         try:
-            response = ask(method, url, *args, **{**kwargs, "redirect": False, "preload_content": False})
+            response = ask(method, url, *args, **{**kwargs, **said})
         except (HTTPError, OSError) as error:
             if through and (status := _TURNED_AWAY.search(str(error))):
                 raise self._not_let_through(int(status[1])) from error

@@ -204,3 +204,39 @@ def test_a_slack_that_hangs_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) 
         persons_of(Catalog(people=people), Hanging({}), [JIN, OTHER])
     assert len(asked) == AT_ONCE
     assert {JIN.user, OTHER.user} <= set(asked)
+
+
+@pytest.mark.parametrize("at", [0, 20], ids=["asked first", "asked late"])
+def test_one_account_that_hangs_silences_no_other(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    """A stranger's, who cannot be anybody who takes part: everybody else is asked, and the votes count."""
+    monkeypatch.setattr("mesh.operations.persons.HANGS_S", 0.05)
+    people = tuple((f"U{number}A", f"U{number}B") for number in range(30))
+
+    class One(FixedDirectory):
+        def person(self, actor: Actor) -> str:
+            if actor.user == f"U{at}B":
+                time.sleep(0.1)
+                raise Unavailable("Slack did not answer.")
+            return super().person(actor)
+
+    found = persons_of(Catalog(people=people), One({}), [JIN, OTHER])
+    assert found == {JIN.user: JIN.user, OTHER.user: OTHER.user}
+
+
+def test_a_silence_that_begins_later_ends_the_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first ones are known, perhaps from before; those asked together after them are all silent, and are enough."""
+    monkeypatch.setattr("mesh.operations.persons.HANGS_S", 0.05)
+    asked: list[str] = []
+    people = tuple((f"U{number}A", f"U{number}B") for number in range(60))
+
+    class Later(FixedDirectory):
+        def person(self, actor: Actor) -> str:
+            asked.append(actor.user)
+            if actor.user in (JIN.user, OTHER.user):
+                return super().person(actor)
+            time.sleep(0.1)
+            raise Unavailable("Slack did not answer.")
+
+    with pytest.raises(Unavailable):
+        persons_of(Catalog(people=people), Later({}), [JIN, OTHER])
+    assert len(asked) == 2 * AT_ONCE

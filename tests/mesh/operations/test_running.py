@@ -167,14 +167,19 @@ def test_an_unknown_service_gets_did_you_mean() -> None:
 
 
 def test_equal_shares_do_not_say_who_is_canary() -> None:
-    """At 50/50 on an object we never touched, the version must be typed; then our stamp remembers it."""
+    """At 50/50 on an object we never touched, the version must be typed; then our stamp remembers it.
+
+    It says nothing of the other arm: `rollback` asks, with a button for each.
+    """
     bench = Bench(objects=[virtual_service(50, 50), *surroundings()])
     refused = bench.do("promote api 60")
     assert refused.choices == ("/mesh promote api v1 60", "/mesh promote api v2 60")
     assert bench.do("promote api v2 60").state is State.SUCCEEDED
     assert bench.do("promote api 50").state is State.SUCCEEDED
-    assert bench.do("rollback api").state is State.SUCCEEDED
-    assert bench.weights() == [100, 0]
+    asked = bench.do("rollback api")
+    assert asked.state is State.REFUSED
+    assert asked.choices == ("/mesh set api v1=100 v2=0", "/mesh set api v1=0 v2=100")
+    assert bench.weights() == [50, 50]
 
 
 def test_after_full_promotion_the_next_canary_must_be_named() -> None:

@@ -1,0 +1,111 @@
+"""Who is stable: known, or asked for. `rollback` is one word where it is known, and never a guess."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mesh.domain.catalog import Service
+from mesh.domain.operations import State
+from mesh.domain.policy import Policy
+from tests.builders import JIN, LEE, healthy
+from tests.mesh.operations.bench import Bench, surroundings, virtual_service
+from tests.mesh.operations.test_limits import SRE
+from tests.mesh.operations.voyage import Voyage
+
+TO_EACH = ("/mesh set api v1=100 v2=0", "/mesh set api v1=0 v2=100")
+
+
+def a_bench(*weights: int, **how: Any) -> Bench:
+    """A route with these weights, of which nobody said anything."""
+    return Bench(objects=[virtual_service(*weights), *surroundings()], **how)
+
+
+def rewrite(bench: Bench, **changes: Any) -> None:
+    """Somebody else writes the object: `weights`, or the `annotations` whole."""
+    found = bench.route_object()
+    for arm, weight in zip(found["spec"]["http"][0]["route"], changes.get("weights", ()), strict=False):
+        arm["weight"] = weight
+    if "annotations" in changes:
+        found["metadata"]["annotations"] = changes["annotations"]
+    found["metadata"]["resourceVersion"] = str(int(found["metadata"].get("resourceVersion", "1")) + 100)
+
+
+@pytest.mark.parametrize("weights", [(50, 50), (60, 40)])
+def test_a_rollback_never_goes_to_an_arm_that_nobody_called_stable(weights: tuple[int, int]) -> None:
+    """Who lifts one arm by a point gets no way past a limit and a freeze to give the other one everything."""
+    bench = a_bench(*weights, policy=Policy((replace(SRE, max_share=70.0, users=(JIN.user, LEE.user)),)))
+    assert bench.do("set api v1=0 v2=100").state is State.REFUSED
+    assert bench.do(f"promote api v1 {weights[0] + 1}").state is State.SUCCEEDED
+    assert bench.do("freeze api --reason x", LEE).state is State.SUCCEEDED
+    asked = bench.do("rollback api")
+    assert (asked.state, asked.choices) == (State.REFUSED, TO_EACH)
+    assert "`services.api.stable`" in asked.hint
+    assert bench.weights() == [weights[0] + 1, weights[1] - 1]
+
+
+def test_a_canary_that_was_named_is_still_compared_with_the_other_arm() -> None:
+    """It is what there is to compare with, be it stable or not: failing more than the other is failing."""
+    worse = {"v1": healthy(requests=50_000, success=99.99), "v2": healthy(requests=50_000, success=99.2)}
+    known, unknown = (a_bench(*weights, readings=worse).do("promote api v2 60") for weights in ((90, 10), (50, 50)))
+    assert known.state is State.REFUSED
+    assert "v1" in known.outcome
+    assert unknown.outcome == known.outcome
+
+
+@pytest.mark.parametrize(("weights", "end"), [((80, 20), [100, 0]), ((20, 80), [20, 80])], ids=["agrees", "does not"])
+def test_the_shape_says_who_is_stable_where_it_agrees_with_the_canary_that_was_named(
+    weights: tuple[int, int], end: list[int]
+) -> None:
+    """By weights that a person wrote by name: a small canary has a stable beside it, a large one may have none."""
+    bench = a_bench(50, 50)
+    assert bench.do("promote api v2 51").state is State.SUCCEEDED
+    assert bench.do(f"set api v1={weights[0]} v2={weights[1]}").state is State.SUCCEEDED
+    bench.do("rollback api")
+    assert bench.weights() == end
+
+
+def test_a_stable_arm_is_known_by_the_weights_from_before_the_promotion() -> None:
+    """At 90/10 the larger arm is stable, and is stamped so: at 10/90 a rollback is one word still."""
+    bench = a_bench(90, 10)
+    assert bench.do("promote api v2 90").state is State.SUCCEEDED
+    assert bench.do("rollback api").state is State.SUCCEEDED
+    assert bench.weights() == [100, 0]
+
+
+@pytest.mark.parametrize(
+    ("services", "written"),
+    [
+        ((Service("api", stable="v1"),), {}),
+        ((Service("api", canary="v2"),), {}),
+        ((), {"meshbot.dev/stable": "v1"}),
+        ((), {"meshbot.dev/canary": "v2"}),
+    ],
+    ids=["configured stable", "configured canary", "stable on the object", "canary on the object"],
+)
+def test_a_role_that_a_person_wrote_down_makes_a_rollback_one_word(
+    services: tuple[Service, ...], written: dict[str, str]
+) -> None:
+    """In the configuration or on the object, of one arm of two: the other one has the other role."""
+    bench = a_bench(50, 50, services=services)
+    rewrite(bench, annotations=written)
+    assert bench.do("rollback api").state is State.SUCCEEDED
+    assert bench.weights() == [100, 0]
+
+
+def test_a_rollback_of_a_running_canary_is_one_word_though_the_object_forgot_all() -> None:
+    """Somebody's `kubectl replace` took our annotations away at 50/50: the rollout on record says who is stable."""
+    voyage = Voyage()
+    voyage.start("canary api v2 50,100 every 5m")
+    rewrite(voyage.bench, annotations={})
+    done = voyage.bench.do("rollback api")
+    assert (done.state, voyage.bench.weights()) == (State.SUCCEEDED, [100, 0])
+
+
+def test_a_canary_is_not_begun_where_nobody_knows_the_way_back() -> None:
+    """At 50/50 its name says nothing of the other arm, and a rollout must be able to turn back by itself."""
+    bench = a_bench(50, 50)
+    refused = bench.do("canary api v2 60,100 every 5m")
+    assert (refused.state, "could not be turned back" in refused.outcome) == (State.REFUSED, True)

@@ -1,0 +1,184 @@
+"""What a Git server that hangs costs those who do not need it, and how soon one that is well again is found."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.operations import State
+from mesh.domain.repositories import Repository
+from tests.workers.git.bench import GitBench
+from tests.workers.git.server import GitServer
+from workers.git.adapter import GitCluster
+from workers.git.patience import KNOCK_AGAIN_S, KNOCK_S, Patience, Server
+
+
+@dataclass
+class Town:
+    """A worker with a clock of its own, and a server that it may wait for in vain."""
+
+    now: float = 1000.0
+    knock_s: float = KNOCK_S
+    """How long a knock takes, in vain where that is as long as it may take."""
+    ask_s: float = 20.0
+    """How long an exchange takes, which ends in vain; 0 for a server that is well."""
+    busy_s: float = 0.0
+    knocks: int = 0
+    server: Server = field(default_factory=Server)
+
+    def knock(self) -> None:
+        """Answer, or not."""
+        self.knocks += 1
+        self.spend(self.knock_s)
+        if self.knock_s >= KNOCK_S:
+            raise Unavailable("No answer to a knock.")
+
+    def spend(self, seconds: float) -> None:
+        """Let the worker be at it for so long."""
+        self.now += seconds
+        self.busy_s += seconds
+
+    def patience(self) -> Patience:
+        """That of one more repository of the server."""
+        return Patience(self.knock, self.server)
+
+    def ask(self, patience: Patience) -> None:
+        """Do what a job does that needs the server."""
+        patience.check()
+        with patience.asking():
+            self.spend(self.ask_s)
+            if self.ask_s:
+                raise Unavailable("The server does not answer.")
+
+    def wanted(self, *patiences: Patience, seconds: float) -> float:
+        """Return which part of the worker it takes, where each is wanted every two seconds for so long."""
+        began, self.busy_s = self.now, 0.0
+        while self.now < began + seconds:
+            for one in patiences:
+                with pytest.raises(Unavailable):
+                    self.ask(one)
+            self.now += 2.0
+        return self.busy_s / (self.now - began)
+
+
+@pytest.fixture
+def town(monkeypatch: pytest.MonkeyPatch) -> Town:
+    """The clock of `Patience` is the town's."""
+    made = Town()
+    monkeypatch.setattr("workers.git.patience.time.monotonic", lambda: made.now)
+    monkeypatch.setattr("workers.git.patience.SLOW_S", 0.5)
+    return made
+
+
+@pytest.mark.parametrize("ask_s", [1.0, 10.0, 30.0])
+@pytest.mark.parametrize(("knock_s", "repositories"), [(KNOCK_S, 1), (KNOCK_S, 8), (0.05, 1), (0.05, 8)])
+def test_a_server_that_hangs_or_drips_takes_little_of_a_worker(
+    town: Town, knock_s: float, repositories: int, ask_s: float
+) -> None:
+    """Whatever one exchange takes, however many repositories it has, and whether it answers a knock or not."""
+    town.knock_s, town.ask_s = knock_s, ask_s
+    assert town.wanted(*(town.patience() for _ in range(repositories)), seconds=3600) < 0.30
+
+
+@pytest.mark.parametrize("after_s", [5.0, 60.0, 300.0])
+def test_a_server_that_is_well_again_is_found_soon(town: Town, after_s: float) -> None:
+    """A rollback, or a push whose answer was lost, waits for a knock and not for the whole rest."""
+    patience = town.patience()
+    town.wanted(patience, seconds=after_s)
+    town.knock_s = town.ask_s = 0.0
+    began = town.now
+    while True:
+        try:
+            town.ask(patience)
+            break
+        except Unavailable:
+            town.now += 2.0
+    assert town.now - began <= KNOCK_AGAIN_S + 2.0
+    knocks = town.knocks
+    town.ask(patience)
+    assert town.knocks == knocks
+
+
+def test_a_repository_that_is_slow_keeps_no_other_one_of_its_server_waiting(town: Town) -> None:
+    """The server answers a knock, so what never comes to an end is that repository's own."""
+    slow, other = town.patience(), town.patience()
+    town.knock_s = 0.05
+    with pytest.raises(Unavailable):
+        town.ask(slow)
+    town.ask_s = 0.0
+    town.ask(other)
+    with pytest.raises(Unavailable, match="does not answer"):
+        town.ask(slow)
+
+
+def test_a_server_that_turns_a_knock_away_answers(town: Town) -> None:
+    """A token that ran out while it hung is a matter for people, who are told that and not that it hangs."""
+    patience = town.patience()
+    with pytest.raises(Unavailable):
+        town.ask(patience)
+    town.now += KNOCK_AGAIN_S
+    refused = Patience(_turn_away, town.server)
+    town.ask_s = 0.0
+    town.ask(refused)
+
+
+def _turn_away() -> None:
+    raise Refused("The Git server does not let us in.")
+
+
+def test_repositories_of_one_server_know_of_it_together(tmp_path: Path, server: GitServer) -> None:
+    """By host and port, whoever the user is; over SSH and HTTPS a host has different servers."""
+    urls = ("https://git.example.com/a.git", "https://me@GIT.example.com/b.git", "git@git.example.com:c.git")
+    bench = GitBench(server, tmp_path)
+    catalog = replace(bench.catalog, repositories=tuple(Repository(url[-5:], url) for url in urls))
+    first, second, third = (one._server for one in GitCluster(bench.cluster, catalog)._patience.values())
+    assert (first is second, first is third) == (True, False)
+
+
+def test_a_server_that_hung_is_used_again_before_its_rest_is_over(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a real server: the knock is turned away by nothing, the rollback is committed, and nobody waited for it."""
+    monkeypatch.setattr("workers.git.patience.SLOW_S", 0.5)
+    monkeypatch.setattr("workers.git.patience.KNOCK_AGAIN_S", 0.0)
+    monkeypatch.setattr("workers.git.patience.RESTS", 1000.0)
+    bench = GitBench(server, tmp_path, repository={"timeout_s": 1.0})
+    server.before = hanging(1.5)
+    going = bench.do("rollback api")
+    assert going.state is State.RUNNING
+    bench.repository = replace(bench.repository, timeout_s=20.0)
+    for remote in bench.git.remotes.values():
+        monkeypatch.setattr(remote, "at", bench.repository)
+    server.before = lambda _path: None
+    assert bench.later(going).commit
+
+
+def test_a_knock_is_short_whatever_an_exchange_may_take(server: GitServer, tmp_path: Path) -> None:
+    """A server that takes the connection and says nothing is waited for as long as said, and not for ten seconds."""
+    bench = GitBench(server, tmp_path)
+    over = threading.Event()
+
+    def hang(_path: str) -> None:
+        over.wait(30)
+
+    server.before = hang
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        bench.git.remotes["apps"].greet(within_s=0.2)
+    over.set()
+    assert time.monotonic() - began < 5
+
+
+def hanging(seconds: float) -> Callable[[str], None]:
+    """Let every request wait."""
+
+    def hang(_path: str) -> None:
+        time.sleep(seconds)
+
+    return hang

@@ -1,0 +1,114 @@
+"""A way back that waits for a Git server: what people hear of it, what comes of it, and what it must not do later."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chat.cards import card
+from mesh.domain.operations import Operation, State, Step
+from mesh.operations.running import run
+from tests.workers.git.bench import PATH, GitBench
+from tests.workers.git.server import GitServer
+from workers.git.repository import Remote
+
+
+def unreachable(bench: GitBench) -> Operation:
+    """A rollback that cannot reach Git; the server drops every connection, so nobody is kept waiting."""
+    bench.server.before = _broken
+    return bench.do("rollback api")
+
+
+def _broken(_path: str) -> None:
+    raise ConnectionResetError
+
+
+def test_a_way_back_that_waits_for_git_says_so_once_and_until_when(server: GitServer, tmp_path: Path) -> None:
+    """The card shows what is in the way, how long it is tried, and what is faster; a new reason is no new event."""
+    bench = GitBench(server, tmp_path)
+    going = unreachable(bench)
+    for _ in range(20):
+        bench.time.at += 2
+        going = run(going.id, bench.stage)
+    assert [event.step for event in going.story].count(Step.UNANSWERED) == 1
+    shown = str(card(going).blocks)
+    assert "does not answer" in shown
+    assert f"<!date^{going.deadline:.0f}^" in shown
+    assert "once the sync is paused" in shown
+    assert bench.cards.cards[going.id][-1] == card(going)
+
+
+def test_a_way_back_that_git_let_through_at_last_says_nothing_of_that_any_more(
+    server: GitServer, tmp_path: Path
+) -> None:
+    """It is committed once Git answers, and its card is that of any other."""
+    bench = GitBench(server, tmp_path)
+    going = unreachable(bench)
+    server.before = lambda _path: None
+    bench.time.at += 2
+    going = run(going.id, bench.stage)
+    assert going.commit
+    assert "does not answer" not in str(card(going).blocks)
+    bench.sync()
+    assert bench.later(going).state is State.SUCCEEDED
+
+
+def test_what_ends_with_its_time_says_what_was_in_its_way(server: GitServer, tmp_path: Path) -> None:
+    """The next try may come too late, for the worker had others: people hear the newest reason all the same."""
+    bench = GitBench(server, tmp_path)
+    going = unreachable(bench)
+    bench.repository = replace(bench.repository, token_file=str(tmp_path / "gone"))
+    bench.another_worker()
+    bench.time.at = going.deadline - 11
+    going = run(going.id, bench.stage)
+    assert going.state is State.RUNNING
+    bench.time.at += 12
+    ended = run(going.id, bench.stage)
+    assert ended.state is State.EXPIRED
+    assert "token of the repository apps cannot be read" in ended.outcome
+    assert "kubectl" in ended.hint
+
+
+@pytest.mark.parametrize("synced", [True, False])
+def test_a_way_back_that_waited_takes_no_newer_change_back(server: GitServer, tmp_path: Path, synced: bool) -> None:
+    """What somebody wrote since they wanted then: the older rollback ends, and says which change came after it."""
+    bench = GitBench(server, tmp_path)
+    going = unreachable(bench)
+    bench.time.at += 60
+    server.before = lambda _path: None
+    newer = bench.do("promote api 50")
+    if synced:
+        bench.sync()
+        assert bench.later(newer).state is State.SUCCEEDED
+    ended = run(going.id, bench.stage)
+    assert (ended.state, newer.id in ended.outcome) == (State.REFUSED, True)
+    assert bench.in_git_now() == [50, 50]
+    assert bench.done("rollback api").state is State.SUCCEEDED
+    assert bench.in_git_now() == [100, 0]
+
+
+class Killed(BaseException):
+    """What a process that is killed does not outlive."""
+
+
+def test_what_may_have_been_sent_is_not_tried_again_over_somebody_elses_change(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker died over the push, and the file is another by now: nobody knows, which is told, and not retried."""
+    bench = GitBench(server, tmp_path)
+
+    def dying(*_: object, **__: object) -> None:
+        raise Killed
+
+    asked = bench.ask("rollback api")
+    with monkeypatch.context() as patching:
+        patching.setattr(Remote, "push", dying)
+        with pytest.raises(Killed):
+            run(asked.id, bench.stage)
+    server.push({PATH: server.read(PATH).replace(b"weight: 90", b"weight: 80").replace(b"weight:   10", b"weight: 20")})
+    bench.another_worker()
+    ended = bench.later(asked)
+    assert (ended.state, "while this operation was interrupted" in ended.outcome) == (State.FAILED, True)
+    assert bench.in_git_now() == [80, 20]
