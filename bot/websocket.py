@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from slack_bolt import App, BoltRequest
 from slack_bolt.adapter.socket_mode.internals import send_response
+from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.builtin import SocketModeClient
 from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
@@ -38,6 +39,8 @@ HOPELESS_S = 180.0
 """How long nothing may arrive before the process ends, so that its supervisor starts a fresh one."""
 SETTLE_S = 0.2
 """How long what was read may take to reach a thread."""
+AGAIN_S = 5.0
+"""How long after a first connection that failed the next one is tried."""
 LEAVE_S = 4.0
 """How long closing may take: a little more than the library waits for the socket (3 s)."""
 
@@ -202,22 +205,36 @@ def serve_socket(
     line = open_line(app, app_token, work)
     dog = Watchdog(line)
     serve_beside(place, beside(_readiness(ready, dog, stop)))
-    connect(line)
-    log.info("Receiving from Slack over its websocket.")
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    watch(dog, stop.wait)
+    if connect(line, stop.wait, within_s=HOPELESS_S):
+        log.info("Receiving from Slack over its websocket.")
+        watch(dog, stop.wait)
     drain(line, work)
 
 
-def connect(line: SocketModeClient) -> None:
-    """Open the line for the first time; raise Unavailable when Slack does not."""
-    try:
-        line.connect()
-    except TROUBLE as error:
-        # Its threads would keep the process alive.
-        line.close()
-        hint = "Check SLACK_APP_TOKEN and its scope connections:write, and that Slack is reachable."
-        raise Unavailable(f"Slack did not open a websocket ({word(error)}).", hint=hint) from error
+def connect(line: SocketModeClient, stopped: Callable[[float], bool], *, within_s: float = 0.0) -> bool:
+    """Open the line for the first time; False when `stopped`, which waits for so many seconds, says so before.
+
+    A Slack that is away is asked again for `within_s` seconds: a supervisor would wait longer each time, up to minutes
+    after Slack is back. Raises Unavailable when it stays away, and at once when it refuses.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            line.connect()
+        except TROUBLE as error:
+            if isinstance(error, SlackApiError) or time.monotonic() >= deadline:
+                # Its threads would keep the process alive.
+                line.close()
+                hint = "Check SLACK_APP_TOKEN and its scope connections:write, and that Slack is reachable."
+                raise Unavailable(f"Slack did not open a websocket ({word(error)}).", hint=hint) from error
+            log.warning("Slack did not open a websocket (%s); trying again in %g s.", word(error), AGAIN_S)
+            # Its address is good for one connection.
+            line.wss_uri = None
+        else:
+            return True
+        if stopped(AGAIN_S):
+            return False
 
 
 def watch(dog: Watchdog, stopped: Callable[[float], bool]) -> None:

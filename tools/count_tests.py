@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 MARKS = ("redis", "prometheus", "world", "browser", "image")
-E2E = "e2e"
-"""The room of tests against a real kube-apiserver; `make e2e` runs them, `make test` all the others."""
+E2E, CLUSTER = "e2e", "cluster"
+"""The rooms of `make e2e` and of `make cluster`; `make test` runs all the others."""
 
 
 class Counter:
@@ -30,13 +30,15 @@ class Counter:
 
 
 def main() -> None:
-    """Collect quietly, `make e2e` included, and print the counts."""
+    """Collect quietly, all rooms included, and print the counts."""
     counter = Counter()
-    os.environ["MESHBOT_E2E"] = "1"  # noqa: TID251 - it is said to pytest, and read by no part of the product
+    for asked in ("MESHBOT_E2E", "MESHBOT_CLUSTER"):
+        os.environ[asked] = "1"  # noqa: TID251 - it is said to pytest, and read by no part of the product
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main(["--collect-only", "-qq", "--no-header", "--no-summary"], plugins=[counter])
     print("Tests by room: " + ", ".join(f"{room} {count}" for room, count in sorted(counter.rooms.items())))  # noqa: T201 - a report
-    needs = {mark: counter.marks[mark] for mark in MARKS} | {"kube-apiserver": counter.rooms[E2E]}
+    needs = {mark: counter.marks[mark] for mark in MARKS}
+    needs |= {"kube-apiserver": counter.rooms[E2E], "a node": counter.rooms[CLUSTER]}
     print("Tests that need: " + ", ".join(f"{what} {count}" for what, count in needs.items()))  # noqa: T201 - a report
 
 

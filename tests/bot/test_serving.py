@@ -37,8 +37,9 @@ from mesh.domain.incidents import Incident
 from mesh.domain.letters import Fate
 from playground.processes import Child
 from playground.servers import AlertmanagerServer, RedisServer
-from playground.serving import free_port
+from playground.serving import ServerThread, free_port
 from playground.slack.driver import SlackDriver
+from playground.slack.server import make_app
 from playground.slack.world import default_world
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
@@ -533,16 +534,17 @@ def test_a_real_alertmanager_opens_and_closes_an_incident(tmp_path: Path, redis_
     client.close()
 
 
-def test_an_absent_slack_ends_the_socket_bot_with_a_sentence(tmp_path: Path, redis_url: str) -> None:
-    """Without a websocket there is nothing to hear: the process ends, so that its supervisor tries again."""
-    environment = {
-        "SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1", "SLACK_API_URL": "http://127.0.0.1:9",
-        "REDIS_URL": redis_url,
-    }  # fmt: skip
-    argv = [sys.executable, "-m", "meshbot", "bot", "--socket", "--host", "127.0.0.1", "--port", str(free_port())]
-    shown = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=110, check=False)
+def test_a_slack_that_refuses_ends_the_socket_bot_with_a_sentence(tmp_path: Path, redis_url: str) -> None:
+    """Without a websocket there is nothing to hear: the process ends and says what to check."""
+    with ServerThread(make_app(default_world())) as slack:
+        environment = {
+            "SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1", "SLACK_API_URL": f"{slack.url}/api/",
+            "REDIS_URL": redis_url,
+        }  # fmt: skip
+        argv = [sys.executable, "-m", "meshbot", "bot", "--socket", "--host", "127.0.0.1", "--port", str(free_port())]
+        shown = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=110, check=False)
     assert shown.returncode == 1
-    assert "Error: Slack did not open a websocket" in shown.stderr
+    assert "Error: Slack did not open a websocket (invalid_auth)" in shown.stderr
     assert "xapp" not in shown.stderr
 
 
@@ -552,5 +554,5 @@ def test_a_proxy_in_slacks_place_ends_the_socket_bot_with_a_sentence(answer: byt
     with proxy(answer) as url:
         client = SocketModeClient("xapp-1", web_client=web_client("xoxb-test", url))
         with pytest.raises(Unavailable) as told:
-            connect(client)
+            connect(client, lambda _: False)
     assert told.value.message == f"Slack did not open a websocket ({said})."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -12,6 +13,7 @@ from slack_bolt import Ack, App
 
 from bot.websocket import HOPELESS_S, SILENCE_S, Line, Watchdog, Work, connect, drain, open_line, watch
 from chat.connection import web_client
+from mesh.domain.errors import Unavailable
 from playground.serving import ServerThread
 from playground.slack.driver import SlackDriver
 from playground.slack.server import make_app
@@ -52,6 +54,11 @@ def until(condition: Callable[[], object], timeout_s: float = 60) -> None:
         time.sleep(0.02)
 
 
+def never(_seconds: float) -> bool:
+    """Nobody asks for the end."""
+    return False
+
+
 @pytest.fixture
 def wire() -> Iterator[Wire]:
     """A connected line, which pings five times a second."""
@@ -68,7 +75,7 @@ def wire() -> Iterator[Wire]:
             time.sleep(made.slow_s)
             ack("done")
 
-        connect(line)
+        assert connect(line, never)
         until(lambda: line.greeted)
         yield made
         line.close()
@@ -173,3 +180,33 @@ def test_a_stuck_answer_does_not_keep_the_process() -> None:
     release.set()
     thread.join()
     assert work.done(within_s=60)
+
+
+def test_a_slack_that_is_away_at_the_start_is_asked_again() -> None:
+    """The line is open soon after Slack is there; a supervisor would have waited longer each time."""
+    slack = ServerThread(make_app(WORLD))
+    app = App(client=web_client(WORLD.bot.bot_token, f"{slack.url}/api/"), token_verification_enabled=False)
+    line = open_line(app, WORLD.bot.app_token, Work())
+    with ExitStack() as later:
+
+        def come(_seconds: float) -> bool:
+            later.enter_context(slack)
+            return False
+
+        assert connect(line, come, within_s=60)
+        until(lambda: line.greeted)
+        line.close()
+
+
+def test_a_slack_that_refuses_at_the_start_is_not_asked_again() -> None:
+    """A wrong token is no matter of patience."""
+    with ServerThread(make_app(WORLD)) as server:
+        app = App(client=web_client(WORLD.bot.bot_token, f"{server.url}/api/"), token_verification_enabled=False)
+        with pytest.raises(Unavailable, match="invalid_auth"):
+            connect(open_line(app, "xapp-wrong", Work()), never, within_s=60)
+
+
+def test_the_end_is_heard_while_slack_is_away() -> None:
+    """Who waits for Slack can be stopped."""
+    app = App(client=web_client(WORLD.bot.bot_token, "http://127.0.0.1:9/api/"), token_verification_enabled=False)
+    assert not connect(open_line(app, WORLD.bot.app_token, Work()), lambda _: True, within_s=60)

@@ -21,15 +21,15 @@ from meshbot.cli import meshbot
 from tests.tools.blocks import HOUSE, commands
 
 OUTSIDE = {
-    "docker": "needs an engine; what the image is made by has tests of its own, tests/image",
-    "kind": "needs an engine",
+    "docker": "needs an engine: tests/cluster has one, and says these commands there",
+    "kind": "the same",
     "curl": "asks a server of the reader's",
     "redis-cli": "asks a Redis of the reader's",
     "ssh-keygen": "is run by a test of its own, which answers what it asks",
     "ssh-keyscan": "asks a Git server of the reader's",
     "pre-commit": "writes into the reader's clone",
 }
-"""Programs that are not ours and that no test runs for the documents, and why; their files must be there."""
+"""Programs that are not ours and that are not run here, and why; their files must be there."""
 CLUSTERED = {"kubectl", "helm"}
 """Programs that need a cluster.
 
