@@ -35,6 +35,7 @@ HERE = Path(__file__).parent
 SLACK = "slack.com"
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _YEARS = "87600h"
+_MOST_MB = 10_000
 _AUTHORITIES = Path("etc/ssl/certs/ca-certificates.crt")
 # What the build is told of this machine's ways to the packages, and the image is not.
 _WAYS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf")
@@ -77,6 +78,7 @@ class Engine:
 
 def archives(place: Path) -> list[Path]:
     """Make every image and return them as archives in `place`; the first time takes some four minutes."""
+    _tidy()
     engine = Engine()
     for name, make in OTHERS.items():
         if not engine.has(name):
@@ -84,6 +86,14 @@ def archives(place: Path) -> list[Path]:
     build(engine)
     place.mkdir(parents=True, exist_ok=True)
     return [save(engine, name, place) for name in OTHERS if name not in (DEBIAN, BARE)]
+
+
+def _tidy() -> None:
+    """Take away what earlier editions of this file made, and our own when layers of old builds have become too many."""
+    for home in cache(HERE).glob("images-*"):
+        size = int(subprocess.run(["du", "-sm", home], capture_output=True, text=True, check=True).stdout.split()[0])
+        if home != Engine().home or size > _MOST_MB:
+            shutil.rmtree(home)
 
 
 def build(engine: Engine, *words: str) -> None:

@@ -37,6 +37,8 @@ HERE = Path(__file__).parent
 PROGRAMS = ("kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy")
 ADDONS = ("coredns", "kube-router")
 CNI = Path("/usr/lib/cni")
+_KEPT = ("/run/containerd", "/run/netns", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers")
+"""Where containerd, its plugins and kubelet write whatever they are told."""
 _START_S = 90.0
 _VOLUMES = 4
 _NEVER = dict.fromkeys(("memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available"), "0%")
@@ -49,7 +51,12 @@ def cluster(directory: Path, images: Sequence[Path]) -> Iterator[Path]:
     Yields when the node is ready. Whoever ends the namespaces ends all of it.
     """
     _network()
-    _groups()
+    for path in _KEPT:
+        # Seen here alone: what they would leave in the machine's own directories goes with the mounts.
+        Path(path).mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", path], check=True, capture_output=True, timeout=30)
+    for group in groups():
+        group.mkdir(exist_ok=True)
     binaries, addons = build(names=PROGRAMS), build(names=ADDONS, home=HERE)
     with ExitStack() as stack:
         kubeconfig = stack.enter_context(servers(directory / "control", node=ADDRESS))
@@ -119,11 +126,12 @@ def _network() -> None:
         subprocess.run(line.split(), check=True, capture_output=True, timeout=30)
 
 
-def _groups() -> None:
-    """Make the control group below which kubelet makes those of the pods, in each hierarchy of version 1."""
-    for hierarchy in Path("/sys/fs/cgroup").iterdir():
-        with contextlib.suppress(FileExistsError):
-            (hierarchy / CGROUP).mkdir()
+def groups() -> list[Path]:
+    """Return the control groups below which kubelet makes those of the pods: one, or with version 1 one a hierarchy."""
+    root = Path("/sys/fs/cgroup")
+    if (root / "cgroup.controllers").exists():
+        return [root / CGROUP]
+    return [hierarchy / CGROUP for hierarchy in root.iterdir() if hierarchy.is_dir()]
 
 
 def _containerd(home: Path, images: Sequence[Path], stack: ExitStack) -> None:
