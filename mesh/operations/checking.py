@@ -14,7 +14,7 @@ from mesh.domain.limits import rise_of
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision
-from mesh.domain.routes import Route
+from mesh.domain.routes import STAMP_OPERATION, Route
 from mesh.operations import approving, beginning, gatekeeping, moves, proving, rollouts
 from mesh.operations.authorising import authorise_again
 from mesh.operations.incidents import Guard
@@ -136,15 +136,27 @@ class Checks:
         if op.command.verb is Verb.ROLLBACK and not op.went(Step.UNANSWERED):
             # One that had to wait for Git is of another moment: what others have written since, they wanted then.
             return
-        for newer in self.stage.operations.beside(op):
+        for newer in self._newer():
             # Also one that did not end well: traffic went back, and nobody accepted it, or read it back, in time.
-            writes = not (newer.command.steers or newer.command.freezes or newer.rollout)
             written = may_be_written(newer) or newer.commit is not None
-            if writes and written and newer.created_at > op.created_at:
-                raise Refused(
-                    f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
-                    hint="Nothing was changed. Repeat it if it is still wanted.",
-                )
+            if written and not (op.went(Step.UNANSWERED) and _wrote_nothing(newer)):
+                raise _overtaken(newer)
+
+    def not_overtaken_by_merge(self, route: Route) -> None:
+        """Refuse a way back that waited for Git where a change that was proposed since was merged since."""
+        if self.operation.went(Step.UNANSWERED):
+            for newer in self._newer():
+                if newer.went(Step.PROPOSED) and route.annotation(STAMP_OPERATION) == newer.id:
+                    raise _overtaken(newer)
+
+    def _newer(self) -> list[Operation]:
+        """Return the changes of weights that were asked for after this one, done or not."""
+        op = self.operation
+        return [
+            one
+            for one in self.stage.operations.beside(op)
+            if one.created_at > op.created_at and not (one.command.steers or one.command.freezes or one.rollout)
+        ]
 
     def make_way(self) -> None:
         """Keep two hands off one set of weights: a rollout's, and a person's."""
@@ -233,3 +245,15 @@ class Checks:
         if verdict is Verdict.FAIL:
             raise gates_failed(self.operation, gates, why)
         raise Held(f"Gates could not decide: {why}.", hint=f"The weights stay. {remedy(gates)}")
+
+
+def _wrote_nothing(operation: Operation) -> bool:
+    """Tell whether a change that ended certainly moved nothing: it is not in the way of what goes back."""
+    return operation.went(Step.UNCHANGED) or operation.went(Step.PROPOSED)
+
+
+def _overtaken(newer: Operation) -> Refused:
+    return Refused(
+        f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
+        hint="Nothing was changed. Repeat it if it is still wanted.",
+    )

@@ -7,6 +7,7 @@ from mesh.domain.operations import Operation, State, Step
 from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_rollout
+from mesh.operations.unanswered import wait_for_git
 
 UNHEARD_AGAIN_S = 15.0
 """When it is tried again, in seconds: asking a Slack that hangs takes a worker for a few."""
@@ -21,9 +22,11 @@ class Unheard(Unavailable):
 def can_wait(operation: Operation) -> bool:
     """Tell whether an operation waits for Slack's answer: a step of a rollout, and what people were asked about.
 
-    Whoever waits for an answer of their own hears at once that there is none, and says it again.
+    Also a way back that waits for Git, for its card says that it is tried again. Whoever waits for an answer of their
+    own hears at once that there is none, and says it again.
     """
-    return bool(operation.command.rollout) or operation.approval is not None
+    waits = operation.approval is not None or operation.went(Step.UNANSWERED)
+    return bool(operation.command.rollout) or waits
 
 
 def put_off(stage: Stage, record: Record, error: Unheard) -> None:
@@ -34,6 +37,10 @@ def put_off(stage: Stage, record: Record, error: Unheard) -> None:
     operation = record.operation
     if operation.command.rollout:
         _put_off_step(stage, record, error)
+    elif operation.went(Step.UNANSWERED):
+        # It ends with its time, and says then what was in its way.
+        silent = Unavailable(f"Slack does not say whether this is still allowed: {error.message}")
+        wait_for_git(stage, record, silent)
     elif operation.approval is None:
         said = Unavailable(f"Slack does not say whether you may: {error.message}.", hint=_SAY_AGAIN)
         record.fail(State.FAILED, Step.FAILED, said)

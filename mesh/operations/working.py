@@ -198,6 +198,7 @@ class Work:
         stage = self.stage
         plan, route = make_plan(self.operation, stage.catalog, stage.cluster, stage.operations)
         self._checks.same_wish(plan)
+        self._checks.not_overtaken_by_merge(route)
         if not plan.changes:
             self._checks.must_count(route)
             following.check_counts(route)

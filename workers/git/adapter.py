@@ -40,8 +40,7 @@ class Place:
 
     def fetch(self) -> str:
         """Return the newest commit, or raise at once what the last one heard who waited for the server in vain."""
-        self.patience.check()
-        with self.patience.asking():
+        with self.patience.fetching():
             return self.remote.fetch()
 
     @property

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.workers.git.forge import Forge
 from tests.workers.git.server import GitServer
 
 
@@ -14,6 +15,14 @@ from tests.workers.git.server import GitServer
 def server(tmp_path: Path) -> Iterator[GitServer]:
     """A real one, with one bare repository."""
     serving = GitServer(tmp_path)
+    yield serving
+    serving.close()
+
+
+@pytest.fixture
+def forge() -> Iterator[Forge]:
+    """A stand-in forge."""
+    serving = Forge()
     yield serving
     serving.close()
 

@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from mesh.domain.errors import Refused, Unavailable
-from mesh.domain.operations import State
+from mesh.domain.operations import Operation, State
 from mesh.domain.repositories import Repository
+from mesh.operations.patching import GIVE_UP_S
+from mesh.operations.running import run
 from tests.workers.git.bench import GitBench
 from tests.workers.git.server import GitServer
 from workers.git.adapter import GitCluster
-from workers.git.patience import KNOCK_AGAIN_S, KNOCK_S, Patience, Server
+from workers.git.budget import over_at
+from workers.git.patience import KNOCK_AGAIN_S, KNOCK_S, TRY_AGAIN_S, TRY_S, Patience, Server
 
 
 @dataclass
@@ -50,11 +53,11 @@ class Town:
 
     def ask(self, patience: Patience) -> None:
         """Do what a job does that needs the server."""
-        patience.check()
-        with patience.asking():
-            self.spend(self.ask_s)
+        with patience.fetching():
+            took_s = min(self.ask_s, over_at() - self.now)
+            self.spend(took_s)
             if self.ask_s:
-                raise Unavailable("The server does not answer.")
+                raise Unavailable(f"No end within {took_s:g} s: the server does not answer.")
 
     def wanted(self, *patiences: Patience, seconds: float) -> float:
         """Return which part of the worker it takes, where each is wanted every two seconds for so long."""
@@ -76,14 +79,14 @@ def town(monkeypatch: pytest.MonkeyPatch) -> Town:
     return made
 
 
-@pytest.mark.parametrize("ask_s", [1.0, 10.0, 30.0])
-@pytest.mark.parametrize(("knock_s", "repositories"), [(KNOCK_S, 1), (KNOCK_S, 8), (0.05, 1), (0.05, 8)])
+@pytest.mark.parametrize("ask_s", [1.0, 10.0, 20.0, 30.0])
+@pytest.mark.parametrize(("knock_s", "repositories"), [(KNOCK_S, 1), (KNOCK_S, 8), (0.05, 1), (0.05, 2), (0.05, 8)])
 def test_a_server_that_hangs_or_drips_takes_little_of_a_worker(
     town: Town, knock_s: float, repositories: int, ask_s: float
 ) -> None:
     """Whatever one exchange takes, however many repositories it has, and whether it answers a knock or not."""
     town.knock_s, town.ask_s = knock_s, ask_s
-    assert town.wanted(*(town.patience() for _ in range(repositories)), seconds=3600) < 0.30
+    assert town.wanted(*(town.patience() for _ in range(repositories)), seconds=3600) < 0.31
 
 
 @pytest.mark.parametrize("after_s", [5.0, 60.0, 300.0])
@@ -103,6 +106,37 @@ def test_a_server_that_is_well_again_is_found_soon(town: Town, after_s: float) -
     knocks = town.knocks
     town.ask(patience)
     assert town.knocks == knocks
+
+
+@pytest.mark.parametrize("slow", [1, 2])
+def test_a_repository_that_was_slow_is_used_again_soon(town: Town, slow: int) -> None:
+    """While it is wanted, and while others of its server stay slow: its turn to be tried comes within a minute."""
+    others, one = [town.patience() for _ in range(slow)], town.patience()
+    town.knock_s, town.ask_s = 0.05, 30.0
+    town.wanted(*others, one, seconds=90)
+    began = town.now
+    while True:
+        town.wanted(*others, seconds=1)
+        town.ask_s = 0.0
+        try:
+            town.ask(one)
+            break
+        except Unavailable:
+            town.ask_s = 30.0
+    assert town.now - began <= 60.0
+
+
+def test_who_hears_of_a_try_hears_what_made_it_rest(town: Town) -> None:
+    """How little time a try is given is nothing that people could mend."""
+    one = town.patience()
+    town.knock_s, town.ask_s = 0.05, 30.0
+    with pytest.raises(Unavailable):
+        town.ask(one)
+    town.now += TRY_AGAIN_S
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="No end within 30 s"):
+            town.ask(one)
+    assert town.busy_s >= 30.0 + TRY_S
 
 
 def test_a_repository_that_is_slow_keeps_no_other_one_of_its_server_waiting(town: Town) -> None:
@@ -157,6 +191,72 @@ def test_a_server_that_hung_is_used_again_before_its_rest_is_over(
         monkeypatch.setattr(remote, "at", bench.repository)
     server.before = lambda _path: None
     assert bench.later(going).commit
+
+
+class Stalling:
+    """A clock of the patience and of the bench, for a real server whose next answer comes too late."""
+
+    def __init__(self, bench: GitBench, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.bench, self.now, self.monkeypatch = bench, 5000.0, monkeypatch
+        monkeypatch.setattr("workers.git.patience.time", self)
+
+    def monotonic(self) -> float:
+        """As `time` has it."""
+        return self.now
+
+    def spend(self, seconds: float) -> None:
+        """Let so much time go by."""
+        self.now += seconds
+        self.bench.time.at += seconds
+
+    def once(self, method: str, seconds: float, *, arrives: bool) -> None:
+        """Let the next call of the repository's `method` end in vain after so long, with or without its effect."""
+        remote = self.bench.git.remotes["apps"]
+        real: Callable[..., object] = getattr(remote, method)
+
+        def stall(*args: object, **said: object) -> None:
+            self.monkeypatch.setattr(remote, method, real)
+            if arrives:
+                real(*args, **said)
+            self.spend(seconds)
+            raise Unavailable(f"No end within {seconds:g} s.")
+
+        self.monkeypatch.setattr(remote, method, stall)
+
+    def until(self, operation: Operation, seen: Callable[[Operation], object]) -> float:
+        """Look at the operation every two seconds until that is so of it; return how long after it was asked for."""
+        while not seen(operation):
+            self.spend(2.0)
+            operation = run(operation.id, self.bench.stage)
+        return self.bench.time.at - operation.created_at
+
+
+@pytest.mark.parametrize("word", ["rollback api", "promote api 50"])
+def test_a_push_whose_answer_was_lost_is_found_while_it_is_looked_for(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    """Its repository rests for a minute, which is as long as a push is looked for, and is tried before that is over."""
+    bench = GitBench(server, tmp_path)
+    stalling = Stalling(bench, monkeypatch)
+    stalling.once("push", 20.0, arrives=True)
+    asked = bench.do(word)
+    assert (asked.state, asked.commit) == (State.RUNNING, None)
+    bench.sync()
+    assert stalling.until(asked, lambda one: one.done) < GIVE_UP_S / 1.5
+    assert bench.operations.get(asked.id).state is State.SUCCEEDED
+
+
+def test_a_rollback_that_met_one_stall_is_committed_soon_after(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its repository rests for longer than a rollback waits, and is tried meanwhile."""
+    bench = GitBench(server, tmp_path)
+    stalling = Stalling(bench, monkeypatch)
+    stalling.once("fetch", 30.0, arrives=False)
+    asked = bench.do("rollback api")
+    assert asked.state is State.RUNNING
+    assert stalling.until(asked, lambda one: one.done or one.commit) <= 30.0 + TRY_AGAIN_S + 2.0
+    assert bench.in_git_now() == [100, 0]
 
 
 def test_a_knock_is_short_whatever_an_exchange_may_take(server: GitServer, tmp_path: Path) -> None:

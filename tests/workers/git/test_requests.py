@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,6 @@ from mesh.domain.operations import State
 from tests.workers.git.bench import MANIFEST, PATH, GitBench
 from tests.workers.git.forge import Forge
 from tests.workers.git.server import TOKEN, GitServer, git
-
-
-@pytest.fixture
-def forge() -> Iterator[Forge]:
-    """A stand-in forge."""
-    serving = Forge()
-    yield serving
-    serving.close()
 
 
 def bench_of(server: GitServer, forge: Forge, directory: Path, kind: str = "gitlab", **in_git: Any) -> GitBench:

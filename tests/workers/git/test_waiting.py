@@ -9,9 +9,14 @@ import pytest
 
 from chat.cards import card
 from mesh.domain.operations import Operation, State, Step
+from mesh.domain.policy import Policy
 from mesh.operations.running import run
+from tests.builders import JIN
+from tests.mesh.operations.test_silence import TEAM, Reserved
 from tests.workers.git.bench import PATH, GitBench
+from tests.workers.git.forge import Forge
 from tests.workers.git.server import GitServer
+from tests.workers.git.test_requests import bench_of, merge
 from workers.git.repository import Remote
 
 
@@ -87,6 +92,81 @@ def test_a_way_back_that_waited_takes_no_newer_change_back(server: GitServer, tm
     assert bench.in_git_now() == [50, 50]
     assert bench.done("rollback api").state is State.SUCCEEDED
     assert bench.in_git_now() == [100, 0]
+
+
+def test_a_way_back_that_waited_is_not_overtaken_by_what_wrote_nothing(server: GitServer, tmp_path: Path) -> None:
+    """The weights already were as that one asked: it is in nobody's way, and the rollback is committed."""
+    bench = GitBench(server, tmp_path)
+    going = unreachable(bench)
+    bench.time.at += 10
+    server.before = lambda _path: None
+    newer = bench.do("promote api 10")
+    assert newer.went(Step.UNCHANGED)
+    assert run(going.id, bench.stage).commit
+    assert bench.in_git_now() == [100, 0]
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_proposal_overtakes_a_way_back_that_waited_once_it_is_merged(
+    server: GitServer, forge: Forge, tmp_path: Path, merged: bool
+) -> None:
+    """Until then it moved nothing; from then on it is what somebody wanted later."""
+    bench = bench_of(server, forge, tmp_path)
+    going = unreachable(bench)
+    bench.time.at += 10
+    server.before = lambda _path: None
+    newer = bench.do("promote api 50")
+    assert newer.went(Step.PROPOSED)
+    if merged:
+        merge(server, f"meshbot/{newer.id}")
+    ended = run(going.id, bench.stage)
+    assert (ended.state, newer.id in ended.outcome) == ((State.REFUSED, True) if merged else (State.RUNNING, False))
+    assert bench.in_git_now() == ([50, 50] if merged else [100, 0])
+
+
+def silent_slack(server: GitServer, directory: Path) -> tuple[GitBench, Reserved, Operation]:
+    """A rollback that waits for Git, a minute after it was asked for; Git is well by now, and Slack is silent."""
+    bench = GitBench(server, directory, policy=Policy((TEAM,)))
+    bench.members["S0TEAM"] = {JIN.user}
+    bench.directory = slack = Reserved(bench.members)
+    going = unreachable(bench)
+    bench.time.at += 61
+    server.before = lambda _path: None
+    slack.silent = frozenset({"S0TEAM"})
+    return bench, slack, run(going.id, bench.stage)
+
+
+def test_a_way_back_that_waited_for_git_waits_for_a_silent_slack_as_well(server: GitServer, tmp_path: Path) -> None:
+    """It was allowed when it was asked for, and its card says that it is tried again: that goes on, and says why."""
+    bench, slack, going = silent_slack(server, tmp_path)
+    assert going.state is State.RUNNING
+    assert "Slack does not say whether this is still allowed" in str(card(going).blocks)
+    assert bench.in_git_now() == [90, 10]
+    slack.silent = frozenset()
+    bench.time.at += 2
+    assert run(going.id, bench.stage).commit
+    assert bench.in_git_now() == [100, 0]
+
+
+def test_a_silent_slack_is_named_where_a_way_back_ends_with_its_time(server: GitServer, tmp_path: Path) -> None:
+    """Nothing is written, then or later, and people hear what was in its way and what they can do."""
+    bench, slack, going = silent_slack(server, tmp_path)
+    bench.time.at = going.deadline + 1
+    ended = run(going.id, bench.stage)
+    assert (ended.state, "Slack does not say" in ended.outcome) == (State.EXPIRED, True)
+    assert "kubectl" in ended.hint
+    slack.silent = frozenset()
+    assert bench.later(going).state is State.EXPIRED
+    assert bench.in_git_now() == [90, 10]
+
+
+def test_a_right_that_was_lost_while_git_was_waited_for_is_lost(server: GitServer, tmp_path: Path) -> None:
+    """Slack answers, and the answer is no."""
+    bench, slack, going = silent_slack(server, tmp_path)
+    slack.silent = frozenset()
+    bench.members["S0TEAM"].clear()
+    assert bench.later(going).state is State.REFUSED
+    assert bench.in_git_now() == [90, 10]
 
 
 class Killed(BaseException):
