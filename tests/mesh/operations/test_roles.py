@@ -11,6 +11,7 @@ import pytest
 from mesh.domain.catalog import Service
 from mesh.domain.operations import State
 from mesh.domain.policy import Policy
+from mesh.domain.routes import STAMP_CANARY
 from tests.builders import JIN, LEE, healthy
 from tests.mesh.operations.bench import Bench, surroundings, virtual_service
 from tests.mesh.operations.test_limits import SRE
@@ -142,6 +143,28 @@ def test_a_rollback_asks_the_record_before_the_shape_where_the_object_forgot_all
     done = bench.do("rollback api")
     assert done.state is (State.SUCCEEDED if end else State.REFUSED)
     assert bench.weights() == (end or left)
+
+
+def test_what_was_refused_says_nothing_of_who_is_stable() -> None:
+    """Its plan was made by the shape when the object had forgotten all; the change before it was written."""
+    bench = a_bench(90, 10)
+    assert bench.do("promote api v2 80").state is State.SUCCEEDED
+    rewrite(bench, annotations={})
+    assert bench.do("freeze api --reason x").state is State.SUCCEEDED
+    refused = bench.do("promote api v1 50")
+    assert (refused.state, refused.plan and refused.plan.stable) == (State.REFUSED, "v2")
+    assert bench.do("rollback api").state is State.SUCCEEDED
+    assert bench.weights() == [100, 0]
+
+
+def test_a_rollback_of_a_running_canary_is_one_word_though_the_object_forgot_half() -> None:
+    """Only the canary is left on it, as we wrote it: the rollout on record says that the other one is stable."""
+    voyage = Voyage()
+    voyage.start("canary api v2 50,100 every 5m")
+    stamps = voyage.bench.route_object()["metadata"]["annotations"]
+    rewrite(voyage.bench, annotations={STAMP_CANARY: stamps[STAMP_CANARY]})
+    done = voyage.bench.do("rollback api")
+    assert (done.state, voyage.bench.weights()) == (State.SUCCEEDED, [100, 0])
 
 
 def test_a_rollback_asks_where_the_round_on_record_was_over_and_the_object_forgot_all() -> None:
