@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import astuple, replace
-from typing import cast
+from typing import Any, cast
 
 from pydantic import ConfigDict, TypeAdapter
 
@@ -22,9 +22,10 @@ WRITES = 4
 """The form of the records that it writes.
 
 A new field needs no new form when an older program may lose it: that one reads over it, and writes the record back
-without. Otherwise a form takes two releases: the first understands it and writes the old one, the second writes it. So
-processes of two releases that follow each other work side by side, whichever way the roll-out goes. What is newer than
-that is left alone by the older program until one that understands it takes it up.
+without. A new word of `Step`, `State` or any other enumeration is no such field. Otherwise a form takes two releases:
+the first understands it and writes the old one, the second writes it. So processes of two releases that follow each
+other work side by side, whichever way the roll-out goes. What is newer than that is left alone by the older program
+until one that understands it takes it up.
 """
 
 _CONFIG = ConfigDict(ser_json_inf_nan="strings")
@@ -44,7 +45,7 @@ def dump_operation(operation: Operation) -> bytes:
 def load_operation(operation_id: str, schema: bytes, record: bytes) -> Operation:
     """Return the operation that was written as `record`; Unreadable when a newer meshbot wrote it."""
     _must_be_known(f"Operation {operation_id}", schema)
-    operation = cast(Operation, _operations.validate_json(record))
+    operation = cast(Operation, _read(f"Operation {operation_id}", _operations, record))
     return operation if int(schema) >= 3 else _of_form_2(operation)
 
 
@@ -55,6 +56,17 @@ def _must_be_known(what: str, schema: bytes) -> None:
             f"{what} was written by a newer meshbot (form {int(schema)}; this one reads {READS}).",
             hint="Finish the roll-out of the new version, then try again.",
         )
+
+
+def _read(what: str, form: TypeAdapter[Any], record: bytes) -> object:
+    """Return what was written as `record`; Unreadable where it holds a word that this program does not know."""
+    try:
+        return form.validate_json(record)
+    except ValueError as error:
+        raise Unreadable(
+            f"{what} holds what this meshbot does not know.",
+            hint="Finish the roll-out of the new version, then try again.",
+        ) from error
 
 
 def _of_form_2(operation: Operation) -> Operation:
@@ -70,7 +82,7 @@ def dump_incident(incident: Incident) -> bytes:
 def load_incident(incident_id: str, schema: bytes, record: bytes) -> Incident:
     """Return the incident that was written as `record`; Unreadable when a newer meshbot wrote it."""
     _must_be_known(f"Incident {incident_id}", schema)
-    return cast(Incident, _incidents.validate_json(record))
+    return cast(Incident, _read(f"Incident {incident_id}", _incidents, record))
 
 
 def dump_freeze(freeze: Freeze) -> bytes:

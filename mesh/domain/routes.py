@@ -320,6 +320,10 @@ class Route(RouteRef):
         found = said.get(self.rule, said.get(EVERY_RULE, ""))
         return found if isinstance(found, str) else ""
 
+    def has_role(self, key: str) -> bool:
+        """Tell whether a stamp of a role has a word for this very rule, as we write it, and not just one for all."""
+        return self.rule in self._roles(key)
+
     @property
     def lost_roles(self) -> bool:
         """Tell whether our stamps hold roles of a rule that no longer has that label, and none of this rule.

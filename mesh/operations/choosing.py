@@ -10,7 +10,7 @@ from mesh.domain.errors import NotFound, Refused
 from mesh.domain.grammar import format_command
 from mesh.domain.matching import closest
 from mesh.domain.plans import Plan, Roles
-from mesh.domain.routes import STAMP_CANARY, STAMP_STABLE, Route
+from mesh.domain.routes import STAMP_CANARY, STAMP_STABLE, STAMP_WRITTEN, Route
 from mesh.ports import Cluster
 
 
@@ -54,17 +54,32 @@ def roles(route: Route, service: Service) -> Roles:
     an arm by a point to ease the other one must not make that one stable, or `rollback` would give it everything. Where
     they wrote it down as the canary, in the configuration or as a plain name on the object, the other one is stable.
     """
+    found = named(route, service)
+    if found.stable or _is_over(route):
+        return found
+    shape = _by_shape(route)
+    return shape if found.canary in ("", shape.canary) else found
+
+
+def named(route: Route, service: Service) -> Roles:
+    """Say what `roles` does as far as somebody named it: by configuration or annotation, never by the shape."""
     configured = _among(route, Roles(service.stable, service.canary), target_service=service.name)
     if configured.stable or configured.canary or _is_over(route):
         return configured
     said = stamped(route)
     found = _among(route, said, target_service=service.name)
-    by_us = said.canary != route.annotation(STAMP_CANARY)
-    if found.stable and not said.stable and by_us:
-        return found if _by_shape(route) == found else Roles(canary=found.canary)
-    if found.stable or found.canary:
-        return found
-    return _by_shape(route)
+    by_us = route.has_role(STAMP_CANARY)
+    return Roles(canary=found.canary) if by_us and not said.stable else found
+
+
+def as_written(route: Route, plan: Plan) -> Route:
+    """Return the route with the stamps of a plan that was written, as if nobody had taken them off the object since."""
+    stamps = {
+        STAMP_STABLE: route.remember_role(STAMP_STABLE, plan.stable),
+        STAMP_CANARY: route.remember_role(STAMP_CANARY, plan.canary),
+        STAMP_WRITTEN: route.remember(STAMP_WRITTEN, plan.weights),
+    }
+    return replace(route, annotations=tuple({**dict(route.annotations or ()), **stamps}.items()))
 
 
 def _by_shape(route: Route) -> Roles:

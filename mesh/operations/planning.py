@@ -24,9 +24,22 @@ from mesh.domain.routes import (
 )
 from mesh.domain.shares import Wanted, all_to, promoted, whole_of
 from mesh.operations import following
-from mesh.operations.choosing import again_with, check_configured, choose, is_settled, promoted_roles, roles, stamped
-from mesh.operations.undoing import remembered, restored
+from mesh.operations.choosing import (
+    again_with,
+    as_written,
+    check_configured,
+    choose,
+    is_settled,
+    named,
+    promoted_roles,
+    roles,
+    stamped,
+)
+from mesh.operations.undoing import is_written, remembered, restored
 from mesh.ports import Cluster, Operations
+
+LATELY = 50
+"""How many of a service's newest changes are looked through for one that was written; most often it is the first."""
 
 
 def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operations: Operations) -> tuple[Plan, Route]:
@@ -47,9 +60,12 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
         check_configured(route, service)
     if operation.command.verb is Verb.ADOPT:
         return _adopt(route, service, operation), route
-    if operation.command.verb is Verb.ROLLBACK and not roles(route, service).stable:
+    recalled = route
+    if operation.command.verb is Verb.ROLLBACK and not named(route, service).stable:
+        # The record goes before the shape: to that, a canary at 70 % is the stable arm.
         service = _of_rollout(service, route, operations.rollout(operation.target))
-    found, wanted = _WANTED[operation.command.verb](route, service, operation)
+        recalled = _recalled(route, operations.recent(target=operation.target, count=LATELY))
+    found, wanted = _WANTED[operation.command.verb](recalled, service, operation)
     made = plan(route, wanted.weights, found, stamps=_stamps(operation, route, found), notes=wanted.notes)
     _check_undo(route, operation, catalog, made)
     made = following.noted(made, route)
@@ -128,6 +144,18 @@ def _of_rollout(service: Service, route: Route, running: Operation | None) -> Se
     plan = running.plan if running else None
     same = plan is not None and (plan.uid, plan.rule) == (route.uid, route.rule)
     return replace(service, stable=plan.stable) if plan and same else service
+
+
+def _recalled(route: Route, changes: list[Operation]) -> Route:
+    """Return the route with the stamps of the newest of these changes that was written, where it has no roles itself.
+
+    Where it has half a pair, or one of a rule with another label, that is what we know of it.
+    """
+    if stamped(route) != Roles() or route.lost_roles:
+        return route
+    written = (one.plan for one in changes if one.plan and one.plan.changes and is_written(one, one.plan, route))
+    newest = next((plan for plan in written if (plan.uid, plan.rule) == (route.uid, route.rule)), None)
+    return as_written(route, newest) if newest else route
 
 
 def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:

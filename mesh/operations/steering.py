@@ -24,6 +24,8 @@ from mesh.operations.words import SAID
 _GIVES_MORE = frozenset({Verb.SKIP, Verb.CONFIRM})
 AGAIN_S = 0.5
 """When to say it again to a rollout whose weights are just being written, in seconds."""
+SKEW_S = 5.0
+"""How far the clocks of two bots may be apart, in seconds."""
 
 
 def steer(stage: Stage, record: Record, decision: Decision) -> None:
@@ -165,14 +167,18 @@ def _shown(operation: Operation) -> tuple[str, str]:
 
 
 def _check_newest(stage: Stage, operation: Operation, rollout: Rollout) -> None:
-    """Raise Refused where somebody said something after this, and was heard first; going back is never too late."""
-    if operation.command.verb is Verb.ABORT or not rollout.said:
+    """Raise Refused where somebody said something after this, and was heard first.
+
+    Going back is never too late. Nor is stopping, as far as the clocks of two bots may differ: it gives nobody more.
+    """
+    verb = operation.command.verb
+    if verb is Verb.ABORT or not rollout.said:
         return
     try:
         newest = stage.operations.get(rollout.said)
     except NotFound:
         return
-    if operation.created_at < newest.created_at:
+    if operation.created_at + (SKEW_S if verb is Verb.PAUSE else 0.0) < newest.created_at:
         raise Refused(
             f"{newest.id} ({newest.command.verb}) was said after this, and is heard already.",
             hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mesh.domain.errors import NotFound, Refused
 from mesh.domain.operations import Operation, State, Step
-from mesh.domain.plans import Roles
+from mesh.domain.plans import Plan, Roles
 from mesh.domain.routes import STAMP_OPERATION, Route, Weights, shown
 from mesh.operations.choosing import again
 from mesh.ports import Cluster, Operations
@@ -54,6 +54,15 @@ def may_be_written(former: Operation) -> bool:
     if former.state is State.SUCCEEDED:
         return True
     return former.done and former.patch_step in (Step.PATCHING, Step.PATCHED, Step.UNACCEPTED)
+
+
+def is_written(former: Operation, made: Plan, route: Route) -> bool:
+    """Tell whether an operation that is done sent its plan and, as far as is known, wrote it to the route.
+
+    What was only proposed is written where the weights are as proposed: then somebody merged it.
+    """
+    sent = may_be_written(former) and former.patch_step not in (None, Step.CONFLICT, Step.UNWRITTEN)
+    return sent and (not former.went(Step.PROPOSED) or route.stands(made.weights))
 
 
 def _check_written(former: Operation, route: Route) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import replace
@@ -13,7 +14,7 @@ from mesh.domain.commands import Command, Verb, Wish
 from mesh.domain.errors import Unavailable, Unreadable
 from mesh.domain.freezes import Freeze
 from mesh.domain.gates import GateResult, Verdict
-from mesh.domain.operations import State
+from mesh.domain.operations import State, Step
 from mesh.domain.rollouts import Happening, Move, Phase, Rollout
 from mesh.domain.routes import Arm
 from mesh.domain.scopes import Scope
@@ -39,6 +40,31 @@ def test_a_record_of_a_newer_meshbot_is_refused() -> None:
 def test_what_is_written_is_understood() -> None:
     """A program understands what it writes, and is one form ahead of that at most."""
     assert 0 <= READS - WRITES <= 1
+
+
+WORDS = "a8ab74ee"
+"""The digest of every word that records of the form `WRITES` may hold."""
+
+
+def test_a_word_more_is_a_form_more() -> None:
+    """An older program cannot read a record with a word that it does not know, so a new one takes two releases.
+
+    Whoever adds one to an enumeration raises READS, and WRITES a release later, as store/records.py says.
+    """
+    words = sorted(
+        f"{kind.__name__}.{one.value}" for kind in (Step, State, Verb, Phase, Happening, Verdict) for one in kind
+    )
+    assert (WRITES, hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]) == (4, WORDS)
+
+
+def test_a_word_of_later_days_is_unreadable() -> None:
+    """Not a bug: whoever meets the record leaves it to the newer program, as one of a newer form."""
+    operation = a_full_operation()
+    step = f'"step":"{operation.story[0].step}"'.encode()
+    record = dump_operation(operation).replace(step, b'"step":"pondering"', 1)
+    assert b"pondering" in record
+    with pytest.raises(Unreadable, match="does not know"):
+        load_operation("op-1", str(WRITES).encode(), record)
 
 
 def test_a_field_of_later_days_is_ignored() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from mesh.domain.catalog import Service
 from mesh.domain.operations import State
 from mesh.domain.policy import Policy
+from mesh.domain.routes import STAMP_CANARY
 from tests.builders import JIN, LEE, healthy
 from tests.mesh.operations.bench import Bench, surroundings, virtual_service
 from tests.mesh.operations.test_limits import SRE
@@ -95,13 +97,83 @@ def test_a_role_that_a_person_wrote_down_makes_a_rollback_one_word(
     assert bench.weights() == [100, 0]
 
 
-def test_a_rollback_of_a_running_canary_is_one_word_though_the_object_forgot_all() -> None:
-    """Somebody's `kubectl replace` took our annotations away at 50/50: the rollout on record says who is stable."""
+def test_a_word_for_every_rule_counts_still_once_another_rule_was_promoted() -> None:
+    """Our stamp on one rule keeps their plain canary in a map; for the other rules it is still theirs, not ours."""
+    route = virtual_service(50, 50)
+    route["metadata"]["annotations"] = {"meshbot.dev/canary": "v2"}
+    mobile, web = (copy.deepcopy(route["spec"]["http"][0]) | {"name": name} for name in ("mobile", "web"))
+    mobile["match"] = [{"headers": {"x-mobile": {"exact": "1"}}}]
+    route["spec"]["http"] = [mobile, web]
+    bench = Bench(objects=[route, *surroundings()])
+    assert bench.do("promote api v2 60 --route mobile").state is State.SUCCEEDED
+    assert bench.do("rollback api --route web").state is State.SUCCEEDED
+    assert bench.weights() == [100, 0]
+
+
+@pytest.mark.parametrize("share", [50, 70, 80])
+def test_a_rollback_of_a_running_canary_is_one_word_though_the_object_forgot_all(share: int) -> None:
+    """Somebody's `kubectl replace` took our annotations away: the rollout on record says who is stable, at 80 % too."""
     voyage = Voyage()
-    voyage.start("canary api v2 50,100 every 5m")
+    voyage.start(f"canary api v2 {share},100 every 5m")
     rewrite(voyage.bench, annotations={})
     done = voyage.bench.do("rollback api")
     assert (done.state, voyage.bench.weights()) == (State.SUCCEEDED, [100, 0])
+
+
+@pytest.mark.parametrize(
+    ("before", "words", "end"),
+    [
+        ((90, 10), ("promote api v2 50",), [100, 0]),
+        ((90, 10), ("promote api v2 80",), [100, 0]),
+        ((90, 10), ("promote api v2 100",), [100, 0]),
+        ((90, 10), ("promote api v2 80", "set api v1=8 v2=8 v9=1"), [100, 0]),
+        ((50, 50), ("promote api v2 51", "set api v1=20 v2=80"), None),
+    ],
+    ids=["half", "more", "all", "then something refused", "nobody was stable"],
+)
+def test_a_rollback_asks_the_record_before_the_shape_where_the_object_forgot_all(
+    before: tuple[int, int], words: tuple[str, ...], end: list[int] | None
+) -> None:
+    """Without a rollout the newest change that was written says who is stable, or that nobody said so."""
+    bench = a_bench(*before)
+    for text in words:
+        bench.do(text)
+    rewrite(bench, annotations={})
+    left = bench.weights()
+    done = bench.do("rollback api")
+    assert done.state is (State.SUCCEEDED if end else State.REFUSED)
+    assert bench.weights() == (end or left)
+
+
+def test_what_was_refused_says_nothing_of_who_is_stable() -> None:
+    """Its plan was made by the shape when the object had forgotten all; the change before it was written."""
+    bench = a_bench(90, 10)
+    assert bench.do("promote api v2 80").state is State.SUCCEEDED
+    rewrite(bench, annotations={})
+    assert bench.do("freeze api --reason x").state is State.SUCCEEDED
+    refused = bench.do("promote api v1 50")
+    assert (refused.state, refused.plan and refused.plan.stable) == (State.REFUSED, "v2")
+    assert bench.do("rollback api").state is State.SUCCEEDED
+    assert bench.weights() == [100, 0]
+
+
+def test_a_rollback_of_a_running_canary_is_one_word_though_the_object_forgot_half() -> None:
+    """Only the canary is left on it, as we wrote it: the rollout on record says that the other one is stable."""
+    voyage = Voyage()
+    voyage.start("canary api v2 50,100 every 5m")
+    stamps = voyage.bench.route_object()["metadata"]["annotations"]
+    rewrite(voyage.bench, annotations={STAMP_CANARY: stamps[STAMP_CANARY]})
+    done = voyage.bench.do("rollback api")
+    assert (done.state, voyage.bench.weights()) == (State.SUCCEEDED, [100, 0])
+
+
+def test_a_rollback_asks_where_the_round_on_record_was_over_and_the_object_forgot_all() -> None:
+    """The canary had everything, then somebody applied 80/20 the other way round: that may be the next round."""
+    bench = a_bench(90, 10)
+    assert bench.do("promote api v2 100").state is State.SUCCEEDED
+    rewrite(bench, weights=(20, 80), annotations={})
+    asked = bench.do("rollback api")
+    assert (asked.state, asked.choices, bench.weights()) == (State.REFUSED, TO_EACH, [20, 80])
 
 
 def test_a_canary_is_not_begun_where_nobody_knows_the_way_back() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mesh.domain.catalog import Service
 from mesh.domain.operations import State
 from tests.workers.git.bench import MANIFEST, PATH, GitBench
 from tests.workers.git.forge import Forge
@@ -75,6 +76,15 @@ def test_going_back_is_committed_at_once(server: GitServer, forge: Forge, tmp_pa
     assert any("written by a commit to" in note for note in back.plan.notes)
     assert bench.in_git_now() == [100, 0]
     assert forge.requests == {}
+
+
+def test_what_nobody_merged_says_nothing_of_who_is_stable(server: GitServer, forge: Forge, tmp_path: Path) -> None:
+    """A proposal to give the canary everything does not make the weights there are somebody else's next round."""
+    bench = bench_of(server, forge, tmp_path)
+    bench.services = (Service("api", in_git=bench.in_git),)
+    assert bench.do("promote api v2 100").outcome.startswith("Proposed as")
+    assert bench.done("rollback api").state is State.SUCCEEDED
+    assert bench.in_git_now() == [100, 0]
 
 
 def test_going_back_is_proposed_where_that_is_wanted(server: GitServer, forge: Forge, tmp_path: Path) -> None:
