@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
@@ -10,9 +9,10 @@ from playground.servers import PASSWORD, USER
 from playground.slack.world import default_world
 from tests.cluster import shims
 from tests.cluster.node import ADDRESS
+from tests.e2e import walking
 from tests.e2e.admin import Admin
 from tests.e2e.binaries import build
-from tests.e2e.walking import HOUSE, commands
+from tests.e2e.walking import HOUSE
 from tests.helm.chart import HOME
 
 JIN, PROD = "U0JIN", "C0PROD"
@@ -45,7 +45,7 @@ def own(text: str) -> str:
 
 def to_run(page: str) -> list[str]:
     """The commands of a page as the reader says them."""
-    return [own(one) for one in commands(page) if not any(re.fullmatch(pattern, one) for pattern in LEFT_OUT)]
+    return [own(one) for one in walking.to_run(page, LEFT_OUT)]
 
 
 def settle(place: Path, admin: Admin) -> None:

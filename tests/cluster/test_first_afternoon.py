@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from playground.slack.driver import SlackDriver
 from tests.cluster.reader import JIN, LEFT_OUT, PROD, to_run
 from tests.cluster.surroundings import EXAMPLES, slack, weights
 from tests.e2e.admin import Admin
-from tests.e2e.walking import Walk, commands
+from tests.e2e.walking import Walk, in_vain
 
 PAGES = ("docs/kind.md", "manifests/README.md")
 
@@ -42,8 +41,7 @@ def test_the_walk_with_kubectl(admin: Admin, walk: Walk, tmp_path: Path) -> None
 
 def test_nothing_is_left_out_in_vain() -> None:
     """Every pattern of what is not run still stands for a command of some walk."""
-    every = [one for page in PAGES for one in commands(page)]
-    assert [pattern for pattern in LEFT_OUT if not any(re.fullmatch(pattern, one) for one in every)] == []
+    assert in_vain(LEFT_OUT, PAGES) == []
 
 
 def _use(chat: SlackDriver, admin: Admin) -> None:

@@ -6,7 +6,6 @@ does that, too.
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from tests.e2e.admin import Admin
 from tests.e2e.binaries import build
-from tests.e2e.walking import HOUSE, Walk, commands, walker
+from tests.e2e.walking import HOUSE, Walk, in_vain, to_run, walker
 from tests.helm.chart import HOME
 
 WALKS = "chart-walks"
@@ -31,11 +30,6 @@ LEFT_OUT = {
     r"kubectl delete namespace .*": "nobody takes a namespace away, so it would stay half deleted",
 }
 """Pattern of a command → why it is not run."""
-
-
-def to_run(page: str) -> list[str]:
-    """Those that are run."""
-    return [one for one in commands(page) if not any(re.fullmatch(pattern, one) for pattern in LEFT_OUT)]
 
 
 @pytest.fixture
@@ -82,7 +76,7 @@ PROCESSES = {"meshbot-bot", "meshbot-worker", "meshbot-clock"}
 @pytest.mark.parametrize("page", ["docs/kind.md", "helm/meshbot/README.md"])
 def test_the_walks_with_helm_lead_to_the_three_processes(admin: Admin, demo: str, walk: Walk, page: str) -> None:
     """Each command does what it should in its turn; before the last ones the release is there, with its Secret."""
-    for command in to_run(page):
+    for command in to_run(page, LEFT_OUT):
         if command.startswith("helm uninstall"):
             assert deployed(admin, WALKS) == PROCESSES
         walk(elsewhere(command))
@@ -93,7 +87,7 @@ def test_the_walks_with_helm_lead_to_the_three_processes(admin: Admin, demo: str
 def test_the_walk_with_kubectl_leads_to_the_three_processes(admin: Admin, walk: Walk) -> None:
     """All is in the namespace `meshbot` at its end, and the configuration stays when files are applied anew."""
     admin.namespace("meshbot")
-    for command in to_run("manifests/README.md"):
+    for command in to_run("manifests/README.md", LEFT_OUT):
         walk(command)
     walk("kubectl apply -f manifests/rbac.yaml -f manifests/meshbot-socket.yaml")
     assert deployed(admin, "meshbot") == PROCESSES
@@ -103,7 +97,4 @@ def test_the_walk_with_kubectl_leads_to_the_three_processes(admin: Admin, walk: 
 
 def test_nothing_is_left_out_in_vain() -> None:
     """Every pattern of what is not run still stands for a command of some walk."""
-    every = [
-        one for page in ("docs/kind.md", "helm/meshbot/README.md", "manifests/README.md") for one in commands(page)
-    ]
-    assert [pattern for pattern in LEFT_OUT if not any(re.fullmatch(pattern, one) for one in every)] == []
+    assert in_vain(LEFT_OUT, PAGES) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 HOUSE = Path(__file__).parents[2]
@@ -18,6 +18,17 @@ def commands(page: str) -> list[str]:
     text = (HOUSE / page).read_text(encoding="utf-8")
     blocks = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     return [line for line in blocks.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
+
+
+def to_run(page: str, left_out: Mapping[str, str]) -> list[str]:
+    """The commands of a page, but for those that fit a pattern of `left_out`."""
+    return [one for one in commands(page) if not any(re.fullmatch(pattern, one) for pattern in left_out)]
+
+
+def in_vain(left_out: Mapping[str, str], pages: Iterable[str]) -> list[str]:
+    """The patterns of `left_out` that fit no command of these pages."""
+    every = [one for page in pages for one in commands(page)]
+    return [pattern for pattern in left_out if not any(re.fullmatch(pattern, one) for one in every)]
 
 
 def walker(house: Path, kubeconfig: Path, *, timeout_s: float) -> Walk:
