@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from playground.processes import Child
@@ -32,13 +33,11 @@ def slack(directory: Path, *, deliver_to: str = "") -> Iterator[SlackDriver]:
         sys.executable, "-m", "playground.slack", "--port", str(port), "--public-url", f"https://{SLACK}", *http
     ]  # fmt: skip
     certificate = Engine().certificate
-    pair = f"cert={certificate},key={certificate.with_name('key.pem')}"
-    listens = f"OPENSSL-LISTEN:443,bind={OUTSIDE},reuseaddr,fork,verify=0,{pair}"
-    with (
-        Child("slack", argv, log_path=directory / "slack.log") as child,
-        Child("tls", ["socat", listens, f"TCP:127.0.0.1:{port}"], log_path=directory / "tls.log"),
-    ):
-        yield SlackDriver(child.wait_ready_line())
+    speaks = f"OPENSSL-LISTEN:443,verify=0,cert={certificate},key={certificate.with_name('key.pem')}"
+    with Child("slack", argv, log_path=directory / "slack.log") as child:
+        url = child.wait_ready_line()
+        with _relay(directory / "tls.log", (OUTSIDE, 443), speaks, f"127.0.0.1:{port}"):
+            yield SlackDriver(url)
 
 
 @contextmanager
@@ -77,8 +76,7 @@ def redis_outside(directory: Path) -> Iterator[None]:
 def entrance(directory: Path, admin: Admin, port: int) -> Iterator[None]:
     """Bring what arrives at a port of loopback to the bot's Service, as an Ingress would."""
     service = admin.must("GET", "/api/v1/namespaces/meshbot/services/meshbot")["spec"]["clusterIP"]
-    argv = ["socat", f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork", f"TCP:{service}:80"]
-    with Child("entrance", argv, log_path=directory / "entrance.log"):
+    with _relay(directory / "entrance.log", ("127.0.0.1", port), f"TCP-LISTEN:{port}", f"{service}:80"):
         yield
 
 
@@ -96,3 +94,18 @@ def _serve(admin: Admin) -> None:
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {**METRICS, "labels": labels},
         "addressType": "IPv4", "endpoints": [{"addresses": [ADDRESS]}], "ports": [{"name": "http", "port": 9090}],
     })  # fmt: skip
+
+
+@contextmanager
+def _relay(log: Path, at: tuple[str, int], speaks: str, to: str) -> Iterator[None]:
+    """Pass on to an address what arrives `at` one, where socat speaks as told; whoever is let in finds it open."""
+    argv = ["socat", f"{speaks},bind={at[0]},reuseaddr,fork", f"TCP:{to}"]
+    with Child(log.stem, argv, log_path=log) as child:
+        child.wait_ready(lambda: _accepts(at))
+        yield
+
+
+def _accepts(at: tuple[str, int]) -> bool:
+    with suppress(OSError), socket.create_connection(at, 1):
+        return True
+    return False
