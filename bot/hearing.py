@@ -21,6 +21,7 @@ from chat.incidents import FREEZE, ROLL_BACK, STATUS, incidents_answer
 from chat.places import is_on_card
 from chat.steering import STEER
 from mesh.domain.catalog import Catalog
+from mesh.domain.choices import parted
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import MeshbotError, Refused
 from mesh.domain.grammar import format_command, parse
@@ -280,8 +281,15 @@ def voted_on(desk: Desk, request: Request, verb: Verb) -> Operation:
 
 
 def _choose(desk: Desk, request: Request) -> Message:
-    """Do what the button says as if the presser had typed it: same grammar, same rights, same answers."""
-    return words(desk, replace(request, text=request.claim))
+    """Do what the button says as if the presser had typed it: same grammar, same rights, same answers.
+
+    A word to a rollout is said of what the button was offered for, whatever runs by the time of the press.
+    """
+    typed, what = parted(request.claim)
+    command = parse(typed)
+    if command.steers:
+        return _start(desk, replace(command, promised=what), request)
+    return words(desk, replace(request, text=typed))
 
 
 def _roll_back_incident(desk: Desk, request: Request) -> Message:

@@ -188,17 +188,20 @@ class RedisOperations:
             lines: list[Any] = self._redis.zrange(keys.OPEN, 0, MOST_OPEN - 1)
         return of_person(self._load([line.decode() for line in lines], whole=False), user)
 
+    def since(self, operation: Operation, *, whole: bool = True) -> list[Operation]:
+        """Return the changes of its service that were received after it, newest first: as Redis has them, not clocks.
+
+        At most 200; all of them where it is none of the newest 200 itself. Unreadable, as in `beside`.
+        """
+        return self._load(self._around(operation)[0], whole=whole)
+
     def beside(self, operation: Operation, *, whole: bool = True) -> list[Operation]:
         """Return the other changes of its service that are not done, and those received after it, newest first.
 
         A worker asks this before every change, so finished older ones are passed over without being read. Unreadable
         for what a newer meshbot wrote, which is left out where not the `whole` is wanted.
         """
-        with translated():
-            lines: list[Any] = self._redis.lrange(keys.history_of_target(operation.target), 0, HISTORY_LENGTH - 1)
-        ids = [line.decode() for line in lines]
-        newer = ids[: ids.index(operation.id)] if operation.id in ids else ids
-        older = ids[len(newer) + 1 :]
+        newer, older = self._around(operation)
         return self._load([*newer, *self._undone(older)], whole=whole)
 
     def undone(self, target: Target) -> int:
@@ -317,6 +320,14 @@ class RedisOperations:
         finally:
             if mine:
                 self._turn.release()
+
+    def _around(self, operation: Operation) -> tuple[list[str], list[str]]:
+        """Return the ids of what was received for its service after it, and before it, newest first."""
+        with translated():
+            lines: list[Any] = self._redis.lrange(keys.history_of_target(operation.target), 0, HISTORY_LENGTH - 1)
+        ids = [line.decode() for line in lines]
+        at = ids.index(operation.id) if operation.id in ids else len(ids)
+        return ids[:at], ids[at + 1 :]
 
     def _undone(self, ids: Sequence[str]) -> list[str]:
         with translated(), self._redis.pipeline(transaction=False) as pipeline:

@@ -175,6 +175,11 @@ class Rollout:
         return bool(self.moves) and self.moves[-1].share == self.current.share
 
     @property
+    def standing(self) -> int:
+        """Index of the step whose weights the canary has; -1 before the first is written."""
+        return self.at if self.written else self.at - 1
+
+    @property
     def stop(self) -> str:
         """Which stop this is, where it is paused or held, as a button names it: since when, in milliseconds.
 

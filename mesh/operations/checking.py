@@ -150,13 +150,9 @@ class Checks:
                     raise _overtaken(newer)
 
     def _newer(self) -> list[Operation]:
-        """Return the changes of weights that were asked for after this one, done or not."""
-        op = self.operation
-        return [
-            one
-            for one in self.stage.operations.beside(op)
-            if one.created_at > op.created_at and not (one.command.steers or one.command.freezes or one.rollout)
-        ]
+        """Return the changes of weights that were received after this one, done or not."""
+        found = self.stage.operations.since(self.operation)
+        return [one for one in found if not (one.command.steers or one.command.freezes or one.rollout)]
 
     def make_way(self) -> None:
         """Keep two hands off one set of weights: a rollout's, and a person's."""

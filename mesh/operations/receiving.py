@@ -23,6 +23,7 @@ from mesh.operations.freezing import refuse_frozen, scope_of
 from mesh.operations.naming import new_id
 from mesh.operations.noting import note
 from mesh.operations.voting import as_voter, check_open, check_vote
+from mesh.operations.words import bound
 from mesh.ports import Bucket, Buckets, Directory, Freezes, Incidents, Operations, Outbox, Receipt, Rounds, Time
 
 PATIENCE_S = 120.0
@@ -72,6 +73,9 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
         raise ValueError(f"{command.verb} makes no operation")
     with nothing_started():
         command, target = completed(desk, command, origin)
+        if command.steers and origin.way != "button":
+            # What a button is about, its card has said.
+            command = bound(desk.operations, command, target)
         with _floods_on_record(desk, command, actor, origin, target):
             _not_flooded(desk, command, actor)
     grant = _authorised(desk, command, actor, origin, target)
@@ -80,7 +84,9 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
         with _floods_on_record(desk, command, actor, origin, target):
             _not_crowded(desk, command, origin, target)
     operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(grant.groups)))
-    intent = f"{actor.user} {target} {format_command(command)}"
+    # The same word about another stop is another wish.
+    what = f" {command.promised}" if command.steers else ""
+    intent = f"{actor.user} {target} {format_command(command)}{what}"
     return desk.operations.receive(
         operation,
         dedupe=dedupe,

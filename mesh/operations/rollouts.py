@@ -10,6 +10,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+from mesh.domain.choices import about
 from mesh.domain.commands import Command, Verb
 from mesh.domain.due import Sight, due
 from mesh.domain.errors import MeshbotError, NotFound, Refused
@@ -26,7 +27,7 @@ from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.stage import Stage
 from mesh.operations.telling import in_words, the_plan, the_rollout, where
 from mesh.operations.undoing import may_be_written
-from mesh.operations.words import decides_in_time
+from mesh.operations.words import decides_in_time, on_card
 from mesh.ports import Lease, Watch
 
 log = logging.getLogger(__name__)
@@ -169,7 +170,10 @@ def refuse_beside(stage: Stage, operation: Operation) -> None:
     raise Refused(
         f"A canary of {service} is under way: {running.id}, {where(running)}.",
         hint="Nothing was changed. Steer it, or end it first:",
-        choices=tuple(again_with(said, verb=verb) for verb in (*_steering(running), Verb.STATUS)),
+        choices=(
+            *(about(again_with(said, verb=verb), on_card(running)) for verb in _steering(running)),
+            again_with(said),
+        ),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
+from mesh.domain.choices import about
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Held, NotFound, Refused
 from mesh.domain.gates import GateResult, Verdict, overall
@@ -19,13 +20,11 @@ from mesh.operations.recording import Record
 from mesh.operations.rollouts import fresh, step
 from mesh.operations.stage import Stage
 from mesh.operations.telling import reason, the_rollout, where
-from mesh.operations.words import SAID
+from mesh.operations.words import SAID, on_card
 
 _GIVES_MORE = frozenset({Verb.SKIP, Verb.CONFIRM})
 AGAIN_S = 0.5
 """When to say it again to a rollout whose weights are just being written, in seconds."""
-SKEW_S = 5.0
-"""How far the clocks of two bots may be apart, in seconds."""
 
 
 def steer(stage: Stage, record: Record, decision: Decision) -> None:
@@ -35,11 +34,12 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
     more than `decision` lets this person give.
     """
     operation = record.operation
-    parent = _heard_before(stage, operation) or _addressed(stage, operation)
+    since = stage.operations.since(operation, whole=False)
+    parent = _heard_before(stage, operation) or _addressed(stage, operation, since)
     rollout = the_rollout(parent)
     if operation.id not in rollout.heard:
-        _check_newest(stage, operation, rollout)
-        _check_step(operation, rollout)
+        _check_newest(operation, parent, since)
+        _check_step(operation, parent)
         _check_stop(operation, parent)
         happening = SAID[operation.command.verb]
         if after(rollout, happening) is None or (happening is Happening.PAUSE and _is_written(stage, rollout)):
@@ -143,21 +143,35 @@ def _heard_before(stage: Stage, operation: Operation) -> Operation | None:
     return next((one for one in found if one.rollout and operation.id in one.rollout.heard), None)
 
 
-def _addressed(stage: Stage, operation: Operation) -> Operation:
-    service, promised = operation.target.service, operation.command.promised.partition("/")[0]
+def _addressed(stage: Stage, operation: Operation, since: Sequence[Operation]) -> Operation:
+    """Return the rollout that this is about; raise Refused where there is none, or only one that began later."""
+    service, former = operation.target.service, operation.command.promised.partition("/")[0]
     parent = stage.operations.rollout(operation.target)
     if parent is None:
         # Who aborts wants traffic back, and must not be told to start a canary.
         back = operation.command.verb is Verb.ABORT
         hint = "Nothing was changed. To send all traffic to stable:" if back else f"Start one: /mesh canary {service}."
-        choices = (again_with(replace(operation.command, promised=""), verb=Verb.ROLLBACK),) if back else ()
+        choices = (again_with(operation.command, verb=Verb.ROLLBACK),) if back else ()
         raise Refused(f"No canary of {service} is under way.", hint=hint, choices=choices)
-    if promised not in ("", parent.id):
-        raise Refused(
-            f"That card is old: its canary {promised} is over, and {parent.id} is under way.",
-            hint=f"Nothing was changed. See /mesh status {service}.",
-        )
+    verb = operation.command.verb
+    if former not in ("", parent.id):
+        raise _another(f"This {verb} was about {former}, which is over: {parent.id} is under way.", operation, parent)
+    if parent.id in {one.id for one in since}:
+        raise _another(f"The canary {parent.id} began after this {verb}.", operation, parent)
     return parent
+
+
+def _another(said: str, operation: Operation, parent: Operation) -> Refused:
+    """Return the refusal of a word about what is over, with the word about what is so now, where the rollout takes it.
+
+    A step that is being written can be skipped as soon as it bakes.
+    """
+    verb, rollout = operation.command.verb, the_rollout(parent)
+    takes = after(rollout, SAID[verb]) or (verb is Verb.SKIP and rollout.phase is Phase.MOVING)
+    if not takes:
+        return Refused(said, hint="Nothing was changed. Look at the card.")
+    choice = about(again_with(operation.command), on_card(parent))
+    return Refused(said, hint="Nothing was changed. Look at the card; if it is still wanted:", choices=(choice,))
 
 
 def _shown(operation: Operation) -> tuple[str, str]:
@@ -166,23 +180,14 @@ def _shown(operation: Operation) -> tuple[str, str]:
     return step_at, stop
 
 
-def _check_newest(stage: Stage, operation: Operation, rollout: Rollout) -> None:
-    """Raise Refused where somebody said something after this, and was heard first.
-
-    Going back is never too late. Nor is stopping, as far as the clocks of two bots may differ: it gives nobody more.
-    """
-    verb = operation.command.verb
-    if verb is Verb.ABORT or not rollout.said:
+def _check_newest(operation: Operation, parent: Operation, since: Sequence[Operation]) -> None:
+    """Raise Refused where somebody said something after this, and was heard first. Going back is never too late."""
+    if operation.command.verb is Verb.ABORT:
         return
-    try:
-        newest = stage.operations.get(rollout.said)
-    except NotFound:
-        return
-    if operation.created_at + (SKEW_S if verb is Verb.PAUSE else 0.0) < newest.created_at:
-        raise Refused(
-            f"{newest.id} ({newest.command.verb}) was said after this, and is heard already.",
-            hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
-        )
+    for newest in since:
+        if newest.id == the_rollout(parent).said:
+            said = f"{newest.id} ({newest.command.verb}) was said after this, and is heard already."
+            raise _another(said, operation, parent)
 
 
 def _check_stop(operation: Operation, parent: Operation) -> None:
@@ -190,28 +195,24 @@ def _check_stop(operation: Operation, parent: Operation) -> None:
     rollout, stop = the_rollout(parent), _shown(operation)[1]
     if operation.command.verb is not Verb.RESUME or rollout.phase not in (Phase.PAUSED, Phase.HELD):
         return
-    # Of a typed word only its time is known; a card that showed this stop is believed whatever the clocks say.
-    seen = stop == rollout.stop if stop else 1000 * operation.created_at >= float(rollout.stop)
-    if not seen:
-        raise Refused(
-            f"The stop that this resume was about is over. Now it is another: {where(parent)}: {reason(rollout)}.",
-            hint="Nothing was changed. Look at the card; if it is still wanted:",
-            choices=(again_with(replace(operation.command, promised="")),),
-        )
+    if stop != rollout.stop:
+        now = f"{where(parent)}: {reason(rollout)}"
+        if not stop:
+            raise _another(f"This resume does not say which stop it is about: {now}.", operation, parent)
+        raise _another(f"The stop that this resume was about is over. Now it is another: {now}.", operation, parent)
 
 
-def _check_step(operation: Operation, rollout: Rollout) -> None:
+def _check_step(operation: Operation, parent: Operation) -> None:
     """Raise Refused where what gives the canary more was said of a step that is over: pressed twice, or by two people.
 
-    Of a typed word only its time is known: it is about the weights that stood when it was said.
+    A typed word is about the weights that stood when it was received, so not about a step that is being written.
     """
-    verb, step_at = operation.command.verb, _shown(operation)[0]
-    of_another = step_at not in ("", str(rollout.at))
-    if verb in _GIVES_MORE and (of_another or operation.created_at < rollout.moved_at):
-        raise Refused(
-            f"The step that this {verb} was about is over: the canary is at step {rollout.at + 1} by now.",
-            hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
-        )
+    verb, rollout, step_at = operation.command.verb, the_rollout(parent), _shown(operation)[0]
+    if verb in _GIVES_MORE and step_at != str(rollout.at):
+        now = f"the canary is at step {rollout.at + 1} by now"
+        if not step_at:
+            raise _another(f"This {verb} does not say which step it is about: {now}.", operation, parent)
+        raise _another(f"The step that this {verb} was about is over: {now}.", operation, parent)
 
 
 def _unfit(operation: Operation, parent: Operation) -> Refused:

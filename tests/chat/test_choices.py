@@ -8,6 +8,7 @@ from chat.answers import error_answer
 from chat.cards import card
 from chat.choices import CHOICES, MOST_BUTTONS, Offer, offer
 from chat.confirming import _CONSEQUENCES, NAMES, confirm_command
+from mesh.domain.choices import about, parted
 from mesh.domain.commands import CHANGING, Command, Target, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.grammar import parse
@@ -59,6 +60,24 @@ def test_a_button_runs_exactly_its_choice() -> None:
     (button, _) = offer((choice, "/mesh rollback api")).buttons
     assert parse(button.value) == parse(choice)
     assert button.spoken.startswith("Promote: /mesh promote api v2 50")
+
+
+def test_a_word_to_a_rollout_carries_what_it_is_about_and_shows_only_itself() -> None:
+    """The value names rollout, step and stop; people see, and type, the command alone."""
+    choice = about("/mesh resume api", "op-k3v9x2m4ta/1/1796037066000")
+    (button,) = offer((choice,), target=API).buttons
+    assert parted(button.value) == ("/mesh resume api", "op-k3v9x2m4ta/1/1796037066000")
+    assert (button.label, button.spoken) == ("resume api", "resume api: /mesh resume api")
+    many = [about(f"/mesh resume a{number}", "op-k3v9x2m4ta/1/1796037066000") for number in range(MOST_BUTTONS + 1)]
+    assert offer(many).lines[-1].text == f"• `/mesh resume a{MOST_BUTTONS}`"
+
+
+@pytest.mark.parametrize(
+    "choice", ["/mesh promote api 50 --reason 'op-k3v9x2m4ta/1/2 /mesh'", "kubectl x", "op-k3v9x2m4ta", ""]
+)
+def test_what_is_about_nothing_is_left_as_it_is(choice: str) -> None:
+    """Names, other tools' commands, and commands whose reason looks like it are whole."""
+    assert parted(choice) == (choice, "")
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,21 @@ def test_a_way_back_that_waited_takes_no_newer_change_back(server: GitServer, tm
     assert bench.in_git_now() == [100, 0]
 
 
+def test_a_way_back_by_a_fast_clock_takes_no_newer_change_back_either(server: GitServer, tmp_path: Path) -> None:
+    """The store says which was received last, and no clock of a bot."""
+    bench = GitBench(server, tmp_path)
+    going = unreachable(bench)
+    bench.operations._stored[going.id] = replace(going, created_at=going.created_at + 4)
+    bench.time.at += 2
+    server.before = lambda _path: None
+    newer = bench.do("promote api 50")
+    bench.sync()
+    assert bench.later(newer).state is State.SUCCEEDED
+    ended = run(going.id, bench.stage)
+    assert (ended.state, newer.id in ended.outcome) == (State.REFUSED, True)
+    assert bench.in_git_now() == [50, 50]
+
+
 def test_a_way_back_that_waited_is_not_overtaken_by_what_wrote_nothing(server: GitServer, tmp_path: Path) -> None:
     """The weights already were as that one asked: it is in nobody's way, and the rollback is committed."""
     bench = GitBench(server, tmp_path)
