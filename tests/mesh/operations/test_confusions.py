@@ -169,7 +169,8 @@ def test_undo_of_a_service_is_of_its_newest_written_change() -> None:
     other = bench.do("promote web 30 --route prefix:/1")
     accept(bench)
     run(other.id, bench.stage)
-    bench.do(f"undo {op.id}")
+    # Other words than those that wait already, so a wish of its own.
+    bench.do(f"undo {op.id} --reason late")
     assert in_route(bench) == [[90, 10], [70, 30]]
 
 
