@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mesh.domain.commands import Command, Target, Verb
-from mesh.domain.errors import Unreadable
+from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Operation
 from mesh.domain.rollouts import Happening, after
 from mesh.operations.stage import Stage
@@ -25,12 +25,12 @@ SAID: dict[Verb, Happening] = {
 def bound(operations: Operations, command: Command, target: Target) -> Command:
     """Return a word to a rollout with what it is about: the one under way, the step whose weights stand, the stop.
 
-    That is how the store has them before the word is in it, so no clock is asked what its person can have known. Raises
-    Unavailable; what only a newer meshbot can read is left to be said.
+    That is how the store has them before the word is in it, so no clock is asked what its person can have known. Where
+    it does not say, or only a newer meshbot can read it, the word goes on as it is: an abort is not lost by that.
     """
     try:
         parent = operations.rollout(target)
-    except Unreadable:
+    except Unavailable:
         return command
     if parent is None or parent.rollout is None:
         return command

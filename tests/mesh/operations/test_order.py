@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from mesh.domain.choices import parted
+from mesh.domain.commands import Target
+from mesh.domain.errors import Unavailable
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, Origin, State
 from mesh.domain.rollouts import Happening, Phase
@@ -172,6 +174,20 @@ def test_an_abort_right_after_its_canary_ends_it() -> None:
     assert heard(voyage, said).state is State.SUCCEEDED
     voyage.work()
     assert voyage.bench.weights() == [100, 0]
+
+
+def test_an_abort_is_not_lost_where_nobody_says_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store was slow for one read, or a newer meshbot wrote the rollout: the canary is ended all the same."""
+    voyage = a_voyage()
+    voyage.start()
+
+    def silent(_target: Target) -> None:
+        raise Unavailable("Redis did not answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(voyage.bench.operations, "rollout", silent)
+        said = voyage.bench.ask("abort api", LEE)
+    assert heard(voyage, said).state is State.SUCCEEDED
 
 
 # --- buttons of refusals ----------------------------------------------------------------------------------------------
