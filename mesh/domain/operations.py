@@ -226,6 +226,8 @@ class RouteStatus:
     """What a rollout is doing with it, in words with its id; empty without one."""
     kept: str = ""
     """That it is written by commits, where, and whether the cluster follows; empty where Git has no part in it."""
+    unclear: str = ""
+    """Why nobody knows which arm is stable, in words; empty where that is known, or not ours to know."""
 
 
 @dataclass(frozen=True)
