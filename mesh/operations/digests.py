@@ -176,7 +176,7 @@ class _Gathering:
                 continue
             service, operations = self._stage.catalog.service(sight.target), self._stage.operations
             found = known(sight.route, service, sight.target, operations, lately=LATELY_EACH)
-            why = unrest(sight.route, found.roles)
+            why = unrest(found.route, found.roles)
             if why:
                 owner = f", owned by {sight.route.owner.controller}" if sight.route.owner else ""
                 since = last.get(sight.target, 0.0)

@@ -149,8 +149,6 @@ def _guessed(route: Route, written: Written) -> str:
 def _orphaned(route: Route, service: Service) -> str:
     """Say where the shape would make a canary stable whose own stable arm is gone, before it had everything."""
     said, shape = stamped(route), by_shape(route)
-    if named(route, service) != Roles() or not shape.stable or shape.stable != said.canary or said.stable == "":
+    if named(route, service) != Roles() or not shape.stable or shape.stable != said.canary or had_everything(route):
         return ""
-    return (
-        "" if had_everything(route) else f"{said.canary} was the canary, and {said.stable}, which was stable, is gone"
-    )
+    return f"{said.canary} was the canary, and {said.stable}, which was stable, is gone"

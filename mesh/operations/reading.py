@@ -77,7 +77,7 @@ def _overview(operation: Operation, catalog: Catalog, operations: Operations, cl
         for route in one.routes
         if len(route.arms) > 1
     ]
-    weighted.sort(key=lambda one: not unrest(one[1], one[2].roles))
+    weighted.sort(key=lambda one: not unrest(one[2].route, one[2].roles))
     shown = weighted[:MOST_STATUSES]
     found = tuple(route_status(route, about, target=one, cluster=None) for one, route, about in shown)
     return replace(

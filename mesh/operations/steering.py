@@ -11,6 +11,7 @@ from mesh.domain.gates import GateResult, Verdict, overall
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Decision
 from mesh.domain.rollouts import MOST_HEARD, WEIGHTS_STAND, Adoption, Happening, Phase, Rollout, after
+from mesh.domain.routes import Weights
 from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift
 from mesh.operations.proving import prove_for_step
@@ -54,8 +55,8 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         rows = _rows(stage, parent)
         if after(rollout, happening) is Phase.COMPLETED:
             _check_end(stage, parent, rows)
-        if happening is Happening.RESUME and rollout.phase is Phase.HELD:
-            _check_held(stage, parent, rows)
+        held = happening is Happening.RESUME and rollout.phase is Phase.HELD
+        found = _check_held(stage, parent, rows) if held else None
         if happening is Happening.CONFIRM and overall(rows) is not Verdict.PASS:
             raise Held(
                 "The gates do not pass now, so it is not confirmed.",
@@ -64,7 +65,7 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         heard = Record(stage, parent, record.lease)
         why = operation.command.reason or f"{operation.command.verb} {operation.id}"
         words = _words(operation, rollout, now=stage.time.now())
-        step(stage, heard, happening, why, by=operation.actor.user, gates=rows or parent.gates, **words)
+        step(stage, heard, happening, why, by=operation.actor.user, gates=rows or parent.gates, found=found, **words)
         parent = heard.operation
         stage.operations.later(parent.id, seconds=0)
     record.end(State.SUCCEEDED, Step.STEERED, f"{parent.id}: {where(parent)}", plan=parent.plan)
@@ -112,12 +113,16 @@ def _check_end(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) ->
             "The gates fail now, so the last bake is not skipped.",
             hint=f"See /mesh status {parent.target.service}; what failed is acted on by itself.",
         )
-    if why := drift(stage, parent):
-        raise Refused(f"It is not complete: {why}.", hint="Nothing was changed. Look at it, then resume or abort.")
+    if seen := drift(stage, parent):
+        raise Refused(f"It is not complete: {seen.why}.", hint="Nothing was changed. Look at it, then resume or abort.")
 
 
-def _check_held(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) -> None:
-    """Raise Refused where what holds it is not over, or somebody changed the weights and nobody was told yet."""
+def _check_held(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) -> Weights | None:
+    """Return the weights of somebody else that the step may be written over, where there are any.
+
+    Raises Refused where what holds it is not over, or where they are not those that people were told of. What nobody
+    could answer for is resumed on whatever is there now, and that alone.
+    """
     rollout = the_rollout(parent)
     if rollout.cause is Happening.WORSE and overall(rows) is Verdict.FAIL:
         # Its weights stand, so nothing would be written or judged, and what was proven would be forgotten.
@@ -125,11 +130,14 @@ def _check_held(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) -
             f"The gates still blame the canary: {rollout.why}.",
             hint="Resume once they do not any more; who has mended it is faster with abort and a new canary.",
         )
-    if rollout.cause in WEIGHTS_STAND and (why := drift(stage, parent)):
+    seen = drift(stage, parent)
+    told = rollout.cause in WEIGHTS_STAND or rollout.cause is Happening.UNMOVED or rollout.found is not None
+    if seen and told and seen.found != rollout.found:
         raise Refused(
-            f"It is not resumed: {why}.",
+            f"It is not resumed: {seen.why}.",
             hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
         )
+    return seen.found if seen else None
 
 
 def _rows(stage: Stage, parent: Operation) -> tuple[GateResult, ...]:
