@@ -243,6 +243,8 @@ class Operation:
     """Unix time in seconds."""
     groups: tuple[str, ...] = ()
     """Usergroups of the policy that Slack said the person was in when this was received; empty where not asked."""
+    unheard: str = ""
+    """What Slack did not say then, so that they may hold wider roles than are known; empty where it said all."""
     state: State = State.QUEUED
     plan: Plan | None = None
     gates: tuple[GateResult, ...] = ()
