@@ -25,7 +25,7 @@ from mesh.operations.planning import make_plan
 from mesh.operations.proving import prove_for_plan
 from mesh.operations.raising import check_rise
 from mesh.operations.recording import Record
-from mesh.operations.rollouts import refuse_beside, start
+from mesh.operations.rollouts import refuse_beside, refuse_shared, start
 from mesh.operations.stage import Stage
 from mesh.operations.telling import step_in_words
 from mesh.ports import Cluster, Operations
@@ -46,6 +46,7 @@ def begin(
     operation = record.operation
     refuse_beside(stage, operation)
     strategy, plan, route = first_step(operation, stage.catalog, stage.cluster, stage.operations)
+    refuse_shared(stage, operation, plan)
     check_rise(stage, operation, decision, whole_rise(strategy, plan))
     asks = not approving.may_go(stage, operation, plan, strategy)
     # Where nobody is asked the step is judged next, by itself.

@@ -165,6 +165,11 @@ class Checks:
         elif not self.operation.command.goes_back:
             rollouts.refuse_beside(self.stage, self.operation)
 
+    def not_shared(self, plan: Plan) -> None:
+        """Refuse what gives more, or is no way back, on weights that a rollout of another service moves."""
+        if not self.operation.command.goes_back or (self.operation.command.verb is Verb.UNDO and rise_of(plan)):
+            rollouts.refuse_shared(self.stage, self.operation, plan)
+
     def check_rise(self, plan: Plan) -> None:
         """Raise Barred or Denied where this gives more than a freeze or the person's limits let it; force or not."""
         if self.operation.command.verb is not Verb.ROLLBACK:

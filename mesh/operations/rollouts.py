@@ -168,15 +168,31 @@ def refuse_beside(stage: Stage, operation: Operation) -> None:
     running = stage.operations.rollout(operation.target)
     if running is None or running.id in (operation.id, operation.command.rollout):
         return
-    service = operation.target.service
-    said = Command(
-        verb=Verb.STATUS, service=service, namespace=operation.target.namespace, cluster=operation.target.cluster
-    )
-    raise Refused(
-        f"A canary of {service} is under way: {running.id}, {where(running)}.",
-        hint="Nothing was changed. Steer it, or end it first:",
-        choices=tuple(again_with(said, verb=verb) for verb in (*_steering(running), Verb.STATUS)),
-    )
+    said = f"A canary of {operation.target.service} is under way: {running.id}, {where(running)}."
+    raise Refused(said, hint="Nothing was changed. Steer it, or end it first:", choices=_ways(running))
+
+
+def refuse_shared(stage: Stage, operation: Operation, plan: Plan) -> None:
+    """Raise Refused where a rollout of another service is under way on these very weights: one rule can name both.
+
+    Each service has a lock of its own, so two may begin at once: each step asks again, and gives way.
+    """
+    for other in stage.watches.active(operation.target.cluster):
+        same = other.plan is not None and (other.plan.uid, other.plan.rule) == (plan.uid, plan.rule)
+        if same and other.id not in (operation.id, operation.command.rollout):
+            raise Refused(
+                f"A canary of {other.target.service} is under way on the same weights, those of {plan.label}: "
+                f"{other.id}, {where(other)}.",
+                hint="Nothing was changed. Steer it, or end it first:",
+                choices=_ways(other),
+            )
+
+
+def _ways(running: Operation) -> tuple[str, ...]:
+    """Return what may be said to a rollout that is in the way."""
+    target = running.target
+    said = Command(verb=Verb.STATUS, service=target.service, namespace=target.namespace, cluster=target.cluster)
+    return tuple(again_with(said, verb=verb) for verb in (*_steering(running), Verb.STATUS))
 
 
 def _steering(running: Operation) -> list[Verb]:

@@ -205,6 +205,7 @@ class Work:
             self._take_over()
             self.record.end(State.SUCCEEDED, Step.UNCHANGED, "The weights already are as asked", plan=plan)
             return True
+        self._checks.not_shared(plan)
         self._settle_stamped(route)
         self._checks.check_rise(plan)
         gates = self._checks.timed(self._checks.gates(plan, route))
