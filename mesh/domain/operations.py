@@ -231,6 +231,17 @@ class RouteStatus:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """Somebody paused a rollout that had not begun yet: nothing of it starts until somebody resumes it."""
+
+    by: str
+    """Their user id."""
+    said: str
+    """Id of the operation by which they did."""
+    why: str
+
+
+@dataclass(frozen=True)
 class Operation:
     """One request on its way to an outcome."""
 
@@ -266,6 +277,8 @@ class Operation:
     """What people are asked, or were asked, about its plan; None where nobody had to be."""
     rollout: Rollout | None = None
     """The rollout that this operation is, once it has begun."""
+    paused: Paused | None = None
+    """For a rollout that has not begun yet: who paused it; None where nobody did, or somebody resumed it."""
     told: int = 0
     """How many events of the story are in the outbox for the card's thread."""
     edition: Edition | None = None

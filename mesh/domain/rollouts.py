@@ -48,7 +48,7 @@ class Phase(StrEnum):
 
 ACTIVE = frozenset({Phase.MOVING, Phase.BAKING, Phase.CONFIRMING, Phase.PAUSED, Phase.HELD, Phase.TURNING_BACK})
 WATCHED = frozenset({Phase.BAKING, Phase.CONFIRMING, Phase.PAUSED, Phase.HELD})
-"""Phases in which nothing is written, and the canary has traffic."""
+"""Phases in which nothing is written, and the canary has traffic, once a step was written."""
 MOVES = frozenset({Phase.MOVING, Phase.TURNING_BACK})
 """Phases in which an operation of its own writes weights."""
 
@@ -198,8 +198,8 @@ class Rollout:
 
     @property
     def watched(self) -> bool:
-        """True while the canary has traffic and is judged at each look, also while a step waits to be written."""
-        return self.phase in WATCHED or (self.phase is Phase.MOVING and bool(self.moves))
+        """True while the canary has traffic by it and is judged at each look, also while a step waits to be written."""
+        return bool(self.moves) and (self.phase in WATCHED or self.phase is Phase.MOVING)
 
     @property
     def pause_s(self) -> float:
@@ -310,11 +310,6 @@ def _moving_and_worse(rollout: Rollout) -> Phase | None:
     return _on_failure(rollout) if rollout.moves else None
 
 
-def _moving_and_paused(rollout: Rollout) -> Phase | None:
-    """Leave a step unwritten that waits for something: only a person lets it go on then."""
-    return Phase.HELD if rollout.moves else None
-
-
 def _otherwise(rollout: Rollout) -> Phase:
     return Phase.TURNING_BACK if rollout.upcoming and rollout.upcoming.otherwise == "rollback" else Phase.HELD
 
@@ -379,7 +374,8 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
         Happening.UNMOVED: _first_or_held,
         Happening.BARRED: _first_or_held,
         Happening.UNSURE: Phase.HELD,
-        Happening.PAUSE: _moving_and_paused,
+        # A step that waits for something stays unwritten, the first one too: only a person lets it go on then.
+        Happening.PAUSE: Phase.HELD,
         Happening.WORSE: _moving_and_worse,
         **_ALWAYS,
     },

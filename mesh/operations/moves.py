@@ -72,8 +72,9 @@ def check_wanted(stage: Stage, child: Operation) -> Operation:
 def check_drift(parent: Operation, route: Route) -> None:
     """Raise Refused where somebody else changed the weights since the last step, or since somebody resumed it."""
     rollout = the_rollout(parent)
-    if rollout.phase is Phase.MOVING and rollout.moves and not stands(route, parent, rollout.found):
-        raise Refused(_changed(route, the_plan(parent)), hint="Nothing was changed. Resume, or abort.")
+    told = rollout.moves or rollout.cause is Happening.RESUME
+    if rollout.phase is Phase.MOVING and told and not stands(route, parent, rollout.found):
+        raise Refused(_changed(route, parent), hint="Nothing was changed. Resume, or abort.")
 
 
 def judge_first(asked: Operation, strategy: Strategy, plan: Plan, route: Route, stage: Stage) -> tuple[GateResult, ...]:
@@ -141,7 +142,7 @@ def drift(stage: Stage, operation: Operation, *, known: Weights | None = None) -
         return Drifted(f"{the_plan(operation).label} is gone, or was made anew", None)
     if stands(route, operation, known):
         return None
-    return Drifted(_changed(route, the_plan(operation)), route.weights)
+    return Drifted(_changed(route, operation), route.weights)
 
 
 def current(stage: Stage, operation: Operation) -> Route | None:
@@ -152,10 +153,14 @@ def current(stage: Stage, operation: Operation) -> Route | None:
 
 
 def stands(route: Route, operation: Operation, known: Weights | None) -> bool:
-    """Tell whether the route has the weights that the rollout left, or those that are known."""
-    return route.stands(the_plan(operation).weights) or (known is not None and route.stands(known))
+    """Tell whether the route has the weights that the rollout left, or began with, or those that are known."""
+    plan = the_plan(operation)
+    left = plan.weights if the_rollout(operation).moves else plan.former
+    return route.stands(left) or (known is not None and route.stands(known))
 
 
-def _changed(route: Route, plan: Plan) -> str:
+def _changed(route: Route, operation: Operation) -> str:
+    plan = the_plan(operation)
     who = f" by {route.writer.manager}" if route.writer else ""
-    return f"the weights were changed{who}: {plan.shares_after} became {route.shares}"
+    left = plan.shares_after if the_rollout(operation).moves else plan.shares_before
+    return f"the weights were changed{who}: {left} became {route.shares}"

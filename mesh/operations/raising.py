@@ -82,7 +82,7 @@ def _on_record(stage: Stage, operation: Operation) -> Decision:
 def next_rise(operation: Operation, happening: Happening) -> Rise:
     """Return what the canary gets if this happens now."""
     rollout, plan = the_rollout(operation), the_plan(operation)
-    has = rollout.moves[-1].share if rollout.moves else 0.0
+    has = rollout.moves[-1].share if rollout.moves else plan.canary_share_before
     share = _share(rollout, happening)
     return Rise(plan.canary, share - has, share) if share > has else Rise()
 

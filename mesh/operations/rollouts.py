@@ -41,7 +41,7 @@ def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool 
     rollout = the_rollout(record.operation)
     if rollout.phase in MOVES and _follow(stage, record):
         return True
-    if not rollout.watched:
+    if not rollout.watched and rollout.phase is not Phase.HELD:
         return False
     if suspect and after(rollout, Happening.DRIFTED) and (seen := _drifted(stage, record.operation)):
         return step(stage, record, Happening.DRIFTED, seen.why, found=seen.found)

@@ -8,7 +8,7 @@ from typing import Any
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Held, NotFound, Refused
 from mesh.domain.gates import GateResult, Verdict, overall
-from mesh.domain.operations import Operation, State, Step
+from mesh.domain.operations import Operation, Paused, State, Step
 from mesh.domain.policy import Decision
 from mesh.domain.rollouts import MOST_HEARD, WEIGHTS_STAND, Adoption, Happening, Phase, Rollout, after
 from mesh.domain.routes import Weights
@@ -36,6 +36,9 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
     more than `decision` lets this person give.
     """
     operation = record.operation
+    if (unbegun := _unbegun(stage, operation)) is not None:
+        _remember(stage, record, unbegun)
+        return
     parent = _heard_before(stage, operation) or _addressed(stage, operation)
     rollout = the_rollout(parent)
     if operation.id not in rollout.heard:
@@ -44,7 +47,7 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         _check_stop(operation, parent)
         happening = SAID[operation.command.verb]
         if after(rollout, happening) is None or (happening is Happening.PAUSE and _is_written(stage, rollout)):
-            if _can_wait(stage, rollout, happening):
+            if _can_wait(rollout, happening):
                 stage.operations.later(operation.id, seconds=AGAIN_S)
                 return
             raise _unfit(operation, parent)
@@ -56,7 +59,7 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         if after(rollout, happening) is Phase.COMPLETED:
             _check_end(stage, parent, rows)
         held = happening is Happening.RESUME and rollout.phase is Phase.HELD
-        found = _check_held(stage, parent, rows) if held else None
+        found = _check_held(stage, Record(stage, parent, record.lease), rows) if held else None
         if happening is Happening.CONFIRM and overall(rows) is not Verdict.PASS:
             raise Held(
                 "The gates do not pass now, so it is not confirmed.",
@@ -71,15 +74,41 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
     record.end(State.SUCCEEDED, Step.STEERED, f"{parent.id}: {where(parent)}", plan=parent.plan)
 
 
-def _can_wait(stage: Stage, rollout: Rollout, happening: Happening) -> bool:
+def _unbegun(stage: Stage, operation: Operation) -> Operation | None:
+    """Return the rollout that a pause or resume is about and that has not begun: it waits for approval, or its turn."""
+    if operation.command.verb not in (Verb.PAUSE, Verb.RESUME) or stage.operations.rollout(operation.target):
+        return None
+    found = (one for one in stage.operations.recent(target=operation.target, count=20) if not one.done)
+    waiting = next((one for one in found if one.command.verb is Verb.CANARY and one.rollout is None), None)
+    promised = operation.command.promised.partition("/")[0]
+    return waiting if waiting and promised in ("", waiting.id) else None
+
+
+def _remember(stage: Stage, record: Record, unbegun: Operation) -> None:
+    """Write down that nothing of it starts until somebody resumes it, or that somebody did; heard twice counts once.
+
+    Raises Refused where it is so already. Neither gives the canary anything: what starts is judged then.
+    """
+    said, pause = record.operation, record.operation.command.verb is Verb.PAUSE
+    if unbegun.paused is None or unbegun.paused.said != said.id:
+        if pause is (unbegun.paused is not None):
+            now = "is paused already" if pause else "is not paused"
+            raise Refused(f"The canary of {said.target.service} has not begun and {now}.", hint="Nothing was changed.")
+        why = said.command.reason or f"{said.command.verb} {said.id}"
+        paused = Paused(said.actor.user, said.id, why) if pause else None
+        heard = Record(stage, unbegun, record.lease)
+        heard.tell(unbegun.state, Step.PAUSED if pause else Step.CONTINUED, why, by=said.actor.user, paused=paused)
+        stage.operations.later(unbegun.id, seconds=0)
+    then = "nothing of it starts until somebody resumes it" if pause else "it begins when it may"
+    record.end(State.SUCCEEDED, Step.STEERED, f"{unbegun.id} has not begun: {then}")
+
+
+def _can_wait(rollout: Rollout, happening: Happening) -> bool:
     """Tell whether this can be done once the step that is on its way is written, and was meant for then.
 
-    A resume is about a stop that is over by then, and another one would be nothing that its person saw. A first step
-    that waits for something may wait for long: who wants it stopped hears at once how.
+    A resume is about a stop that is over by then, and another one would be nothing that its person saw.
     """
-    if rollout.phase is not Phase.MOVING or happening is Happening.RESUME:
-        return False
-    return happening is not Happening.PAUSE or _is_written(stage, rollout)
+    return rollout.phase is Phase.MOVING and happening is not Happening.RESUME
 
 
 def _words(operation: Operation, rollout: Rollout, *, now: float) -> dict[str, Any]:
@@ -117,13 +146,13 @@ def _check_end(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) ->
         raise Refused(f"It is not complete: {seen.why}.", hint="Nothing was changed. Look at it, then resume or abort.")
 
 
-def _check_held(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) -> Weights | None:
+def _check_held(stage: Stage, record: Record, rows: tuple[GateResult, ...]) -> Weights | None:
     """Return the weights of somebody else that the step may be written over, where there are any.
 
     Raises Refused where what holds it is not over, or where they are not those that people were told of. What nobody
     could answer for is resumed on whatever is there now, and that alone.
     """
-    rollout = the_rollout(parent)
+    parent, rollout = record.operation, the_rollout(record.operation)
     if rollout.cause is Happening.WORSE and overall(rows) is Verdict.FAIL:
         # Its weights stand, so nothing would be written or judged, and what was proven would be forgotten.
         raise Refused(
@@ -133,6 +162,10 @@ def _check_held(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) -
     seen = drift(stage, parent)
     told = rollout.cause in WEIGHTS_STAND or rollout.cause is Happening.UNMOVED or rollout.found is not None
     if seen and told and seen.found != rollout.found:
+        if not rollout.moves and after(rollout, Happening.DRIFTED):
+            # No look will say so on the card: before its first step nobody looks.
+            step(stage, record, Happening.DRIFTED, seen.why, found=seen.found)
+            stage.operations.later(parent.id, seconds=0)
         raise Refused(
             f"It is not resumed: {seen.why}.",
             hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
@@ -226,7 +259,4 @@ def _unfit(operation: Operation, parent: Operation) -> Refused:
     verb, rollout = operation.command.verb, the_rollout(parent)
     fitting = [str(one) for one, happening in SAID.items() if after(rollout, happening)]
     said = f"The canary of {operation.target.service} cannot {verb} now: {where(parent)}."
-    if verb is Verb.PAUSE and rollout.phase is Phase.MOVING and not rollout.moves:
-        # There is nothing yet that it could stay at.
-        return Refused(said, hint="Nothing is written yet: abort ends it so, or pause once it is.")
     return Refused(said, hint=f"It takes: {', '.join(fitting)}." if fitting else "Wait until traffic is back.")

@@ -46,7 +46,19 @@ from mesh.operations.unanswered import KUBECTL, given_up, wait_for_git
 REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
 
-_FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED, Step.UNWRITTEN, Step.UNANSWERED})
+_FRESH = frozenset(
+    {
+        Step.CHECKING,
+        Step.RESUMED,
+        Step.AWAITING,
+        Step.APPROVED,
+        Step.UNWRITTEN,
+        Step.UNANSWERED,
+        # Said of a rollout that has not begun.
+        Step.PAUSED,
+        Step.CONTINUED,
+    }
+)
 """What the story ends with where no worker was interrupted."""
 _UNSENT = frozenset({None, Step.CONFLICT, Step.UNWRITTEN})
 """How far a patch came that certainly was not written."""
