@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from mesh.domain.catalog import Service
 from mesh.domain.choices import parted
 from mesh.domain.commands import Target
 from mesh.domain.errors import Unavailable
@@ -17,6 +18,9 @@ from mesh.operations.receiving import receive
 from mesh.operations.running import run
 from tests.builders import LEE
 from tests.mesh.operations.bench import Bench
+from tests.mesh.operations.test_approvals import a_bench as asking_bench
+from tests.mesh.operations.test_approvals import now
+from tests.mesh.operations.test_paused_before import asked
 from tests.mesh.operations.test_words import a_voyage, at_step, barred, cause, emergency, heard, taking
 from tests.mesh.operations.voyage import Voyage
 
@@ -174,6 +178,27 @@ def test_an_abort_right_after_its_canary_ends_it() -> None:
     assert heard(voyage, said).state is State.SUCCEEDED
     voyage.work()
     assert voyage.bench.weights() == [100, 0]
+
+
+def test_an_older_resume_undoes_no_newer_pause_of_a_canary_that_waits() -> None:
+    """It was said of an earlier pause, and its worker came late: who paused since has the last word."""
+    bench, waiting = asked()
+    assert bench.do("pause api").state is State.SUCCEEDED
+    older = bench.ask("resume api --reason 'the fair is over'")
+    assert bench.do("resume api").state is State.SUCCEEDED
+    assert bench.do("pause api --reason 'it is not'").state is State.SUCCEEDED
+    refused = run(older.id, bench.stage)
+    assert (refused.state, "said after this" in refused.outcome) == (State.REFUSED, True)
+    assert now(bench, waiting).paused
+
+
+def test_a_pause_of_no_canary_stops_none_that_was_asked_for_after_it() -> None:
+    """Nothing was there that it could be about."""
+    bench = asking_bench(services=(Service("api"),))
+    older = bench.ask("pause api")
+    waiting = bench.do("canary api 25,60 every 1m")
+    assert run(older.id, bench.stage).state is State.REFUSED
+    assert now(bench, waiting).paused is None
 
 
 def test_an_abort_is_not_lost_where_nobody_says_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
