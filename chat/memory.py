@@ -173,7 +173,7 @@ class FixedDirectory:
 
 
 class RecordedBoard:
-    """Implements `mesh.digest_ports.Noticeboard`: draws as the real one does, and keeps every message."""
+    """Implements `mesh.ports.Noticeboard`: draws as the real one does, and keeps every message."""
 
     def __init__(self) -> None:
         self.slots: dict[Slot, tuple[str, Message]] = {}

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from mesh.digest_ports import Almanac
 from mesh.domain.approvals import Approval, why_not
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Target, Verb
@@ -23,7 +22,19 @@ from mesh.operations.freezing import refuse_frozen, scope_of
 from mesh.operations.naming import new_id
 from mesh.operations.noting import note
 from mesh.operations.voting import as_voter, check_open, check_vote
-from mesh.ports import Bucket, Buckets, Directory, Freezes, Incidents, Operations, Outbox, Receipt, Rounds, Time
+from mesh.ports import (
+    Almanac,
+    Bucket,
+    Buckets,
+    Directory,
+    Freezes,
+    Incidents,
+    Operations,
+    Outbox,
+    Receipt,
+    Rounds,
+    Time,
+)
 
 PATIENCE_S = 120.0
 """A change still queued after this long expires: nobody wants their promotion to happen out of the blue later."""
