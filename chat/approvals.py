@@ -13,7 +13,7 @@ from chat.tables import more
 from mesh.domain.approvals import Approval, Demand
 from mesh.domain.commands import Verb
 from mesh.domain.operations import Event, Operation, State, Step
-from mesh.operations.receiving import Waiting
+from mesh.operations.ballots import Waiting
 
 APPROVE = "meshbot.approve"
 DENY = "meshbot.deny"

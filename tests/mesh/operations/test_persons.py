@@ -15,8 +15,8 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Denied, Unavailable
 from mesh.domain.operations import State
 from mesh.domain.policy import Actor, Policy, Role
+from mesh.operations.ballots import waiting_for
 from mesh.operations.persons import AT_ONCE, persons_of
-from mesh.operations.receiving import waiting_for
 from mesh.operations.running import run
 from tests.builders import JIN
 from tests.mesh.operations.bench import Bench
