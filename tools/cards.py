@@ -21,7 +21,7 @@ SIZE = {"width": 1280, "height": 1600}
 SHARP = 1.5
 """Pixels of the picture for one of the page: sharp enough where a screen has two."""
 COLOURS = 64
-"""So many are enough for text on a plain ground, and make a picture a quarter as large."""
+"""So many are enough for text on a plain ground, and make a picture a quarter as large: none may be far off."""
 SETTLED_S = 1.0
 
 
@@ -49,7 +49,9 @@ def take(page: Page, stamp: str, verb: str) -> None:
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         picture = Image.open(io.BytesIO(message.screenshot()))
-        picture.convert("RGB").quantize(COLOURS).save(CARDS / f"{verb}-{scheme}.png", optimize=True)
+        picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(
+            CARDS / f"{verb}-{scheme}.png", optimize=True
+        )
 
 
 if __name__ == "__main__":
