@@ -15,6 +15,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
+from mesh.operations.incident_cards import SLOT_S
 from playground.browser import CHROMIUM, FLAGS
 from playground.parts import World
 
@@ -89,8 +90,9 @@ def denial(page: Page) -> None:
 
 
 def incident(page: Page) -> None:
-    """Break v2 of api and raise its alert."""
+    """Break v2 of api, once there is a point of how well it did before, and raise its alert."""
     turn(page, "U0JIN", "C0INC")
+    time.sleep(-time.time() % SLOT_S + SETTLED_S)
     page.get_by_role("button", name="Break v2").first.click()
     time.sleep(SEEN_S)
     page.get_by_role("group", name="Alert of api").get_by_role("button").click()
@@ -116,8 +118,14 @@ def form(page: Page) -> None:
     page.get_by_label("Share, weights or steps").fill("20")
     page.get_by_role("button", name="Preview the plan").click()
     time.sleep(SETTLED_S)
-    page.get_by_role("dialog").evaluate("dialog => { dialog.style.maxHeight = 'none' }")
-    page.get_by_role("dialog").screenshot(path=PICTURES / "form.png")
+    # As high as it takes to see where the plan begins, and no line cut in two.
+    dialog, foot = page.get_by_role("dialog"), page.locator(".modal-foot")
+    dialog.evaluate("dialog => { dialog.style.maxHeight = 'none' }")
+    end = dialog.get_by_text("Gates of v2").evaluate("gates => gates.getBoundingClientRect().top")
+    top = dialog.evaluate("dialog => dialog.getBoundingClientRect().top")
+    height = end - top + foot.evaluate("foot => foot.offsetHeight")
+    dialog.evaluate("(dialog, height) => { dialog.style.maxHeight = `${height}px` }", height)
+    dialog.screenshot(path=PICTURES / "form.png")
     page.keyboard.press("Escape")
 
 
@@ -144,7 +152,6 @@ def say(page: Page, *commands: str) -> None:
     """Type commands as a person would, each to its end."""
     for command in commands:
         page.fill("#box", command)
-        page.keyboard.press("Escape")
         page.keyboard.press("Enter")
         time.sleep(SETTLED_S)
 
