@@ -267,7 +267,7 @@ def rule(draw: st.DrawFn) -> Obj:
     return made | {"backendRefs": refs}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.data(), st.lists(rule(), min_size=1, max_size=3))
 def test_an_edit_touches_its_weights_only_and_can_be_taken_back(data: st.DataObject, rules: list[Obj]) -> None:
     """Filters, other rules and absent keys are as before, to the letter."""
