@@ -80,5 +80,5 @@ class NeedsGit(Exception):
 
     def __init__(self, *, ahead: bool = False) -> None:
         """`ahead` of what else waits for that process."""
-        super().__init__("a Git server is needed")
+        super().__init__()
         self.ahead = ahead
