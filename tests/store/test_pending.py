@@ -104,7 +104,7 @@ def test_what_was_written_but_never_enqueued_is_enqueued_by_the_clock(desk: Desk
 
 
 def test_what_was_handed_on_waits_there_and_not_for_ever(desk: Desk) -> None:
-    """It is not handed out beside that; where nobody took it in time, as after a way back to an older release, it is."""
+    """It is not handed out beside that; where nobody took it in time, as after a way back to an older one, it is."""
     operation = desk.receive(an_operation())
     job, now = f"{operation.id}-0", time.time() + LATER
     desk.take()

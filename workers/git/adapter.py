@@ -23,7 +23,8 @@ from workers.git.editing import Located, Named, locate
 from workers.git.forges import Wish, request_merge
 from workers.git.messages import OBJECT, OPERATION, message, object_of, remembered, stamps_of, trailers
 from workers.git.patience import KNOCK_S, Patience, Silence
-from workers.git.repository import Found, Made, Remote
+from workers.git.repository import Remote
+from workers.git.trees import Found, Made
 
 PUSHES = 3
 """How often a commit is made anew because somebody else pushed other files first."""
