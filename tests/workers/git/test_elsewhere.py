@@ -18,6 +18,7 @@ from mesh.domain.catalog import Catalog, Channels
 from mesh.domain.commands import Target
 from mesh.domain.errors import NeedsGit
 from mesh.domain.operations import Operation, State, Step
+from mesh.domain.repositories import InGit
 from mesh.operations.incident_cards import show
 from mesh.operations.rollouts import advance_alone
 from mesh.operations.running import run
@@ -96,6 +97,15 @@ def test_what_needs_no_git_is_done_while_a_server_hangs(text: str, bench: GitBen
         over.set()
         waiting.join()
     assert run(other.id, ordinary(bench)).state is State.SUCCEEDED
+
+
+def test_what_is_about_no_service_needs_no_git(bench: GitBench) -> None:
+    """Also where a cluster says of all its services that Git keeps them: one look at many asks no repository."""
+    every = replace(bench.catalog.clusters[0], in_git=InGit("apps", "{service}.yaml"))
+    stage = replace(ordinary(bench), catalog=replace(bench.catalog, clusters=(every,)))
+    assert run(bench.ask("status").id, stage).state is State.SUCCEEDED
+    with pytest.raises(NeedsGit):
+        run(bench.ask("status web").id, stage)
 
 
 def test_an_end_is_told_without_git(bench: GitBench, server: GitServer) -> None:
