@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target
 from mesh.domain.errors import NeedsGit
@@ -18,6 +17,7 @@ from mesh.ports import (
     Incidents,
     Locks,
     Metrics,
+    Newsroom,
     Operations,
     Prover,
     Time,
