@@ -129,6 +129,26 @@ def test_a_click_carries_the_stored_value_and_the_message(stage: Stage) -> None:
     assert (body["user"]["id"], body["channel"]["id"], body["message"]["text"]) == ("U0ANA", "C0PROD", "card")
 
 
+def test_a_button_is_pressed_where_it_is_now(stage: Stage) -> None:
+    """A card that was drawn anew since somebody looked is pressed all the same; one that lost the button is not."""
+    values: list[str] = []
+
+    @stage.app.action("undo")
+    def _(ack: Ack, body: Body) -> None:
+        values.append(body["actions"][0]["value"])
+        ack()
+
+    ts = str(stage.client.chat_postMessage(channel="C0PROD", text="card", blocks=BUTTONS)["ts"])
+    seen = stage.driver.wait_for_text("Undo")
+    row = {key: value for key, value in BUTTONS[0].items() if key != "block_id"}
+    stage.client.chat_update(channel="C0PROD", ts=ts, text="card", blocks=[row])
+    stage.driver.click("U0ANA", seen, "undo")
+    wait_until(lambda: values == ["op-1"])
+    stage.client.chat_update(channel="C0PROD", ts=ts, text="done", blocks=[])
+    with pytest.raises(LookupError, match="has no element 'undo'"):
+        stage.driver.click("U0ANA", seen, "undo")
+
+
 def test_an_outsider_can_click_but_with_their_own_team(stage: Stage) -> None:
     """Slack lets externals of a shared channel press buttons; the payload tells their team."""
     teams: list[str] = []
