@@ -159,7 +159,7 @@ class SlackDriver:
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self._url + path, data=data, headers=headers, method=verb)
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 return _object(response.read())
         except urllib.error.HTTPError as error:
             with error:

@@ -355,7 +355,7 @@ def test_a_serving_process_that_is_killed_is_told_and_counted(
     monkeypatch.setenv("MESHBOT_METRICS_PORT", str(watched))
 
     def counted() -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{watched}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{watched}/metrics", timeout=60) as answer:
             said: str = answer.read().decode()
         return next(line for line in said.splitlines() if "bot_restarts_total{" in line)
 

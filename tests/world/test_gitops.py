@@ -55,7 +55,7 @@ class Syncing:
 def put(url: str, body: bytes) -> None:
     """Replace an object; what somebody changed meanwhile is synced the next time."""
     asked = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="PUT")
-    with suppress(urllib.error.HTTPError), urllib.request.urlopen(asked, timeout=10):
+    with suppress(urllib.error.HTTPError), urllib.request.urlopen(asked, timeout=60):
         return
 
 

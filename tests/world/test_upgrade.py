@@ -108,7 +108,7 @@ def hear_with(world: World, program: tuple[str, ...], name: str) -> None:
 def call_status(url: str) -> int:
     """The status of an answer; 0 for none."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return int(answer.status)
     except OSError:
         return 0

@@ -299,7 +299,7 @@ def slash(text: str, *, user: str = JIN, trigger: str = "13345224609.738474920.8
 def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
     """POST and return status and body, whatever the status."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -308,7 +308,7 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
 
 def call(method: str, url: str, body: bytes | None = None) -> Any:
     """One JSON call."""
-    with urllib.request.urlopen(urllib.request.Request(url, body, method=method), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, body, method=method), timeout=60) as answer:
         return json.load(answer)
 
 
