@@ -330,7 +330,7 @@ def test_the_policy_is_read_again_while_the_bot_runs(
         config.write_text("policy: {roles: {sre: {users: [U0ANA], may: '*'}}}\n")
         time.sleep(0.6)
         for share in range(31, 39):
-            assert "may not promote" in post(bot.port, ours(f"promote api {share}")).json["text"]
+            assert "may not promote" in queued(bot, f"promote api {share}").json["text"]
         assert configured(bot) == "ok"
 
 
