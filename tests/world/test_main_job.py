@@ -168,7 +168,7 @@ def test_killed_between_audit_and_patch(istio: Town) -> None:
     istio.reset("istio-traffic.yaml")
     istio.await_gates("v2")
     before = istio.object("VirtualService", "api-vs")
-    istio.cluster_trouble(method="PATCH", path_contains="virtualservices", kind="hang", seconds=14, times=1)
+    istio.cluster_trouble(method="PATCH", path_contains="virtualservices", kind="hang", seconds=600, times=1)
     operation_id = istio.ask("/mesh promote api 50")
     istio.await_trouble(operation_id)
     istio.kill_worker()
@@ -181,6 +181,7 @@ def test_killed_between_audit_and_patch(istio: Town) -> None:
     steps = _audit_steps(istio, operation_id)
     assert steps == ["queued", "checking", "patching", "resumed", "unwritten", "patching", "patched", "verified"]
     # The one that hung reaches the object at last, and is turned away.
+    istio.end_trouble()
     until(lambda: 422 in istio.patch_statuses(), "the late patch never came")
     assert istio.object("VirtualService", "api-vs") == after
 
@@ -191,7 +192,7 @@ def test_killed_between_patch_and_report(istio: Town) -> None:
     istio.await_gates("v2")
     before = istio.object("VirtualService", "api-vs")
     # Readings hang only once the patch came: those before it pass, and so do looks after an earlier test's change.
-    silence = {"method": "GET", "path_contains": "virtualservices/api-vs", "kind": "hang", "seconds": 25}
+    silence = {"method": "GET", "path_contains": "virtualservices/api-vs", "kind": "hang", "seconds": 600}
     istio.cluster_trouble(method="PATCH", path_contains="virtualservices", kind="drop_after", then=silence)
     operation_id = istio.ask("/mesh promote api 50")
     istio.await_trouble(operation_id)
@@ -204,6 +205,7 @@ def test_killed_between_patch_and_report(istio: Town) -> None:
     assert after["metadata"]["generation"] == before["metadata"]["generation"] + 1
     assert _audit_steps(istio, operation_id) == ["queued", "checking", "patching", "resumed", "patched", "verified"]
     assert "50 %" in istio.card(done)
+    istio.end_trouble()
 
 
 # --- audit -----------------------------------------------------------------------------------------------------------

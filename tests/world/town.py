@@ -143,6 +143,10 @@ class Town:
         """Wait until the gates can see the canary fail."""
         until(lambda: self._requests(canary, *FAILED) > 20, "no errors were seen")
 
+    def end_trouble(self) -> None:
+        """Forget the failures that are still to come, and let go on now what hangs."""
+        call("DELETE", f"{self.world.cluster_url}/_playground/trouble")
+
     def await_trouble(self, operation_id: str) -> None:
         """Wait until every ordered failure of the cluster has met its request, on the way of an operation.
 
