@@ -74,8 +74,12 @@ def _late(tmp_path: Path) -> list[str]:
         deliveries = slack.deliveries()
         acks = sorted(delivery["attempts"][0]["seconds"] for delivery in deliveries)
         limits = {"an ack": (acks[-1], ACK_S), "the rollback": (back, SLOWER_S), "all": (took, COMMANDS + SLOWER_S)}
+        # In time, but for Redis or for whoever read the request: they are told that nothing was started.
+        turned_away = sum("op-" not in str(delivery["response_body"]) for delivery in deliveries)
         if late := [f"{what} took {had:.1f} s" for what, (had, most) in limits.items() if had >= most]:
             return late
+        if turned_away:
+            return [f"{turned_away} were turned away"]
         shown = [one["text"] for one in slack.messages(PROD) if one["author"]["is_bot"]]
         ends = [one.state for one in town.operations.recent(channel=PROD)]
         weights = [arm["weight"] for arm in town.object("VirtualService", "api-vs")["spec"]["http"][-1]["route"]]
