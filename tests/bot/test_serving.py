@@ -542,7 +542,7 @@ def test_a_slack_that_refuses_ends_the_socket_bot_with_a_sentence(tmp_path: Path
             "REDIS_URL": redis_url,
         }  # fmt: skip
         argv = [sys.executable, "-m", "meshbot", "bot", "--socket", "--host", "127.0.0.1", "--port", str(free_port())]
-        shown = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=110, check=False)
+        shown = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert shown.returncode == 1
     assert "Error: Slack did not open a websocket (invalid_auth)" in shown.stderr
     assert "xapp" not in shown.stderr

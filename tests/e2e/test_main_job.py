@@ -16,7 +16,7 @@ from tests.e2e.town import RealTown, real_town
 from tests.quickest import quickest
 from tests.world.town import bare, with_weights
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.world
 
 HALF = {"v1": 50, "v2": 50, "api-v1": 50, "api-v2": 50}
 BACK = {"v1": 100, "v2": 0, "api-v1": 100, "api-v2": 0}

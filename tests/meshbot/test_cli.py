@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[2] / "docs/examples/meshbot.yaml"
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run meshbot with nothing else in its environment."""
     argv = [sys.executable, "-m", "meshbot", *arguments]
-    return subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=110, check=False)
+    return subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=300, check=False)
 
 
 def test_the_overview_names_every_command() -> None:

@@ -19,7 +19,7 @@ def examined(town: Town, *words: str, **changes: str) -> tuple[int, dict[str, li
     """Exit code and findings, level and text by what they are about."""
     environment = {"PATH": "/usr/bin:/bin", **town.world.environment, **changes}
     argv = [sys.executable, "-m", "meshbot", "doctor", "--json", *words]
-    shown = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    shown = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=300)
     found: dict[str, list[tuple[str, str]]] = {}
     answer = json.loads(shown.stdout)
     for one in answer["findings"]:

@@ -20,7 +20,7 @@ from store.connection import patient
 from tests.workers.git.server import TOKEN, GitServer
 from tests.world.town import EXAMPLES, PATHS, Town, call, make_world, until
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.world
 
 PATH = "apps/api/istio.yaml"
 PATIENCE_S = 60

@@ -20,7 +20,7 @@ from store.connection import patient
 from tests.quickest import quickest
 from tests.world.town import ANA, LEE, Town, bare, operation_in, post, signed, slash, until, with_weights
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.world
 
 HALF = {"v1": 50, "v2": 50, "api-v1": 50, "api-v2": 50}
 SEEDS = [

@@ -24,7 +24,7 @@ from telemetry.context import root_id, trace_id
 from tests.telemetry.receiver import Receiver
 from tests.world.town import JIN, PROD, descendants, until
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.world
 
 HOUSE = Path(__file__).parents[2]
 REASON = "hotfix nobody may trace 4412"

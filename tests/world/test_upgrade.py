@@ -21,7 +21,7 @@ from store.records import READS
 from tests.world.releases import release
 from tests.world.town import Town, make_world, until
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.world
 
 
 @pytest.fixture(scope="module")
