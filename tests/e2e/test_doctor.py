@@ -24,7 +24,7 @@ def examined(kubeconfig: Path, tmp_path: Path) -> list[str]:
         "MESHBOT_CONFIG": str(path),
         "REDIS_URL": "redis://127.0.0.1:1/0",
     }
-    argv = [sys.executable, "-m", "meshbot", "doctor", "--as", "worker"]
+    argv = [sys.executable, "-m", "meshbot", "doctor", "--as", "worker", "--within", "120"]
     shown = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=300)
     lines = shown.stdout.splitlines()
     pairs = zip(["", *lines], lines, strict=False)
