@@ -15,7 +15,7 @@ from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import approving, beginning, gatekeeping, moves, proving, rollouts
+from mesh.operations import approving, beginning, following, gatekeeping, moves, proving, rollouts
 from mesh.operations.authorising import authorise_again
 from mesh.operations.incidents import Guard
 from mesh.operations.judging import judge_plan
@@ -29,6 +29,7 @@ from mesh.operations.stage import Stage
 from mesh.operations.undoing import may_be_written
 
 _UNCHANGED = "Nothing was changed."
+_OVERTAKEN = "Nothing was changed. Repeat it if it is still wanted."
 
 
 class Checks:
@@ -148,6 +149,9 @@ class Checks:
             for newer in self._newer():
                 if newer.went(Step.PROPOSED) and route.annotation(STAMP_OPERATION) == newer.id:
                     raise _overtaken(newer)
+                if why := following.unsigned(newer, route):
+                    # Whoever wrote it, they wrote it later.
+                    raise Refused(f"{why}.", hint=_OVERTAKEN)
 
     def _newer(self) -> list[Operation]:
         """Return the changes of weights that were received after this one, done or not."""
@@ -264,5 +268,5 @@ def _wrote_nothing(operation: Operation) -> bool:
 def _overtaken(newer: Operation) -> Refused:
     return Refused(
         f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
-        hint="Nothing was changed. Repeat it if it is still wanted.",
+        hint=_OVERTAKEN,
     )
