@@ -22,6 +22,7 @@ from bot.homes import Homes
 from bot.hooks import Hook, Hooks
 from bot.identity import Passport
 from bot.invited import Invited
+from bot.lapses import Lapses
 from bot.listeners import Listeners, listen
 from bot.news import News
 from bot.replies import Replies
@@ -109,7 +110,7 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     replies = Replies(SlackCalls(client), outbox, time_)
     door = Door(directory, operations, time_, desk.buckets)
     voice = Voice(directory.locale, lambda: configuration.current().language)
-    ear = Ear(desk, passport, door, catalog=configuration.current, voice=voice)
+    ear = Ear(desk, passport, Lapses(door, chores), catalog=configuration.current, voice=voice)
     surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
     news = News(changes, Invited(operations, desk.incidents, outbox))
     app = make_app(client, passport)
