@@ -43,7 +43,7 @@ class Lapses:
 
     def _trace(self, request: Request, arrival: Arrival, error: MeshbotError) -> None:
         way, about = request.origin.way, error.operation if isinstance(error, Unsure) else ""
-        what = spoken(request.text) if request.text else "a press" if request.button else "a view"
+        what = spoken(request.text) if request.text else "press" if request.button else "view"
         log.warning(
             "%s of %s, by %s, came to nothing: %s (%s after %.2f s; request %s)%s",
             what,

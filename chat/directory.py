@@ -190,7 +190,7 @@ class SlackDirectory:
             if kept is not None:
                 answer: T = kept[2]
                 return answer
-        raise _unavailable("others asked the same", "no answer")
+        raise _unavailable(key.partition(" ")[0], TimeoutError.__name__)
 
     def _board(self, key: str) -> tuple[Future[_Kept | None], bool]:
         """Return who asks this now, and whether that is us."""

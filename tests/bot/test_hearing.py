@@ -57,7 +57,7 @@ def test_reading_may_be_late(text: str) -> None:
 def test_threat_16_a_slow_slack_does_not_start_something_late(
     asked: str, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When asking Slack who somebody is took too long, nothing is started after it; no rule denied it, and it is noted."""
+    """When asking Slack who somebody is took too long, nothing is started after it, and that is on record."""
     bench = Bench()
     inner = getattr(bench.directory, asked)
 
