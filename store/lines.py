@@ -24,8 +24,8 @@ def open_lines(client: redis.Redis) -> None:
         try:
             while len(lines) < LINES:
                 lines.append(pool.get_connection())
-            for script in (RECEIVE, TAKE):
-                client.script_load(script)
         finally:
             for line in lines:
                 pool.release(line)
+        for script in (RECEIVE, TAKE):
+            client.script_load(script)
