@@ -11,6 +11,7 @@ from mesh.domain.errors import Refused
 from mesh.domain.limits import rise_of
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan, Roles, adoption, plan
+from mesh.domain.quantities import Weight
 from mesh.domain.routes import (
     STAMP_ACTOR,
     STAMP_CANARY,
@@ -33,6 +34,7 @@ from mesh.operations.choosing import (
     named,
     promoted_roles,
     roles,
+    rollback,
     stamped,
 )
 from mesh.operations.undoing import is_written, remembered, restored
@@ -166,9 +168,13 @@ def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Rol
     if operation.command.rollout and found.stable != operation.command.promised:
         # The rollout said at its beginning where it goes back to, whatever weights and configuration have become since.
         found = Roles(operation.command.promised, stamped(route).canary)
-    if not found.stable:
-        # Not `promote`: that would make the arm they flee to the canary, and the next rollback would go back.
-        choices = tuple(_everything_to(arm, route, operation) for arm in route.arms)
+    chosen, notes = _chosen(route, found, operation)
+    if chosen.stable:
+        found = chosen
+    else:
+        # Not `promote`: that would make the arm they flee to the canary, and the next rollback would go back. Nor
+        # `set`: in an incident gates and freezes hold that, and they lead here.
+        choices = tuple(again_with(operation.command, version=arm.name) for arm in route.arms)
         name = operation.command.service
         raise Refused(
             f"Nothing says which arm of {name} is stable.",
@@ -181,15 +187,44 @@ def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Rol
         raise Refused(
             f"That card is old: it said that everything goes to {promised}, and by now {found.stable} is stable.",
             hint="Nothing was changed. Send everything to one:",
-            choices=tuple(_everything_to(arm, route, operation) for arm in arms),
+            choices=tuple(_everything_to(arm, route, operation, stable=found.stable) for arm in arms),
         )
-    return found, Wanted(all_to(route, found.stable))
+    return found, Wanted(all_to(route, found.stable), notes)
 
 
-def _everything_to(heir: Arm, route: Route, operation: Operation) -> str:
+def _chosen(route: Route, known: Roles, operation: Operation) -> tuple[Roles, tuple[str, ...]]:
+    """Return the roles with the stable arm that a rollback names, and a note where nobody else said that it is.
+
+    Raises Refused where another one is known to be stable: sending everything there is no way back, and is judged.
+    """
+    command = operation.command
+    if not command.version:
+        return known, ()
+    arm = route.find(command.version, command.service)
+    if known.stable not in ("", arm.name):
+        raise Refused(
+            f"{known.stable} is the stable arm of {command.service}, so everything to {arm.name} is no way back.",
+            hint="Nothing was changed. Roll back to the stable arm, or write the weights by name, which gates judge.",
+            choices=(rollback(command), _everything_to(arm, route, operation, stable=known.stable)),
+        )
+    notes: tuple[str, ...] = (f"It was not known which arm is stable: {arm.name} was named, and is from now on",)
+    if known.stable:
+        # Planned again, it knows what it said itself.
+        notes = operation.plan.notes if operation.plan else ()
+    return Roles(arm.name, known.canary if known.canary != arm.name else ""), notes
+
+
+def _everything_to(heir: Arm, route: Route, operation: Operation, *, stable: str) -> str:
+    """Return the command that sends everything to one arm: the way back to the stable one, weights to another."""
+    bare = replace(operation.command, version="")
+    if heir.name == stable:
+        return again_with(bare, version=stable)
+    return again_with(replace(bare, verb=Verb.SET, weights=_whole(heir, route)))
+
+
+def _whole(heir: Arm, route: Route) -> tuple[tuple[str, Weight], ...]:
     whole = whole_of(route, heir)
-    weights = tuple((arm.name, arm.written(whole if arm is heir else 0)) for arm in route.arms)
-    return again_with(replace(operation.command, verb=Verb.SET, weights=weights))
+    return tuple((arm.name, arm.written(whole if arm is heir else 0)) for arm in route.arms)
 
 
 def _undo(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
