@@ -345,14 +345,24 @@ class Watches(Protocol):
         """Return the points of a rollout's chart, oldest first; old ones are thinned out, so there are never many."""
 
 
+@dataclass(frozen=True)
+class Open:
+    """The incidents that are open."""
+
+    known: tuple[Incident, ...] = ()
+    """The oldest first."""
+    unread: Mapping[Target, str] = field(default_factory=dict)
+    """Services of which one may be open that only a newer meshbot can read, and why."""
+
+
 class Incidents(Protocol):
     """The durable memory of incidents, with their audit entries (one atomic write for both)."""
 
     def newest(self, target: Target) -> Incident | None:
         """Return the newest incident of a service, open or not; None where there was none."""
 
-    def open(self) -> list[Incident]:
-        """Return every incident that is open, the oldest first."""
+    def open(self) -> Open:
+        """Return every incident that is open; one that cannot be read says nothing of other services."""
 
     def get(self, incident_id: str) -> Incident:
         """Return the incident; raise NotFound."""
