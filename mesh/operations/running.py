@@ -16,6 +16,7 @@ from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.rollouts import advance_alone
 from mesh.operations.showing import picture, show_rollout
 from mesh.operations.stage import Stage
+from mesh.operations.unanswered import tell_of_newer
 from mesh.operations.working import Work, expired
 from mesh.ports import Lease
 
@@ -38,7 +39,8 @@ def run(operation_id: str, stage: Stage) -> Operation:
     """
     try:
         return _run(operation_id, stage)
-    except Unreadable:
+    except Unreadable as error:
+        tell_of_newer(stage, operation_id, error)
         stage.operations.later(operation_id, seconds=NEWER_AGAIN_S)
         raise
 
