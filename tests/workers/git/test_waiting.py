@@ -11,6 +11,7 @@ from chat.cards import card
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Policy
 from mesh.operations.running import run
+from mesh.ports import Place
 from tests.builders import JIN
 from tests.mesh.operations.test_silence import TEAM, Reserved
 from tests.workers.git.bench import PATH, GitBench
@@ -43,6 +44,23 @@ def test_a_way_back_that_waits_for_git_says_so_once_and_until_when(server: GitSe
     assert f"<!date^{going.deadline:.0f}^" in shown
     assert "once the sync is paused" in shown
     assert bench.cards.cards[going.id][-1] == card(going)
+
+
+def test_slack_is_asked_for_the_card_only_once_the_service_is_free_again(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That Git is silent is the moment in which a Slack that hangs would hold up the next way back."""
+    bench = GitBench(server, tmp_path)
+    real, held = bench.directory.place, []
+
+    def place(channel: str) -> Place:
+        held.append([key for key in bench.locks.held() if key.count("/") == 2])
+        return real(channel)
+
+    monkeypatch.setattr(bench.directory, "place", place)
+    going = unreachable(bench)
+    assert (going.story[-1].step, bool(held), any(held)) == (Step.UNANSWERED, True, False)
+    assert "does not answer" in bench.cards.cards[going.id][-1].text
 
 
 def test_a_way_back_that_git_let_through_at_last_says_nothing_of_that_any_more(
