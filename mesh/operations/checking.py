@@ -15,7 +15,7 @@ from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import approving, beginning, gatekeeping, moves, proving, rollouts
+from mesh.operations import approving, beginning, following, gatekeeping, moves, proving, rollouts
 from mesh.operations.authorising import authorise_again
 from mesh.operations.incidents import Guard
 from mesh.operations.judging import judge_plan
@@ -143,11 +143,12 @@ class Checks:
                 raise _overtaken(newer)
 
     def not_overtaken_by_merge(self, route: Route) -> None:
-        """Refuse a way back that waited for Git where a change that was proposed since was merged since."""
+        """Refuse a way back that waited for Git where a proposal was merged since, or somebody else committed."""
         if self.operation.went(Step.UNANSWERED):
             for newer in self._newer():
                 if newer.went(Step.PROPOSED) and route.annotation(STAMP_OPERATION) == newer.id:
                     raise _overtaken(newer)
+            following.refuse_overtaken(route, self.operation)
 
     def _newer(self) -> list[Operation]:
         """Return the changes of weights that were asked for after this one, done or not."""

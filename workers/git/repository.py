@@ -139,6 +139,22 @@ class Remote:
             for entry in repo.get_walker([ObjectID(commit.encode())], exclude=exclude, max_entries=most):
                 yield entry.commit.id.decode(), entry.commit.message.decode("utf-8", "replace")
 
+    def recent(self, commit: str, *, since: float) -> Iterator[tuple[str, str, float, str]]:
+        """Yield id, parent, time and message of what the branch got after `since` (Unix time), newest first.
+
+        Along the branch itself: of a merge only the merge, which is when it came onto the branch.
+        """
+        with self._translated():
+            repo, at = self._repo(), ObjectID(commit.encode())
+            for _ in range(DEPTH):
+                found = repo[at]
+                assert isinstance(found, Commit)  # noqa: S101 (what `fetch` returned, and what came before it)
+                if found.commit_time <= since or not found.parents or found.parents[0] not in repo.object_store:
+                    return
+                said = found.message.decode("utf-8", "replace")
+                yield at.decode(), found.parents[0].decode(), float(found.commit_time), said
+                at = found.parents[0]
+
     def make(self, parent: str, path: str, content: bytes | None, *, message: str, author: str) -> Made:
         """Make a commit on top of `parent` with other content in one file; None for the same in all files."""
         with self._translated():

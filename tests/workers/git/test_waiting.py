@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mesh.operations.running import run
 from mesh.ports import Place
 from tests.builders import JIN
 from tests.mesh.operations.test_silence import TEAM, Reserved
-from tests.workers.git.bench import PATH, GitBench
+from tests.workers.git.bench import MANIFEST, PATH, GitBench
 from tests.workers.git.forge import Forge
 from tests.workers.git.server import GitServer
 from tests.workers.git.test_requests import bench_of, merge
@@ -109,6 +110,61 @@ def test_a_way_back_that_waited_takes_no_newer_change_back(server: GitServer, tm
     assert (ended.state, newer.id in ended.outcome) == (State.REFUSED, True)
     assert bench.in_git_now() == [50, 50]
     assert bench.done("rollback api").state is State.SUCCEEDED
+    assert bench.in_git_now() == [100, 0]
+
+
+THEIRS = MANIFEST.replace("weight: 90", "weight: 40").replace("weight:   10", "weight: 60")
+
+
+def test_a_way_back_that_waited_takes_nobodys_newer_commit_back_without_a_word(
+    server: GitServer, tmp_path: Path
+) -> None:
+    """Ana pushed other weights meanwhile: the commit is named, with a button, and the rollback of that moment works."""
+    bench = GitBench(server, tmp_path)
+    bench.time.at = time.time() - 60
+    going = unreachable(bench)
+    server.before = lambda _path: None
+    theirs = server.push({PATH: THEIRS}, "v2 is the fix")
+    server.push({"README": "hello"}, "Something else")
+    bench.time.at += 60
+    ended = run(going.id, bench.stage)
+    assert (ended.state, theirs[:8] in ended.outcome, ended.choices) == (State.REFUSED, True, ("/mesh rollback api",))
+    assert "v1 40 % / v2 60 %" in ended.outcome
+    assert bench.in_git_now() == [40, 60]
+    assert bench.do("rollback api").commit
+    assert bench.in_git_now() == [100, 0]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [(THEIRS, THEIRS), (MANIFEST, MANIFEST.replace("# the old one", "# the stable one")), (MANIFEST, MANIFEST)],
+    ids=["before it was asked", "no weight", "another file"],
+)
+def test_a_way_back_that_waited_is_overtaken_by_no_commit_that_moved_nothing_since(
+    server: GitServer, tmp_path: Path, earlier: str, later: str
+) -> None:
+    """What was committed before it was asked for must go back, and what moves no weight of the route is not asked."""
+    bench = GitBench(server, tmp_path)
+    server.push({PATH: earlier})
+    bench.time.at = time.time() + 60
+    going = unreachable(bench)
+    server.before = lambda _path: None
+    server.push({PATH: later, "README": "hello"}, at=bench.time.at + 30)
+    bench.time.at += 60
+    assert run(going.id, bench.stage).commit
+    assert bench.in_git_now() == [100, 0]
+
+
+def test_a_way_back_that_waited_is_not_overtaken_by_an_older_change_of_ours(server: GitServer, tmp_path: Path) -> None:
+    """A promotion that was asked for before it, and committed while it waited, is what it takes back."""
+    bench = GitBench(server, tmp_path)
+    bench.time.at = time.time() - 60
+    older = bench.ask("promote api 50")
+    bench.time.at += 1
+    going = unreachable(bench)
+    server.before = lambda _path: None
+    assert run(older.id, bench.stage).commit
+    assert run(going.id, bench.stage).commit
     assert bench.in_git_now() == [100, 0]
 
 
