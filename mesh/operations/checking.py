@@ -166,6 +166,11 @@ class Checks:
         elif not self.operation.command.goes_back:
             rollouts.refuse_beside(self.stage, self.operation)
 
+    def not_shared(self, plan: Plan) -> None:
+        """Refuse what gives more, or is no way back, on weights that a rollout of another service moves."""
+        if not self.operation.command.goes_back or (self.operation.command.verb is Verb.UNDO and rise_of(plan)):
+            rollouts.refuse_shared(self.stage, self.operation, plan)
+
     def check_rise(self, plan: Plan) -> None:
         """Raise Barred or Denied where this gives more than a freeze or the person's limits let it; force or not."""
         if self.operation.command.verb is not Verb.ROLLBACK:
@@ -197,11 +202,19 @@ class Checks:
         """Return the rows of every gate, those of incidents last: one may be opened while the others are asked."""
         stage = self.stage
         if self.parent is not None:
-            moves.check_drift(self.parent, route)
+            self._check_drift(self.parent, plan, route)
             return moves.judge_step(self.parent, plan, route, stage)
         sources = (stage.cluster, stage.metrics)
         rows = judge_plan(plan, route, self.operation, catalog=stage.catalog, sources=sources)
         return (*rows, *Guard(stage.catalog, stage.incidents, stage.time).judge_plan(plan, self.operation.target))
+
+    def _check_drift(self, parent: Operation, plan: Plan, route: Route) -> None:
+        try:
+            moves.check_drift(parent, route)
+        except Refused:
+            # What it would have written over is what the rollout tells people of.
+            self.record.operation = replace(self.operation, plan=plan)
+            raise
 
     def timed(self, rows: tuple[GateResult, ...]) -> tuple[GateResult, ...]:
         """Return the rows, each with the moment in which it was judged."""

@@ -18,8 +18,8 @@ from mesh.domain.measures import Subject
 from mesh.domain.plans import Roles
 from mesh.domain.points import Point
 from mesh.domain.routes import Route
-from mesh.operations.choosing import roles
 from mesh.operations.incidents import facts_of
+from mesh.operations.knowing import known
 from mesh.operations.reading import route_status
 from mesh.operations.stage import Stage
 
@@ -132,12 +132,16 @@ def _scene(stage: Stage, incident: Incident) -> tuple[Scene, Route | None, Roles
     service = stage.catalog.service(target)
     try:
         routes = [route for route in stage.cluster.routes(target) if len(route.arms) > 1]
-        statuses = tuple(route_status(route, target, service, stage.cluster) for route in routes)
+        about = [known(route, service, target, stage.operations) for route in routes]
+        statuses = tuple(
+            route_status(route, one, target=target, cluster=stage.cluster)
+            for route, one in zip(routes, about, strict=True)
+        )
     except MeshbotError as error:
         return Scene((), error.message, rollout, recent, refuses), None, Roles()
     # Of several routes nobody can say which one is meant: then there is no chart.
     route = routes[0] if len(routes) == 1 else None
-    found = roles(route, service) if route else Roles()
+    found = about[0].roles if route else Roles()
     return Scene(statuses, "", rollout, recent, refuses), route, found
 
 
