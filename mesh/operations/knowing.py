@@ -83,7 +83,7 @@ def _begun(route: Route, running: Operation | None) -> Roles | None:
 
 def _written(route: Route, changes: list[Operation]) -> Written:
     """Return those of these changes that were written to the route's object, this rule of it or another."""
-    planned = ((one, one.plan) for one in changes if one.plan and one.plan.changes)
+    planned = ((one, one.plan) for one in changes if one.plan)
     return [(one, plan) for one, plan in planned if _is_about(plan, route) and is_written(one, plan, route)]
 
 

@@ -99,6 +99,44 @@ def test_a_rollout_goes_on_though_the_object_forgot_all_at_80_per_cent() -> None
     assert (voyage.bench.weights(), stamps(voyage.bench)) == ([0, 100], ('{"":"v1"}', '{"":"v2"}'))
 
 
+def test_a_rollout_says_nothing_of_another_object_or_another_rule_of_the_service() -> None:
+    """It runs on one of them at 80 %; of the other one nobody ever said who is stable."""
+    first = virtual_service(90, 10)
+    [rule] = first["spec"]["http"]
+    first["spec"]["http"] = [
+        {**copy.deepcopy(rule), "name": "mobile", "match": [{"headers": {"x-mobile": {"exact": "1"}}}]},
+        {**virtual_service(50, 50)["spec"]["http"][0], "name": "web"},
+    ]
+    other = virtual_service(50, 50, name="api-b")
+    [even] = other["spec"]["http"]
+    # A lone rule has no label, and would be told apart by that.
+    static = {"name": "static", "match": [{"uri": {"prefix": "/static"}}], "route": even["route"][:1]}
+    other["spec"]["http"] = [static, {**even, "name": "mobile"}]
+    voyage = Voyage(Bench(objects=[first, other, *surroundings()]))
+    voyage.start("canary api v2 80,100 every 5m --route VirtualService/api-vs/mobile")
+    for place in ("VirtualService/api-vs/web", "VirtualService/api-b/mobile"):
+        asked = voyage.bench.do(f"rollback api --route {place}")
+        assert (asked.state, "neither the configuration" in asked.outcome) == (State.REFUSED, True), asked.outcome
+    assert voyage.bench.do("rollback api --route VirtualService/api-vs/mobile").state is State.SUCCEEDED
+
+
+def test_an_old_copy_with_the_roles_of_a_label_of_then_is_not_put_right_by_the_record() -> None:
+    """A rule was renamed and promoted again, then the annotations from before came back: which is true, people say."""
+    bench = a_bench(90, 10)
+    rules = bench.route_object()["spec"]["http"]
+    rules[0]["name"] = "main"
+    rules.insert(0, {"name": "static", "match": [{"uri": {"prefix": "/static"}}], "route": rules[0]["route"][:1]})
+    assert bench.do("promote api v2 50").state is State.SUCCEEDED
+    old = dict(bench.route_object()["metadata"]["annotations"])
+    bench.route_object()["spec"]["http"][-1]["name"] = "web"
+    assert bench.do("promote api v2 60").state is State.SUCCEEDED
+    rewrite(bench, annotations=old)
+    asked = bench.do("rollback api")
+    assert asked.state is State.REFUSED, asked.outcome
+    assert "is of a rule that has another name by now" in asked.outcome
+    assert bench.weights() == [40, 60]
+
+
 def test_an_object_that_was_made_anew_with_the_same_weights_has_the_roles_on_record() -> None:
     """`kubectl replace --force` gives it another uid, and takes the annotations as any replace does."""
     bench = forgetful()
