@@ -17,8 +17,8 @@ from mesh.domain.catalog import Catalog, Channels, Cluster, Service
 from mesh.domain.errors import Conflict, Unavailable
 from mesh.domain.gates import Verdict
 from mesh.domain.incidents import ENDED, Said
+from mesh.operations.desk import Desk
 from mesh.operations.incidents import Guard, Labelled, Mail, hear
-from mesh.operations.receiving import Desk
 from settings.time import SystemTime
 from store import keys
 from store.auditlog import RedisAuditLog

@@ -401,6 +401,7 @@ def test_a_rollout_is_held_blind_by_its_own_services_unreadable_incident_only() 
     before = trip.bench.weights()
     trip.look(200)
     assert (trip.phase, trip.bench.weights()) == (Phase.HELD, before)
+    assert trip.operation.rollout is not None
     assert "A newer meshbot wrote it" in trip.operation.rollout.why
 
 

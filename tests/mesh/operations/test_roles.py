@@ -92,7 +92,12 @@ def test_a_rollback_to_a_named_arm_is_planned_again_to_the_same_arm() -> None:
     """Somebody else wrote between its plan and its patch: the arm and the note stay as they were said."""
     bench = a_bench(50, 50)
     theirs = [(30, 70)]
-    around(bench, lambda: theirs and rewrite(bench, weights=theirs.pop()), lambda: None)
+
+    def before() -> None:
+        if theirs:
+            rewrite(bench, weights=theirs.pop())
+
+    around(bench, before, lambda: None)
     done = bench.do("rollback api to v1")
     assert (done.state, bench.weights()) == (State.SUCCEEDED, [100, 0])
     assert "conflict" in bench.audit_steps(done)
