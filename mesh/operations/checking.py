@@ -29,6 +29,7 @@ from mesh.operations.stage import Stage
 from mesh.operations.undoing import may_be_written
 
 _UNCHANGED = "Nothing was changed."
+_OVERTAKEN = "Nothing was changed. Repeat it if it is still wanted."
 
 
 class Checks:
@@ -148,6 +149,9 @@ class Checks:
             for newer in self._newer():
                 if newer.went(Step.PROPOSED) and route.annotation(STAMP_OPERATION) == newer.id:
                     raise _overtaken(newer)
+                if why := following.unsigned(newer, route):
+                    # Whoever wrote it, they wrote it later.
+                    raise Refused(f"{why}.", hint=_OVERTAKEN)
             following.refuse_overtaken(route, self.operation)
 
     def _newer(self) -> list[Operation]:
@@ -269,5 +273,5 @@ def _wrote_nothing(operation: Operation) -> bool:
 def _overtaken(newer: Operation) -> Refused:
     return Refused(
         f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
-        hint="Nothing was changed. Repeat it if it is still wanted.",
+        hint=_OVERTAKEN,
     )

@@ -47,7 +47,9 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
     if operation.command.operation:
         route, found, former = restored(operation, cluster, operations)
         check_free(route, operation, catalog)
-        made = plan(route, former, found, stamps=_stamps(operation, route, found))
+        # A squash merge may have lost whose change it is that is undone.
+        notes = tuple(filter(None, [following.unsigned(operations.get(operation.command.operation), route)]))
+        made = plan(route, former, found, stamps=_stamps(operation, route, found), notes=notes)
         _check_undo(route, operation, catalog, made)
         return following.noted(made, route), route
     service = catalog.service(operation.target)

@@ -23,6 +23,8 @@ from mesh.operations.planning import make_plan
 from mesh.operations.telling import where
 from mesh.ports import Cluster, Metrics, Operations, Surveyed
 
+LATELY = 10
+"""How many of a service's newest changes are looked through for one that was proposed."""
 MOST_STATUSES = 20
 """Routes that an overview keeps: a little more than a card shows."""
 
@@ -50,8 +52,13 @@ def _status(operation: Operation, catalog: Catalog, operations: Operations, clus
     if not routes:
         choose(cluster, target, service, command)  # raises, with the names there are
     running = operations.rollout(target)
+    lately = operations.recent(target=target, count=LATELY) if any(route.kept for route in routes) else []
     statuses = tuple(
-        replace(route_status(route, about, target=target, cluster=cluster), rollout=_rollout(running, route))
+        replace(
+            (status := route_status(route, about, target=target, cluster=cluster)),
+            rollout=_rollout(running, route),
+            kept=following.with_proposal(route, status.kept, lately),
+        )
         for route, about in ((route, known(route, service, target, operations)) for route in routes)
     )
     return replace(operation, statuses=statuses, outcome=_weights_in_words(statuses))

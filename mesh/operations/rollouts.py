@@ -12,7 +12,7 @@ from typing import Any
 
 from mesh.domain.commands import Command, Verb
 from mesh.domain.due import Sight, due
-from mesh.domain.errors import MeshbotError, NotFound, Refused
+from mesh.domain.errors import MeshbotError, NeedsGit, NotFound, Refused
 from mesh.domain.gates import Verdict, span
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
@@ -87,6 +87,10 @@ def advance_alone(stage: Stage, operation: Operation, *, watch: Watch | None, su
             taken = advance_or_hold(stage, record, watch=watch, suspect=suspect)
         if taken:
             stage.operations.later(operation.id, seconds=0)
+    except NeedsGit:
+        # Only where its service was configured to be kept in Git since it began. Whoever may ask Git goes on with it.
+        stage.operations.later(operation.id, seconds=0)
+        return False
     except (LeftToTheNext, MeshbotError) as error:
         log.warning("%s is looked at again: %s", operation.id, error.message)
         return False
@@ -99,7 +103,7 @@ def advance_or_hold(stage: Stage, record: Record, *, watch: Watch | None, suspec
         return False
     try:
         return advance(stage, record, watch=watch, suspect=suspect)
-    except (LeftToTheNext, MeshbotError):
+    except (LeftToTheNext, MeshbotError, NeedsGit):
         raise
     except Exception as error:  # noqa: BLE001 (a bug must be told and not be tried for ever)
         why = incident(record.operation, error).message.removesuffix(".")

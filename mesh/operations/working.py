@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from mesh.domain.commands import Verb
-from mesh.domain.errors import Barred, MeshbotError, NotFound, Refused, Unavailable, Unreadable
+from mesh.domain.errors import Barred, MeshbotError, NeedsGit, NotFound, Refused, Unavailable, Unreadable
 from mesh.domain.gates import GateResult
 from mesh.domain.limits import rise_of
 from mesh.domain.operations import UNSENT, Operation, State, Step
@@ -274,7 +274,7 @@ class Work:
         """Turn an error into an end by its type, here and nowhere else: refused, failed, or tried again later."""
         try:
             yield
-        except (LeftToTheNext, Unreadable, Unasked):
+        except (LeftToTheNext, NeedsGit, Unreadable, Unasked):
             raise
         except TryLater as error:
             self._later(error)

@@ -155,6 +155,13 @@ def test_a_way_back_that_waited_is_overtaken_by_no_commit_that_moved_nothing_sin
     assert bench.in_git_now() == [100, 0]
 
 
+def test_a_file_that_came_to_its_place_lately_is_written_as_any_other(server: GitServer, tmp_path: Path) -> None:
+    """The commit before has none there, which is no reason to write nothing."""
+    server.push({"README": "hello"}, "Before the manifest")
+    bench = GitBench(server, tmp_path)
+    assert bench.do("rollback api").commit
+
+
 def test_a_way_back_that_waited_is_not_overtaken_by_an_older_change_of_ours(server: GitServer, tmp_path: Path) -> None:
     """A promotion that was asked for before it, and committed while it waited, is what it takes back."""
     bench = GitBench(server, tmp_path)
