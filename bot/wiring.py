@@ -22,12 +22,14 @@ from bot.homes import Homes
 from bot.hooks import Hook, Hooks
 from bot.identity import Passport
 from bot.invited import Invited
+from bot.lapses import Lapses
 from bot.listeners import Listeners, listen
 from bot.news import News
 from bot.replies import Replies
 from bot.serving import Place, Served, serve_http
 from bot.surface import Surface
 from bot.voice import Voice
+from bot.warming import rehearse, walk, warm
 from bot.web import Health, beside, web
 from bot.websocket import serve_socket
 from chat.calls import SlackCalls
@@ -49,6 +51,7 @@ from store.connection import answering, quick
 from store.freezes import RedisFreezes
 from store.incidents import RedisIncidents
 from store.jobs import JobQueue
+from store.lines import open_lines
 from store.operations import RedisOperations
 from store.outbox import RedisOutbox
 from store.rounds import RedisRounds
@@ -78,6 +81,13 @@ class Bot:
     ready: Health
     hooks: Hooks
     redis: Redis
+    ear: Ear
+
+    def warm(self) -> None:
+        """Do once what the first command would do; takes 1 s and a little where Slack is away, and never raises."""
+        self.passport.learn_in_background()
+        lines = partial(open_lines, self.redis)
+        warm(lines, lambda: rehearse(self.ear.desk), partial(walk, self.app), self.passport.wait)
 
     def finish(self) -> None:
         """Let each answer be shown or on record, do what else was begun, then stop."""
@@ -110,14 +120,14 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     replies = Replies(SlackCalls(client), outbox, time_)
     door = Door(directory, operations, time_, desk.buckets)
     voice = Voice(directory.locale, lambda: configuration.current().language)
-    ear = Ear(desk, passport, door, catalog=configuration.current, voice=voice)
+    ear = Ear(desk, passport, Lapses(door, chores), catalog=configuration.current, voice=voice)
     surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
     news = News(changes, Invited(operations, desk.incidents, outbox))
     app = make_app(client, passport)
     listen(app, Listeners(ear, replies, surface, Denials(surface), news))
     tokens = {"alertmanager": environment.hook_tokens, "flagger": environment.flagger_tokens}
     hooks = Hooks(tokens, _others(desk, configuration.current), stranger=partial(note_stranger, desk))
-    return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks, redis)
+    return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks, redis, ear)
 
 
 def _others(desk: Desk, catalog: Callable[[], Catalog]) -> dict[str, Hook]:
@@ -192,8 +202,9 @@ def http_builder(environment: Environment, configuration: CatalogFile, port: Por
     def build() -> Served:
         bot = make_bot(environment, configuration)
         tracing.begin("bot", wanted=environment.traced)
+        # Before anybody can ask whether this process is ready: connections wait until it has been built.
+        bot.warm()
         port.serve(port.application(_looks(configuration, bot), _living, bot.ready))
-        bot.passport.learn_in_background()
         log.info("This process serves.")
         application = web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)
         return Served(application, bot.finish)
@@ -209,7 +220,7 @@ def run_socket(environment: Environment, place: Place) -> None:
     bot, port = make_bot(environment, configuration), Port.open("bot", environment.metrics_port, several=False)
     begin_bot()
     tracing.begin("bot", wanted=environment.traced)
-    bot.passport.learn_in_background()
+    bot.warm()
 
     def serves(ready: Health) -> WSGIApplication:
         port.serve(port.application(_looks(configuration, bot), _living, ready))

@@ -13,7 +13,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from mesh.domain.errors import Unavailable
+from mesh.domain.errors import Lapse, Unavailable
 from store import links
 from store.address import Address, Where, parse
 
@@ -104,6 +104,6 @@ def translated(message: str = "Redis did not answer.") -> Iterator[None]:
     try:
         yield
     except (ClusterCrossSlotError, MovedError) as error:
-        raise Unavailable(CLUSTER, hint=CLUSTER_HINT) from error
+        raise Unavailable(CLUSTER, hint=CLUSTER_HINT, lapse=Lapse.REDIS) from error
     except redis.RedisError as error:
-        raise Unavailable(message, hint=HINT) from error
+        raise Unavailable(message, hint=HINT, lapse=Lapse.REDIS) from error

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.digests import Digest
-from mesh.domain.errors import Barred, Denied
+from mesh.domain.errors import Barred, Denied, Lapse
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Event, Operation, Origin, Step
 from mesh.domain.policy import Actor, Decision
@@ -84,6 +84,7 @@ def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, targ
     raise Denied(
         f"You may not {command.verb} {target.service}: {verdict.why}.",
         hint="An administrator grants rights in the policy; /mesh whoami shows yours.",
+        lapse=Lapse.SLACK if verdict.unheard else None,
     )
 
 
