@@ -182,7 +182,7 @@ def test_weights_of_our_own_later_commit_are_no_squashed_proposal(
 def test_a_way_back_that_waited_takes_no_squashed_proposal_back(
     weights: tuple[int, int], server: GitServer, forge: Forge, tmp_path: Path
 ) -> None:
-    """Whoever wrote what was proposed after it, they wrote it later; another split is nobody's proposal, and as late."""
+    """Whoever wrote what was proposed, they wrote it later; another split is nobody's proposal, and as late."""
     bench = bench_of(server, forge, tmp_path)
     server.before = broken
     going = bench.do("rollback api")
