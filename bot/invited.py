@@ -30,7 +30,7 @@ class Invited:
         try:
             waiting = self.operations.waiting()
             keys = [name for one in waiting for name in (card_key(one), mirror_key(one))]
-            keys += [incident_key(one) for one in self.incidents.open() if one.channel == channel]
+            keys += [incident_key(one) for one in self.incidents.open().known if one.channel == channel]
             told = sum(self.outbox.revive(key, channel) for key in keys)
         except Unavailable as error:
             log.warning("what was lost in a channel that the app was invited to stays so: %s", error.message)

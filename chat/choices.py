@@ -98,7 +98,7 @@ def _lines(choices: Sequence[str], *, beside: bool) -> list[Markup]:
 def _label(command: Command, among: Sequence[Command], asked: Command | None) -> str:
     same = [other for other in among if other.verb is command.verb]
     alone = len(same) == 1 and (len(among) > 1 or (asked is not None and asked.verb is not command.verb))
-    said = tr(NAMES[command.verb]) if alone else _difference(command, same)
+    said = _all_to(command) or tr(NAMES[command.verb]) if alone else _difference(command, same)
     return said or format_command(command)
 
 
@@ -107,7 +107,7 @@ def _difference(command: Command, among: Sequence[Command]) -> str:
     if len({other.route for other in among}) > 1:
         return short_routes([other.route for other in among])[list(among).index(command)]
     if len({other.version for other in among}) > 1:
-        return command.version
+        return _all_to(command) or command.version
     if len({other.weights for other in among}) > 1:
         return _weights(command)
     return ""
@@ -124,7 +124,14 @@ def short_routes(routes: Sequence[str]) -> list[str]:
 
 
 def _weights(command: Command) -> str:
+    return _all_to(command) or " ".join(f"{arm}={weight}" for arm, weight in command.weights)
+
+
+def _all_to(command: Command) -> str:
+    """Say which arm gets everything, where the command itself names it: by weights, or as the one to go back to."""
     served = [arm for arm, weight in command.weights if str(weight) not in ("0", "0m")]
-    if len(served) == 1 and len(command.weights) > 1:
-        return tr("All to {arm}", arm=served[0])
-    return " ".join(f"{arm}={weight}" for arm, weight in command.weights)
+    if command.verb is Verb.ROLLBACK and command.version:
+        served = [command.version]
+    elif len(served) != 1 or len(command.weights) < 2:
+        return ""
+    return tr("All to {arm}", arm=served[0])

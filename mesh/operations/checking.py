@@ -144,7 +144,7 @@ class Checks:
                 raise _overtaken(newer)
 
     def not_overtaken_by_merge(self, route: Route) -> None:
-        """Refuse a way back that waited for Git where a change that was proposed since was merged since."""
+        """Refuse a way back that waited for Git where a proposal was merged since, or somebody else committed."""
         if self.operation.went(Step.UNANSWERED):
             for newer in self._newer():
                 if newer.went(Step.PROPOSED) and route.annotation(STAMP_OPERATION) == newer.id:
@@ -152,6 +152,7 @@ class Checks:
                 if why := following.unsigned(newer, route):
                     # Whoever wrote it, they wrote it later.
                     raise Refused(f"{why}.", hint=_OVERTAKEN)
+            following.refuse_overtaken(route, self.operation)
 
     def _newer(self) -> list[Operation]:
         """Return the changes of weights that were received after this one, done or not."""

@@ -16,6 +16,7 @@ from mesh.domain.operations import Operation, Step
 from mesh.domain.plans import Plan
 from mesh.domain.repositories import Commit
 from mesh.domain.routes import Kept, Route, in_words
+from mesh.operations.choosing import again_with
 
 FIRST_S = 2.0
 """How soon after a commit the cluster is looked at; later looks come at longer intervals, up to the next number."""
@@ -46,6 +47,21 @@ def check_counts(route: Route) -> None:
         raise MeshbotError(
             f"Git already has these weights, and the cluster does not: {lag(route)}.",
             hint="Sync the application in Argo CD or Flux.",
+        )
+
+
+def refuse_overtaken(route: Route, operation: Operation) -> None:
+    """Raise Refused for what waited for Git where somebody committed other weights since: they wanted those then.
+
+    Told by the commit's own time. What was made before and pushed since cannot be told apart, and is taken back.
+    """
+    pushed = route.kept.pushed if route.kept else ()
+    newer = next((one for one in pushed if one.at > operation.created_at), None)
+    if newer is not None:
+        raise Refused(
+            f"Commit {newer.commit[:8]} moved these weights in Git after this was asked for, to {route.shares}.",
+            hint="Nothing was changed. Repeat it if it is still wanted.",
+            choices=(again_with(operation.command),),
         )
 
 

@@ -67,7 +67,7 @@ def show(incident_id: str, stage: Stage) -> Incident:
 
 
 def _pace(stage: Stage) -> float:
-    return max(REDRAWN_S, EACH_S * len(stage.incidents.open()))
+    return max(REDRAWN_S, EACH_S * len(stage.incidents.open().known))
 
 
 def _expired(stage: Stage, incident: Incident) -> Incident:

@@ -83,7 +83,7 @@ def _begun(route: Route, running: Operation | None) -> Roles | None:
 
 def _written(route: Route, changes: list[Operation]) -> Written:
     """Return those of these changes that were written to the route's object, this rule of it or another."""
-    planned = ((one, one.plan) for one in changes if one.plan and one.plan.changes)
+    planned = ((one, one.plan) for one in changes if one.plan)
     return [(one, plan) for one, plan in planned if _is_about(plan, route) and is_written(one, plan, route)]
 
 
@@ -131,7 +131,7 @@ def _is_newer(route: Route, than: Operation, operations: Operations) -> bool:
 def _guessed(route: Route, written: Written) -> str:
     """Say where a change turned the roles round though the canary did not have everything, as the shape once did.
 
-    An undo takes the roles of what it undoes, and a plain name on the object is somebody's word.
+    An undo takes the roles of what it undoes; a plain name on the object is somebody's word, and so is a rollback's.
     """
     if any(route.plain_role(key) for key in (STAMP_STABLE, STAMP_CANARY)):
         return ""
@@ -140,10 +140,15 @@ def _guessed(route: Route, written: Written) -> str:
             continue
         turned = now.stable and (now.stable, now.canary) == (before.canary, before.stable)
         had = next((arm.share_before for arm in now.arms if arm.name == now.stable), 0.0)
-        if not turned or had >= 100 or newer.command.verb is Verb.UNDO:
+        if not turned or had >= 100 or newer.command.verb is Verb.UNDO or _was_named(newer):
             return ""
         return f"{newer.id} took {now.stable} for stable at {had:g} %, and to {older.id} it was the canary"
     return ""
+
+
+def _was_named(change: Operation) -> bool:
+    """Tell whether somebody said with it which arm is stable."""
+    return change.command.verb is Verb.ROLLBACK and bool(change.command.version)
 
 
 def _orphaned(route: Route, service: Service) -> str:

@@ -11,6 +11,7 @@ from mesh.domain.errors import Refused
 from mesh.domain.limits import rise_of
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan, Roles, adoption, plan
+from mesh.domain.quantities import Weight
 from mesh.domain.routes import (
     STAMP_ACTOR,
     STAMP_CANARY,
@@ -30,6 +31,7 @@ from mesh.operations.choosing import (
     check_configured,
     choose,
     promoted_roles,
+    rollback,
     stamped,
 )
 from mesh.operations.knowing import known
@@ -140,9 +142,13 @@ def _rollback(route: Route, about: Known, operation: Operation) -> tuple[Roles, 
     if operation.command.rollout and found.stable != operation.command.promised:
         # The rollout said at its beginning where it goes back to, whatever weights and configuration have become since.
         found = Roles(operation.command.promised, stamped(about.route).canary)
-    if not found.stable:
-        # Not `promote`: that would make the arm they flee to the canary, and the next rollback would go back.
-        choices = tuple(_everything_to(arm, route, operation) for arm in route.arms)
+    chosen, notes = _chosen(route, found, operation)
+    if chosen.stable:
+        found = chosen
+    else:
+        # Not `promote`: that would make the arm they flee to the canary, and the next rollback would go back. Nor
+        # `set`: in an incident gates and freezes hold that, and they lead here.
+        choices = tuple(again_with(operation.command, version=arm.name) for arm in route.arms)
         name = operation.command.service
         raise Refused(
             f"It is not known which arm of {name} is stable: {about.why}.",
@@ -155,15 +161,47 @@ def _rollback(route: Route, about: Known, operation: Operation) -> tuple[Roles, 
         raise Refused(
             f"That card is old: it said that everything goes to {promised}, and by now {found.stable} is stable.",
             hint="Nothing was changed. Send everything to one:",
-            choices=tuple(_everything_to(arm, route, operation) for arm in arms),
+            choices=tuple(_everything_to(arm, route, operation, stable=found.stable) for arm in arms),
         )
-    return found, Wanted(all_to(route, found.stable))
+    return found, Wanted(all_to(route, found.stable), notes)
 
 
-def _everything_to(heir: Arm, route: Route, operation: Operation) -> str:
+def _chosen(route: Route, found: Roles, operation: Operation) -> tuple[Roles, tuple[str, ...]]:
+    """Return the roles with the stable arm that a rollback names, and a note where nobody else said that it is.
+
+    Raises Refused where another one is known to be stable: sending everything there is no way back, and is judged.
+    """
+    command = operation.command
+    if not command.version:
+        return found, ()
+    arm = route.find(command.version, command.service)
+    if found.stable not in ("", arm.name):
+        raise Refused(
+            f"{found.stable} is the stable arm of {command.service}, so everything to {arm.name} is no way back.",
+            hint="Nothing was changed. Roll back to the stable arm, or write the weights by name, which gates judge.",
+            choices=(rollback(command), _everything_to(arm, route, operation, stable=found.stable)),
+        )
+    notes: tuple[str, ...] = (f"It was not known which arm is stable: {arm.name} was named, and is from now on",)
+    if route.share(arm) == 100:
+        # Then nothing is written, and nothing remembers it.
+        notes = ()
+    elif found.stable:
+        # Planned again, it knows what it said itself.
+        notes = operation.plan.notes if operation.plan else ()
+    return Roles(arm.name, found.canary if found.canary != arm.name else ""), notes
+
+
+def _everything_to(heir: Arm, route: Route, operation: Operation, *, stable: str) -> str:
+    """Return the command that sends everything to one arm: the way back to the stable one, weights to another."""
+    bare = replace(operation.command, version="")
+    if heir.name == stable:
+        return again_with(bare, version=stable)
+    return again_with(replace(bare, verb=Verb.SET, weights=_whole(heir, route)))
+
+
+def _whole(heir: Arm, route: Route) -> tuple[tuple[str, Weight], ...]:
     whole = whole_of(route, heir)
-    weights = tuple((arm.name, arm.written(whole if arm is heir else 0)) for arm in route.arms)
-    return again_with(replace(operation.command, verb=Verb.SET, weights=weights))
+    return tuple((arm.name, arm.written(whole if arm is heir else 0)) for arm in route.arms)
 
 
 def _undo(route: Route, about: Known, operation: Operation) -> tuple[Roles, Wanted]:

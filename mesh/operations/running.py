@@ -14,8 +14,9 @@ from mesh.operations.beforehand import Beforehand, Unasked, ask_beforehand
 from mesh.operations.patching import ACCEPTED_AGAIN_S, LOOK_AGAIN_S
 from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.rollouts import advance_alone
-from mesh.operations.showing import picture, show_rollout
+from mesh.operations.showing import Owed, picture, show_owed, show_rollout
 from mesh.operations.stage import Stage
+from mesh.operations.unanswered import tell_of_newer
 from mesh.operations.working import Work, expired
 from mesh.ports import Lease
 
@@ -39,7 +40,8 @@ def run(operation_id: str, stage: Stage) -> Operation:
     """
     try:
         return _run(operation_id, stage)
-    except Unreadable:
+    except Unreadable as error:
+        tell_of_newer(stage, operation_id, error)
         stage.operations.later(operation_id, seconds=NEWER_AGAIN_S)
         raise
 
@@ -108,14 +110,19 @@ def _begun(stage: Stage, operation: Operation) -> Operation:
 def worked(stage: Stage, operation: Operation) -> Operation | None:
     """Do the work; a change, or a vote on one, does it alone on its service. None where that cannot be now.
 
-    Slack is asked without the service's lock, and never under it: what takes traffic back must not wait for it.
+    Slack is asked without the service's lock, and never under it, nor for a card: no way back must wait for that.
     """
     if not operation.command.acts:
         return Work(stage, Record(stage, operation, None)).work()
     with ExitStack() as until_done:
         asks = stage.locks.hold(f"asking {operation.id}", wait_s=0)
         slack = Beforehand(stage.directory, alone=lambda: until_done.enter_context(asks) is not None)
-        done = _worked_with(replace(stage, directory=slack), operation, slack)
+        cards = Owed(stage.cards)
+        try:
+            done = _worked_with(replace(stage, directory=slack, cards=cards), operation, slack)
+        finally:
+            if cards.owed:
+                show_owed(stage, operation.id)
     if done is None:
         stage.operations.later(operation.id, seconds=LOCK_AGAIN_S)
     return done

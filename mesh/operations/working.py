@@ -41,7 +41,7 @@ from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.silence import Unheard, put_off
 from mesh.operations.stage import Stage
 from mesh.operations.steering import steer
-from mesh.operations.unanswered import KUBECTL, given_up, wait_for_git
+from mesh.operations.unanswered import given_up, wait_for_git
 
 REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
@@ -75,8 +75,9 @@ def expired(record: Record, now: float) -> bool:
     if operation.story[-1].text == UNSENT:
         text = f"For {now - operation.created_at:.0f} s no replica of Redis had the plan, so the patch was not sent"
     hint = "Nothing was changed. Repeat it if it is still wanted."
-    if why := given_up(operation, now):
-        text, hint = why, KUBECTL
+    why, instead = given_up(operation, now)
+    if why:
+        text, hint = why, instead
     record.end(State.EXPIRED, Step.EXPIRED, text, hint=hint)
     return True
 

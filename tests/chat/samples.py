@@ -561,7 +561,7 @@ SAMPLES: dict[str, Operation] = {
         state=State.REFUSED,
         outcome="It is not known which arm of api is stable: only v2 was named, as the canary",
         hint="Send everything to one:",
-        choices=("/mesh set api v1=100 v2=0", "/mesh set api v1=0 v2=100"),
+        choices=("/mesh rollback api to v1", "/mesh rollback api to v2"),
     ),
     "refused_many_routes": operation(
         "status api",

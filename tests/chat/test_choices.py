@@ -32,6 +32,8 @@ def labels(offered: Offer) -> list[str]:
         (("/mesh promote api v1 50", "/mesh promote api v2 50"), ["v1", "v2"]),
         (("/mesh promote api v2 50", "/mesh rollback api"), ["Promote", "Roll back"]),
         (("/mesh rollback api",), ["Roll back"]),
+        (("/mesh rollback api to v1", "/mesh rollback api to v2"), ["All to v1", "All to v2"]),
+        (("/mesh set api v1=100 v2=0", "/mesh rollback api to v2"), ["All to v1", "All to v2"]),
         (("/mesh promote api v2 50",), ["promote api v2 50"]),
         (
             ("/mesh promote api 50 -r VirtualService/a/http[0]", "/mesh promote api 50 -r VirtualService/a/http[1]"),
@@ -87,6 +89,7 @@ def test_what_is_about_nothing_is_left_as_it_is(choice: str) -> None:
         ("/mesh promote api 50 -n shop -c east", "gives the canary 50 % of api, if the gates pass, in east / shop."),
         ("/mesh set api v1=900m v2=100m", "This writes v1=900m v2=100m for api, if the gates pass,"),
         ("/mesh rollback api -r http[1]", "to stable, at once and without gates, in prod / mesh-demo, route http[1]."),
+        ("/mesh rollback api to v1", "This sends all traffic of api to v1, at once and without gates, in prod"),
         ("/mesh undo op-k3v9x2m4ta", "from before op-k3v9x2m4ta, if the gates pass,"),
         ("/mesh undo api", "from before the last change of api"),
         ("/mesh adopt api", "This takes the weights as they are of api for meshbot's own"),

@@ -6,7 +6,8 @@ cluster beside them. Its `resource_version` is the newest commit of the branch, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from mesh.domain.commands import Target
 from mesh.domain.errors import Conflict, MeshbotError, NeedsGit, Refused, Unavailable
 from mesh.domain.plans import Plan
 from mesh.domain.repositories import Commit, InGit, Repository
-from mesh.domain.routes import PREFIX, STAMP_ACTOR, STAMP_OPERATION, Arm, Kept, Route, RouteRef, Weights
+from mesh.domain.routes import PREFIX, STAMP_ACTOR, STAMP_OPERATION, Arm, Kept, Pushed, Route, RouteRef, Weights
 from mesh.ports import Cluster, Ready, Surveyed
 from workers.cluster.table import ROUTING_APIS
 from workers.git.editing import Located, Named, locate
@@ -26,6 +27,8 @@ from workers.git.patience import KNOCK_S, Patience, Silence
 from workers.git.repository import Remote
 from workers.git.trees import Found, Made
 
+LATELY_S = 900.0
+"""How far back others' commits are looked at, in seconds: longer than anything waits for Git."""
 PUSHES = 3
 """How often a commit is made anew because somebody else pushed other files first."""
 
@@ -238,12 +241,40 @@ def _kept(route: Route, place: Place, head: str, plan: Plan | None) -> Route:
         in_git=place.in_git,
         commit=commit,
         untouched=plan is not None and remote.same(place.path, plan.resource_version, head),
+        pushed=tuple(_pushed(route, place, head)),
     )
     stamps = _stamps(place, head, route)
     others = [(key, value) for key, value in route.annotations or () if not key.startswith(PREFIX)]
     annotations = (*others, *stamps.items())
     new = replace(route, arms=arms, annotations=annotations, resource_version=head, kept=kept, writer=None)
     return _without_keepers(new)
+
+
+def _pushed(route: Route, place: Place, head: str) -> Iterator[Pushed]:
+    """Yield the commits of the last minutes that are not ours and moved these weights, newest first."""
+    for commit, parent, at, said in place.remote.recent(head, since=time.time() - LATELY_S):
+        if OPERATION in trailers(said):
+            continue
+        before, after = (_file_at(one, place) for one in (parent, commit))
+        if before != after and _weights_of(before, route, place) != _weights_of(after, route, place):
+            yield Pushed(commit, at)
+
+
+def _file_at(commit: str, place: Place) -> Found | None:
+    """Return the file as a commit has it; None where it has none: it may have been moved here."""
+    try:
+        return place.remote.find(commit, place.path)
+    except Refused:
+        return None
+
+
+def _weights_of(found: Found | None, route: Route, place: Place) -> Weights | None:
+    """Return the route's weights in a file; None where none can be read there."""
+    try:
+        arms = _rule_in_git(route, _located(found, route, place), place) if found else ()
+    except Refused:
+        return None
+    return {arm.name: arm.weight for arm in arms}
 
 
 def _sent(made: Made, plan: Plan, target: Target, place: Place) -> Commit:

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -76,6 +77,14 @@ class Remote:
             exclude, most = ([ObjectID(since.encode())], 20 * DEPTH) if known else ([], DEPTH)
             for entry in self._repo().get_walker([ObjectID(commit.encode())], exclude=exclude, max_entries=most):
                 yield entry.commit.id.decode(), entry.commit.message.decode("utf-8", "replace")
+
+    def recent(self, commit: str, *, since: float) -> Iterator[tuple[str, str, float, str]]:
+        """Yield id, parent, time and message of what the branch got after `since` (Unix time), newest first.
+
+        Along the branch itself: of a merge only the merge, which is when it came onto the branch.
+        """
+        with self._translated():
+            yield from islice(self._trees().recent(commit, since=since), DEPTH)
 
     def make(self, parent: str, path: str, content: bytes | None, *, message: str, author: str) -> Made:
         """Make a commit on top of `parent` with other content in one file; None for the same in all files."""

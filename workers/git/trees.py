@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID, ShaFile, Tree
@@ -65,6 +65,17 @@ class Trees:
             if S_ISGITLINK(mode) or mode & 0o170000 not in (_DIRECTORY, _FILE):
                 raise self._no_file(path, "is, or lies behind, a symbolic link or a submodule")
         return mode, identity
+
+    def recent(self, commit: str, *, since: float) -> Iterator[tuple[str, str, float, str]]:
+        """Yield id, first parent, time and message of a commit, and of those before it, as long as after `since`."""
+        while True:
+            found = self._repo[ObjectID(commit.encode())]
+            assert isinstance(found, Commit)  # noqa: S101 (a commit of the branch)
+            parent = found.parents[0].decode() if found.parents else ""
+            if found.commit_time <= since or not self.knows(parent):
+                return
+            yield commit, parent, float(found.commit_time), found.message.decode("utf-8", "replace")
+            commit = parent
 
     def make(self, parent: str, path: str, content: bytes | None, *, message: str, author: str) -> Made:
         """Make a commit on top of `parent` with other content in one file; None for the same in all files."""

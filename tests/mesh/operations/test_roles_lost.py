@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -98,6 +99,44 @@ def test_a_rollout_goes_on_though_the_object_forgot_all_at_80_per_cent() -> None
     assert (voyage.bench.weights(), stamps(voyage.bench)) == ([0, 100], ('{"":"v1"}', '{"":"v2"}'))
 
 
+def test_a_rollout_says_nothing_of_another_object_or_another_rule_of_the_service() -> None:
+    """It runs on one of them at 80 %; of the other one nobody ever said who is stable."""
+    first = virtual_service(90, 10)
+    [rule] = first["spec"]["http"]
+    first["spec"]["http"] = [
+        {**copy.deepcopy(rule), "name": "mobile", "match": [{"headers": {"x-mobile": {"exact": "1"}}}]},
+        {**virtual_service(50, 50)["spec"]["http"][0], "name": "web"},
+    ]
+    other = virtual_service(50, 50, name="api-b")
+    [even] = other["spec"]["http"]
+    # A lone rule has no label, and would be told apart by that.
+    static = {"name": "static", "match": [{"uri": {"prefix": "/static"}}], "route": even["route"][:1]}
+    other["spec"]["http"] = [static, {**even, "name": "mobile"}]
+    voyage = Voyage(Bench(objects=[first, other, *surroundings()]))
+    voyage.start("canary api v2 80,100 every 5m --route VirtualService/api-vs/mobile")
+    for place in ("VirtualService/api-vs/web", "VirtualService/api-b/mobile"):
+        asked = voyage.bench.do(f"rollback api --route {place}")
+        assert (asked.state, "neither the configuration" in asked.outcome) == (State.REFUSED, True), asked.outcome
+    assert voyage.bench.do("rollback api --route VirtualService/api-vs/mobile").state is State.SUCCEEDED
+
+
+def test_an_old_copy_with_the_roles_of_a_label_of_then_is_not_put_right_by_the_record() -> None:
+    """A rule was renamed and promoted again, then the annotations from before came back: which is true, people say."""
+    bench = a_bench(90, 10)
+    rules = bench.route_object()["spec"]["http"]
+    rules[0]["name"] = "main"
+    rules.insert(0, {"name": "static", "match": [{"uri": {"prefix": "/static"}}], "route": rules[0]["route"][:1]})
+    assert bench.do("promote api v2 50").state is State.SUCCEEDED
+    old = dict(bench.route_object()["metadata"]["annotations"])
+    bench.route_object()["spec"]["http"][-1]["name"] = "web"
+    assert bench.do("promote api v2 60").state is State.SUCCEEDED
+    rewrite(bench, annotations=old)
+    asked = bench.do("rollback api")
+    assert asked.state is State.REFUSED, asked.outcome
+    assert "is of a rule that has another name by now" in asked.outcome
+    assert bench.weights() == [40, 60]
+
+
 def test_an_object_that_was_made_anew_with_the_same_weights_has_the_roles_on_record() -> None:
     """`kubectl replace --force` gives it another uid, and takes the annotations as any replace does."""
     bench = forgetful()
@@ -187,6 +226,48 @@ def test_roles_that_were_guessed_once_are_not_believed_for_ever(forgotten: bool)
     asked = bench.do("rollback api")
     assert (asked.state, asked.choices) == (State.REFUSED, TO_EACH)
     assert f"{turned.id} took v2 for stable at 80 %" in asked.outcome
+
+
+def overwritten() -> Bench:
+    """Left at 80/20 and found at 10/90 without a word."""
+    bench = forgetful("promote api v2 20", weights=(90, 10))
+    rewrite(bench, weights=(10, 90))
+    return bench
+
+
+@pytest.mark.parametrize("doubtful", [old_stamps, lambda: guessed()[0], overwritten], ids=["old", "guessed", "written"])
+@pytest.mark.parametrize("arm", ["v1", "v2"])
+def test_whoever_names_the_arm_to_roll_back_to_ends_the_doubt(doubtful: Callable[[], Bench], arm: str) -> None:
+    """That word is on record and on the object: the next round has its way back in one word."""
+    bench = doubtful()
+    assert bench.do(f"rollback api to {arm}").state is State.SUCCEEDED
+    other = "v2" if arm == "v1" else "v1"
+    assert told(bench.do("status api")) == {arm: "stable", other: "canary"}
+    assert bench.do(f"promote api {other} 60 --force --reason x").state is State.SUCCEEDED
+    assert bench.do("rollback api").state is State.SUCCEEDED
+    assert bench.weights() == ([100, 0] if arm == "v1" else [0, 100])
+
+
+def test_a_canary_that_is_named_as_the_arm_to_go_back_to_is_the_canary_no_more() -> None:
+    """Who eased v1 by promoting v2, and then flees to v2, leaves v1 as the next canary."""
+    bench = a_bench(50, 50)
+    assert bench.do("promote api v2 51").state is State.SUCCEEDED
+    assert bench.do("rollback api to v2").state is State.SUCCEEDED
+    assert told(bench.do("status api")) == {"v1": "canary", "v2": "stable"}
+
+
+def test_an_arm_that_is_named_and_has_everything_is_not_said_to_be_remembered() -> None:
+    """Nothing is written then."""
+    bench = a_bench(90, 10)
+    assert bench.do("promote api v2 50").state is State.SUCCEEDED
+    old = dict(bench.route_object()["metadata"]["annotations"])
+    assert bench.do("promote api v2 100").state is State.SUCCEEDED
+    assert bench.do("promote api v1 30").state is State.SUCCEEDED
+    rewrite(bench, annotations=old, weights=(0, 100))
+    done = bench.do("rollback api to v2")
+    assert (done.state, bench.weights()) == (State.SUCCEEDED, [0, 100])
+    assert done.plan is not None
+    assert done.plan.notes == ()
 
 
 def test_what_was_guessed_is_believed_once_somebody_wrote_it_down() -> None:
