@@ -24,6 +24,7 @@ from bot.identity import Passport
 from bot.invited import Invited
 from bot.listeners import Listeners, listen
 from bot.news import News
+from bot.readiness import Once, Readiness
 from bot.replies import Replies
 from bot.serving import Place, Served, serve_http
 from bot.surface import Surface
@@ -40,17 +41,18 @@ from mesh.operations.overview import Boards
 from mesh.operations.receiving import Desk, note_stranger
 from settings.cron import CronAlmanac
 from settings.environment import Environment
-from settings.reloading import CatalogFile, Standing
+from settings.reloading import CatalogFile
 from settings.time import SystemTime
 from store.buckets import RedisBuckets
 from store.changes import RedisChanges
-from store.connection import answering, quick
+from store.connection import quick
 from store.freezes import RedisFreezes
 from store.incidents import RedisIncidents
 from store.jobs import JobQueue
 from store.operations import RedisOperations
 from store.outbox import RedisOutbox
 from store.rounds import RedisRounds
+from store.standing import standing
 from telemetry import ports, tracing
 from telemetry.looks import Looked, Program, Reach
 from telemetry.metrics import begin_bot
@@ -84,8 +86,11 @@ class Bot:
             pool.close()
 
 
-def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
-    """Build everything the bot needs; calls nobody, so it starts while Slack or Redis are away."""
+def make_bot(environment: Environment, configuration: CatalogFile, reached: Once) -> Bot:
+    """Build everything the bot needs; calls nobody, so it starts while Slack or Redis are away.
+
+    `reached` is Redis: one for all processes of a pod.
+    """
     redis, time_ = quick(environment.redis), SystemTime()
     client = counted(web_client(environment.slack_bot_token, environment.slack_api_url))
     asking = counted(web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S))
@@ -116,7 +121,8 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     listen(app, Listeners(ear, replies, surface, Denials(surface), news))
     tokens = {"alertmanager": environment.hook_tokens, "flagger": environment.flagger_tokens}
     hooks = Hooks(tokens, _others(desk, configuration.current), stranger=partial(note_stranger, desk))
-    return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks, redis)
+    ready = Readiness(redis, configuration.standing, hooks, reached)
+    return Bot(app, passport, (replies, chores), ready, hooks, redis)
 
 
 def _others(desk: Desk, catalog: Callable[[], Catalog]) -> dict[str, Hook]:
@@ -142,30 +148,6 @@ def make_app(client: WebClient, passport: Passport) -> App:
     )
 
 
-def readiness(redis: Redis, configuration: Callable[[], Standing], hooks: Hooks) -> Health:
-    """Return the check behind /readyz: Redis answers.
-
-    What is wrong with the policy or the configuration is told, not judged: a bot that denies every change still reads,
-    and one that goes on by the last good file still rolls back. Taking it out of service would help nobody.
-    """
-
-    def ready() -> tuple[bool, dict[str, Any]]:
-        standing = configuration()
-        policy = ", ".join(role.name for role in standing.catalog.policy.roles) or "none: reading only"
-        kept = "the last good one is in force" if standing.good else "nobody may change traffic"
-        told = f"{kept}: {standing.trouble}" if standing.trouble else "ok"
-        well = answering(redis)
-        return well, {
-            "ready": well,
-            "redis": "ok" if well else "does not answer",
-            "policy": policy,
-            "hooks": hooks.counts(),
-            "configuration": told,
-        }
-
-    return ready
-
-
 def configured(environment: Environment) -> CatalogFile:
     """Return the configuration that the environment names; a broken one denies every change, and the bot comes up."""
     return CatalogFile(environment.config_path, environment.prometheus_url)
@@ -187,9 +169,10 @@ def http_builder(environment: Environment, configuration: CatalogFile, port: Por
     They inherit the last good configuration: one that takes another's place while the file is broken must not deny what
     those beside it allow, a rollback above all. Whichever of them is free answers at the `port` for all.
     """
+    reached = Once()
 
     def build() -> Served:
-        bot = make_bot(environment, configuration)
+        bot = make_bot(environment, configuration, reached)
         tracing.begin("bot", wanted=environment.traced)
         port.serve(port.application(_looks(configuration, bot), _living, bot.ready))
         bot.passport.learn_in_background()
@@ -205,7 +188,8 @@ def run_socket(environment: Environment, place: Place) -> None:
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_APP_TOKEN")
     configuration = configured(environment)
-    bot, port = make_bot(environment, configuration), Port.open("bot", environment.metrics_port, several=False)
+    bot = make_bot(environment, configuration, Once())
+    port = Port.open("bot", environment.metrics_port, several=False)
     begin_bot()
     tracing.begin("bot", wanted=environment.traced)
     bot.passport.learn_in_background()
@@ -220,7 +204,7 @@ def run_socket(environment: Environment, place: Place) -> None:
 
 
 def _looks(configuration: CatalogFile, bot: Bot) -> list[Looked]:
-    return [Program("bot", lambda: configuration.standing().trouble), Reach("bot", lambda: answering(bot.redis))]
+    return [Program("bot", lambda: configuration.standing().trouble), Reach("bot", lambda: standing(bot.redis))]
 
 
 def _living() -> tuple[bool, dict[str, Any]]:
