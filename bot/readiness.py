@@ -54,13 +54,15 @@ class Readiness:
 
     All bots share that Redis. Were they unready without it, nobody would be left to tell people that nothing was
     started; but one that never reached it is set up wrongly perhaps, and must not take a good one's place. What is
-    wrong with the policy or the configuration is told, not judged: a bot that denies every change still reads, and one
-    that goes on by the last good file still rolls back.
+    wrong with the token, the policy or the configuration is told, not judged: a bot that denies every change still
+    reads, one that goes on by the last good file still rolls back, and a token is the same for all.
     """
 
     redis: Redis
     configuration: Callable[[], InForce]
     hooks: Hooks
+    slack: Callable[[], str]
+    """Says what is wrong with the token; empty for nothing that is known."""
     reached: Once
     """Shared by the processes of a pod: one that takes another's place during an outage is as good as that was."""
 
@@ -75,6 +77,7 @@ class Readiness:
         return ready, {
             "ready": ready,
             "redis": redis.trouble or "ok",
+            "slack": self.slack() or "ok",
             "policy": policy,
             "hooks": self.hooks.counts(),
             "configuration": f"{kept}: {config.trouble}" if config.trouble else "ok",

@@ -31,6 +31,7 @@ from bot.surface import Surface
 from bot.voice import Voice
 from bot.web import Health, beside, web
 from bot.websocket import serve_socket
+from chat.bearer import Bearer
 from chat.calls import SlackCalls
 from chat.connection import web_client
 from chat.directory import SlackDirectory
@@ -40,7 +41,7 @@ from mesh.operations.admitting import Door
 from mesh.operations.overview import Boards
 from mesh.operations.receiving import Desk, note_stranger
 from settings.cron import CronAlmanac
-from settings.environment import Environment
+from settings.environment import Environment, read_again
 from settings.reloading import CatalogFile
 from settings.time import SystemTime
 from store.buckets import RedisBuckets
@@ -54,6 +55,7 @@ from store.outbox import RedisOutbox
 from store.rounds import RedisRounds
 from store.standing import standing
 from telemetry import ports, tracing
+from telemetry.logs import hide
 from telemetry.looks import Looked, Program, Reach
 from telemetry.metrics import begin_bot
 from telemetry.serving import Port
@@ -92,8 +94,9 @@ def make_bot(environment: Environment, configuration: CatalogFile, reached: Once
     `reached` is Redis: one for all processes of a pod.
     """
     redis, time_ = quick(environment.redis), SystemTime()
-    client = counted(web_client(environment.slack_bot_token, environment.slack_api_url))
-    asking = counted(web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S))
+    bearer = Bearer(environment.slack_bot_token, _token_now)
+    client = counted(web_client(bearer, environment.slack_api_url))
+    asking = counted(web_client(bearer, environment.slack_api_url, timeout_s=ASKING_S))
     jobs, changes = JobQueue(redis), RedisChanges(redis)
     directory = SlackDirectory(asking, changes=changes)
     operations = ports.operations(RedisOperations(redis, time_, enqueue=jobs.enqueue))
@@ -121,8 +124,14 @@ def make_bot(environment: Environment, configuration: CatalogFile, reached: Once
     listen(app, Listeners(ear, replies, surface, Denials(surface), news))
     tokens = {"alertmanager": environment.hook_tokens, "flagger": environment.flagger_tokens}
     hooks = Hooks(tokens, _others(desk, configuration.current), stranger=partial(note_stranger, desk))
-    ready = Readiness(redis, configuration.standing, hooks, reached)
+    ready = Readiness(redis, configuration.standing, hooks, lambda: bearer.trouble, reached)
     return Bot(app, passport, (replies, chores), ready, hooks, redis)
+
+
+def _token_now() -> str:
+    token = read_again("SLACK_BOT_TOKEN")
+    hide([token])
+    return token
 
 
 def _others(desk: Desk, catalog: Callable[[], Catalog]) -> dict[str, Hook]:

@@ -28,9 +28,9 @@ class InForce:
     catalog: Catalog = field(default_factory=Catalog)
 
 
-def readiness(url: str, reached: Once) -> Readiness:
-    """Return what one serving process says, on that Redis."""
-    return Readiness(quick(url), InForce, Hooks({}, {}, stranger=lambda *_, **__: None), reached)
+def readiness(url: str, reached: Once, slack: str = "") -> Readiness:
+    """Return what one serving process says, on that Redis, with such trouble with Slack."""
+    return Readiness(quick(url), InForce, Hooks({}, {}, stranger=lambda *_, **__: None), lambda: slack, reached)
 
 
 def test_a_bot_that_reached_redis_once_stays_ready_without_it(own_redis: RedisServer) -> None:
@@ -56,6 +56,12 @@ def test_a_bot_that_is_led_to_a_replica_takes_no_others_place(why: str, ours: bo
     with refusing(why, tmp_path / "redis") as server:
         ready, facts = readiness(server.url, Once())()
     assert (ready, facts["ready"], facts["redis"]) == (ours, ours, WHY[why])
+
+
+def test_a_token_that_is_no_good_is_told_and_not_judged(redis_url: str) -> None:
+    """All bots have that token; whoever looks reads Slack's word for it."""
+    said = [readiness(redis_url, Once(), slack)() for slack in ("", "token_revoked")]
+    assert [(ready, facts["slack"]) for ready, facts in said] == [(True, "ok"), (True, "token_revoked")]
 
 
 def test_what_one_process_of_a_pod_reached_the_others_have_reached(redis_url: str) -> None:

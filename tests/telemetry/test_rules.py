@@ -63,6 +63,7 @@ WELL = {
     'meshbot_messages_lost_total{namespace="m",kind="card"}': "0x120",
     'meshbot_outbox_late_seconds{namespace="m"}': "3x120",
     'meshbot_slack_rate_limited_total{namespace="m",method="chat.update"}': "0+1x120",
+    'meshbot_slack_bad_token_total{namespace="m",reason="token_revoked"}': "0x120",
 }
 """An hour without anything wrong, a number a minute: what is busy, refused, worn or denied is nothing wrong."""
 GONE = "_x120"
@@ -105,6 +106,10 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
             'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="unknown",lack="old"}': "0+50x120",
         },
         "40m",
+    ),
+    "MeshbotSlackTokenBad": (
+        {'meshbot_slack_bad_token_total{namespace="m",reason="token_revoked"}': "0x9 1x100"},
+        "11m",
     ),
     "MeshbotMessagesLost": ({'meshbot_messages_lost_total{namespace="m",kind="card"}': "0x9 1x100"}, "11m"),
     "MeshbotOutboxLate": ({'meshbot_outbox_late_seconds{namespace="m"}': "3x9 61+60x100"}, "16m"),
