@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mesh.domain.routes import Arm
 from workers.cluster.routing import Object, age, full_host, namespace_of, service_of, spec, title
+from workers.cluster.virtualservice_matches import is_reached
 
 _MESH = "mesh"
 """The gateway that means the sidecars; what is meant when no gateway is named."""
@@ -43,6 +44,16 @@ def delegation(obj: Object, by: Object, rules: Sequence[str]) -> tuple[str, ...]
     return said, (
         f"{title(obj)} is not exported to namespace {namespace_of(by)}, so Istio ignores the delegation: "
         f"add {namespace_of(by)} to its spec.exportTo."
+    )
+
+
+def behind(rule: Object, earlier: Sequence[Object]) -> tuple[str, ...]:
+    """Warn of a rule that never gets a request; Istio reports it as IST0130."""
+    if is_reached(rule, earlier):
+        return ()
+    return (
+        "Rules above this one take all that it matches, so it gets no request and a change here moves nothing. Change "
+        "the rule above it, or move this one up in the VirtualService.",
     )
 
 
