@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_it_is_said_once_that_nothing_was_started(away: bool, tmp_path: Path) ->
     with refusing("full", tmp_path) as server:
         client = quick(f"redis://127.0.0.1:{free_port()}/0" if away else server.url)
         operations = RedisOperations(client, SystemTime(), enqueue=Handover([]))
-        asks = [lambda: RedisBuckets(client).take(Bucket("a", 1))]
+        asks: list[Callable[[], object]] = [lambda: RedisBuckets(client).take(Bucket("a", 1))]
         asks += [lambda: operations.undone(an_operation().target), lambda: operations.delivered("a")] if away else []
         for ask in asks:
             with pytest.raises(Unavailable) as caught, nothing_started():
