@@ -9,6 +9,7 @@ from chat.incident_outbox import incident_key
 from chat.places import card_key, mirror_key
 from mesh.domain.errors import Unavailable
 from mesh.ports import Incidents, Operations, Outbox
+from telemetry.counting import given_up
 
 log = logging.getLogger(__name__)
 
@@ -33,5 +34,6 @@ class Invited:
             told = sum(self.outbox.revive(key, channel) for key in keys)
         except Unavailable as error:
             log.warning("what was lost in a channel that the app was invited to stays so: %s", error.message)
+            given_up("news", error.lapse)
         else:
             log.info("The app was invited to %s; %d lost cards are tried again.", channel, told)

@@ -22,6 +22,7 @@ from bot.homes import Homes
 from bot.hooks import Hook, Hooks
 from bot.identity import Passport
 from bot.invited import Invited
+from bot.lapses import Lapses
 from bot.listeners import Listeners, listen
 from bot.news import News
 from bot.readiness import Once, Readiness
@@ -29,6 +30,7 @@ from bot.replies import Replies
 from bot.serving import Place, Served, serve_http
 from bot.surface import Surface
 from bot.voice import Voice
+from bot.warming import rehearse, walk, warm
 from bot.web import Health, beside, web
 from bot.websocket import serve_socket
 from chat.bearer import Bearer
@@ -50,6 +52,7 @@ from store.connection import quick
 from store.freezes import RedisFreezes
 from store.incidents import RedisIncidents
 from store.jobs import JobQueue
+from store.lines import open_lines
 from store.operations import RedisOperations
 from store.outbox import RedisOutbox
 from store.rounds import RedisRounds
@@ -81,6 +84,13 @@ class Bot:
     ready: Health
     hooks: Hooks
     redis: Redis
+    ear: Ear
+
+    def warm(self) -> None:
+        """Do once what the first command would do; takes 1 s and a little where Slack is away, and never raises."""
+        self.passport.learn_in_background()
+        lines = partial(open_lines, self.redis)
+        warm(lines, lambda: rehearse(self.ear.desk), partial(walk, self.app), self.passport.wait)
 
     def finish(self) -> None:
         """Let each answer be shown or on record, do what else was begun, then stop."""
@@ -88,10 +98,10 @@ class Bot:
             pool.close()
 
 
-def make_bot(environment: Environment, configuration: CatalogFile, reached: Once) -> Bot:
+def make_bot(environment: Environment, configuration: CatalogFile, reached: Once | None = None) -> Bot:
     """Build everything the bot needs; calls nobody, so it starts while Slack or Redis are away.
 
-    `reached` is Redis: one for all processes of a pod.
+    `reached` is Redis: one for all processes of a pod, where there are several.
     """
     redis, time_ = quick(environment.redis), SystemTime()
     bearer = Bearer(environment.slack_bot_token, _token_now)
@@ -117,15 +127,15 @@ def make_bot(environment: Environment, configuration: CatalogFile, reached: Once
     replies = Replies(SlackCalls(client), outbox, time_)
     door = Door(directory, operations, time_, desk.buckets)
     voice = Voice(directory.locale, lambda: configuration.current().language)
-    ear = Ear(desk, passport, door, catalog=configuration.current, voice=voice)
+    ear = Ear(desk, passport, Lapses(door, chores), catalog=configuration.current, voice=voice)
     surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
     news = News(changes, Invited(operations, desk.incidents, outbox))
     app = make_app(client, passport)
     listen(app, Listeners(ear, replies, surface, Denials(surface), news))
     tokens = {"alertmanager": environment.hook_tokens, "flagger": environment.flagger_tokens}
     hooks = Hooks(tokens, _others(desk, configuration.current), stranger=partial(note_stranger, desk))
-    ready = Readiness(redis, configuration.standing, hooks, lambda: bearer.trouble, reached)
-    return Bot(app, passport, (replies, chores), ready, hooks, redis)
+    ready = Readiness(redis, configuration.standing, hooks, lambda: bearer.trouble, reached or Once())
+    return Bot(app, passport, (replies, chores), ready, hooks, redis, ear)
 
 
 def _token_now() -> str:
@@ -183,8 +193,9 @@ def http_builder(environment: Environment, configuration: CatalogFile, port: Por
     def build() -> Served:
         bot = make_bot(environment, configuration, reached)
         tracing.begin("bot", wanted=environment.traced)
+        # Before anybody can ask whether this process is ready: connections wait until it has been built.
+        bot.warm()
         port.serve(port.application(_looks(configuration, bot), _living, bot.ready))
-        bot.passport.learn_in_background()
         log.info("This process serves.")
         application = web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)
         return Served(application, bot.finish)
@@ -197,11 +208,11 @@ def run_socket(environment: Environment, place: Place) -> None:
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_APP_TOKEN")
     configuration = configured(environment)
-    bot = make_bot(environment, configuration, Once())
+    bot = make_bot(environment, configuration)
     port = Port.open("bot", environment.metrics_port, several=False)
     begin_bot()
     tracing.begin("bot", wanted=environment.traced)
-    bot.passport.learn_in_background()
+    bot.warm()
 
     def serves(ready: Health) -> WSGIApplication:
         port.serve(port.application(_looks(configuration, bot), _living, ready))

@@ -13,7 +13,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from mesh.domain.errors import Unavailable
+from mesh.domain.errors import Lapse, Unavailable
 from store import links
 from store.address import Address, Where, parse
 from store.standing import refusal_of
@@ -100,7 +100,7 @@ def translated(so: str = "") -> Iterator[None]:
     try:
         yield
     except (ClusterCrossSlotError, MovedError) as error:
-        raise Unavailable(CLUSTER, hint=CLUSTER_HINT) from error
+        raise Unavailable(CLUSTER, hint=CLUSTER_HINT, lapse=Lapse.REDIS) from error
     except redis.RedisError as error:
         raise unavailable(error, so) from error
 
@@ -109,7 +109,9 @@ def unavailable(error: redis.RedisError, so: str = "") -> Unavailable:
     """Return the error for people; `so` is what follows from it, a sentence without beginning and stop."""
     refusal = refusal_of(error)
     if refusal is None:
-        return Unavailable(f"Redis did not answer, so {so}." if so else "Redis did not answer.", hint=HINT)
+        return Unavailable(
+            f"Redis did not answer, so {so}." if so else "Redis did not answer.", hint=HINT, lapse=Lapse.REDIS
+        )
     why = refusal.why
     said = f"Redis {why} and takes no writes, so {so}." if so else f"Redis {why} and takes no writes."
-    return Unavailable(said, hint=refusal.hint)
+    return Unavailable(said, hint=refusal.hint, lapse=Lapse.REDIS)

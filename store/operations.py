@@ -16,7 +16,16 @@ import redis
 from mesh.domain.audit import AuditEntry
 from mesh.domain.commands import Target
 from mesh.domain.deeds import deed_of
-from mesh.domain.errors import Conflict, LostLease, MeshbotError, NotFound, Unavailable, Uncopied, Unreadable
+from mesh.domain.errors import (
+    Conflict,
+    LostLease,
+    MeshbotError,
+    NotFound,
+    Uncopied,
+    Unreadable,
+    Unsure,
+    Unwritten,
+)
 from mesh.domain.operations import Operation
 from mesh.ports import Lease, Receipt, Time
 from store import deeds, keys, records, scripts
@@ -104,13 +113,13 @@ class RedisOperations:
             if not isinstance(error, redis.TimeoutError):
                 # A line that broke at once: the write may still be carried out until its deadline.
                 stopwatch.sleep(EXECUTE_WITHIN_S)
-            known, copied = self._look(names[0], answer_by), not self._copies
+            known, copied = self._look(names[0], answer_by, operation), not self._copies
             if not known:
                 raise unavailable(error, NOTHING_STARTED) from error
         if known == operation.id:
             self._hand_over(operation)
         if not copied:
-            raise Unavailable(NOT_COPIED, hint=MAYBE_HINT)
+            raise Unsure(NOT_COPIED, hint=MAYBE_HINT, operation=known)
         return Receipt(operation, created=True) if known == operation.id else Receipt(self.get(known), created=False)
 
     def get(self, operation_id: str) -> Operation:
@@ -251,7 +260,7 @@ class RedisOperations:
             if answer[0] != b"late":
                 return str(answer[1].decode()), copied
             if stopwatch.monotonic() > give_up:
-                raise Unavailable("Redis was too slow, so nothing was started.", hint=HINT)
+                raise Unwritten("Redis was too slow, so nothing was started.", hint=HINT)
 
     def _write_until(
         self, deadline: float, operation: Operation, names: list[str], audit: tuple[bytes | None, dict[str, Any]]
@@ -274,7 +283,7 @@ class RedisOperations:
                 return answer, copied
             head = answer[1]
 
-    def _look(self, dedupe_key: str, answer_by: float) -> str:
+    def _look(self, dedupe_key: str, answer_by: float, operation: Operation) -> str:
         """After an unknown outcome: return the id of the operation that this delivery has after all, if any.
 
         An answer is final: who waited in vain for 0.4 s asks after the write's deadline. Unavailable without an answer.
@@ -284,7 +293,7 @@ class RedisOperations:
             with last_look(self._redis, within_s=within_s) as client:
                 found: Any = client.get(dedupe_key)
         except redis.RedisError as error:
-            raise Unavailable(MAYBE_STARTED, hint=MAYBE_HINT) from error
+            raise Unsure(MAYBE_STARTED, hint=MAYBE_HINT, operation=operation.id) from error
         return str(found.decode()) if found else ""
 
     def _hand_over(self, operation: Operation) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
 from mesh.domain.commands import Verb
+from mesh.domain.errors import Lapse
 
 # When a number began to count is of no use here, and doubles what is scraped.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # typed in part
@@ -32,6 +33,7 @@ def _histogram(name: str, meaning: str, *labels: str, buckets: Iterable[float] =
 
 
 COMMANDS = _counter("commands_total", "What people asked for, as the bot answered it.", "verb", "outcome")
+GIVEN_UP = _counter("given_up_total", "What came to nothing by time, load or an absent part.", "way", "reason")
 ACK = _histogram("ack_seconds", "From a request's arrival to its acknowledgement.", "way", buckets=_SOON)
 OPERATIONS = _counter("operations_total", "Operations that ended.", "verb", "outcome")
 OPERATION = _histogram(
@@ -61,6 +63,9 @@ KINDS = ("card", "home", "mirror", "audit", "story", "astray", "incident", "dige
 """What a message is, by how its key begins."""
 BAD_TOKEN = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired")
 """Slack's words for a token that is no good."""
+WAYS = ("slash", "mention", "button", "modal", "home", "suggestion", "hook", "news", "chore", "gate")
+"""How what is given up came in. A chore is what a bot does after an acknowledgement, news what Slack tells of changes,
+and the gate is where signatures are checked."""
 BUTTON = "button"
 OTHER = "other"
 """What stands for the verb of a button, and for any word that is none."""
@@ -71,6 +76,10 @@ def begin_bot() -> None:
     for verb in (*Verb, BUTTON, OTHER):
         COMMANDS.labels(str(verb), "bug")
     BOT_RESTARTS.labels("died")
+    LOST.labels("answer")
+    for way in (*WAYS, OTHER):
+        for lapse in Lapse:
+            GIVEN_UP.labels(way, str(lapse))
     _begin_both()
 
 

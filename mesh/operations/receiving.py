@@ -13,7 +13,7 @@ from mesh.domain.approvals import Approval, why_not
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.digests import Digest
-from mesh.domain.errors import Barred, Denied, Flooded, NotFound, Refused, Unavailable
+from mesh.domain.errors import Barred, Denied, Flooded, Lapse, NotFound, Refused, Unavailable
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Event, Operation, Origin, State, Step
 from mesh.domain.policy import Actor, Decision
@@ -95,7 +95,8 @@ def nothing_started() -> Iterator[None]:
     try:
         yield
     except Unavailable as error:
-        raise Unavailable(f"{error.message.removesuffix('.')}, so nothing was started.", hint=error.hint) from error
+        said = f"{error.message.removesuffix('.')}, so nothing was started."
+        raise Unavailable(said, hint=error.hint, lapse=error.lapse) from error
 
 
 def history(desk: Desk, command: Command) -> list[Operation]:
@@ -198,6 +199,7 @@ def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, targ
     raise Denied(
         f"You may not {command.verb} {target.service}: {verdict.why}.",
         hint="An administrator grants rights in the policy; /mesh whoami shows yours.",
+        lapse=Lapse.SLACK if verdict.unheard else None,
     )
 
 

@@ -54,6 +54,8 @@ WELL = {
     'meshbot_operations_total{namespace="m",verb="promote",outcome="refused"}': "0+9x120",
     'meshbot_commands_total{namespace="m",verb="promote",outcome="bug"}': "0x120",
     'meshbot_commands_total{namespace="m",verb="promote",outcome="denied"}': "0+9x120",
+    'meshbot_given_up_total{namespace="m",way="slash",reason="slack"}': "0x120",
+    'meshbot_given_up_total{namespace="m",way="slash",reason="flood"}': "0+9x120",
     'meshbot_rollouts{namespace="m",phase="held"}': "0x120",
     'meshbot_rollouts{namespace="m",phase="baking"}': "9x120",
     'meshbot_gate_verdicts_total{namespace="m",gate="success",verdict="pass"}': "0+60x120",
@@ -98,6 +100,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         "11m",
     ),
     "MeshbotBugs": ({'meshbot_commands_total{namespace="m",verb="promote",outcome="bug"}': "0x9 1x100"}, "11m"),
+    "MeshbotGivesUp": ({'meshbot_given_up_total{namespace="m",way="slash",reason="slack"}': "0x9 5x100"}, "11m"),
     "MeshbotRolloutHeld": ({'meshbot_rollouts{namespace="m",phase="held"}': "0x9 1x100"}, "41m"),
     "MeshbotGatesBlind": (
         {
