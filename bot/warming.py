@@ -18,12 +18,13 @@ from chat.answers import accepted_answer, error_answer, help_answer, late_answer
 from chat.blocks import Message
 from chat.form import form
 from chat.locales import Locale, speaking
-from mesh.domain.commands import Command
+from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import Denied, MeshbotError, NotFound
-from mesh.domain.grammar import parse
+from mesh.domain.grammar import format_command, parse
 from mesh.domain.operations import Operation, Origin
+from mesh.domain.outsiders import HINT, WHY, Outsider
 from mesh.domain.policy import Actor, decide
-from mesh.operations.receiving import Desk
+from mesh.operations.desk import Desk
 from mesh.ports import Receipt
 
 NAME = "op-rehearsal"
@@ -50,7 +51,7 @@ def rehearse(desk: Desk) -> list[Message]:
 
     Reads by every port that is read before a write.
     """
-    command = parse("promote rehearsal 50")
+    command = parse(format_command(Command(verb=Verb.PROMOTE, service="rehearsal", share=50)))
     target = desk.catalog.target(command)
     decide(desk.catalog.policy, SOMEBODY, frozenset(), command.verb, target)
     # What is drawn needs nobody.
@@ -68,7 +69,11 @@ def _drawn(desk: Desk, command: Command, locale: Locale) -> list[Message]:
     operation = Operation(NAME, command, desk.catalog.target(command), SOMEBODY, HERE, desk.time.now())
     with speaking(locale):
         form([cluster.name for cluster in desk.catalog.clusters], channel=HERE.channel)
-        answers = [accepted_answer(Receipt(operation, created=True)), error_answer(Denied("No.")), late_answer()]
+        answers = [
+            accepted_answer(Receipt(operation, created=True)),
+            error_answer(Denied(WHY[Outsider.GUEST], hint=HINT)),
+            late_answer(),
+        ]
         answers.append(help_answer())
         for one in answers:
             json.dumps(one.ephemeral())

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from chat.blocks import Block, Button, Confirm, Message, context, header, message, section
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, group, join, shorten, tell, user
-from chat.figures import percent, span
+from chat.figures import percent, span, units_kept
 from chat.locales import heard, many, mark, tr
 from chat.tables import more
 from mesh.domain.approvals import Approval, Demand
 from mesh.domain.commands import Verb
 from mesh.domain.operations import Event, Operation, State, Step
-from mesh.operations.receiving import Waiting
+from mesh.operations.ballots import Waiting
 
 APPROVE = "meshbot.approve"
 DENY = "meshbot.deny"
@@ -178,7 +178,7 @@ def _row(waiting: Waiting) -> Markup:
     asked = " ".join(filter(None, (operation.command.verb, operation.command.hook, target.service)))
     place = f"{target.cluster} / {target.namespace}"
     what = tr("{what} in {place}", what=asked, place=place)
-    split = esc(shorten(f"{plan.shares_before} -> {plan.shares_after}", 200)) if plan else Markup("")
+    split = esc(units_kept(shorten(f"{plan.shares_before} -> {plan.shares_after}", 200))) if plan else Markup("")
     until = tell("open until {when}", when=date(approval.expires_at, shown=DAY_AND_TIME))
     by = tell("asked by {person}", person=user(operation.actor.user))
     command = code(f"/mesh approve {operation.id}")

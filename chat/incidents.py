@@ -13,9 +13,10 @@ from dataclasses import replace
 
 from chat.blocks import Block, Button, Confirm, Message, actions, context, header, image, message, section
 from chat.cards import change_in_short
-from chat.charts import Chart, Line, chart_of_hour, known, milliseconds, span, sparkline
+from chat.chart_words import span, sparkline
+from chat.charts import Chart, Line, chart_of_hour, known
 from chat.escape import DAY_AND_TIME, Markup, bold, channel, code, date, esc, fence, join, shorten, tell, user
-from chat.figures import counted, percent, short_name
+from chat.figures import counted, milliseconds, percent, short_name
 from chat.locales import Locale, heard, many, mark, speaking, tr
 from chat.phases import rollout_of
 from chat.phrases import sign, was_forced

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from chat.blocks import Block, Plain, image, section
-from chat.charts import alt_text
+from chat.chart_words import alt_text
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, fence, join, shorten, tell, user
 from chat.figures import percent, span, units_kept, width
 from chat.locales import heard, many, mark, tr

@@ -25,7 +25,6 @@ from chat.screens import Screens
 from chat.sender import Sender
 from chat.spoken import SpokenCards, SpokenIncidentCards, SpokenNoticeboard
 from chat.whispers import SlackWhispers
-from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.letters import Row
@@ -33,7 +32,7 @@ from mesh.operations import facts
 from mesh.operations.ending import give_up
 from mesh.operations.noting import note
 from mesh.operations.stage import Stage
-from mesh.ports import Operations
+from mesh.ports import Newsroom, Operations
 from settings.cron import CronAlmanac
 from settings.environment import Environment, read_again, read_environment
 from settings.reloading import CatalogFile, Standing

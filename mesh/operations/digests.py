@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mesh.digest_ports import Newsroom
 from mesh.domain.approvals import Approval
 from mesh.domain.catalog import Catalog, Cluster
 from mesh.domain.commands import Target
@@ -26,7 +25,7 @@ from mesh.operations.choosing import roles
 from mesh.operations.freezing import ends, holding
 from mesh.operations.stage import Stage
 from mesh.operations.telling import apart, reason, the_rollout, where
-from mesh.ports import Surveyed
+from mesh.ports import Newsroom, Surveyed
 
 MOST_WINDOWS = 3
 """Different windows of gates that are asked about in one cluster: rarer ones are asked with the commonest.

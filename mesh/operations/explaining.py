@@ -13,9 +13,10 @@ from mesh.domain.limits import Beyond, Rise, beyond
 from mesh.domain.operations import Origin
 from mesh.domain.policy import Actor, Decision, Role, is_member, named_groups, sources
 from mesh.operations.authorising import authorise
+from mesh.operations.completing import completed, nothing_started
+from mesh.operations.desk import Desk
 from mesh.operations.foreseeing import least_rise
 from mesh.operations.freezing import holding
-from mesh.operations.receiving import Desk, completed, nothing_started
 from mesh.operations.voting import check_vote
 
 

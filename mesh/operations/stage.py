@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mesh.digest_ports import Newsroom
 from mesh.domain.catalog import Catalog
 from mesh.ports import (
     AuditLog,
@@ -16,6 +15,7 @@ from mesh.ports import (
     Incidents,
     Locks,
     Metrics,
+    Newsroom,
     Operations,
     Prover,
     Time,

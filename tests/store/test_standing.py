@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mesh.domain.errors import Unavailable
-from mesh.operations.receiving import nothing_started
+from mesh.operations.completing import nothing_started
 from mesh.ports import Bucket
 from playground.servers import RedisServer
 from playground.serving import free_port

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mesh.domain.routes import Arm
-from workers.cluster.routing import Object, age, full_host, namespace_of, service_of, spec, title
+from workers.cluster.routing import BEHIND, Object, age, full_host, namespace_of, service_of, spec, title
 from workers.cluster.virtualservice_matches import is_reached
 
 _MESH = "mesh"
@@ -49,12 +49,7 @@ def delegation(obj: Object, by: Object, rules: Sequence[str]) -> tuple[str, ...]
 
 def behind(rule: Object, earlier: Sequence[Object]) -> tuple[str, ...]:
     """Warn of a rule that never gets a request; Istio reports it as IST0130."""
-    if is_reached(rule, earlier):
-        return ()
-    return (
-        "Rules above this one take all that it matches, so it gets no request and a change here moves nothing. Change "
-        "the rule above it, or move this one up in the VirtualService.",
-    )
+    return () if is_reached(rule, earlier) else (BEHIND,)
 
 
 def beside(obj: Object, others: Sequence[Object]) -> tuple[str, ...]:

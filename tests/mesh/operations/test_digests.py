@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from chat.memory import RecordedBoard
-from mesh.digest_ports import Newsroom
 from mesh.domain.approvals import Rule
 from mesh.domain.catalog import Catalog, Service
 from mesh.domain.counts import Counts
@@ -23,6 +22,7 @@ from mesh.domain.weeks import Changes
 from mesh.operations.digests import gather
 from mesh.operations.publishing import publish
 from mesh.operations.stage import Stage
+from mesh.ports import Newsroom
 from store.memory_digests import MemoryDeeds, MemorySlots
 from tests.builders import healthy
 from tests.mesh.operations.bench import Bench, virtual_service
