@@ -42,7 +42,8 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
         _may_rise(desk, command, actor, origin, target)
         with floods_on_record(desk, command, actor, origin, target):
             not_crowded(desk, command, origin, target)
-    operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(grant.groups)))
+    operation = _new(desk, command, actor, origin, target)
+    operation = replace(operation, groups=tuple(sorted(grant.groups)), unheard=grant.decision.unheard)
     intent = f"{actor.user} {target} {format_command(command)}"
     return desk.operations.receive(
         operation,

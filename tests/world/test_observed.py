@@ -24,7 +24,7 @@ from telemetry.context import root_id, trace_id
 from tests.telemetry.receiver import Receiver
 from tests.world.town import JIN, PROD, descendants, until
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.world
 
 HOUSE = Path(__file__).parents[2]
 REASON = "hotfix nobody may trace 4412"
@@ -51,7 +51,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Itera
 def ask(world: World, name: str, path: str) -> tuple[int, str]:
     """Ask a process's metrics port."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{world.metrics_ports[name]}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{world.metrics_ports[name]}{path}", timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
