@@ -7,6 +7,8 @@ from functools import cache
 
 from slack_sdk import WebClient
 
+from chat.bearer import Bearer, BearerClient
+
 
 @cache
 def trusted() -> ssl.SSLContext:
@@ -18,10 +20,12 @@ def trusted() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def web_client(token: str, base_url: str = "https://slack.com/api/", *, timeout_s: int = 5) -> WebClient:
+def web_client(token: str | Bearer, base_url: str = "https://slack.com/api/", *, timeout_s: int = 5) -> WebClient:
     """Make a client that gives up after `timeout_s` seconds and never repeats a call by itself.
 
     slack_sdk repeats a call whose connection broke; a post that Slack had already accepted would then appear twice.
+    A `Bearer` that Slack takes no longer is read again, which repeats nothing either: what was refused was not done.
     The bot, which must answer in 3 s, wants `timeout_s=1`.
     """
-    return WebClient(token=token, base_url=base_url, timeout=timeout_s, ssl=trusted(), retry_handlers=[])
+    bearer = token if isinstance(token, Bearer) else Bearer(token)
+    return BearerClient(bearer, base_url=base_url, timeout=timeout_s, ssl=trusted(), retry_handlers=[])

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from slack_sdk import WebClient
 
-from chat.trouble import TROUBLE, word
+from chat.trouble import BAD_TOKEN, TROUBLE, word
 from mesh.domain.errors import Lapse, Unavailable
 from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor
@@ -258,6 +258,7 @@ def _unavailable(method: str, why: str) -> Unavailable:
         "missing_scope": "An administrator must give the app the scopes of manifests/slack-app.yaml.",
         "plan_upgrade_required": "This Slack plan has no usergroups; name user ids in the policy instead.",
     }
+    hints |= dict.fromkeys(BAD_TOKEN, "The app's token is no good any more: tell whoever runs meshbot.")
     return Unavailable(
         f"Slack did not say who is who ({method}: {why}).",
         hint=hints.get(why, "Repeat it in a minute."),

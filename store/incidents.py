@@ -96,7 +96,7 @@ class RedisIncidents:
             answer, copied = self._commit(keys=names, args=argv)
             return list(answer)
 
-        with translated("Redis did not answer, so it is not known whether the incident was written down."):
+        with translated("it is not known whether the incident was written down"):
             facts = [{"at": self._time.now(), **entry} for entry in entries]
             answer, _ = chained(self._redis, facts, write)
         if answer[0] == b"conflict":

@@ -133,7 +133,7 @@ class JobQueue:
 
 def _enqueue(queue: Queue, function: str, argument: str, job: str, times: dict[str, Any]) -> None:
     try:
-        with translated("Redis did not answer, so the job was not enqueued."):
+        with translated("the job was not enqueued"):
             queue.enqueue(function, argument, job_id=job, unique=True, **times)
     except DuplicateJobError:
         # The same job again, after its first answer was lost: it is in the queue, or was run.

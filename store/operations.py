@@ -18,11 +18,9 @@ from mesh.domain.commands import Target
 from mesh.domain.deeds import deed_of
 from mesh.domain.errors import (
     Conflict,
-    Lapse,
     LostLease,
     MeshbotError,
     NotFound,
-    Unavailable,
     Uncopied,
     Unreadable,
     Unsure,
@@ -32,8 +30,9 @@ from mesh.domain.operations import Operation
 from mesh.ports import Lease, Receipt, Time
 from store import deeds, keys, records, scripts
 from store.auditlog import GENESIS_HEAD, Batch, batch_after, chained
-from store.connection import HINT, last_look, translated
+from store.connection import HINT, last_look, translated, unavailable
 from store.copies import Copied
+from store.standing import refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ ANSWER_WITHIN_S = 0.9
 """When the asking person is answered at the latest; leaves a tenth of the promised second for everything else."""
 LOOK_S = 0.3
 """Most seconds for finding out what became of a write whose answer was lost."""
-NOTHING_STARTED = "Redis did not answer, so nothing was started."
+NOTHING_STARTED = "nothing was started"
 MAYBE_STARTED = "Redis did not answer in time, so your request may have been started."
 MAYBE_HINT = "Look for its card before you repeat it."
 NOT_COPIED = "No replica of Redis has your request yet, so a failover now would lose it; else it goes its way."
@@ -108,12 +107,15 @@ class RedisOperations:
             with self._in_turn():
                 known, copied = self._write_new(operation, names, self._facts(operation.id, facts))
         except redis.RedisError as error:
+            if refusal_of(error):
+                # That was an answer, and there is nothing to look for.
+                raise unavailable(error, NOTHING_STARTED) from error
             if not isinstance(error, redis.TimeoutError):
                 # A line that broke at once: the write may still be carried out until its deadline.
                 stopwatch.sleep(EXECUTE_WITHIN_S)
             known, copied = self._look(names[0], answer_by, operation), not self._copies
             if not known:
-                raise Unavailable(NOTHING_STARTED, hint=HINT, lapse=Lapse.REDIS) from error
+                raise unavailable(error, NOTHING_STARTED) from error
         if known == operation.id:
             self._hand_over(operation)
         if not copied:
@@ -132,7 +134,7 @@ class RedisOperations:
 
     def delivered(self, dedupe: str) -> Operation | None:
         """Return the operation that a delivery was given; None where nobody knows it any more."""
-        with translated(NOTHING_STARTED):
+        with translated():
             known: Any = self._redis.get(keys.dedupe(dedupe))
         found = self._load([known.decode()]) if known else []
         return found[0] if found else None
@@ -160,7 +162,7 @@ class RedisOperations:
                 raise Uncopied(UNCOPIED_PLAN, hint="Bring the replicas back: docs/redis.md.")
             return list(answer)
 
-        with translated("Redis did not answer, so it is not known whether the last step was written down."):
+        with translated("it is not known whether the last step was written down"):
             answer, _ = self._chained(facts, write)
         _raise_for(answer, after, lease)
         return after
@@ -172,7 +174,7 @@ class RedisOperations:
             argv = [batch.expected, batch.head, GENESIS_HEAD, *batch.lines]
             return self._ask(self._append, [keys.AUDIT, keys.AUDIT_HEAD], argv)
 
-        with translated("Redis did not answer, so the audit log may lack a line."):
+        with translated("the audit log may lack a line"):
             _, batch = self._chained([{"at": self._time.now(), **facts}], write)
         return batch.entries[0]
 
@@ -217,7 +219,7 @@ class RedisOperations:
 
     def undone(self, target: Target) -> int:
         """Return how many changes of a service are waiting or running, of the newest 200."""
-        with translated(NOTHING_STARTED):
+        with translated():
             lines: list[Any] = self._redis.lrange(keys.history_of_target(target), 0, HISTORY_LENGTH - 1)
         return len(self._undone([line.decode() for line in lines]))
 

@@ -53,6 +53,7 @@ APPROVAL_WAIT = _histogram("approval_wait_seconds", "From asking people to their
 LOCK_WAIT = _histogram("lock_wait_seconds", "How long a lock was waited for.", "lock", "outcome")
 SLACK_CALL = _histogram("slack_call_seconds", "How long Slack took for a call.", "method", "outcome")
 SLACK_LIMITED = _counter("slack_rate_limited_total", "Calls that Slack answered with 429.", "method")
+SLACK_BAD_TOKEN = _counter("slack_bad_token_total", "Calls that Slack refused because our token is no good.", "reason")
 LOST = _counter("messages_lost_total", "Messages that must reach people and reached nobody.", "kind")
 RESTARTS = _counter("worker_restarts_total", "Worker processes that were replaced.", "queue", "end")
 BOT_RESTARTS = _counter("bot_restarts_total", "Serving processes of a bot that were replaced.", "end")
@@ -60,6 +61,8 @@ BOT_RESTARTS = _counter("bot_restarts_total", "Serving processes of a bot that w
 QUEUES = ("urgent", "normal", "watch", "post", "git")
 KINDS = ("card", "home", "mirror", "audit", "story", "astray", "incident", "digest", "answer", "other")
 """What a message is, by how its key begins."""
+BAD_TOKEN = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired")
+"""Slack's words for a token that is no good."""
 WAYS = ("slash", "mention", "button", "modal", "home", "suggestion", "hook", "news", "chore", "gate")
 """How what is given up came in. A chore is what a bot does after an acknowledgement, news what Slack tells of changes,
 and the gate is where signatures are checked."""
@@ -98,6 +101,8 @@ def begin_worker() -> None:
 def _begin_both() -> None:
     SLACK_LIMITED.labels("chat.postMessage")
     SLACK_LIMITED.labels("chat.update")
+    for reason in BAD_TOKEN:
+        SLACK_BAD_TOKEN.labels(reason)
 
 
 def lost_message(key: str) -> None:

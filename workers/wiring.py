@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from slack_sdk import WebClient
+
 from chat.at_home import CallsAtHome, CardsAtHome
+from chat.bearer import Bearer
 from chat.connection import web_client
 from chat.digest_drawing import week_chart
 from chat.directory import SlackDirectory
@@ -31,7 +34,7 @@ from mesh.operations.noting import note
 from mesh.operations.stage import Stage
 from mesh.ports import Newsroom, Operations
 from settings.cron import CronAlmanac
-from settings.environment import Environment, read_environment
+from settings.environment import Environment, read_again, read_environment
 from settings.reloading import CatalogFile, Standing
 from settings.time import SystemTime
 from store.address import Where
@@ -95,7 +98,7 @@ class Workshop:
         """Return the one stage of this process; its connections are opened at their first use and then kept."""
         environment, time_ = self.environment, SystemTime()
         redis = patient(environment.redis)
-        slack = counted(web_client(environment.slack_bot_token, environment.slack_api_url))
+        slack = _slack(environment)
         jobs = JobQueue(redis)
         directory = SlackDirectory(slack, changes=RedisChanges(redis))
         outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
@@ -195,6 +198,17 @@ def prepare(
     return run
 
 
+def _slack(environment: Environment) -> WebClient:
+    """Return a client of Slack whose token is read again where Slack takes it no longer."""
+
+    def token_now() -> str:
+        token = read_again("SLACK_BOT_TOKEN")
+        hide([token])
+        return token
+
+    return counted(web_client(Bearer(environment.slack_bot_token, token_now), environment.slack_api_url))
+
+
 def prepare_post(environment: Environment) -> Callable[[], None]:
     """Return what the worker that posts does before its first job: it needs Redis and Slack, and no cluster."""
 
@@ -202,7 +216,7 @@ def prepare_post(environment: Environment) -> Callable[[], None]:
         redis, time_ = patient(environment.redis), SystemTime()
         jobs = JobQueue(redis)
         outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
-        slack = counted(web_client(environment.slack_bot_token, environment.slack_api_url))
+        slack = _slack(environment)
         calls = CallsAtHome(slack, SlackDirectory(slack, changes=RedisChanges(redis)))
         operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
         install_sender(

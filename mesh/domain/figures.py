@@ -32,3 +32,5 @@ class Figures:
     """How long the message that has waited longest waits, or the drawing of it that people have not seen."""
     audited: int = 0
     """Entries of the audit log."""
+    memory: float | None = None
+    """How much of the memory that it may use Redis uses, from 0 to 1 and beyond; None where it has no bound."""

@@ -222,15 +222,17 @@ def test_the_bot_keeps_answering_when_redis_hangs(
         for within_s in (LATEST_S, LATEST_S, 1.0):
             quickest(ask, within_s=within_s)
         assert {back.status for back in hung} == {200}
-        assert all("nothing was started" in back.json["text"] for back in hung if back.text)
+        assert {back.json["text"].count("nothing was started") for back in hung if back.text} == {1}
         assert sum(bool(back.text) for back in hung) >= 3
         # Who needs no Redis does not wait for it.
         quickest(lambda: post(bot.port, ours("help")).seconds, within_s=min(back.seconds for back in hung))
-        assert post(bot.port, Mail(b""), path="/readyz", method="GET").status == 503
+        # Somebody must be there to say it.
+        ready = post(bot.port, Mail(b""), path="/readyz", method="GET")
+        assert (ready.status, ready.json["redis"]) == (200, "does not answer")
         assert post(bot.port, Mail(b""), path="/healthz", method="GET").status == 200
 
         own_redis.resume()
-        until(lambda: post(bot.port, Mail(b""), path="/readyz", method="GET").status == 200)
+        until(lambda: post(bot.port, Mail(b""), path="/readyz", method="GET").json["redis"] == "ok")
         assert operations(own_redis.url) == 20  # what was refused while it hung does not come to life
         assert "Queued as" in queued(bot, "promote api 50").json["text"]
 
