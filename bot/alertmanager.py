@@ -12,8 +12,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from bot.hooks import BadPost, Hook, Reply
 from mesh.domain.catalog import Catalog
 from mesh.domain.incidents import Said
+from mesh.operations.desk import Desk
 from mesh.operations.incidents import Labelled, Mail, hear
-from mesh.operations.receiving import Desk
 
 MOST_ALERTS = 1000
 _WORDS = 300

@@ -17,7 +17,7 @@ from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.grammar import format_command
 from mesh.domain.terms import is_operation
-from mesh.operations.receiving import check_may_vote
+from mesh.operations.ballots import check_may_vote
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from bot.hooks import BadPost, Hook, Reply
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import Flooded, MeshbotError, Unavailable
+from mesh.operations.desk import Desk
 from mesh.operations.gatekeeping import (
     HOOKS,
     LONGEST_S,
@@ -28,7 +29,6 @@ from mesh.operations.gatekeeping import (
     refuse_rise,
     turned_away,
 )
-from mesh.operations.receiving import Desk
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _INTERVAL = re.compile(r"(?:([0-9]{1,4})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")

@@ -13,8 +13,8 @@ from mesh.domain.errors import Refused
 from mesh.domain.grammar import parse
 from mesh.domain.policy import Actor
 from mesh.domain.spelling import normalised
+from mesh.operations.desk import Desk
 from mesh.operations.offering import offered
-from mesh.operations.receiving import Desk
 
 MOST = 300
 """Characters that a field may hold."""

@@ -30,10 +30,13 @@ from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor
 from mesh.domain.terms import is_incident, is_operation
 from mesh.operations.admitting import Caller, Door, admit, turn_away
+from mesh.operations.ballots import turn_vote_away, waiting_for
+from mesh.operations.completing import nothing_started
+from mesh.operations.desk import Desk
 from mesh.operations.explaining import can, whoami
 from mesh.operations.freezing import holding, upcoming
 from mesh.operations.incidents import open_incidents
-from mesh.operations.receiving import Desk, digests, history, nothing_started, receive, turn_vote_away, waiting_for
+from mesh.operations.receiving import digests, history, receive
 from mesh.ports import Bucket, Buckets, Directory, People, Place
 from telemetry.counting import answering
 

@@ -23,9 +23,10 @@ from mesh.domain.errors import Denied, MeshbotError, Refused, Unavailable
 from mesh.domain.grammar import MEANT_FOR, format_command
 from mesh.domain.operations import Origin
 from mesh.domain.outsiders import HINT, WHY
+from mesh.operations.desk import Desk
 from mesh.operations.offering import offered
 from mesh.operations.overview import Boards, overview
-from mesh.operations.receiving import Desk, receive
+from mesh.operations.receiving import receive
 from mesh.ports import People
 from telemetry.counting import answering
 

@@ -36,8 +36,9 @@ from chat.directory import SlackDirectory
 from chat.screens import Screens
 from mesh.domain.catalog import Catalog
 from mesh.operations.admitting import Door
+from mesh.operations.desk import Desk
 from mesh.operations.overview import Boards
-from mesh.operations.receiving import Desk, note_stranger
+from mesh.operations.receiving import note_stranger
 from settings.cron import CronAlmanac
 from settings.environment import Environment
 from settings.reloading import CatalogFile, Standing

@@ -8,6 +8,7 @@ from chat.blocks import Block, Message, actions, context, header, message, secti
 from chat.cards import change_in_short
 from chat.choices import offer
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, join, prose, shorten, tell, user
+from chat.figures import units_kept
 from chat.locales import heard, many, mark, tr
 from chat.phrases import sign, was_forced, was_written
 from chat.tables import shares
@@ -155,7 +156,8 @@ def _past(operation: Operation) -> Markup:
     if operation.plan and was_written(operation):
         arms = operation.plan.arms[:6]
         before, after = shares(arms, before=True), shares(arms, before=False)
-        weights = esc(f"{before} -> {after}" if operation.plan.moves else tr("stays {shares}", shares=before))
+        told = f"{before} -> {after}" if operation.plan.moves else tr("stays {shares}", shares=before)
+        weights = esc(units_kept(told))
     reason = code(shorten(operation.command.reason, 120))
     return join(" · ", [head, forced, weights, when, user(operation.actor.user), reason, code(operation.id)])
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from chat.blocks import Block, Button, Confirm, Message, context, header, message, section
 from chat.escape import DAY_AND_TIME, Markup, bold, code, date, esc, group, join, shorten, tell, user
-from chat.figures import percent, span
+from chat.figures import percent, span, units_kept
 from chat.locales import heard, many, mark, tr
 from chat.tables import more
 from mesh.domain.approvals import Approval, Demand
 from mesh.domain.commands import Verb
 from mesh.domain.operations import Event, Operation, State, Step
-from mesh.operations.receiving import Waiting
+from mesh.operations.ballots import Waiting
 
 APPROVE = "meshbot.approve"
 DENY = "meshbot.deny"
@@ -37,6 +37,15 @@ CALLS_VOTERS = frozenset({Step.REMINDED, Step.ESCALATED})
 _CALLS_REQUESTER = frozenset({Step.VOTED_DOWN, Step.EXPIRED, Step.VOID})
 
 
+def _paused(operation: Operation) -> Iterator[Markup]:
+    """Say that a rollout which has not begun was paused: people agree to it, and then it stands still."""
+    if operation.paused and operation.rollout is None:
+        who = user(operation.paused.by)
+        yield join(
+            " ", [esc(":double_vertical_bar:"), tell("Paused by {person}: nothing starts until resume.", person=who)]
+        )
+
+
 def approval_blocks(operation: Operation) -> Iterator[Block]:
     """Yield who must agree, who has, and until when; once it is decided, who decided."""
     approval = operation.approval
@@ -47,7 +56,12 @@ def approval_blocks(operation: Operation) -> Iterator[Block]:
     until = _until(approval) if waits else Markup("")
     checksum = operation.command.checksum
     revision = tell("revision {checksum}", checksum=code(checksum)) if checksum else Markup("")
-    lines = [_glass(operation), *_passes(approval), join(" · ", [head, until, revision, _steps(approval)])]
+    lines = [
+        _glass(operation),
+        *_paused(operation),
+        *_passes(approval),
+        join(" · ", [head, until, revision, _steps(approval)]),
+    ]
     if waits:
         lines += [_asked(approval, demand, operation.actor.user) for demand in approval.demands[:MOST_RULES]]
     lines += [
@@ -178,7 +192,7 @@ def _row(waiting: Waiting) -> Markup:
     asked = " ".join(filter(None, (operation.command.verb, operation.command.hook, target.service)))
     place = f"{target.cluster} / {target.namespace}"
     what = tr("{what} in {place}", what=asked, place=place)
-    split = esc(shorten(f"{plan.shares_before} -> {plan.shares_after}", 200)) if plan else Markup("")
+    split = esc(units_kept(shorten(f"{plan.shares_before} -> {plan.shares_after}", 200))) if plan else Markup("")
     until = tell("open until {when}", when=date(approval.expires_at, shown=DAY_AND_TIME))
     by = tell("asked by {person}", person=user(operation.actor.user))
     command = code(f"/mesh approve {operation.id}")

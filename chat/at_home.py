@@ -16,8 +16,8 @@ from chat.blocks import Message
 from chat.calls import NoEntry, SlackCalls
 from chat.places import at_home, channel_of, is_private
 from mesh.domain.errors import Unavailable
-from mesh.domain.letters import is_person
 from mesh.domain.operations import Card, Operation
+from mesh.domain.persons import is_person
 from mesh.domain.points import Point
 from mesh.ports import Cards, People
 

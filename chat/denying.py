@@ -6,6 +6,7 @@ import json
 
 from chat.blocks import section
 from chat.escape import bold, code, esc, join, shorten
+from chat.figures import units_kept
 from chat.form import View
 from chat.locales import tr
 from mesh.domain.commands import Verb
@@ -24,7 +25,7 @@ def why_form(operation: Operation, *, channel: str, thread: str = "") -> View:
     target, plan = operation.target, operation.plan
     asked = " ".join(filter(None, (operation.command.verb, operation.command.hook, target.service)))
     where = f"{target.cluster} / {target.namespace}"
-    split = esc(shorten(f"{plan.shares_before} -> {plan.shares_after}", 200)) if plan else esc("")
+    split = esc(units_kept(shorten(f"{plan.shares_before} -> {plan.shares_after}", 200))) if plan else esc("")
     what = join(" · ", [bold(esc(shorten(asked, 120))), esc(shorten(where, 120)), split, code(operation.id)])
     flagger = operation.command.verb is Verb.FLAGGER
     ends = tr("Flagger hears no about this revision.") if flagger else tr("It ends here and nothing is changed.")

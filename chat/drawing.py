@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from chat.charts import Chart, Line, chart_of, known, milliseconds
-from chat.figures import no_better, number, percent
+from chat.charts import Chart, Line, chart_of, known
+from chat.figures import milliseconds, no_better, number, percent
 from mesh.domain.operations import Operation
 from mesh.domain.points import Point
 

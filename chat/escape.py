@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Literal, NoReturn
 
 from chat.locales.catalogue import translated
+from mesh.domain.persons import is_person
 
 Separator = Literal["", " ", "\n", ", ", ": ", " · "]
 """What may stand between pieces: a closed list, so that no foreign text comes in this way."""
@@ -23,7 +24,6 @@ DAY_AND_TIME: Shown = "{date_short_pretty} {time}"
 FENCE = "```"
 
 _GROUP = re.compile(r"S[A-Z0-9]{1,31}")
-_PERSON = re.compile(r"[UW][A-Z0-9]{1,31}")
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{1,31}")
 _WEB = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]{1,400}")
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -107,7 +107,7 @@ def bold(markup: Markup) -> Markup:
 
 def user(user_id: str) -> Markup:
     """Mention a person; what is no Slack user id (`cli`, a webhook's name) is shown as code."""
-    return Markup(f"<@{user_id}>") if _PERSON.fullmatch(user_id) else code(user_id)
+    return Markup(f"<@{user_id}>") if is_person(user_id) else code(user_id)
 
 
 def group(group_id: str) -> Markup:

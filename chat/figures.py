@@ -83,6 +83,13 @@ def span(seconds: float) -> str:
     return tr("{count} s", count=count) if seconds < 120 else tr("{count} min", count=count)
 
 
+def milliseconds(value: float) -> str:
+    """Return a latency with three figures at most: `182 ms`, `1.25 s`, `250 s`."""
+    if value < 1000:
+        return f"{number(value, places=0 if value >= 10 else 1)} ms"
+    return f"{number(value / 1000, places=2 if value < 10_000 else 0)} s"
+
+
 def bar(share: float) -> str:
     """Draw a share (0 to 100) in 20 cells; a share that is not 0 shows a cell, one that is not 100 leaves one."""
     filled = round(share / 100 * CELLS) if math.isfinite(share) else 0

@@ -13,9 +13,11 @@ from dataclasses import replace
 
 from chat.blocks import Block, Button, Confirm, Message, actions, context, header, image, message, section
 from chat.cards import change_in_short
-from chat.charts import Chart, Line, chart_of_hour, known, milliseconds, span, sparkline
+from chat.chart_words import span, sparkline
+from chat.charts import Chart, Line, chart_of_hour, known
 from chat.escape import DAY_AND_TIME, Markup, bold, channel, code, date, esc, fence, join, shorten, tell, user
-from chat.figures import counted, percent, short_name
+from chat.figures import counted, milliseconds, percent, short_name
+from chat.findings import unclear_line
 from chat.locales import Locale, heard, many, mark, speaking, tr
 from chat.phases import rollout_of
 from chat.phrases import sign, was_forced
@@ -162,7 +164,7 @@ def _weights(scene: Scene) -> Iterator[Block]:
         why = esc(shorten(heard(scene.unread), 300))
         yield section(join(" ", [esc(":warning:"), tell("The weights could not be read: {why}", why=why)]))
     for route in scene.statuses[:MOST_ROUTES]:
-        yield section(route_table(route))
+        yield section(join("\n", [route_table(route), unclear_line(route)]))
     for line in more(len(scene.statuses) - MOST_ROUTES, mark("… and {count} more routes")):
         yield context([esc(line)])
 

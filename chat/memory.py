@@ -9,7 +9,7 @@ from chat.approvals import vote_answer
 from chat.audit_line import audit_line
 from chat.blocks import Message
 from chat.cards import card
-from chat.charts import alt_text
+from chat.chart_words import alt_text
 from chat.digests import digest_message
 from chat.incidents import digest, incident_card, spoken_chart
 from chat.story import Told, is_followed, tell
@@ -173,7 +173,7 @@ class FixedDirectory:
 
 
 class RecordedBoard:
-    """Implements `mesh.digest_ports.Noticeboard`: draws as the real one does, and keeps every message."""
+    """Implements `mesh.ports.Noticeboard`: draws as the real one does, and keeps every message."""
 
     def __init__(self) -> None:
         self.slots: dict[Slot, tuple[str, Message]] = {}

@@ -24,7 +24,7 @@ DrawWeek = Callable[[Week], bytes]
 
 
 class SlackNoticeboard:
-    """Implements `mesh.digest_ports.Noticeboard`."""
+    """Implements `mesh.ports.Noticeboard`."""
 
     def __init__(self, outbox: Outbox, client: WebClient, draw: DrawWeek | None = None) -> None:
         """Pictures are uploaded with `client`, which has no retry handlers; without `draw` weeks are characters."""

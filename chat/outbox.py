@@ -22,8 +22,9 @@ from chat.places import card_key, channel_of, mirror_key
 from chat.story import Told, closing_story, is_followed, tell
 from chat.trouble import TROUBLE, word
 from mesh.domain.errors import Unavailable
-from mesh.domain.letters import Fate, Letter, Urgency, is_person
+from mesh.domain.letters import Fate, Letter, Urgency
 from mesh.domain.operations import Operation, State
+from mesh.domain.persons import is_person
 from mesh.domain.points import Point
 from mesh.domain.rollouts import Phase
 from mesh.ports import Outbox

@@ -11,7 +11,8 @@ from chat.calls import Gone, NoEdit, NoEntry, NoThread, NotReady, Perhaps, Refus
 from chat.instead import instead
 from chat.letters import body_of, repeated
 from chat.paces import AGAIN_MOST_S, AGAIN_S, looked_over, pace_of, pause_s, refused
-from mesh.domain.letters import GONE, UNLINKED, Fate, Letter, Row, is_person
+from mesh.domain.letters import GONE, UNLINKED, Fate, Letter, Row
+from mesh.domain.persons import is_person
 from mesh.ports import Lanes, Pace
 
 LOOK_UP_AFTER_S, LATEST_S = 2.0, 8.0

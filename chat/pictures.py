@@ -11,7 +11,7 @@ from time import monotonic
 from slack_sdk import WebClient
 
 from chat.blocks import Block, image, section
-from chat.charts import MOST_ALT, alt_text, sparkline
+from chat.chart_words import MOST_ALT, alt_text, sparkline
 from chat.escape import fence, shorten
 from chat.uploads import UploadRefused, upload
 from mesh.domain.operations import Operation

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chat.locales import Locale, locale_of, speaking
-from mesh.digest_ports import Noticeboard
 from mesh.domain.catalog import Catalog
 from mesh.domain.digests import Edition, Slot
 from mesh.domain.incidents import Incident, Scene
 from mesh.domain.operations import Operation
 from mesh.domain.points import Point
 from mesh.domain.weeks import Week
-from mesh.ports import Cards, IncidentCards
+from mesh.ports import Cards, IncidentCards, Noticeboard
 
 
 class SpokenCards:
@@ -64,7 +63,7 @@ class SpokenIncidentCards:
 
 
 class SpokenNoticeboard:
-    """Implements `mesh.digest_ports.Noticeboard` around another one: each digest in its own language."""
+    """Implements `mesh.ports.Noticeboard` around another one: each digest in its own language."""
 
     def __init__(self, inner: Noticeboard, catalog: Catalog) -> None:
         self._inner = inner

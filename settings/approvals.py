@@ -14,12 +14,10 @@ from mesh.domain.scopes import overlap
 from settings.forms import (
     Approvable,
     ChannelId,
-    Clusters,
     GroupId,
-    Namespaces,
+    Scoped,
     Seconds,
     Section,
-    Services,
     Text,
     UserId,
     every,
@@ -37,7 +35,7 @@ class EscalationSection(Section):
     groups: Annotated[list[GroupId], Field(min_length=1, description="Slack usergroup ids (`S…`) who then may, too.")]
 
 
-class ApprovalSection(Section):
+class ApprovalSection(Scoped):
     """These changes wait until so many of these people agree. Where several rules speak of one, all must be met."""
 
     need: Annotated[int, Field(ge=1, le=20, description="How many people must agree; never whoever asked.")] = 1
@@ -52,9 +50,6 @@ class ApprovalSection(Section):
             "`promote` speaks of an undo or a reapply that gives a canary more, too. Going back to stable never waits.",
         ),
     ] = ["*"]
-    services: Services = ["*"]
-    namespaces: Namespaces = ["*"]
-    clusters: Clusters = ["*"]
     above: Annotated[
         float,
         Field(

@@ -17,7 +17,7 @@ _NAMES = ("second", "minute", "hour", "day-of-month", "month", "day-of-week")
 
 
 class CronAlmanac:
-    """Implements `mesh.digest_ports.Almanac`.
+    """Implements `mesh.ports.Almanac`.
 
     Every time is one of the local clock: what lies in the hour that is skipped comes once, as soon as that is over, and
     what lies in the hour that is doubled comes once, the first time.

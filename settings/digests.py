@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from mesh.domain.digests import Digest
 from settings.cron import check_cron, check_zone
-from settings.forms import ChannelId, Clusters, Label, Language, Namespaces, Section, Services, scope_of
+from settings.forms import ChannelId, Label, Language, Scoped, scope_of
 from settings.lines import Path
 
 
@@ -23,7 +23,7 @@ def _zone(value: str) -> str:
     return value
 
 
-class DigestSection(Section):
+class DigestSection(Scoped):
     """What one channel is told at set times."""
 
     name: Annotated[Label, Field(description="Its name, unlike that of any other digest.")]
@@ -40,9 +40,6 @@ class DigestSection(Section):
         AfterValidator(_zone),
         Field(description="Time zone of `cron` and of the days it counts by, an IANA name such as `Europe/Berlin`."),
     ] = Digest("", "", "").zone
-    services: Services = ["*"]
-    namespaces: Namespaces = ["*"]
-    clusters: Clusters = ["*"]
     language: Annotated[Language | None, Field(description="Overrides `slack.language`.")] = None
     quiet: Annotated[bool, Field(description="Post nothing when there is nothing to say.")] = Digest("", "", "").quiet
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
@@ -17,27 +17,6 @@ DURATION_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 Language = Literal["en", "ko"]
 """Languages that messages come in."""
-
-
-class Scoped(Protocol):
-    """A section that says which targets it is about."""
-
-    @property
-    def clusters(self) -> list[str]:
-        """Names or patterns of clusters."""
-
-    @property
-    def namespaces(self) -> list[str]:
-        """Names or patterns of namespaces."""
-
-    @property
-    def services(self) -> list[str]:
-        """Names or patterns of services."""
-
-
-def scope_of(section: Scoped) -> Scope:
-    """Return which targets a checked section is about."""
-    return Scope(tuple(section.clusters), tuple(section.namespaces), tuple(section.services))
 
 
 class Section(BaseModel):
@@ -177,9 +156,6 @@ Approvable = Annotated[str, AfterValidator(_approvable)]
 Address = Annotated[str, AfterValidator(_http)]
 Seconds = Annotated[int, BeforeValidator(_seconds), WithJsonSchema({"type": "duration"})]
 Patterns = Annotated[list[Text], BeforeValidator(every), Field(min_length=1)]
-Services = Annotated[Patterns, Field(description="Service names; `*` stands for any run of characters.")]
-Namespaces = Annotated[Patterns, Field(description="Namespaces; `*` as above.")]
-Clusters = Annotated[Patterns, Field(description="Clusters; `*` as above.")]
 RouteName = Annotated[
     Text, StringConstraints(pattern=r"^(VirtualService|TrafficSplit|HTTPRoute|GRPCRoute)/[^/\s]+(/[^\n]+)?$")
 ]
@@ -188,3 +164,16 @@ GitName = Literal["refuse", "patch"]
 IncidentPolicyName = Literal["refuse", "warn"]
 OutcomeName = Literal["rollback", "hold"]
 STEP = BeforeValidator(_step)
+
+
+class Scoped(Section):
+    """A section that says which targets it is about; without a word, all of them."""
+
+    services: Annotated[Patterns, Field(description="Service names; `*` stands for any run of characters.")] = ["*"]
+    namespaces: Annotated[Patterns, Field(description="Namespaces; `*` as above.")] = ["*"]
+    clusters: Annotated[Patterns, Field(description="Clusters; `*` as above.")] = ["*"]
+
+
+def scope_of(section: Scoped) -> Scope:
+    """Return which targets a checked section is about."""
+    return Scope(tuple(section.clusters), tuple(section.namespaces), tuple(section.services))

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from mesh.domain.errors import Refused
 from mesh.domain.freezes import Closure
 from mesh.domain.hours import known_zone, local_moment, read_hours
-from settings.forms import Clusters, Label, Namespaces, Section, Services, Text, scope_of
+from settings.forms import Label, Scoped, Text, scope_of
 from settings.lines import Path
 
 MIDNIGHT = time()
@@ -66,7 +66,7 @@ HoursList = Annotated[list[HoursText], BeforeValidator(_lone)]
 Moment = Annotated[str, BeforeValidator(_moment), WithJsonSchema({"type": "string"})]
 
 
-class FreezeSection(Section):
+class FreezeSection(Scoped):
     """A freeze of the calendar: nothing that is not stable is given more traffic then. Going back stays possible."""
 
     name: Annotated[Label, Field(description="What it is called.")]
@@ -85,9 +85,6 @@ class FreezeSection(Section):
     until: Annotated[
         Moment | None, Field(description="Last day, which is frozen to its end, or the moment at which it ends.")
     ] = None
-    services: Services = ["*"]
-    namespaces: Namespaces = ["*"]
-    clusters: Clusters = ["*"]
 
 
 def closure_of(section: FreezeSection) -> Closure:

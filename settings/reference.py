@@ -81,7 +81,9 @@ def _is_list(field: FieldInfo) -> bool:
 def _rows(section: type[Section]) -> Iterator[str]:
     schema = section.model_json_schema()
     required = schema.get("required", ())
-    for name, about in schema["properties"].items():
+    # What a section has in common with others comes after what is its own.
+    for name in sorted(schema["properties"], key=lambda name: name not in section.__annotations__):
+        about = schema["properties"][name]
         field = section.model_fields[name]
         default = "**required**" if name in required else _default(about)
         yield f"| `{name}` | {_type(about)} | {_range(about, field)} | {default} | {field.description} |"

@@ -12,7 +12,6 @@ from settings.clusters import ClusterSection
 from settings.digests import DigestSection
 from settings.forms import (
     ChannelId,
-    Clusters,
     GitName,
     Grant,
     GroupId,
@@ -21,10 +20,9 @@ from settings.forms import (
     Language,
     MeshName,
     Name,
-    Namespaces,
     RouteName,
+    Scoped,
     Section,
-    Services,
     Text,
     UserId,
     every,
@@ -104,7 +102,7 @@ class ServiceSection(Section):
     incidents: Annotated[IncidentPolicyName | None, Field(description="Overrides `incidents.while_open`.")] = None
 
 
-class RoleSection(Section):
+class RoleSection(Scoped):
     """These people may do these things to these services."""
 
     users: Annotated[list[UserId], Field(description="Slack user ids (`U…`, `W…`).")] = []
@@ -118,9 +116,6 @@ class RoleSection(Section):
             '`pause`, `resume`, `skip`, `confirm`, `abort` of a rollout; `freeze`, `unfreeze`; or `"*"` for all.',
         ),
     ]
-    services: Services = ["*"]
-    namespaces: Namespaces = ["*"]
-    clusters: Clusters = ["*"]
     channels: Annotated[
         list[ChannelId],
         Field(

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from mesh.domain.stepups import PROVABLE, StepUp
-from settings.forms import Clusters, Namespaces, Seconds, Section, Services, Text, every, private_address, scope_of
+from settings.forms import Scoped, Seconds, Text, every, private_address, scope_of
 
 
 def _provable(value: str) -> str:
@@ -16,7 +16,7 @@ def _provable(value: str) -> str:
     return value
 
 
-class StepUpSection(Section):
+class StepUpSection(Scoped):
     """Another system is asked before anything is given more traffic; without its yes nothing is."""
 
     url: Annotated[
@@ -37,9 +37,6 @@ class StepUpSection(Section):
             'for votes; or `"*"` for all. What goes back is never asked about.',
         ),
     ] = ["*"]
-    services: Services = ["*"]
-    namespaces: Namespaces = ["*"]
-    clusters: Clusters = ["*"]
     timeout: Annotated[
         Seconds, Field(ge=1, le=10, description="How long its answer may take: seconds, or a number with s.")
     ] = int(StepUp("", "").timeout_s)

@@ -20,7 +20,7 @@ MOST = 20_000
 
 
 class RedisDeeds:
-    """Implements `mesh.digest_ports.Deeds`; they are written with the operation's end, in one script."""
+    """Implements `mesh.ports.Deeds`; they are written with the operation's end, in one script."""
 
     def __init__(self, redis: redis.Redis) -> None:
         self._redis = redis

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import redis
 
-from mesh.digest_ports import Almanac, Slots
 from mesh.domain.digests import LATE_S, Digest, Slot, SlotState
 from mesh.domain.errors import Unavailable
+from mesh.ports import Almanac, Slots
 from store import digest_scripts, keys
 from store.connection import translated
 
@@ -32,7 +32,7 @@ WAITING_S = 60.0
 
 
 class RedisSlots:
-    """Implements `mesh.digest_ports.Slots`; a client that repeats its calls does no harm."""
+    """Implements `mesh.ports.Slots`; a client that repeats its calls does no harm."""
 
     def __init__(self, redis: redis.Redis, *, lease_s: float = LEASE_S) -> None:
         self._redis = redis

@@ -16,9 +16,9 @@ from mesh.domain.letters import Urgency
 from mesh.domain.rollouts import WATCHED
 from store import keys
 from store.connection import translated
-from store.jobs import NORMAL, POST, URGENT, WATCH
+from store.jobs import GIT, NORMAL, POST, URGENT, WATCH
 
-QUEUES = {"urgent": URGENT, "normal": NORMAL, "watch": WATCH, "post": POST}
+QUEUES = {"urgent": URGENT, "normal": NORMAL, "watch": WATCH, "post": POST, "git": GIT}
 AT_ONCE = 100
 """Records that are read in one round trip: a thousand rollouts must not hold up a Redis that others wait for."""
 FIRST = 20

@@ -26,7 +26,7 @@ class _Kept:
 
 
 class MemorySlots:
-    """Implements `mesh.digest_ports.Slots` in a dictionary."""
+    """Implements `mesh.ports.Slots` in a dictionary."""
 
     def __init__(self, *, lease_s: float = LEASE_S) -> None:
         self._lease_s = lease_s
@@ -64,7 +64,7 @@ class MemorySlots:
 
 
 class MemoryDeeds:
-    """Implements `mesh.digest_ports.Deeds` over the operations there are; nothing is ever forgotten."""
+    """Implements `mesh.ports.Deeds` over the operations there are; nothing is ever forgotten."""
 
     def __init__(self, operations: MemoryOperations) -> None:
         """Remember what became of `operations`."""

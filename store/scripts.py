@@ -207,8 +207,8 @@ return {'free'}
 """
 
 CLAIM = """
--- KEYS: operation, open, attempts, urgent queue, normal queue
--- ARGV: 1 id, 2 now, 3 next due, 4 due after giving up, 5 most attempts
+-- KEYS: operation, open, attempts, urgent queue, normal queue, queue of what was handed on
+-- ARGV: 1 id, 2 now, 3 next due, 4 due after giving up, 5 most attempts, 6 prefix of jobs, 7 end of what was handed on
 local due = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not due or tonumber(due) > tonumber(ARGV[2]) then return {'taken'} end
 local stored = redis.call('HMGET', KEYS[1], 'settled', 'urgent', 'done', 'forgiven', 'revision', 'owed_at')
@@ -227,7 +227,11 @@ end
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
 local queue = KEYS[5]
 if stored[2] == '1' then queue = KEYS[4] end
-if redis.call('LPOS', queue, ARGV[1] .. '-' .. last) then return {'waiting'} end
+local job = ARGV[1] .. '-' .. last
+if redis.call('LPOS', queue, job) then return {'waiting'} end
+-- What nobody took in time is gone, and stays in its list.
+job = job .. ARGV[7]
+if redis.call('LPOS', KEYS[6], job) and redis.call('EXISTS', ARGV[6] .. job) == 1 then return {'waiting'} end
 redis.call('INCR', KEYS[3])
 return {'enqueue', last + 1, stored[2]}
 """

@@ -55,7 +55,7 @@ LOST = _counter("messages_lost_total", "Messages that must reach people and reac
 RESTARTS = _counter("worker_restarts_total", "Worker processes that were replaced.", "queue", "end")
 BOT_RESTARTS = _counter("bot_restarts_total", "Serving processes of a bot that were replaced.", "end")
 
-QUEUES = ("urgent", "normal", "watch", "post")
+QUEUES = ("urgent", "normal", "watch", "post", "git")
 KINDS = ("card", "home", "mirror", "audit", "story", "astray", "incident", "digest", "answer", "other")
 """What a message is, by how its key begins."""
 BUTTON = "button"

@@ -27,7 +27,8 @@ from mesh.domain.commands import Target
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, Origin, State, Step
 from mesh.domain.policy import Actor
-from mesh.operations.receiving import Desk, receive
+from mesh.operations.desk import Desk
+from mesh.operations.receiving import receive
 from playground.processes import Child
 from playground.servers import RedisServer
 from playground.serving import ServerThread

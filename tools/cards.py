@@ -20,7 +20,7 @@ CARDS = PICTURES / "commands"
 SIZE = {"width": 1280, "height": 1600}
 SHARP = 1.5
 """Pixels of the picture for one of the page: sharp enough where a screen has two."""
-COLOURS = 64
+COLOURS = 128
 """So many are enough for text on a plain ground, and make a picture a quarter as large."""
 SETTLED_S = 1.0
 
@@ -48,8 +48,10 @@ def take(page: Page, stamp: str, verb: str) -> None:
     time.sleep(SETTLED_S)
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
-        picture = Image.open(io.BytesIO(message.screenshot()))
-        picture.convert("RGB").quantize(COLOURS).save(CARDS / f"{verb}-{scheme}.png", optimize=True)
+        picture = Image.open(io.BytesIO(message.screenshot())).convert("RGB")
+        # The rare ones count too, or a green tick turns grey; then the large grounds are made exactly what they were.
+        few = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=4)
+        few.save(CARDS / f"{verb}-{scheme}.png", optimize=True)
 
 
 if __name__ == "__main__":

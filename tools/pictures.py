@@ -13,18 +13,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
+from mesh.operations.incident_cards import SLOT_S
 from playground.browser import CHROMIUM, FLAGS
 from playground.parts import World
 
 PICTURES = Path(__file__).parents[1] / "docs/pictures"
 SIZES = {"": (1360, 1000), "-phone": (390, 844)}
+DESK: ViewportSize = {"width": 1360, "height": 1400}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WARM_S = 15
 """Seconds of traffic until every gate can decide, the charts too."""
 SETTLED_S = 5
 """Seconds after which a command's card has come to rest."""
+WATCHED_S = 60
+"""Seconds until the lines beside the world's numbers, which begin when a page is opened, are at their full length."""
 SEEN_S = 75
 """Seconds until trouble shows in the last hour of an incident's card, which counts whole half minutes."""
 PATIENCE_MS = 30_000
@@ -38,7 +42,7 @@ def main() -> None:
             raise SystemExit("the pictures need Prometheus: tools/setup")
         world.prometheus.wait_until_scraped("sidecars")
         time.sleep(WARM_S)
-        desk = chromium.new_page(viewport={"width": 1360, "height": 1400}, color_scheme="light")
+        desk = chromium.new_page(viewport=DESK, color_scheme="light")
         desk.goto(f"{world.slack_url}/?as=U0JIN#C0PROD")
         say(desk, "/mesh status api", "/mesh promote api 50")
         time.sleep(2 * SETTLED_S)
@@ -54,13 +58,16 @@ def main() -> None:
 
 def whole_pages(chromium: Browser, world: World) -> None:
     """Picture the page itself, light and dark, wide and narrow."""
+    pages = {}
     for scheme in SCHEMES:
         for name, (width, height) in SIZES.items():
             page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             page.goto(world.slack_url)
-            time.sleep(SETTLED_S)
-            page.screenshot(path=PICTURES / f"page-{scheme}{name}.png")
-            page.close()
+            pages[f"page-{scheme}{name}.png"] = page
+    time.sleep(WATCHED_S)
+    for name, page in pages.items():
+        page.screenshot(path=PICTURES / name)
+        page.close()
 
 
 def approval(page: Page) -> None:
@@ -83,8 +90,9 @@ def denial(page: Page) -> None:
 
 
 def incident(page: Page) -> None:
-    """Break v2 of api and raise its alert."""
+    """Break v2 of api, once there is a point of how well it did before, and raise its alert."""
     turn(page, "U0JIN", "C0INC")
+    time.sleep(-time.time() % SLOT_S + SETTLED_S)
     page.get_by_role("button", name="Break v2").first.click()
     time.sleep(SEEN_S)
     page.get_by_role("group", name="Alert of api").get_by_role("button").click()
@@ -110,18 +118,26 @@ def form(page: Page) -> None:
     page.get_by_label("Share, weights or steps").fill("20")
     page.get_by_role("button", name="Preview the plan").click()
     time.sleep(SETTLED_S)
-    page.locator(".modal-body").evaluate("body => body.scrollTo(0, 0)")
-    page.get_by_role("dialog").screenshot(path=PICTURES / "form.png")
+    # As high as it takes to see where the plan begins, and no line cut in two.
+    dialog, foot = page.get_by_role("dialog"), page.locator(".modal-foot")
+    dialog.evaluate("dialog => { dialog.style.maxHeight = 'none' }")
+    end = dialog.get_by_text("Gates of v2").evaluate("gates => gates.getBoundingClientRect().top")
+    top = dialog.evaluate("dialog => dialog.getBoundingClientRect().top")
+    height = end - top + foot.evaluate("foot => foot.offsetHeight")
+    dialog.evaluate("(dialog, height) => { dialog.style.maxHeight = `${height}px` }", height)
+    dialog.screenshot(path=PICTURES / "form.png")
     page.keyboard.press("Escape")
 
 
 def home(page: Page) -> None:
     """Look at the Home of somebody for whom an approval waits."""
     turn(page, "U0LEE", "D0LEE")
-    page.set_viewport_size({"width": 1360, "height": 620})
+    page.set_viewport_size({"width": DESK["width"], "height": 620})
     page.get_by_role("button", name="Home").click()
     time.sleep(SETTLED_S)
     page.locator("#home").screenshot(path=PICTURES / "home.png")
+    # What comes next is taller, and a message that does not fit is cut.
+    page.set_viewport_size(DESK)
 
 
 def korean(page: Page) -> None:
@@ -136,7 +152,6 @@ def say(page: Page, *commands: str) -> None:
     """Type commands as a person would, each to its end."""
     for command in commands:
         page.fill("#box", command)
-        page.keyboard.press("Escape")
         page.keyboard.press("Enter")
         time.sleep(SETTLED_S)
 

@@ -24,13 +24,19 @@ from rq.utils import now as utcnow
 from mesh.domain.terms import is_incident, is_operation
 from store.address import Where
 from store.connection import patient
-from store.jobs import DIGEST, FUNCTION, INCIDENT, KEEP_S, LOOK, POST, SEND, TIMEOUT_S, WATCH, queue_name
+from store.jobs import DIGEST, FUNCTION, GIT, INCIDENT, KEEP_S, LOOK, POST, SEND, TIMEOUT_S, WATCH, queue_name
 from telemetry.metrics import FORGED_JOBS, JOB, QUEUE_WAIT
 from workers.supervisor import exit_on_signals
 
 log = logging.getLogger(__name__)
 
-QUEUES = {"urgent": queue_name(urgent=True), "normal": queue_name(urgent=False), "watch": WATCH, "post": POST}
+QUEUES = {
+    "urgent": queue_name(urgent=True),
+    "normal": queue_name(urgent=False),
+    "watch": WATCH,
+    "post": POST,
+    "git": GIT,
+}
 """Name on the command line -> RQ queue. One queue for each process: a worker of two can lose a job it just took."""
 _SHORT = {name: short for short, name in QUEUES.items()}
 RESTART_S = 1.0

@@ -70,3 +70,15 @@ class Conflict(MeshbotError):
 
 class LostLease(MeshbotError):
     """Another worker holds the route now; whatever this one still wants to write is refused."""
+
+
+class NeedsGit(Exception):
+    """What is under way needs a Git server, for which this process must never wait: another one goes on with it.
+
+    No MeshbotError: it is nobody's mistake and no end, and people hear nothing of it.
+    """
+
+    def __init__(self, *, ahead: bool = False) -> None:
+        """`ahead` of what else waits for that process."""
+        super().__init__()
+        self.ahead = ahead

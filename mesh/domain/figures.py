@@ -11,7 +11,7 @@ class Figures:
     """Taken at one moment; all durations in seconds."""
 
     queues: Mapping[str, int] = field(default_factory=dict)
-    """Jobs that wait, by queue: `urgent`, `normal`, `watch`, `post`."""
+    """Jobs that wait, by queue: `urgent`, `normal`, `watch`, `post`, `git`."""
     oldest: Mapping[str, float] = field(default_factory=dict)
     """How long the job that has waited longest waits, by queue; 0 where none does."""
     rollouts: Mapping[str, int] = field(default_factory=dict)

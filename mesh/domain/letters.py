@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from mesh.domain.operations import Card
-
-_PERSON = re.compile(r"[UW][A-Z0-9]+")
-
-
-def is_person(user: str) -> bool:
-    """Tell whether an actor is a person by the form of the id.
-
-    Others, Flagger say, cannot be written to: Slack takes names of channels where it takes ids, so such a letter could
-    end up in whichever channel is called that.
-    """
-    return _PERSON.fullmatch(user) is not None
 
 
 class Urgency(IntEnum):

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 from mesh.domain.approvals import People
+
+_PERSON = re.compile(r"[UW][A-Z0-9]{1,31}")
+
+
+def is_person(user: str) -> bool:
+    """Tell whether an actor is a person by the form of the id.
+
+    Of others, Flagger say, Slack knows nothing, and an odd id might make it answer with an error. Nor can they be
+    written to: Slack takes names of channels where it takes ids, so such a letter could end up in whichever channel is
+    called that.
+    """
+    return _PERSON.fullmatch(user) is not None
 
 
 def persons(people: People, members: Mapping[str, str]) -> dict[str, str]:

@@ -324,6 +324,11 @@ class Route(RouteRef):
         """Tell whether a stamp of a role has a word for this very rule, as we write it, and not just one for all."""
         return self.rule in self._roles(key)
 
+    def plain_role(self, key: str) -> str:
+        """Return the arm that a person named for every rule in a stamp of a role, also where we wrote beside it."""
+        found = self._roles(key).get(EVERY_RULE, "")
+        return found if isinstance(found, str) else ""
+
     @property
     def lost_roles(self) -> bool:
         """Tell whether our stamps hold roles of a rule that no longer has that label, and none of this rule.

@@ -11,7 +11,7 @@ from mesh.domain.operations import Step
 from mesh.domain.plans import Plan
 from mesh.domain.quantities import Weight, thousandths
 from mesh.domain.strategies import strategy_of
-from mesh.operations.receiving import Desk
+from mesh.operations.desk import Desk
 
 _GIVING_NOTHING = frozenset({Verb.ROLLBACK, Verb.ABORT, Verb.PAUSE})
 _LEAST = 1e-6

@@ -20,10 +20,11 @@ from mesh.domain.operations import Event, Operation, Origin, State, Step
 from mesh.domain.policy import Actor
 from mesh.operations import facts
 from mesh.operations.approving import check_votes
+from mesh.operations.desk import Desk
 from mesh.operations.freezing import refuse_frozen
 from mesh.operations.incidents import Guard
 from mesh.operations.noting import note
-from mesh.operations.receiving import Desk, receive
+from mesh.operations.receiving import receive
 from mesh.operations.recording import Record
 from mesh.operations.stage import Stage
 from mesh.ports import Bucket, Round, Rounds

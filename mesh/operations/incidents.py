@@ -14,8 +14,8 @@ from mesh.domain.errors import Conflict, Unavailable
 from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.incidents import Incident, Notification, Said
 from mesh.domain.plans import Plan
+from mesh.operations.desk import Desk
 from mesh.operations.naming import new_incident_id
-from mesh.operations.receiving import Desk
 from mesh.ports import Incidents, Time
 
 TRIES = 20

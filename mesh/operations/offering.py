@@ -8,7 +8,7 @@ from mesh.domain.commands import Target, Verb
 from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.policy import Actor, decide
 from mesh.domain.terms import read_name
-from mesh.operations.receiving import Desk
+from mesh.operations.desk import Desk
 
 
 def offered(desk: Desk, actor: Actor, query: str, *, cluster: str = "", channel: str = "") -> list[Target]:

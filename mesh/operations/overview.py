@@ -10,9 +10,10 @@ from mesh.domain.errors import Unavailable
 from mesh.domain.gates import span
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Actor
+from mesh.operations.ballots import Waiting, waiting_for
+from mesh.operations.desk import Desk
 from mesh.operations.explaining import Whoami, whoami
 from mesh.operations.freezing import holding, in_words
-from mesh.operations.receiving import Desk, Waiting, waiting_for
 
 
 @dataclass(frozen=True)

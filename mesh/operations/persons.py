@@ -9,7 +9,7 @@ from contextvars import copy_context
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Unavailable
-from mesh.domain.persons import may_join, persons
+from mesh.domain.persons import is_person, may_join, persons
 from mesh.domain.policy import Actor
 from mesh.ports import Directory
 
@@ -57,8 +57,7 @@ def _members(directory: Directory, accounts: dict[str, Actor]) -> dict[str, str 
 
 
 def _member(directory: Directory, actor: Actor) -> str | Unavailable:
-    # A program, such as Flagger: Slack knows nothing of it, and an odd id might make it answer with an error.
-    if not actor.user.startswith(("U", "W")):
+    if not is_person(actor.user):
         return actor.user
     try:
         return directory.person(actor)

@@ -35,6 +35,7 @@ def run(operation_id: str, stage: Stage) -> Operation:
     """Bring the operation to its end, or leave it to the clock; safe to call any number of times, from anywhere.
 
     Raises Unreadable where a newer meshbot has written of it, or of what it must know; a worker of that one does it.
+    NeedsGit where only a process that may wait for Git servers can go on.
     """
     try:
         return _run(operation_id, stage)
@@ -73,6 +74,9 @@ def _heard(stage: Stage, rollout_id: str) -> None:
 
 def _carried_on(stage: Stage, operation: Operation) -> Operation:
     """Do the work, and show what is worth showing before the end."""
+    if not operation.command.freezes:
+        # Before the service's lock: who may ask Git can hold that for as long as Git says nothing.
+        stage.check_may_ask(operation.target, ahead=operation.ahead)
     awaited, begun = operation.patch_step is Step.AWAITING, operation.rollout is not None
     found = worked(stage, operation)
     if found is None:

@@ -8,9 +8,10 @@ from typing import Any
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Held, NotFound, Refused
 from mesh.domain.gates import GateResult, Verdict, overall
-from mesh.domain.operations import Operation, State, Step
+from mesh.domain.operations import Operation, Paused, State, Step
 from mesh.domain.policy import Decision
 from mesh.domain.rollouts import MOST_HEARD, WEIGHTS_STAND, Adoption, Happening, Phase, Rollout, after
+from mesh.domain.routes import Weights
 from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift
 from mesh.operations.proving import prove_for_step
@@ -35,6 +36,9 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
     more than `decision` lets this person give.
     """
     operation = record.operation
+    if (unbegun := _unbegun(stage, operation)) is not None:
+        _remember(stage, record, unbegun)
+        return
     parent = _heard_before(stage, operation) or _addressed(stage, operation)
     rollout = the_rollout(parent)
     if operation.id not in rollout.heard:
@@ -43,7 +47,7 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         _check_stop(operation, parent)
         happening = SAID[operation.command.verb]
         if after(rollout, happening) is None or (happening is Happening.PAUSE and _is_written(stage, rollout)):
-            if _can_wait(stage, rollout, happening):
+            if _can_wait(rollout, happening):
                 stage.operations.later(operation.id, seconds=AGAIN_S)
                 return
             raise _unfit(operation, parent)
@@ -54,8 +58,8 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         rows = _rows(stage, parent)
         if after(rollout, happening) is Phase.COMPLETED:
             _check_end(stage, parent, rows)
-        if happening is Happening.RESUME and rollout.phase is Phase.HELD:
-            _check_held(stage, parent, rows)
+        held = happening is Happening.RESUME and rollout.phase is Phase.HELD
+        found = _check_held(stage, Record(stage, parent, record.lease), rows) if held else None
         if happening is Happening.CONFIRM and overall(rows) is not Verdict.PASS:
             raise Held(
                 "The gates do not pass now, so it is not confirmed.",
@@ -64,21 +68,47 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         heard = Record(stage, parent, record.lease)
         why = operation.command.reason or f"{operation.command.verb} {operation.id}"
         words = _words(operation, rollout, now=stage.time.now())
-        step(stage, heard, happening, why, by=operation.actor.user, gates=rows or parent.gates, **words)
+        step(stage, heard, happening, why, by=operation.actor.user, gates=rows or parent.gates, found=found, **words)
         parent = heard.operation
         stage.operations.later(parent.id, seconds=0)
     record.end(State.SUCCEEDED, Step.STEERED, f"{parent.id}: {where(parent)}", plan=parent.plan)
 
 
-def _can_wait(stage: Stage, rollout: Rollout, happening: Happening) -> bool:
+def _unbegun(stage: Stage, operation: Operation) -> Operation | None:
+    """Return the rollout that a pause or resume is about and that has not begun: it waits for approval, or its turn."""
+    if operation.command.verb not in (Verb.PAUSE, Verb.RESUME) or stage.operations.rollout(operation.target):
+        return None
+    found = (one for one in stage.operations.recent(target=operation.target, count=20) if not one.done)
+    waiting = next((one for one in found if one.command.verb is Verb.CANARY and one.rollout is None), None)
+    promised = operation.command.promised.partition("/")[0]
+    return waiting if waiting and promised in ("", waiting.id) else None
+
+
+def _remember(stage: Stage, record: Record, unbegun: Operation) -> None:
+    """Write down that nothing of it starts until somebody resumes it, or that somebody did; heard twice counts once.
+
+    Raises Refused where it is so already. Neither gives the canary anything: what starts is judged then.
+    """
+    said, pause = record.operation, record.operation.command.verb is Verb.PAUSE
+    if unbegun.paused is None or unbegun.paused.said != said.id:
+        if pause is (unbegun.paused is not None):
+            now = "is paused already" if pause else "is not paused"
+            raise Refused(f"The canary of {said.target.service} has not begun and {now}.", hint="Nothing was changed.")
+        why = said.command.reason or f"{said.command.verb} {said.id}"
+        paused = Paused(said.actor.user, said.id, why) if pause else None
+        heard = Record(stage, unbegun, record.lease)
+        heard.tell(unbegun.state, Step.PAUSED if pause else Step.CONTINUED, why, by=said.actor.user, paused=paused)
+        stage.operations.later(unbegun.id, seconds=0)
+    then = "nothing of it starts until somebody resumes it" if pause else "it begins when it may"
+    record.end(State.SUCCEEDED, Step.STEERED, f"{unbegun.id} has not begun: {then}")
+
+
+def _can_wait(rollout: Rollout, happening: Happening) -> bool:
     """Tell whether this can be done once the step that is on its way is written, and was meant for then.
 
-    A resume is about a stop that is over by then, and another one would be nothing that its person saw. A first step
-    that waits for something may wait for long: who wants it stopped hears at once how.
+    A resume is about a stop that is over by then, and another one would be nothing that its person saw.
     """
-    if rollout.phase is not Phase.MOVING or happening is Happening.RESUME:
-        return False
-    return happening is not Happening.PAUSE or _is_written(stage, rollout)
+    return rollout.phase is Phase.MOVING and happening is not Happening.RESUME
 
 
 def _words(operation: Operation, rollout: Rollout, *, now: float) -> dict[str, Any]:
@@ -112,24 +142,35 @@ def _check_end(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) ->
             "The gates fail now, so the last bake is not skipped.",
             hint=f"See /mesh status {parent.target.service}; what failed is acted on by itself.",
         )
-    if why := drift(stage, parent):
-        raise Refused(f"It is not complete: {why}.", hint="Nothing was changed. Look at it, then resume or abort.")
+    if seen := drift(stage, parent):
+        raise Refused(f"It is not complete: {seen.why}.", hint="Nothing was changed. Look at it, then resume or abort.")
 
 
-def _check_held(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) -> None:
-    """Raise Refused where what holds it is not over, or somebody changed the weights and nobody was told yet."""
-    rollout = the_rollout(parent)
+def _check_held(stage: Stage, record: Record, rows: tuple[GateResult, ...]) -> Weights | None:
+    """Return the weights of somebody else that the step may be written over, where there are any.
+
+    Raises Refused where what holds it is not over, or where they are not those that people were told of. What nobody
+    could answer for is resumed on whatever is there now, and that alone.
+    """
+    parent, rollout = record.operation, the_rollout(record.operation)
     if rollout.cause is Happening.WORSE and overall(rows) is Verdict.FAIL:
         # Its weights stand, so nothing would be written or judged, and what was proven would be forgotten.
         raise Refused(
             f"The gates still blame the canary: {rollout.why}.",
             hint="Resume once they do not any more; who has mended it is faster with abort and a new canary.",
         )
-    if rollout.cause in WEIGHTS_STAND and (why := drift(stage, parent)):
+    seen = drift(stage, parent)
+    told = rollout.cause in WEIGHTS_STAND or rollout.cause is Happening.UNMOVED or rollout.found is not None
+    if seen and told and seen.found != rollout.found:
+        if not rollout.moves and after(rollout, Happening.DRIFTED):
+            # No look will say so on the card: before its first step nobody looks.
+            step(stage, record, Happening.DRIFTED, seen.why, found=seen.found)
+            stage.operations.later(parent.id, seconds=0)
         raise Refused(
-            f"It is not resumed: {why}.",
+            f"It is not resumed: {seen.why}.",
             hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
         )
+    return seen.found if seen else None
 
 
 def _rows(stage: Stage, parent: Operation) -> tuple[GateResult, ...]:
@@ -218,7 +259,4 @@ def _unfit(operation: Operation, parent: Operation) -> Refused:
     verb, rollout = operation.command.verb, the_rollout(parent)
     fitting = [str(one) for one, happening in SAID.items() if after(rollout, happening)]
     said = f"The canary of {operation.target.service} cannot {verb} now: {where(parent)}."
-    if verb is Verb.PAUSE and rollout.phase is Phase.MOVING and not rollout.moves:
-        # There is nothing yet that it could stay at.
-        return Refused(said, hint="Nothing is written yet: abort ends it so, or pause once it is.")
     return Refused(said, hint=f"It takes: {', '.join(fitting)}." if fitting else "Wait until traffic is back.")

@@ -36,8 +36,9 @@ from mesh.domain.digests import Digest
 from mesh.domain.operations import Operation
 from mesh.domain.policy import Policy, Role
 from mesh.operations.admitting import Door
+from mesh.operations.desk import Desk
 from mesh.operations.overview import Boards
-from mesh.operations.receiving import Desk, note_stranger
+from mesh.operations.receiving import note_stranger
 from settings.cron import CronAlmanac
 from store.memory import MemoryBuckets, MemoryChanges, MemoryFreezes, MemoryOperations, MemoryRounds
 from store.memory_incidents import MemoryIncidents

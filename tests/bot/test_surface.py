@@ -17,8 +17,8 @@ from mesh.domain.errors import Unavailable
 from mesh.domain.grammar import format_command, parse
 from mesh.domain.operations import Event, State, Step
 from mesh.domain.policy import Actor, Policy
+from mesh.operations.desk import Desk
 from mesh.operations.overview import Notice
-from mesh.operations.receiving import Desk
 from playground.slack.blocks import check_options, check_view
 from tests.bot.bench import SRE, Bench
 from tests.bot.senders import (

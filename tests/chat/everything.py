@@ -29,9 +29,9 @@ from mesh.domain.operations import Event, Operation, State, Step
 from mesh.domain.policy import Actor, Decision, Role
 from mesh.domain.scopes import Scope
 from mesh.domain.verbs import VERBS
+from mesh.operations.ballots import Waiting
 from mesh.operations.explaining import Can, Right, Say, Whoami
 from mesh.operations.overview import Notice, Overview
-from mesh.operations.receiving import Waiting
 from mesh.ports import Receipt
 from tests.chat.agreeing import APPROVALS, LEADS, TWO, asked, waiting
 from tests.chat.editions import AT as MONDAY

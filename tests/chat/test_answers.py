@@ -64,13 +64,13 @@ def test_history() -> None:
     shown = read(history_answer([SAMPLES["forced"], SAMPLES["refused_by_gate"]]))
     first, second = shown.splitlines()[1:]
     assert first.startswith(":white_check_mark: Verified promote api to v2 50 % · :rotating_light: FORCED")
-    assert "v1 90 %, v2 10 % -> v1 50 %, v2 50 %" in first
+    assert "v1 90\u00a0%, v2 10\u00a0% -> v1 50\u00a0%, v2 50\u00a0%" in first
     assert "@jin" in first
     assert "customer is down, <!channel> knows" in first
     assert ":no_entry: Refused" in second
     assert "->" not in second
     assert "No change is on record" in read(history_answer([]))
-    assert "stays v1 70 %, v2 30 %" in read(history_answer([SAMPLES["adopted"]]))
+    assert "stays v1 70\u00a0%, v2 30\u00a0%" in read(history_answer([SAMPLES["adopted"]]))
 
 
 def test_receipts() -> None:

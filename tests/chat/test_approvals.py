@@ -13,7 +13,7 @@ from chat.story import tell
 from mesh.domain.commands import VOTING
 from mesh.domain.errors import TooLate
 from mesh.domain.operations import Event, State, Step
-from mesh.operations.receiving import Waiting
+from mesh.operations.ballots import Waiting
 from tests.chat.agreeing import ANA, APPROVALS, LEADS, TWO, agreed_by, asked, hostile_approvals, waiting
 from tests.chat.checking import assert_accepted, assert_inert, buttons_of
 from tests.chat.samples import AT, operation

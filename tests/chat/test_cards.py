@@ -90,7 +90,7 @@ def test_threat_3_hostile_words_in_cards(word: str) -> None:
         assert_inert(drawn)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(st.text(st.sampled_from("<>&!@#|^`*_~:UC1 \n\u200b\u202e{}é漢"), min_size=1, max_size=60))
 def test_hostile_by_chance(word: str) -> None:
     """No combination of Slack's special characters becomes active."""

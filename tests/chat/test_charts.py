@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from chat.charts import CELLS, MOST_ALT, alt_text, chart_of, milliseconds, span, sparkline
+from chat.chart_words import CELLS, MOST_ALT, alt_text, span, sparkline
+from chat.charts import chart_of
+from chat.figures import milliseconds
 from mesh.domain.points import Answered, Point
 from tests.chat.plotted import BAKING, TURNED_BACK, moved, odd, points
 from tests.chat.rolling import QUARTER, canary, rolled

@@ -92,7 +92,7 @@ def test_ticks_are_round_and_few() -> None:
 
 def test_only_the_workers_draw() -> None:
     """Who speaks without drawing, as the bot does, never imports the plotting library."""
-    looked = "import chat.outbox, chat.charts, chat.memory, sys; sys.exit('matplotlib' in sys.modules)"
+    looked = "import chat.outbox, chat.chart_words, chat.memory, sys; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", looked], check=False).returncode == 0
     looked = "import chat.drawing, sys; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", looked], check=False).returncode == 0

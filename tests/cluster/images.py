@@ -7,9 +7,11 @@ workload and what holds a pod's namespaces are BusyBox.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.e2e.binaries import CERTIFICATE, cache
@@ -37,6 +39,7 @@ _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _YEARS = "87600h"
 _MOST_MB = 10_000
 _AUTHORITIES = Path("etc/ssl/certs/ca-certificates.crt")
+_BUSYBOX = Path("/bin/busybox")
 # What the build is told of this machine's ways to the packages, and the image is not.
 _WAYS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf")
 
@@ -45,8 +48,8 @@ class Engine:
     """Buildah, with images of its own that later runs find again; no daemon, and nobody's registry."""
 
     def __init__(self) -> None:
-        made_by = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
-        self.home = cache(HERE) / f"images-{made_by}"
+        made_of = known_by(Path(__file__).read_text(), (_BUSYBOX, "/" / _AUTHORITIES))
+        self.home = cache(HERE) / f"images-{made_of}"
         self.home.mkdir(parents=True, exist_ok=True)
 
     def __call__(self, *words: str | Path) -> str:
@@ -76,6 +79,26 @@ class Engine:
         self("commit", "--quiet", "--rm", container, name)
 
 
+class _Wordless(ast.NodeTransformer):
+    """Takes away what a program says and does not do; comments are no part of its tree to begin with."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        """Leave out what is only a text."""
+        return None if isinstance(node.value, ast.Constant) else node
+
+
+def known_by(program: str, taken: Iterable[Path]) -> str:
+    """Return what images are found again by: all that the program which makes them does, and the files it takes.
+
+    Versions of what is built of Go are in the place that they lie in. Words about the program make no image. Whatever
+    else is changed in it makes every image anew, also where it would not have to: nobody has to tell which line is
+    about which.
+    """
+    does = ast.dump(_Wordless().visit(ast.parse(program))).encode()
+    parts = (does, *(path.read_bytes() for path in taken))
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16]
+
+
 def archives(place: Path) -> list[Path]:
     """Make every image and return them as archives in `place`; the first time takes some four minutes."""
     _tidy()
@@ -89,7 +112,7 @@ def archives(place: Path) -> list[Path]:
 
 
 def _tidy() -> None:
-    """Take away what earlier editions of this file made, and our own when layers of old builds have become too many."""
+    """Take away what was made in another way, and our own when layers of old builds have become too many."""
     for home in cache(HERE).glob("images-*"):
         size = int(subprocess.run(["du", "-sm", home], capture_output=True, text=True, check=True).stdout.split()[0])
         if home != Engine().home or size > _MOST_MB:
@@ -187,7 +210,7 @@ def _dns(engine: Engine) -> None:
 def _busybox(engine: Engine) -> Path:
     tree = engine.home / "busybox"
     (tree / "bin").mkdir(parents=True, exist_ok=True)
-    shutil.copy("/bin/busybox", tree / "bin/busybox")
+    shutil.copy(_BUSYBOX, tree / "bin/busybox")
     return tree
 
 

@@ -18,7 +18,8 @@ from mesh.domain.errors import MeshbotError
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Event, Operation, Origin, State, Step
 from mesh.domain.policy import Actor
-from mesh.operations.receiving import Desk, receive
+from mesh.operations.desk import Desk
+from mesh.operations.receiving import receive
 from mesh.operations.running import run
 from mesh.operations.stage import Stage
 from settings.time import SystemTime

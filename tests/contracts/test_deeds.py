@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from mesh.digest_ports import Deeds
 from mesh.domain.commands import Verb
 from mesh.domain.operations import Event, Operation, State, Step
 from mesh.domain.plans import Roles, plan
 from mesh.domain.weeks import Outcome
-from mesh.ports import Operations
+from mesh.ports import Deeds, Operations
 from settings.time import SystemTime
 from store import deeds as stored
 from store import keys

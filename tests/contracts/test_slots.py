@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mesh.digest_ports import Slots
 from mesh.domain.digests import Slot, SlotState
+from mesh.ports import Slots
 from playground.servers import RedisServer
 from store.connection import patient
 from store.digests import RedisSlots

@@ -61,6 +61,8 @@ class Case:
     """Part of the refusal's message; then there are no truths."""
     real: str = ""
     """Part of why a real API server does not take an object; empty when it takes all."""
+    istio: str = ""
+    """Part of why Istio's own validation does not take an object; a cluster has it nevertheless where nobody asked."""
     _objects: tuple[Obj, ...] = field(default=(), repr=False)
 
     @property
@@ -101,6 +103,7 @@ def _of(path: Path) -> Iterator[Case]:
             truths=tuple(_truth(said, only) for said in document.get("truth", ())),
             refused=document.get("refused", ""),
             real=document.get("real", ""),
+            istio=document.get("istio", ""),
             _objects=tuple(objects),
         )
 

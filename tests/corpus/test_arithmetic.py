@@ -19,7 +19,7 @@ from tests.corpus.meaning import SEEN, Promotion, number
 WEIGHTS = st.lists(st.integers(0, 40) | st.integers(0, 10**9), min_size=2, max_size=6)
 SHARES = st.integers(0, 100) | st.integers(0, 1000).map(lambda tenths: tenths / 10)
 NO_QUANTITIES = ["", "-1", "+1", "1Ki", "1e3", "0x1", "1.", ".5", " 1", "1 m", "½", "١", "1M", "nan"]
-DRAWN = settings(max_examples=400, deadline=None, derandomize=True, database=None)
+DRAWN = settings(max_examples=400, derandomize=True, database=None)
 
 
 def of(weights: list[int]) -> Route:

@@ -30,7 +30,7 @@ from tests.corpus.places import fresh, place, spots
 TARGET = Target("demo", "shop", "api")
 # The same examples in every run: a failure must not come and go with the weather.
 DRAWN = settings(
-    max_examples=150, deadline=None, derandomize=True, database=None,
+    max_examples=150, derandomize=True, database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 

@@ -26,8 +26,10 @@ PACKAGES = {
     "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy",
     "coredns": "github.com/coredns/coredns",
     "kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+    "translate": ".",
 }
-"""Binary -> its main package; versions are in the go.mod of its home. `certificate` is built from Go's own tree."""
+"""Binary -> its main package; versions are in the go.mod of its home. `certificate` is built from Go's own tree,
+`translate` is a program of its home."""
 STATIC = {"coredns"}
 """Those that run in an image of nothing but themselves."""
 CERTIFICATE = "certificate"
@@ -42,11 +44,14 @@ class BuildFailed(RuntimeError):
 
 
 def cache(home: Path = HERE) -> Path:
-    """Return the directory of these versions: `$XDG_CACHE_HOME/meshbot-e2e/<hash of go.mod and go.sum>`.
+    """Return the directory of these versions: `$XDG_CACHE_HOME/meshbot-e2e/<hash of what they are built from>`.
 
     Each `home` (a directory with a go.mod) has its own: a newer helm must not have kube-apiserver built again.
     """
-    digest = hashlib.sha256(b"".join((home / name).read_bytes() for name in ("go.mod", "go.sum")) + _VERSION.encode())
+    # tools.go only names what go.mod has.
+    programs = sorted(path.name for path in home.glob("*.go") if path.name != "tools.go")
+    sources = b"".join((home / name).read_bytes() for name in ("go.mod", "go.sum", *programs))
+    digest = hashlib.sha256(sources + _VERSION.encode())
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return root / "meshbot-e2e" / digest.hexdigest()[:16]
 

@@ -14,6 +14,8 @@ from tests.e2e.admin import Admin
 from tests.e2e.bench import RealBench
 from tests.e2e.binaries import HERE, BuildFailed, build, cache
 from tests.e2e.controllers import Acceptor
+from tests.e2e.istiod import HERE as ISTIO
+from tests.e2e.istiod import TRANSLATE
 from tests.e2e.objects import COLLECTIONS
 from tests.e2e.servers import install, servers
 from workers.cluster.adapter import KubernetesCluster
@@ -36,6 +38,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     with capture.global_and_fixture_disabled():
         try:
             build()
+            build(names=(TRANSLATE,), home=ISTIO)
         except BuildFailed as error:
             pytest.exit(str(error), returncode=1)
 

@@ -76,6 +76,18 @@ def definitions(directory: Path, sources: Sequence[Source] = SOURCES) -> list[Ob
     return [_modern(document) for document in found if document["kind"] == "CustomResourceDefinition"]
 
 
+def defaulted(value: Any, schema: Obj) -> Any:
+    """Return a value as an API server stores it: with the defaults of its definition's schema, and without nulls."""
+    if isinstance(value, list):
+        return [defaulted(one, schema.get("items", {})) for one in value]
+    if not isinstance(value, dict):
+        return value
+    inner = schema.get("properties", {})
+    known = {key: one["default"] for key, one in inner.items() if "default" in one}
+    said = known | {key: one for key, one in value.items() if one is not None}
+    return {key: defaulted(one, inner.get(key, {})) for key, one in said.items()}
+
+
 def _kept(source: Source, directory: Path) -> list[Path]:
     home = directory / "crds" / f"{source.module.replace('/', '_')}@{source.version}"
     if not home.exists():

@@ -15,8 +15,8 @@ from mesh.domain.audit import verify
 from mesh.domain.catalog import Catalog, Channels, Cluster, Service
 from mesh.domain.errors import Conflict, Unavailable
 from mesh.domain.incidents import ENDED, Said
+from mesh.operations.desk import Desk
 from mesh.operations.incidents import Labelled, Mail, hear
-from mesh.operations.receiving import Desk
 from settings.time import SystemTime
 from store import keys
 from store.auditlog import RedisAuditLog

@@ -14,12 +14,12 @@ import pytest
 
 from chat.connection import web_client
 from chat.noticeboard import SlackNoticeboard, digest_key
-from mesh.digest_ports import Newsroom
 from mesh.domain.digests import Digest, Edition, Slot, SlotState
 from mesh.domain.errors import Unavailable
 from mesh.domain.weeks import Week
 from mesh.operations.publishing import publish
 from mesh.operations.stage import Stage
+from mesh.ports import Newsroom
 from settings.cron import CronAlmanac
 from store.connection import patient
 from store.deeds import RedisDeeds

@@ -122,7 +122,7 @@ def test_a_worn_process_is_replaced_between_two_jobs(desk: Desk) -> None:
 def test_the_supervisor_serves_all_queues_and_ends_with_them(desk: Desk) -> None:
     """Each queue has its worker; SIGTERM ends all of them at once with status 0 while they are idle."""
     with desk.supervisor() as supervisor:
-        desk.jobs.look("prod", 1, within_s=20)
+        desk.jobs.look("prod", 1, within_s=100)
         operations = [desk.receive(verb=verb) for verb in (Verb.ROLLBACK, Verb.PROMOTE)]
         wait(lambda: all(map(desk.settled, operations)) and desk.looks("prod"))
         workers = children(supervisor.pid)

@@ -22,6 +22,7 @@ from workers.cluster.parents import (
     unpermitted,
 )
 from workers.cluster.routing import (
+    BEHIND,
     OR,
     Claim,
     Object,
@@ -80,7 +81,7 @@ def _read(obj: Object, plural: str, conditions: Conditions) -> list[Route]:
             name,
             _arms(obj, rule, index),
             parents=parents,
-            warnings=(*warnings, *_rule_warnings(rule)),
+            warnings=(*warnings, *_rule_warnings(rule), *_behind(rule, rules[:index], conditions)),
         )
         for index, (rule, name) in enumerate(zip(rules, names, strict=True))
         if rule.get("backendRefs")
@@ -148,12 +149,22 @@ def _rule_warnings(rule: Object) -> tuple[str, ...]:
     return (_STICKY,) if rule.get("sessionPersistence") else ()
 
 
+def _behind(rule: Object, earlier: Sequence[Object], conditions: Conditions) -> tuple[str, ...]:
+    """Warn of a rule whose matches all stand above it: of equal ones the first counts (HTTPRouteRule.matches)."""
+    taken = {match for one in earlier for match in _matches(one, conditions)}
+    return (BEHIND,) if taken.issuperset(_matches(rule, conditions)) else ()
+
+
+def _matches(rule: Object, conditions: Conditions) -> set[tuple[str, ...]]:
+    return {tuple(conditions(match)) for match in rule.get("matches") or [{}]}
+
+
 def _description(rule: Object, conditions: Conditions) -> tuple[str, ...]:
     """Return what the rule matches, with `OR` between its matches; nothing for a rule that matches all.
 
     Matches are sorted: any of them is enough, so their order means nothing.
     """
-    first, *others = sorted({tuple(conditions(match)) for match in rule.get("matches") or [{}]})
+    first, *others = sorted(_matches(rule, conditions))
     if not first:
         return ()
     return (*first, *(piece for other in others for piece in (OR, *other)))

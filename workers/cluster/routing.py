@@ -195,6 +195,10 @@ class RuleName:
 
 OR = "or"
 """What `describe` puts between things of which any one will do; it names nothing by itself."""
+BEHIND = (
+    "Rules above this one take all that it matches, so it gets no request and a change here moves nothing. Change the "
+    "rule above it, or move this one up."
+)
 LONGEST_MATCH = 80
 """Characters of a match in a label; what is longer ends in a digest, so that labels do not depend on the place."""
 _PLACE = re.compile(r"\w+\[\d+\]")

@@ -36,7 +36,7 @@ from workers.cluster.routing import (
     weight_of,
 )
 from workers.cluster.virtualservice_matches import describe
-from workers.cluster.virtualservice_warnings import beside, delegation, hosts_of, is_for_gateways, warnings_of
+from workers.cluster.virtualservice_warnings import behind, beside, delegation, hosts_of, is_for_gateways, warnings_of
 
 PLURAL = "virtualservices"
 _IDENTITY = ("host", "subset", "port/number")
@@ -104,10 +104,12 @@ def _routes(obj: Object, protocols: Sequence[Protocol], warnings: tuple[str, ...
     found = []
     named = _names(obj)
     for protocol in protocols:
-        for index, (rule, name) in enumerate(zip(_rules(obj, protocol), named[protocol], strict=True)):
+        rules = _rules(obj, protocol)
+        for index, (rule, name) in enumerate(zip(rules, named[protocol], strict=True)):
             if rule.get("route") and all(rule.get(answer) is None for answer in _ANSWERS):
                 arms = _arms(obj, rule, protocol, index)
-                found.append(route_of(obj, PLURAL, name, arms, warnings=warnings + warnings_of(obj, arms)))
+                said = (*warnings, *behind(rule, rules[:index]), *warnings_of(obj, arms))
+                found.append(route_of(obj, PLURAL, name, arms, warnings=said))
     return found
 
 

@@ -8,24 +8,39 @@ beginning (`=ja*`) or by a regular expression (`=~ja.*`).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from workers.cluster.routing import OR, Object
 
 _SILENT = frozenset({"name", "statPrefix"})
 """Fields that match nothing: they only name the block in logs and metrics."""
+_EVERYTHING = ((), ("prefix:/",), ("regex:.*",))
+"""Blocks that let everything in. Istio sends Envoy no rule after one (`IsCatchAllRoute` of its pilot)."""
 
 
 def describe(rule: Object) -> tuple[str, ...]:
     """Return what the rule matches, in an order of its own; nothing when it matches all."""
-    blocks = sorted({_block(block) for block in rule.get("match") or []})
+    blocks = sorted(set(_blocks(rule)))
     if () in blocks:
         return ()
     pieces: list[str] = []
     for block in blocks:
         pieces += [OR, *block] if pieces else block
     return tuple(pieces)
+
+
+def is_reached(rule: Object, earlier: Sequence[Object]) -> bool:
+    """Tell whether a rule gets anything that `earlier` rules of its list leave over: the first that matches takes it.
+
+    Of a rule that delegates it is not known here what it takes.
+    """
+    taken = {block for one in earlier if one.get("delegate") is None for block in _blocks(one)}
+    return taken.isdisjoint(_EVERYTHING) and not taken.issuperset(_blocks(rule))
+
+
+def _blocks(rule: Object) -> Iterator[tuple[str, ...]]:
+    yield from map(_block, rule.get("match") or [{}])
 
 
 def _block(block: Any) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mesh.domain.routes import Arm
-from workers.cluster.routing import Object, age, full_host, namespace_of, service_of, spec, title
+from workers.cluster.routing import BEHIND, Object, age, full_host, namespace_of, service_of, spec, title
+from workers.cluster.virtualservice_matches import is_reached
 
 _MESH = "mesh"
 """The gateway that means the sidecars; what is meant when no gateway is named."""
@@ -44,6 +45,11 @@ def delegation(obj: Object, by: Object, rules: Sequence[str]) -> tuple[str, ...]
         f"{title(obj)} is not exported to namespace {namespace_of(by)}, so Istio ignores the delegation: "
         f"add {namespace_of(by)} to its spec.exportTo."
     )
+
+
+def behind(rule: Object, earlier: Sequence[Object]) -> tuple[str, ...]:
+    """Warn of a rule that never gets a request; Istio reports it as IST0130."""
+    return () if is_reached(rule, earlier) else (BEHIND,)
 
 
 def beside(obj: Object, others: Sequence[Object]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target
-from mesh.domain.errors import Conflict, MeshbotError, Refused, Unavailable
+from mesh.domain.errors import Conflict, MeshbotError, NeedsGit, Refused, Unavailable
 from mesh.domain.plans import Plan
 from mesh.domain.repositories import Commit, InGit, Repository
 from mesh.domain.routes import PREFIX, STAMP_ACTOR, STAMP_OPERATION, Arm, Kept, Route, RouteRef, Weights
@@ -22,8 +22,9 @@ from workers.cluster.table import ROUTING_APIS
 from workers.git.editing import Located, Named, locate
 from workers.git.forges import Wish, request_merge
 from workers.git.messages import OBJECT, OPERATION, message, object_of, remembered, stamps_of, trailers
-from workers.git.patience import KNOCK_S, Patience, Server
-from workers.git.repository import Found, Made, Remote
+from workers.git.patience import KNOCK_S, Patience, Silence
+from workers.git.repository import Remote
+from workers.git.trees import Found, Made
 
 PUSHES = 3
 """How often a commit is made anew because somebody else pushed other files first."""
@@ -62,18 +63,26 @@ class Place:
 class GitCluster:
     """Implements `mesh.ports.Cluster` over another one. Repositories are those of the catalog, and no others."""
 
-    def __init__(self, cluster: Cluster, catalog: Catalog, *, connect: Callable[[Repository], Remote] = Remote) -> None:
-        """Read from `cluster`; connects to nothing yet."""
-        self._cluster, self._catalog = cluster, catalog
+    def __init__(
+        self,
+        cluster: Cluster,
+        catalog: Catalog,
+        *,
+        connect: Callable[[Repository], Remote] = Remote,
+        asks: bool = True,
+    ) -> None:
+        """Read from `cluster`; connects to nothing yet. One that never `asks` raises NeedsGit instead."""
+        self._cluster, self._catalog, self._asks = cluster, catalog, asks
         self.remotes = {one.name: connect(one) for one in catalog.repositories}
         self._patience = _patience(self.remotes.values())
 
     def routes(self, target: Target) -> list[Route]:
         """Return every route of the service; of one that Git keeps with Git's weights, or with why they are not known.
 
-        Raises what the cluster raises.
+        Raises what the cluster raises, and NeedsGit.
         """
-        found, place = self._cluster.routes(target), self._place(target)
+        place = self._asked(target)
+        found = self._cluster.routes(target)
         if place is None:
             return found
         head = _tried(place.fetch)
@@ -112,9 +121,10 @@ class GitCluster:
     def reread(self, plan: Plan, target: Target) -> Route | None:
         """Read the planned route again, from the cluster and from Git; None when it is gone from the cluster.
 
-        Raises Unavailable, Refused.
+        Raises Unavailable, Refused, NeedsGit.
         """
-        route, place = self._cluster.reread(plan, target), self._place(target)
+        place = self._asked(target)
+        route = self._cluster.reread(plan, target)
         return route if route is None or place is None else _kept(route, place, place.fetch(), plan)
 
     def glance(self, plans: Sequence[tuple[Plan, Target]]) -> list[Weights | None]:
@@ -129,9 +139,9 @@ class GitCluster:
         """Write the plan: as a patch, or as a commit where Git keeps the service. Done once, however often it is sent.
 
         Raises Conflict when the file is not what it was when planned (nothing was written), Unavailable when the
-        outcome is not known, Refused when Git does not take it.
+        outcome is not known, Refused when Git does not take it, NeedsGit.
         """
-        place = self._place(target)
+        place = self._asked(target)
         if place is None:
             return self._cluster.patch(plan, target)
         # Whoever comes to this has just fetched; one who was left alone here would not know what to make of it.
@@ -160,6 +170,13 @@ class GitCluster:
         name = found[0].name if found else ""
         return Place(*found, self.remotes[name], self._patience[name]) if found else None
 
+    def _asked(self, target: Target) -> Place | None:
+        """Return the place of what Git is asked about next; raise NeedsGit where that is for another process."""
+        place = self._place(target)
+        if place is not None and not self._asks:
+            raise NeedsGit
+        return place
+
     def _made(self, plan: Plan, target: Target, place: Place, head: str) -> Made:
         """Make the commit of a plan; one that moves no weight changes no file, and is still a commit."""
         content, by = None, stamps_of(plan).get(STAMP_ACTOR, "")
@@ -175,9 +192,9 @@ class GitCluster:
 
 def _patience(remotes: Iterable[Remote]) -> dict[str, Patience]:
     """Return what the process knows of each repository's server; repositories of one server know of it together."""
-    servers: dict[str, Server] = {}
+    servers: dict[str, Silence] = {}
     return {
-        one.at.name: Patience(partial(one.greet, within_s=KNOCK_S), servers.setdefault(one.at.server, Server()))
+        one.at.name: Patience(partial(one.greet, within_s=KNOCK_S), servers.setdefault(one.at.server, Silence()))
         for one in remotes
     }
 

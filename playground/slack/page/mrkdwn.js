@@ -6,7 +6,8 @@ import { emoji } from "./emoji.js";
 import { slackDate } from "./dates.js";
 
 const FENCE = /```\n?([\s\S]+?)\n?```/g;
-const BAR_RUN = /█+|░+/g;
+// A bar has twenty cells, of two kinds at most; the same letters in a row of eighths of a block are a sparkline.
+const BAR = /(?<![▁-█░])(?=[█░]{20}(?![▁-█░]))(█*)(░*)/g;
 const ESCAPED = { "&amp;": "&", "&lt;": "<", "&gt;": ">" };
 const EDGE = String.raw`(?![\p{L}\p{N}_])`;
 const START = String.raw`(?<![\p{L}\p{N}_])`;
@@ -70,14 +71,19 @@ export function emojiOr(text) {
 export function bars(text) {
   const out = document.createDocumentFragment();
   let from = 0;
-  for (const run of text.matchAll(BAR_RUN)) {
-    const bar = el("span", { class: run[0][0] === "█" ? "bar full" : "bar rest" }, run[0]);
-    bar.style.width = `${run[0].length}ch`;
-    out.append(text.slice(from, run.index), bar);
-    from = run.index + run[0].length;
+  for (const bar of text.matchAll(BAR)) {
+    out.append(text.slice(from, bar.index), ...cells("full", bar[1]), ...cells("rest", bar[2]));
+    from = bar.index + bar[0].length;
   }
   out.append(text.slice(from));
   return out;
+}
+
+function cells(kind, run) {
+  if (!run) return [];
+  const drawn = el("span", { class: `bar ${kind}` }, run);
+  drawn.style.width = `${run.length}ch`;
+  return [drawn];
 }
 
 function lines(text, names) {

@@ -410,7 +410,7 @@ def test_who_is_blind_knows_nothing() -> None:
 figures = st.one_of(st.floats(), st.integers(0, 10_000).map(float))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(figures, figures, figures, figures, st.booleans()), max_size=12))
 def test_whatever_is_counted_is_judged(ticks: list[tuple[float, float, float, float, bool]]) -> None:
     """No counts raise, and none pass without as many requests as the floor asks for."""

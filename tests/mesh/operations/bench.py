@@ -18,7 +18,8 @@ from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, Origin, State, Step
 from mesh.domain.policy import Actor, Policy, Role
 from mesh.domain.stepups import StepUp
-from mesh.operations.receiving import Desk, receive
+from mesh.operations.desk import Desk
+from mesh.operations.receiving import receive
 from mesh.operations.recording import Record
 from mesh.operations.running import run, worked
 from mesh.operations.stage import Stage

@@ -14,7 +14,8 @@ from mesh.domain.approvals import Rule
 from mesh.domain.errors import Denied, NotFound, TooLate, Unavailable
 from mesh.domain.operations import Operation, Origin, State, Step
 from mesh.domain.policy import Actor, Policy, Role
-from mesh.operations.receiving import receive, waiting_for
+from mesh.operations.ballots import waiting_for
+from mesh.operations.receiving import receive
 from mesh.operations.running import run
 from mesh.ports import Place
 from tests.builders import JIN, LEE, command, healthy

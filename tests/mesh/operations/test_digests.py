@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from chat.memory import RecordedBoard
-from mesh.digest_ports import Newsroom
 from mesh.domain.approvals import Rule
 from mesh.domain.catalog import Catalog, Service
 from mesh.domain.counts import Counts
@@ -23,6 +22,7 @@ from mesh.domain.weeks import Changes
 from mesh.operations.digests import gather
 from mesh.operations.publishing import publish
 from mesh.operations.stage import Stage
+from mesh.ports import Newsroom
 from store.memory_digests import MemoryDeeds, MemorySlots
 from tests.builders import healthy
 from tests.mesh.operations.bench import Bench, virtual_service
@@ -102,6 +102,14 @@ def test_a_route_off_its_rest_is_told() -> None:
     (item,) = the(Kind.OFF_REST, press.gather()).items
     assert (item.what, item.text) == ("demo/mesh-demo/api", "v1 70 % / v2 30 %")
     assert (item.operation, item.since) == (done.id, done.story[-1].at)
+
+
+def test_a_completed_canary_is_at_rest_though_the_object_forgot_all() -> None:
+    """The record has it that our own last write left it so; to it v1 is stable still."""
+    press = Press()
+    assert press.do("promote api 100").state is State.SUCCEEDED
+    press.route_object()["metadata"]["annotations"] = {}
+    assert Kind.OFF_REST not in kinds(press.gather())
 
 
 def test_a_completed_canary_is_at_rest() -> None:

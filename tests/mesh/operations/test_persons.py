@@ -15,8 +15,8 @@ from mesh.domain.catalog import Catalog
 from mesh.domain.errors import Denied, Unavailable
 from mesh.domain.operations import State
 from mesh.domain.policy import Actor, Policy, Role
+from mesh.operations.ballots import waiting_for
 from mesh.operations.persons import AT_ONCE, persons_of
-from mesh.operations.receiving import waiting_for
 from mesh.operations.running import run
 from tests.builders import JIN
 from tests.mesh.operations.bench import Bench
@@ -240,3 +240,11 @@ def test_a_silence_that_begins_later_ends_the_asking(monkeypatch: pytest.MonkeyP
     with pytest.raises(Unavailable):
         persons_of(Catalog(people=people), Later({}), [JIN, OTHER])
     assert len(asked) == 2 * AT_ONCE
+
+
+@pytest.mark.parametrize("program", ["flagger", "Upstream", "U0 JIN", "U"])
+def test_slack_is_asked_about_no_program(program: str) -> None:
+    """Who is no person by the form of the id is known by it, while Slack would not have said a word about it."""
+    silence = Partly({})
+    silence.silent = frozenset({program})
+    assert persons_of(Catalog(), silence, [JIN, Actor(program)]) == {JIN.user: JIN.user, program: program}

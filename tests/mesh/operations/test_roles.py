@@ -146,13 +146,15 @@ def test_a_rollback_asks_the_record_before_the_shape_where_the_object_forgot_all
 
 
 def test_what_was_refused_says_nothing_of_who_is_stable() -> None:
-    """Its plan was made by the shape when the object had forgotten all; the change before it was written."""
+    """Its plan was made while the configuration had it the other way round; the change before it was written."""
     bench = a_bench(90, 10)
     assert bench.do("promote api v2 80").state is State.SUCCEEDED
     rewrite(bench, annotations={})
     assert bench.do("freeze api --reason x").state is State.SUCCEEDED
+    bench.services = (Service("api", stable="v2"),)
     refused = bench.do("promote api v1 50")
     assert (refused.state, refused.plan and refused.plan.stable) == (State.REFUSED, "v2")
+    bench.services = ()
     assert bench.do("rollback api").state is State.SUCCEEDED
     assert bench.weights() == [100, 0]
 

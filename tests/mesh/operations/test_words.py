@@ -267,21 +267,6 @@ def test_pause_stops_what_waits_for_a_freeze_to_end() -> None:
     assert (voyage.phase, voyage.weights[-1]) == (Phase.HELD, [75, 25])
 
 
-def test_pause_of_a_first_step_that_waits_is_refused_at_once() -> None:
-    """Nothing is written yet, so there is nothing to stay at: people hear that abort stops it, and it does."""
-    voyage = a_voyage()
-    voyage.id = voyage.bench.ask("canary api v2 25,50,100 every 30s").id
-    run(voyage.id, voyage.bench.stage)
-    voyage.bench.time.at += 61
-    voyage.bench.directory = SilentAboutTheStarter(voyage.bench.members)
-    voyage.work()
-    refused = heard(voyage, voyage.bench.ask("pause api", LEE))
-    assert (refused.state, "abort" in refused.hint) == (State.REFUSED, True)
-    assert voyage.say("abort api", actor=LEE).state is State.SUCCEEDED
-    voyage.look(3)
-    assert (voyage.phase, voyage.weights[1:]) == (Phase.ABORTED, [[100, 0]])
-
-
 @pytest.mark.parametrize("first", [True, False], ids=["the first step", "a later step"])
 def test_pause_waits_for_a_patch_that_is_in_the_air(first: bool) -> None:
     """Its worker died after it was sent: it is found to be written, and paused there, and is nobody's drift."""

@@ -12,7 +12,8 @@ HOSTILE = (
     "<javascript:window.pwned=1|press me> <https://ok.example/?a=1&amp;b=2|safe &lt;b&gt;> <data:text/html,x|data> "
     "`<img src=x onerror=window.pwned=1>` &lt;b&gt;bold&lt;/b&gt; &amp;lt;"
 )
-CARD_BARS = "```\nv1  ██████████░░░░░░░░░░   90 % -> 50 %\nv2  ██████████░░░░░░░░░░   10 % -> 50 %\n```"
+HALF = "██████████░░░░░░░░░░"
+CARD_BARS = f"```\nv1  {HALF}   90 % -> 50 %\nv2  {HALF}   10 % -> 50 %\n```"
 CARD_GATES = (
     "*Gates over 5 min, v2 against v1*\n```\n"
     "pass     success   99.93 %  (at least 99 %)   12 431 requests\n"
@@ -174,7 +175,10 @@ def gallery() -> list[Json]:
                         {"type": "emoji", "name": "eyes"},
                     ],
                 },
-                {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": "v1 ████░░░░ 50 %"}]},
+                {
+                    "type": "rich_text_preformatted",
+                    "elements": [{"type": "text", "text": f"v1 {HALF} 50 %"}],
+                },
             ],
         },
         {

@@ -106,6 +106,15 @@ def test_bars_align(page: Page) -> None:
     assert widths == [round(cell)] * 4
 
 
+def test_a_sparkline_is_no_bar(page: Page, stage: Stage) -> None:
+    """Twenty whole cells are a bar, in two colours; a sparkline, which has the same letters, stays a text."""
+    full, part, none = "█" * 20, "█" * 7 + "░" * 13, "░" * 20
+    said = stage.say("U03OLE", f"```v1 {full}\nv2 {part}\nv3 {none}\nsuccess ····██▇█ 99 %\np99 ████ 9 ms```")
+    drawn = page.locator(f"#log [data-ts='{said['ts']}'] .bar")
+    expect(drawn).to_have_text([full, "█" * 7, "░" * 13, none])
+    expect(page.locator(f"#log [data-ts='{said['ts']}'] pre")).to_contain_text("····██▇█ 99 %")
+
+
 def test_shows_every_block_and_names_unknown_ones(page: Page) -> None:
     """Tables, images, markdown, rich text and selects are drawn; a block nobody knows is named."""
     gallery = page.locator("#log .message", has_text="unsupported block: hologram")

@@ -215,9 +215,25 @@ def test_backends_of_the_same_name_are_told_apart(refs: list[Obj], names: list[s
 
 def test_rules_that_keep_sessions_say_so() -> None:
     """Only that rule: its weights do not move sessions that are under way."""
-    kept, free = read(http_route(SPLIT | {"sessionPersistence": {"type": "Cookie"}}, SPLIT))
+    other = SPLIT | {"matches": [{"method": "GET"}]}
+    kept, free = read(http_route(SPLIT | {"sessionPersistence": {"type": "Cookie"}}, other))
     assert any("sessions" in warning for warning in kept.warnings)
     assert free.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("above", "is_told"),
+    [
+        ({}, False),
+        ({"matches": [{"path": {"type": "PathPrefix", "value": "/a"}}]}, False),
+        ({"matches": [{"method": "GET"}, {"path": {"type": "PathPrefix", "value": "/a"}}]}, True),
+    ],
+)
+def test_a_rule_whose_matches_stand_above_it_is_told_of(above: Obj, is_told: bool) -> None:
+    """Of equal matches the first counts; a wider one above takes nothing from a narrower one."""
+    rule = SPLIT | {"matches": [{"path": {"value": "/a"}}, {"method": "GET"}]}
+    *_, said = read(http_route(SPLIT | above, rule))
+    assert any("gets no request" in warning for warning in said.warnings) == is_told
 
 
 def test_a_route_of_the_callers_namespace_says_whom_it_directs() -> None:
@@ -251,7 +267,7 @@ def rule(draw: st.DrawFn) -> Obj:
     return made | {"backendRefs": refs}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.data(), st.lists(rule(), min_size=1, max_size=3))
 def test_an_edit_touches_its_weights_only_and_can_be_taken_back(data: st.DataObject, rules: list[Obj]) -> None:
     """Filters, other rules and absent keys are as before, to the letter."""

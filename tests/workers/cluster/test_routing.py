@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.domain.errors import Refused
@@ -172,7 +172,6 @@ RULES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(RULES.flatmap(lambda rules: st.tuples(st.just(rules), st.permutations(range(len(rules))))))
 def test_labels_and_selectors_never_meet(drawn: tuple[list[dict[str, Any]], list[int]]) -> None:
     """Whatever rules are called: labels differ, and nothing that one rule answers to means another."""

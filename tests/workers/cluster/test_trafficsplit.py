@@ -159,7 +159,7 @@ def test_a_promotion_writes_the_shortest_quantities() -> None:
 QUANTITY = st.none() | st.sampled_from(["1", "1.0", "0.5", "900m", "0", "0m", "2k", "01"]) | st.integers(0, 1000)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(QUANTITY, min_size=1, max_size=4), st.sampled_from(["v1alpha1", *WHOLE]))
 def test_an_edit_touches_its_weights_only_and_can_be_taken_back(weights: list[Any], version: str) -> None:
     """To the letter: `1` stays `1` and `0.5` stays `0.5`, text stays text and numbers stay numbers."""

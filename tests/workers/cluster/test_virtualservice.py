@@ -253,7 +253,7 @@ def leaves(value: Any, path: str) -> set[tuple[str, str]]:
     return set().union(*(leaves(one, f"{path}/{key}") for key, one in inside))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data(), *[st.lists(RULE, max_size=3)] * 3)
 def test_whatever_its_rules_an_edit_touches_its_weights_and_can_be_taken_back(
     data: st.DataObject, http: list[Obj], tcp: list[Obj], tls: list[Obj]

@@ -43,9 +43,9 @@ def test_delegates_are_followed_by_name_and_namespace() -> None:
 
 def test_the_routes_of_a_delegate_say_which_object_is_edited() -> None:
     """They are its own routes, under the labels a later reading gives them, and name both objects."""
-    obj = leaf(canary(name="a"), canary(match=[{"port": 80}]))
+    obj = leaf(canary(match=[{"port": 80}]), canary(name="a"))
     routes = VIRTUAL_SERVICE.delegated(obj, root(delegation("leaf", **V2), canary()))
-    assert [route.rule for route in routes] == [route.rule for route in read(obj)] == ['http "a"', "http port:80"]
+    assert [route.rule for route in routes] == [route.rule for route in read(obj)] == ["http port:80", 'http "a"']
     assert [route.warnings for route in routes] == [(WARNING,), (WARNING,)]
     assert {route.name for route in routes} == {"leaf"}
 

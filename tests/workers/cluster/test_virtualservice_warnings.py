@@ -43,6 +43,41 @@ def test_an_export_names_who_follows(exported: list[str], said: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "above",
+    [
+        None,
+        [],
+        [{}],
+        [{"name": "all"}],
+        [{"uri": {"prefix": "/"}}],
+        [{"uri": {"regex": ".*"}}],
+        [{"uri": {"prefix": "/v2"}}, {"headers": {"x-test": {"exact": "on"}}}, {"uri": {"prefix": "/v1"}}],
+    ],
+)
+def test_a_rule_that_gets_nothing_is_told_of(above: list[Obj] | None) -> None:
+    """Istio follows the first rule that matches, so one whose matches are all taken above moves nothing."""
+    first = canary() if above is None else canary() | {"match": above}
+    second = canary() | {"match": [{"uri": {"prefix": "/v1"}}, {"uri": {"prefix": "/v2"}}]}
+    said = [" ".join(route.warnings) for route in read(virtual_service(first, second))]
+    assert ["gets no request" in one for one in said] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        canary() | {"match": [{"uri": {"prefix": "/v2"}}]},
+        canary() | {"match": [{"uri": {"prefix": "/"}, "port": 8080}]},
+        canary() | {"match": [{"gateways": ["public"]}]},
+        {"delegate": {"name": "other"}},
+    ],
+)
+def test_a_rule_that_gets_what_is_left_is_an_ordinary_one(above: Obj) -> None:
+    """A rule for some requests, some callers or one gateway leaves the rest; what a delegate takes is not known."""
+    second = canary() | {"match": [{"uri": {"prefix": "/v1"}}, {"uri": {"prefix": "/v2"}}]}
+    assert "gets no request" not in " ".join(read(virtual_service(above, second))[-1].warnings)
+
+
 def test_several_services_move_together() -> None:
     """One object for two Services changes both."""
     assert "several services: api.shop, web.other." in warnings(virtual_service(canary(), hosts=["web.other", "api"]))

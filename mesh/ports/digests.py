@@ -1,4 +1,4 @@
-"""What digests need of the world, beside `mesh.ports`: when they are due, who posts which, and where to."""
+"""What digests need of the world: when they are due, who posts which, and where to."""
 
 from __future__ import annotations
 
