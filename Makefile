@@ -55,7 +55,7 @@ manifests: setup ## manifests/*.yaml and the chart's table of values, made from 
 
 .PHONY: check
 check: setup ## Linters, types, import contracts; the site of the documents; the chart and what is made of it, where there is Go
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync --keep-going types docs lint made
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync --keep-going types docs lint made
 
 # The parts of check, two at a time: each of them uses one core.
 .PHONY: types

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Any
@@ -98,10 +99,12 @@ def test_only_the_asking_person_sees_the_answer(desk: Desk) -> None:
 )
 def test_an_answer_that_slack_refuses_for_now_comes_later(desk: Desk, channel: str, method: str) -> None:
     """It waits in the outbox as long as Slack wants, and is then shown, once and unmarked."""
+    began = time.monotonic()
     desk.office.slack.driver.trouble("ratelimit", method=method, retry_after=2)
     desk.answer(asked(channel))
     assert (desk.waiting, desk.office.slack.driver.transcript()) == ([KEY], [])
-    assert desk.office.deliver() > 1, "Slack wants two seconds, of which some have gone"
+    # Some of the wait is over by then, more of it on a busy machine.
+    assert desk.office.deliver() + time.monotonic() - began >= 2
     [text] = desk.shown("D0JIN" if channel == "U0JIN" else channel)
     assert ("too long" in text, REPEATED in text) == (True, False)
 

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -474,3 +475,10 @@ def test_there_is_one_address_for_slack_and_two_for_probes(path: str, method: st
     bench = Bench()
     assert bench.send(GOOD, path=path, method=method).status == status
     assert bench.started == []
+
+
+def test_what_was_written_long_ago_is_signed_when_it_is_sent() -> None:
+    """Tests may be read minutes before they run; what is old on purpose stays old."""
+    old = signed(b"command=/mesh&text=help", age_s=400)
+    assert Bench().send(old).status == 401
+    assert Bench().send(replace(slash("help"), headers=old.headers)).status == 200

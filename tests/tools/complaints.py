@@ -53,7 +53,7 @@ def complaint(words: list[str]) -> str:
 
 def _of_recipe(words: list[str]) -> Iterable[str]:
     """Have make say what it would run, and look at that; it takes the name of any file for a target, too."""
-    if lost := [word for word in words[1:] if "=" not in word and word not in targets()]:
+    if lost := [word for word in words[1:] if not (word.startswith("-") or "=" in word or word in targets())]:
         return [f"no target {word}" for word in lost]
     # Called by a make itself, it would do as that one was told, and say where it goes.
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
