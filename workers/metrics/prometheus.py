@@ -127,6 +127,8 @@ class _Wire:
         self._name = name_of(url)
         self._ca_file = ca_file
         self._session = requests.Session()
+        # HTTPS_PROXY is for what is outside, and no gate may hang on it; a netrc file's password is not for metrics.
+        self._session.trust_env = False
         self.verify: str | bool = ca_file or True
 
     def mount(self, prefix: str, adapter: HTTPAdapter) -> None:
