@@ -210,8 +210,8 @@ class KubernetesClient:
     def _build(self) -> ApiClient:
         settings = Configuration()
         settings.retries = False
-        # HTTPS_PROXY is for what is outside, and may let nothing through to an API server. A kubeconfig's `proxy-url` is
-        # for its server alone, and goes by no NO_PROXY, as with kubectl.
+        # HTTPS_PROXY is for what is outside, and may let nothing through to an API server. `proxy-url` in a kubeconfig
+        # is for one server alone, and goes by no NO_PROXY, as with kubectl.
         settings.proxy, settings.no_proxy = None, ""
         settings.connection_pool_maxsize = AT_ONCE
         # What stands between may forget a connection that says nothing for minutes, and a dead server says nothing.
