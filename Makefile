@@ -1,8 +1,9 @@
 # One word per chore. Each installs what it needs; the second run starts at once.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-# Tests mostly wait, so two files of them run at once; no two of one file do, for they share what it starts.
-TWO := -n 2 --dist loadfile
+# Tests mostly wait, so four files of them run at once; no two of one file do, for they share what it starts. Which
+# files come first says tests/conftest.py.
+FOUR := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
 help: ## This list
@@ -19,8 +20,8 @@ demo: setup ## The whole world on this machine; ARGS='--run "/mesh status api"' 
 .PHONY: test
 test: ## All tests: real Redis, real Prometheus, real browser
 	@tools/setup --browser
-	@$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/pytest --durations=10 $(TWO) --ignore tests/world)
-	@$(if $(ARGS),,$(BIN)/pytest --durations=10 $(TWO) tests/world)
+	@$(BIN)/pytest $(or $(ARGS),--durations=10 $(FOUR) -m "not alone")
+	@$(if $(ARGS),,$(BIN)/pytest tests/world -m alone)
 
 .PHONY: e2e
 e2e: setup ## Tests against a real etcd and kube-apiserver, built once with Go; E2E_KUBECONFIG=file uses a cluster instead
@@ -53,9 +54,20 @@ manifests: setup ## manifests/*.yaml and the chart's table of values, made from 
 	@$(BIN)/python -m tools.chart
 
 .PHONY: check
-check: docs ## Linters, types, import contracts; the site of the documents; the chart and what is made of it, where there is Go
+check: setup ## Linters, types, import contracts; the site of the documents; the chart and what is made of it, where there is Go
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync --keep-going types docs lint made
+
+# The parts of check, two at a time: each of them uses one core.
+.PHONY: types
+types:
+	@$(BIN)/mypy
+
+.PHONY: lint
+lint:
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+.PHONY: made
+made:
 	@$(BIN)/pytest tests/helm/test_made.py tests/helm/test_values.py tests/manifests

@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from mesh.domain.errors import Refused
+from mesh.domain.errors import Lapse, Refused
 
 LATEST_S = 2.5
 """Slack tells the person `operation_timeout` after 3 s (docs.slack.dev/interactivity/implementing-slash-commands).
@@ -18,6 +18,14 @@ _accepted = threading.local()
 class Late(Refused):
     """The person was told `operation_timeout` already."""
 
+    lapse = Lapse.LATE
+
+
+class Old(Refused):
+    """It was written long before it came here: Slack sends an event again after minutes."""
+
+    lapse = Lapse.OLD
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -26,9 +34,13 @@ class Arrival:
     at: float
     """`time.monotonic()` in seconds."""
 
+    def over(self) -> bool:
+        """Tell whether Slack has given up waiting, or is about to."""
+        return time.monotonic() - self.at > LATEST_S
+
     def check(self) -> None:
         """Raise Late when Slack has given up waiting, or is about to."""
-        if time.monotonic() - self.at > LATEST_S:
+        if self.over():
             raise Late("The request took too long, so nothing was started.", hint="Send it again.")
 
 

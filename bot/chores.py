@@ -8,7 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from chat.trouble import TROUBLE, word
-from mesh.domain.errors import MeshbotError
+from mesh.domain.errors import Lapse, MeshbotError
+from telemetry.counting import given_up
 
 THREADS = 4
 WAITING = 200
@@ -27,6 +28,7 @@ class Chores:
         """Do it soon; returns at once, never raises. `what` completes "… was not done" in the log."""
         if self.taken(what, chore) is None:
             log.error("Too many chores are waiting, or the process ends, so %s was dropped.", what)
+            given_up("chore", Lapse.FULL)
 
     def taken(self, what: str, chore: Callable[[], None]) -> Future[None] | None:
         """Do it soon; None where that was not taken on. Returns at once, never raises.
@@ -57,7 +59,9 @@ class Chores:
             chore()
         except MeshbotError as error:
             log.warning("%s was not done: %s", what, error.message)
+            given_up("chore", error.lapse or Lapse.OTHER)
         except TROUBLE as error:
             log.warning("%s was not done: %s", what, word(error))
+            given_up("chore", Lapse.SLACK)
         except Exception:
             log.exception("a bug: %s was not done", what)

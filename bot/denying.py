@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bot.arrival import Arrival
 from bot.forms import Misplaced, written
 from bot.hearing import Answer, in_words, voted_on, words
 from bot.requests import Payload, Request, from_modal
-from bot.surface import Response, Surface, beside
+from bot.surface import Response, Surface, asking_slack, beside
 from chat.denying import REASON, why_form
 from chat.form import told
-from chat.trouble import TROUBLE, word
 from mesh.domain.commands import Command, Verb
-from mesh.domain.errors import Refused, Unavailable
+from mesh.domain.errors import Lapse, Refused, Unavailable
 from mesh.domain.grammar import format_command
 from mesh.domain.terms import is_operation
 from mesh.operations.ballots import check_may_vote
+from telemetry.counting import answering
 
 
 @dataclass(frozen=True)
@@ -31,36 +32,43 @@ class Denials:
 
         Who may not deny is told so now, on record, and not after having written a reason.
         """
-        typed = "/mesh approvals shows what waits."
         try:
-            desk = self.surface.ear.enter(request, arrival)
-            waiting = voted_on(desk, request, Verb.DENY)
-            denial = Command(verb=Verb.DENY, operation=waiting.id)
-            typed = f"Type it instead: /mesh {format_command(replace(denial, reason='why'))}"
-            check_may_vote(desk, denial, request.actor, request.origin)
-            arrival.check()
-            origin = request.origin
-            self.surface.screens.open(request.trigger, why_form(waiting, channel=origin.channel, thread=origin.thread))
-        except TROUBLE as error:
-            return in_words(
-                Unavailable(f"Slack did not open the form ({word(error)}), so nothing was counted.", hint=typed)
-            )
+            with self.surface.ear.lapses.watched(request, arrival):
+                self._ask(request, arrival)
         except Exception as error:  # noqa: BLE001 (people must get an answer whatever happens)
             return in_words(error)
         return None
+
+    def _ask(self, request: Request, arrival: Arrival) -> None:
+        desk, origin = self.surface.ear.enter(request, arrival), request.origin
+        waiting = voted_on(desk, request, Verb.DENY)
+        denial = Command(verb=Verb.DENY, operation=waiting.id)
+        typed = f"Type it instead: /mesh {format_command(replace(denial, reason='why'))}"
+        check_may_vote(desk, denial, request.actor, origin)
+        arrival.check()
+        with asking_slack(partial(_unopened, typed)):
+            self.surface.screens.open(request.trigger, why_form(waiting, channel=origin.channel, thread=origin.thread))
 
     def submit(self, body: Payload, arrival: Arrival) -> Response:
         """Deny with the reason that was written, by the one grammar, the same rights and the same operation."""
         request, view = from_modal(body), body["view"]
         try:
-            desk = self.surface.ear.enter(request, arrival)
-            said = words(desk, replace(request, text=_text(view)))
+            with self.surface.ear.lapses.watched(request, arrival):
+                desk = self.surface.ear.enter(request, arrival)
+                request = replace(request, text=_text(view))
+                with answering(request.text, request.origin.way, arrival.at):
+                    said = words(desk, request)
         except Misplaced as error:
             return {"response_action": "errors", "errors": {error.field: beside(error)}}
         except Exception as error:  # noqa: BLE001 (as above)
             return {"response_action": "update", "view": told(in_words(error).message)}
         self.surface.touched(request)
         return {"response_action": "update", "view": told(said)}
+
+
+def _unopened(typed: str, why: str) -> Unavailable:
+    said = f"Slack did not open the form ({why}), so nothing was counted."
+    return Unavailable(said, hint=typed, lapse=Lapse.SLACK)
 
 
 def _text(view: Payload) -> str:

@@ -29,6 +29,7 @@ from mesh.operations.gatekeeping import (
     refuse_rise,
     turned_away,
 )
+from telemetry.counting import given_up
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _INTERVAL = re.compile(r"(?:([0-9]{1,4})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
@@ -64,6 +65,7 @@ def _answer(desk: Desk, command: Command, *, interval_s: float) -> Reply:
         raise
     except Flooded as error:
         turned_away(desk, command, error.message.removesuffix("."))
+        given_up("hook", error.lapse)
         return Reply(429, {"error": f"{error.message} {error.hint}"}, wait_s=max(1, math.ceil(error.wait_s)))
     except MeshbotError as error:
         why = error.message.removesuffix(".")

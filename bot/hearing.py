@@ -7,8 +7,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bot.arrival import Arrival, Late
+from bot.arrival import Arrival, Late, Old
 from bot.identity import Passport
+from bot.lapses import Lapses, caller_of
+from bot.punctual import punctual
 from bot.requests import Request
 from bot.voice import Voice
 from chat import answers, freezes, rights
@@ -21,6 +23,7 @@ from chat.incidents import FREEZE, ROLL_BACK, STATUS, incidents_answer
 from chat.places import is_on_card
 from chat.steering import STEER
 from mesh.domain.catalog import Catalog
+from mesh.domain.choices import parted
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import MeshbotError, Refused
 from mesh.domain.grammar import format_command, parse
@@ -29,7 +32,7 @@ from mesh.domain.operations import Operation
 from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor
 from mesh.domain.terms import is_incident, is_operation
-from mesh.operations.admitting import Caller, Door, admit, turn_away
+from mesh.operations.admitting import admit, turn_away
 from mesh.operations.ballots import turn_vote_away, waiting_for
 from mesh.operations.completing import nothing_started
 from mesh.operations.desk import Desk
@@ -133,17 +136,21 @@ class Ear:
         self,
         desk: Desk,
         passport: Passport,
-        door: Door,
+        lapses: Lapses,
         *,
         catalog: Callable[[], Catalog] | None = None,
         voice: Voice | None = None,
     ) -> None:
-        """Work at `desk`, behind `door`, as the bot that `passport` says; `catalog` is asked at each request."""
+        """Work at `desk`, as the bot that `passport` says; `catalog` is asked at each request.
+
+        `lapses` has the door, and looks on.
+        """
         self.voice = voice or Voice()
         self._desk = desk
         self._catalog = catalog or (lambda: desk.catalog)
         self._passport = passport
-        self._door = door
+        self.lapses = lapses
+        self._door = lapses.door
 
     @property
     def desk(self) -> Desk:
@@ -154,15 +161,18 @@ class Ear:
         """Answer one request. Whatever goes wrong becomes words; they say so when something may have been started."""
         with self.voice.to(request.actor.user):
             try:
-                with answering(request.text, request.origin.way, arrival.at):
+                with self.lapses.watched(request, arrival), answering(request.text, request.origin.way, arrival.at):
                     desk = self.enter(request, arrival)
-                    return Answer(BUTTONS[request.button](desk, request) if request.button else words(desk, request))
+                    said = BUTTONS[request.button](desk, request) if request.button else words(desk, request)
+                    answer = Answer(said)
             except Exception as error:  # noqa: BLE001 (the last line: people must get an answer whatever happens)
-                return in_words(error)
+                answer = in_words(error)
+        # Not only what was given up may be too late to ride on the acknowledgement.
+        return replace(answer, late=answer.late or arrival.over())
 
     def enter(self, request: Request, arrival: Arrival) -> Desk:
         """Let the request in, and return the desk that knows its time; raise Denied or Refused, on record, or Late."""
-        caller = _caller(request)
+        caller = caller_of(request)
         try:
             self._passport.identity.check(request)
         except Refused as error:
@@ -171,7 +181,9 @@ class Ear:
         admit(replace(self._door, people=_PunctualPeople(self._door.people, arrival)), caller)
         desk = self.desk
         directory, buckets = _Punctual(desk.directory, arrival), _PunctualBuckets(desk.buckets, arrival)
-        return replace(desk, directory=directory, buckets=buckets, locale=self.voice.locale(request.actor.user))
+        operations = punctual(desk.operations, arrival)
+        punctually = replace(desk, operations=operations, directory=directory, buckets=buckets)
+        return replace(punctually, locale=self.voice.locale(request.actor.user))
 
 
 def in_words(error: Exception) -> Answer:
@@ -179,11 +191,6 @@ def in_words(error: Exception) -> Answer:
     if isinstance(error, Late):
         return Answer(answers.late_answer(), late=True)
     return Answer(answers.error_answer(error) if isinstance(error, MeshbotError) else incident(error))
-
-
-def _caller(request: Request) -> Caller:
-    asked = request.text or " ".join(filter(None, (request.button, request.claim)))
-    return Caller(request.actor, request.origin, asked, request.machine, request.shared)
 
 
 def incident(error: Exception) -> Message:
@@ -208,7 +215,7 @@ def _check_age(request: Request, now: float) -> None:
     """Refuse a change that was asked for long ago. An earlier delivery may have started it, so nothing is promised."""
     age_s = 0.0 if request.at is None else now - request.at
     if age_s > OLDEST_S:
-        raise Refused(
+        raise Old(
             f"This message reached me {age_s:.0f} s after you wrote it, too late to start a change with it.",
             hint="If no card came of it, send it again.",
         )
@@ -283,8 +290,15 @@ def voted_on(desk: Desk, request: Request, verb: Verb) -> Operation:
 
 
 def _choose(desk: Desk, request: Request) -> Message:
-    """Do what the button says as if the presser had typed it: same grammar, same rights, same answers."""
-    return words(desk, replace(request, text=request.claim))
+    """Do what the button says as if the presser had typed it: same grammar, same rights, same answers.
+
+    A word to a rollout is said of what the button was offered for, whatever runs by the time of the press.
+    """
+    typed, what = parted(request.claim)
+    command = parse(typed)
+    if command.steers:
+        return _start(desk, replace(command, promised=what), request)
+    return words(desk, replace(request, text=typed))
 
 
 def _roll_back_incident(desk: Desk, request: Request) -> Message:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mesh.domain.errors import Refused, Unavailable
+from telemetry.counting import given_up
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -103,6 +104,7 @@ class Hooks:
             self._stranger(name, closed=closed)
         except Unavailable as error:
             log.warning("that somebody was turned away from %s is not on record: %s", name, error.message)
+            given_up("hook", error.lapse)
 
     def _heard(self, hook: Hook, body: bytes) -> Reply:
         try:
@@ -114,6 +116,7 @@ class Hooks:
         except Refused as error:
             return _no(422, f"{error.message} {error.hint}".strip())
         except Unavailable as error:
+            given_up("hook", error.lapse)
             return _no(503, error.message)
         except Exception:
             # Whether a second try helps is not known; a repeat does no harm.

@@ -17,6 +17,11 @@ from mesh.domain.errors import Denied, Refused
 from mesh.domain.outsiders import HINT, WHY, Outsider
 
 LONGEST_PAUSE_S = 60.0
+TRIED_S = 300.0
+"""How often the token is tried while nobody asks for anything, in seconds: before an incident is when to know it."""
+FIRST_S = 1.0
+"""How long a process that starts waits for Slack to say who it is, in seconds: as long as for any answer before an
+acknowledgement. Nothing depends on it."""
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +59,7 @@ class Passport(Authorize):
         """Start unknown; `learn_in_background` fills it in."""
         self.client = client
         self.identity = Identity()
+        self._tried = threading.Event()
 
     def __call__(self, **_: object) -> AuthorizeResult:
         """Return what is known now; the bot's token is always known."""
@@ -73,8 +79,23 @@ class Passport(Authorize):
     def _learn(self) -> None:
         pause_s, stop = 1.0, threading.Event()
         while not self.learn():
+            self._tried.set()
             stop.wait(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        self._tried.set()
+        while not stop.wait(TRIED_S):
+            self._try()
+
+    def _try(self) -> None:
+        """Ask Slack whether the token is still good; the client notes what it says."""
+        try:
+            self.client.auth_test()
+        except TROUBLE as error:
+            log.warning("Slack does not say that the bot token is good: %s", word(error))
+
+    def wait(self) -> None:
+        """Wait until Slack was asked once, FIRST_S at most."""
+        self._tried.wait(FIRST_S)
 
     def learn(self) -> bool:
         """Ask Slack once; False when it should be asked again."""

@@ -11,6 +11,7 @@ from typing import Any
 from bot.invited import Invited
 from mesh.domain.errors import Unavailable
 from mesh.ports import Changes
+from telemetry.counting import given_up
 
 _ID = re.compile(r"[A-Z][A-Z0-9]{1,30}")
 
@@ -57,3 +58,4 @@ class News:
             self.changes.note(f"{kind} {found}")
         except Unavailable as error:
             log.warning("a change of a %s is not known to all yet: %s", kind, error.message)
+            given_up("news", error.lapse)

@@ -25,6 +25,7 @@ from chat.paces import pace_of
 from mesh.domain.errors import Unavailable
 from mesh.domain.letters import Letter, Row
 from mesh.ports import Lanes, Time
+from telemetry.metrics import lost_message
 
 PATIENCE_S = 3.0
 """How long what is being said may take once the process ends, in seconds. A call may take 5 s, but all the process has
@@ -115,6 +116,7 @@ class Replies:
             self._outbox.put(letter)
         except Unavailable as error:
             log.warning("an answer to %s was not shown (%s), and is lost: %s", letter.asker, why, error.message)
+            lost_message(letter.key)
         else:
             log.warning("an answer to %s was not shown at once (%s); it is in the outbox", letter.asker, why)
 

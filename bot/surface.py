@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from chat.locales import heard
 from chat.screens import Screens
 from chat.trouble import TROUBLE, word
 from mesh.domain.commands import ANSWERED_BY_BOT, Command
-from mesh.domain.errors import Denied, MeshbotError, Refused, Unavailable
+from mesh.domain.errors import Denied, Lapse, MeshbotError, Refused, Unavailable
 from mesh.domain.grammar import MEANT_FOR, format_command
 from mesh.domain.operations import Origin
 from mesh.domain.outsiders import HINT, WHY
@@ -32,7 +33,6 @@ from telemetry.counting import answering
 
 Response = dict[str, Any]
 """What a modal is answered with (docs.slack.dev/surfaces/modals)."""
-log = logging.getLogger(__name__)
 
 MOST_SAID = 400
 """Characters of an error beside a field."""
@@ -54,11 +54,10 @@ class Surface:
     def open(self, request: Request, arrival: Arrival) -> Answer | None:
         """Open the form at once, for its trigger dies after 3 s; returns what to say when that did not work."""
         try:
-            desk = self.ear.enter(request, arrival)
-            self.screens.open(request.trigger, _form(desk, request.origin))
-        except TROUBLE as error:
-            hint = "Type the command instead: /mesh help."
-            return in_words(Unavailable(f"Slack did not open the form ({word(error)}).", hint=hint))
+            with self.ear.lapses.watched(request, arrival):
+                desk = self.ear.enter(request, arrival)
+                with asking_slack(_unopened):
+                    self.screens.open(request.trigger, _form(desk, request.origin))
         except Exception as error:  # noqa: BLE001 (people must get an answer whatever happens)
             return in_words(error)
         return None
@@ -68,9 +67,11 @@ class Surface:
         request = from_modal(body)
         request = replace(request, origin=replace(request.origin, way="suggestion"))
         try:
-            desk = self.ear.enter(request, arrival)
-            cluster = read_form(body.get("view") or {}).cluster
-            found = offered(desk, request.actor, request.text, cluster=cluster, channel=request.origin.channel)
+            # What is typed is no command: it would be counted as one.
+            with self.ear.lapses.watched(request, arrival):
+                desk = self.ear.enter(request, arrival)
+                cluster = read_form(body.get("view") or {}).cluster
+                found = offered(desk, request.actor, request.text, cluster=cluster, channel=request.origin.channel)
         except Exception as error:  # noqa: BLE001 (there is no place for words here; bugs are logged)
             in_words(error)
             return []
@@ -80,15 +81,17 @@ class Surface:
         """Do what the form says as if it had been typed; errors stand beside their fields."""
         request = from_modal(body)
         try:
-            desk = self.ear.enter(request, arrival)
+            with self.ear.lapses.watched(request, arrival):
+                desk = self.ear.enter(request, arrival)
         except Exception as error:  # noqa: BLE001 (as above)
             return {"response_action": "update", "view": told(in_words(error).message)}
         try:
             request = replace(request, origin=_reachable(self.people, request))
             command = understand(desk, read_form(body["view"]), request.actor, channel=request.origin.channel)
             text = format_command(command)
-            with answering(text, request.origin.way, arrival.at):
-                said = words(desk, replace(request, text=text))
+            request = replace(request, text=text)
+            with self.ear.lapses.watched(request, arrival), answering(text, request.origin.way, arrival.at):
+                said = words(desk, request)
         except MeshbotError as error:
             return {"response_action": "errors", "errors": {_field(error): beside(error)}}
         except Exception as error:  # noqa: BLE001 (as above)
@@ -107,16 +110,16 @@ class Surface:
         request, view = from_button(body), body["view"]
         view_id, seen = str(view.get("id") or ""), str(view.get("hash") or "")
         try:
-            desk = self.ear.enter(request, arrival)
-            command = _planned(understand(desk, read_form(view), request.actor, channel=request.origin.channel))
-            waiting = _form(desk, request.origin, asking(format_command(replace(command, dry_run=False))))
-            seen = self.screens.update(view_id, seen, waiting)
-            arrival.check()
-            if seen:
-                origin = replace(request.origin, view=view_id, view_hash=seen)
-                receive(desk, command, request.actor, origin, dedupe=request.dedupe)
-        except TROUBLE as error:
-            log.warning("a preview was not begun: %s", word(error))
+            with self.ear.lapses.watched(request, arrival):
+                desk = self.ear.enter(request, arrival)
+                command = _planned(understand(desk, read_form(view), request.actor, channel=request.origin.channel))
+                waiting = _form(desk, request.origin, asking(format_command(replace(command, dry_run=False))))
+                with asking_slack(_unchanged):
+                    seen = self.screens.update(view_id, seen, waiting)
+                arrival.check()
+                if seen:
+                    origin = replace(request.origin, view=view_id, view_hash=seen)
+                    receive(desk, command, request.actor, origin, dedupe=request.dedupe)
         except Exception as error:  # noqa: BLE001 (as above)
             said = in_words(error).message
             shown = told(said) if isinstance(error, Denied) else _form(self.ear.desk, request.origin, previewed(said))
@@ -127,7 +130,8 @@ class Surface:
     def look(self, request: Request, arrival: Arrival) -> None:
         """Draw the App Home of whoever looks at it: with everything for members, with the reason for others."""
         try:
-            self.ear.enter(request, arrival)
+            with self.ear.lapses.watched(request, arrival):
+                self.ear.enter(request, arrival)
         except Exception as error:  # noqa: BLE001 (as above)
             said = in_words(error).message
             self.homes.looked(request.actor.user, lambda: home_told(said))
@@ -160,6 +164,24 @@ class Surface:
         if found.running:
             self.homes.running(request.actor.user, lambda: self._home(request))
         return home(found)
+
+
+@contextmanager
+def asking_slack(trouble: Callable[[str], Unavailable]) -> Iterator[None]:
+    """Raise the `trouble` that Slack's word makes where the block, which calls Slack, does not get its way."""
+    try:
+        yield
+    except TROUBLE as error:
+        raise trouble(word(error)) from error
+
+
+def _unopened(why: str) -> Unavailable:
+    hint = "Type the command instead: /mesh help."
+    return Unavailable(f"Slack did not open the form ({why}).", hint=hint, lapse=Lapse.SLACK)
+
+
+def _unchanged(why: str) -> Unavailable:
+    return Unavailable(f"Slack did not change the form ({why}).", hint="Press Preview again.", lapse=Lapse.SLACK)
 
 
 def _form(desk: Desk, origin: Origin, preview: Any = ()) -> View:

@@ -22,14 +22,18 @@ from bot.homes import Homes
 from bot.hooks import Hook, Hooks
 from bot.identity import Passport
 from bot.invited import Invited
+from bot.lapses import Lapses
 from bot.listeners import Listeners, listen
 from bot.news import News
+from bot.readiness import Once, Readiness
 from bot.replies import Replies
 from bot.serving import Place, Served, serve_http
 from bot.surface import Surface
 from bot.voice import Voice
+from bot.warming import rehearse, walk, warm
 from bot.web import Health, beside, web
 from bot.websocket import serve_socket
+from chat.bearer import Bearer
 from chat.calls import SlackCalls
 from chat.connection import web_client
 from chat.directory import SlackDirectory
@@ -40,19 +44,22 @@ from mesh.operations.desk import Desk
 from mesh.operations.overview import Boards
 from mesh.operations.receiving import note_stranger
 from settings.cron import CronAlmanac
-from settings.environment import Environment
-from settings.reloading import CatalogFile, Standing
+from settings.environment import Environment, read_again
+from settings.reloading import CatalogFile
 from settings.time import SystemTime
 from store.buckets import RedisBuckets
 from store.changes import RedisChanges
-from store.connection import answering, quick
+from store.connection import quick
 from store.freezes import RedisFreezes
 from store.incidents import RedisIncidents
 from store.jobs import JobQueue
+from store.lines import open_lines
 from store.operations import RedisOperations
 from store.outbox import RedisOutbox
 from store.rounds import RedisRounds
+from store.standing import standing
 from telemetry import ports, tracing
+from telemetry.logs import hide
 from telemetry.looks import Looked, Program, Reach
 from telemetry.metrics import begin_bot
 from telemetry.serving import Port
@@ -78,6 +85,13 @@ class Bot:
     ready: Health
     hooks: Hooks
     redis: Redis
+    ear: Ear
+
+    def warm(self) -> None:
+        """Do once what the first command would do; takes 1 s and a little where Slack is away, and never raises."""
+        self.passport.learn_in_background()
+        lines = partial(open_lines, self.redis)
+        warm(lines, lambda: rehearse(self.ear.desk), partial(walk, self.app), self.passport.wait)
 
     def finish(self) -> None:
         """Let each answer be shown or on record, do what else was begun, then stop."""
@@ -85,11 +99,15 @@ class Bot:
             pool.close()
 
 
-def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
-    """Build everything the bot needs; calls nobody, so it starts while Slack or Redis are away."""
+def make_bot(environment: Environment, configuration: CatalogFile, reached: Once | None = None) -> Bot:
+    """Build everything the bot needs; calls nobody, so it starts while Slack or Redis are away.
+
+    `reached` is Redis: one for all processes of a pod, where there are several.
+    """
     redis, time_ = quick(environment.redis), SystemTime()
-    client = counted(web_client(environment.slack_bot_token, environment.slack_api_url))
-    asking = counted(web_client(environment.slack_bot_token, environment.slack_api_url, timeout_s=ASKING_S))
+    bearer = Bearer(environment.slack_bot_token, _token_now)
+    client = counted(web_client(bearer, environment.slack_api_url))
+    asking = counted(web_client(bearer, environment.slack_api_url, timeout_s=ASKING_S))
     jobs, changes = JobQueue(redis), RedisChanges(redis)
     directory = SlackDirectory(asking, changes=changes)
     operations = ports.operations(RedisOperations(redis, time_, enqueue=jobs.enqueue))
@@ -110,14 +128,21 @@ def make_bot(environment: Environment, configuration: CatalogFile) -> Bot:
     replies = Replies(SlackCalls(client), outbox, time_)
     door = Door(directory, operations, time_, desk.buckets)
     voice = Voice(directory.locale, lambda: configuration.current().language)
-    ear = Ear(desk, passport, door, catalog=configuration.current, voice=voice)
+    ear = Ear(desk, passport, Lapses(door, chores), catalog=configuration.current, voice=voice)
     surface = Surface(ear, directory, Boards(running=operations), screens, Homes(screens, chores), chores)
     news = News(changes, Invited(operations, desk.incidents, outbox))
     app = make_app(client, passport)
     listen(app, Listeners(ear, replies, surface, Denials(surface), news))
     tokens = {"alertmanager": environment.hook_tokens, "flagger": environment.flagger_tokens}
     hooks = Hooks(tokens, _others(desk, configuration.current), stranger=partial(note_stranger, desk))
-    return Bot(app, passport, (replies, chores), readiness(redis, configuration.standing, hooks), hooks, redis)
+    ready = Readiness(redis, configuration.standing, hooks, lambda: bearer.trouble, reached or Once())
+    return Bot(app, passport, (replies, chores), ready, hooks, redis, ear)
+
+
+def _token_now() -> str:
+    token = read_again("SLACK_BOT_TOKEN")
+    hide([token])
+    return token
 
 
 def _others(desk: Desk, catalog: Callable[[], Catalog]) -> dict[str, Hook]:
@@ -143,30 +168,6 @@ def make_app(client: WebClient, passport: Passport) -> App:
     )
 
 
-def readiness(redis: Redis, configuration: Callable[[], Standing], hooks: Hooks) -> Health:
-    """Return the check behind /readyz: Redis answers.
-
-    What is wrong with the policy or the configuration is told, not judged: a bot that denies every change still reads,
-    and one that goes on by the last good file still rolls back. Taking it out of service would help nobody.
-    """
-
-    def ready() -> tuple[bool, dict[str, Any]]:
-        standing = configuration()
-        policy = ", ".join(role.name for role in standing.catalog.policy.roles) or "none: reading only"
-        kept = "the last good one is in force" if standing.good else "nobody may change traffic"
-        told = f"{kept}: {standing.trouble}" if standing.trouble else "ok"
-        well = answering(redis)
-        return well, {
-            "ready": well,
-            "redis": "ok" if well else "does not answer",
-            "policy": policy,
-            "hooks": hooks.counts(),
-            "configuration": told,
-        }
-
-    return ready
-
-
 def configured(environment: Environment) -> CatalogFile:
     """Return the configuration that the environment names; a broken one denies every change, and the bot comes up."""
     return CatalogFile(environment.config_path, environment.prometheus_url)
@@ -188,12 +189,14 @@ def http_builder(environment: Environment, configuration: CatalogFile, port: Por
     They inherit the last good configuration: one that takes another's place while the file is broken must not deny what
     those beside it allow, a rollback above all. Whichever of them is free answers at the `port` for all.
     """
+    reached = Once()
 
     def build() -> Served:
-        bot = make_bot(environment, configuration)
+        bot = make_bot(environment, configuration, reached)
         tracing.begin("bot", wanted=environment.traced)
+        # Before anybody can ask whether this process is ready: connections wait until it has been built.
+        bot.warm()
         port.serve(port.application(_looks(configuration, bot), _living, bot.ready))
-        bot.passport.learn_in_background()
         log.info("This process serves.")
         application = web(bot.app, Gate(environment.signing_secrets), bot.ready, bot.hooks)
         return Served(application, bot.finish)
@@ -206,10 +209,11 @@ def run_socket(environment: Environment, place: Place) -> None:
     environment.need("SLACK_BOT_TOKEN")
     environment.need("SLACK_APP_TOKEN")
     configuration = configured(environment)
-    bot, port = make_bot(environment, configuration), Port.open("bot", environment.metrics_port, several=False)
+    bot = make_bot(environment, configuration)
+    port = Port.open("bot", environment.metrics_port, several=False)
     begin_bot()
     tracing.begin("bot", wanted=environment.traced)
-    bot.passport.learn_in_background()
+    bot.warm()
 
     def serves(ready: Health) -> WSGIApplication:
         port.serve(port.application(_looks(configuration, bot), _living, ready))
@@ -221,7 +225,7 @@ def run_socket(environment: Environment, place: Place) -> None:
 
 
 def _looks(configuration: CatalogFile, bot: Bot) -> list[Looked]:
-    return [Program("bot", lambda: configuration.standing().trouble), Reach("bot", lambda: answering(bot.redis))]
+    return [Program("bot", lambda: configuration.standing().trouble), Reach("bot", lambda: standing(bot.redis))]
 
 
 def _living() -> tuple[bool, dict[str, Any]]:

@@ -37,6 +37,15 @@ CALLS_VOTERS = frozenset({Step.REMINDED, Step.ESCALATED})
 _CALLS_REQUESTER = frozenset({Step.VOTED_DOWN, Step.EXPIRED, Step.VOID})
 
 
+def _paused(operation: Operation) -> Iterator[Markup]:
+    """Say that a rollout which has not begun was paused: people agree to it, and then it stands still."""
+    if operation.paused and operation.rollout is None:
+        who = user(operation.paused.by)
+        yield join(
+            " ", [esc(":double_vertical_bar:"), tell("Paused by {person}: nothing starts until resume.", person=who)]
+        )
+
+
 def approval_blocks(operation: Operation) -> Iterator[Block]:
     """Yield who must agree, who has, and until when; once it is decided, who decided."""
     approval = operation.approval
@@ -47,7 +56,12 @@ def approval_blocks(operation: Operation) -> Iterator[Block]:
     until = _until(approval) if waits else Markup("")
     checksum = operation.command.checksum
     revision = tell("revision {checksum}", checksum=code(checksum)) if checksum else Markup("")
-    lines = [_glass(operation), *_passes(approval), join(" · ", [head, until, revision, _steps(approval)])]
+    lines = [
+        _glass(operation),
+        *_paused(operation),
+        *_passes(approval),
+        join(" · ", [head, until, revision, _steps(approval)]),
+    ]
     if waits:
         lines += [_asked(approval, demand, operation.actor.user) for demand in approval.demands[:MOST_RULES]]
     lines += [

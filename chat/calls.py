@@ -18,7 +18,7 @@ from slack_sdk.web import SlackResponse
 
 from chat.blocks import Message
 from chat.response_url import TurnedAway, respond
-from chat.trouble import TROUBLE, word
+from chat.trouble import BAD_TOKEN, TROUBLE, word
 from chat.uploads import is_not_ready
 from mesh.domain.operations import Card
 
@@ -42,7 +42,7 @@ _NO_THREAD = frozenset({"thread_not_found", "restricted_action_thread_locked"})
 _BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"})
 _PERHAPS = frozenset({"internal_error", "fatal_error", "request_timeout", "service_unavailable"})
 """Slack's words for trouble of its own: it may have done it all the same."""
-_OURS = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"})
+_OURS = BAD_TOKEN | {"missing_scope"}
 """Slack's words for a token that is no good: no other way leads to people before somebody mends that."""
 _QUIET: dict[str, Any] = {"parse": "none", "link_names": False}
 _NO_PREVIEWS: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chat.blocks import Button, Confirm, actions, size
 from chat.confirming import NAMES, confirm_command
 from chat.escape import Markup, clean, code, esc, join, shorten
 from chat.locales import mark, tr
 from chat.tables import more
+from mesh.domain.choices import about, parted
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.grammar import format_command, parse
@@ -57,8 +58,9 @@ def _buttons(commands: Sequence[Command], asked: Command | None, target: Target 
 def command_button(command: Command, label: str, confirm: Confirm | None, *, place: int) -> Button:
     """Return the `place`-th button that runs a command as its presser, after the question."""
     typed = CALLED + format_command(command)
+    value = about(typed, command.promised) if command.promised else typed
     back = command.verb in (Verb.ROLLBACK, Verb.ABORT) and command.changes_traffic
-    return Button(label, CHOICES[place], typed, f"{label}: {typed}", "danger" if back else "", confirm)
+    return Button(label, CHOICES[place], value, f"{label}: {typed}", "danger" if back else "", confirm)
 
 
 def is_typable(command: Command) -> bool:
@@ -72,18 +74,19 @@ def is_typable(command: Command) -> bool:
 
 def _command(choice: str) -> Command | None:
     """Return what pressing would run; None for a name, another tool's command, or one that is not complete."""
-    if not choice.startswith(CALLED):
+    typed, what = parted(choice)
+    if not typed.startswith(CALLED):
         return None
     try:
-        found = parse(choice)
+        found = parse(typed)
     except Refused:
         return None
-    return found if is_typable(found) else None
+    return replace(found, promised=what) if is_typable(found) else None
 
 
 def _lines(choices: Sequence[str], *, beside: bool) -> list[Markup]:
     """Return what is left as code, one line each; `beside` the buttons it says that there is more."""
-    shown = [join(" ", [esc("•"), code(shorten(choice, 300))]) for choice in choices[:MOST_LINES]]
+    shown = [join(" ", [esc("•"), code(shorten(parted(choice)[0], 300))]) for choice in choices[:MOST_LINES]]
     left = [esc(line) for line in more(len(choices) - MOST_LINES, mark("… and {count} more"))]
     head = [esc(tr("… and {count} more, to type:", count=len(choices)))] if beside else []
     return [*head, *shown, *left]
@@ -95,7 +98,7 @@ def _lines(choices: Sequence[str], *, beside: bool) -> list[Markup]:
 def _label(command: Command, among: Sequence[Command], asked: Command | None) -> str:
     same = [other for other in among if other.verb is command.verb]
     alone = len(same) == 1 and (len(among) > 1 or (asked is not None and asked.verb is not command.verb))
-    said = tr(NAMES[command.verb]) if alone else _difference(command, same)
+    said = _all_to(command) or tr(NAMES[command.verb]) if alone else _difference(command, same)
     return said or format_command(command)
 
 
@@ -104,7 +107,7 @@ def _difference(command: Command, among: Sequence[Command]) -> str:
     if len({other.route for other in among}) > 1:
         return short_routes([other.route for other in among])[list(among).index(command)]
     if len({other.version for other in among}) > 1:
-        return command.version
+        return _all_to(command) or command.version
     if len({other.weights for other in among}) > 1:
         return _weights(command)
     return ""
@@ -121,7 +124,14 @@ def short_routes(routes: Sequence[str]) -> list[str]:
 
 
 def _weights(command: Command) -> str:
+    return _all_to(command) or " ".join(f"{arm}={weight}" for arm, weight in command.weights)
+
+
+def _all_to(command: Command) -> str:
+    """Say which arm gets everything, where the command itself names it: by weights, or as the one to go back to."""
     served = [arm for arm, weight in command.weights if str(weight) not in ("0", "0m")]
-    if len(served) == 1 and len(command.weights) > 1:
-        return tr("All to {arm}", arm=served[0])
-    return " ".join(f"{arm}={weight}" for arm, weight in command.weights)
+    if command.verb is Verb.ROLLBACK and command.version:
+        served = [command.version]
+    elif len(served) != 1 or len(command.weights) < 2:
+        return ""
+    return tr("All to {arm}", arm=served[0])

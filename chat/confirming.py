@@ -111,7 +111,7 @@ def _rollback(command: Command, known: str) -> str:
     said = mark("This sends all traffic of {service} to {stable}, at once and without gates,")
     if command.route:
         said = mark("This sends all traffic of one route of {service} to {stable}, at once and without gates,")
-    return tr(said, service=command.service, stable=known)
+    return tr(said, service=command.service, stable=shorten(command.version, 60) or known)
 
 
 def _undo(command: Command, _known: str) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from slack_sdk import WebClient
 
-from chat.trouble import TROUBLE, word
-from mesh.domain.errors import Unavailable
+from chat.trouble import BAD_TOKEN, TROUBLE, word
+from mesh.domain.errors import Lapse, Unavailable
 from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor
 from mesh.ports import Changes, Place
@@ -23,9 +23,11 @@ from mesh.ports import Changes, Place
 MOST_CACHED = 5000
 MOST_LOCALE = 35
 """Characters of a locale (RFC 5646, 4.4.1); it goes onto records."""
-TURN_S = 0.3
-"""How long to wait for somebody else's answer to the same question; a person waits for the acknowledgement."""
-
+FLIGHT_S = 1.2
+"""How long to wait for somebody else's answer to the same question, in seconds: a little more than Slack is given while
+a person waits for the acknowledgement (`bot.wiring.ASKING_S`)."""
+FLIGHTS = 2
+"""How many answers somebody waits for: one that was not had may be had by the next to ask, after that time is over."""
 DEAF_S = 2.0
 """How long it is not asked what changed, after that got no answer."""
 
@@ -47,6 +49,8 @@ _SLACKBOT = "USLACKBOT"  # Slack says is_bot=false of it
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+_Kept = tuple[float, str, Any]
+"""When something was asked, the mark of that moment, and the answer."""
 
 
 class SlackDirectory:
@@ -64,9 +68,11 @@ class SlackDirectory:
         self._cache_s = cache_s
         self._changes = changes
         self._deaf_until = 0.0
-        self._cache: dict[str, tuple[float, str, Any]] = {}
-        """By question: when it was asked, the mark of that moment, and the answer."""
-        self._asking = tuple(threading.Lock() for _ in range(64))
+        self._cache: dict[str, _Kept] = {}
+        """By question."""
+        self._flights: dict[str, Future[_Kept | None]] = {}
+        """By question: who asks it now."""
+        self._boarding = threading.Lock()
 
     def groups(self, actor: Actor, named: frozenset[str]) -> frozenset[str]:
         """Return those of the `named` usergroups the actor is in; none for who may not act at all.
@@ -172,31 +178,51 @@ class SlackDirectory:
         return answer
 
     def _remembered(self, key: str, ask: Callable[[], T]) -> T:
-        """Return the young answer, or ask. An error is not remembered."""
-        found = self._young(key)
-        if found is None:
-            with self._turn(key):
-                # Whoever asked meanwhile may have had the answer: a crowd in one channel is one question.
-                found = self._young(key) or (self._ask_and_keep(key, ask),)
-        answer: T = found[0]
-        return answer
+        """Return the young answer, or ask. An error is not remembered.
 
-    @contextmanager
-    def _turn(self, key: str) -> Iterator[None]:
-        """Wait for whoever asks the same, but not for long: when Slack hangs, each asks for themselves."""
-        lock = self._asking[hash(key) % len(self._asking)]
-        mine = lock.acquire(timeout=TURN_S)
+        A crowd in one channel is one question, however long Slack takes for it: one asks, the others wait.
+        """
+        for _ in range(FLIGHTS):
+            kept = self._young(key)
+            if kept is None:
+                flight, first = self._board(key)
+                kept = self._fly(key, flight, ask) if first else self._landed(key, flight)
+            if kept is not None:
+                answer: T = kept[2]
+                return answer
+        raise _unavailable(key.partition(" ")[0], TimeoutError.__name__)
+
+    def _board(self, key: str) -> tuple[Future[_Kept | None], bool]:
+        """Return who asks this now, and whether that is us."""
+        with self._boarding:
+            known = self._flights.get(key)
+            return known or self._flights.setdefault(key, Future()), known is None
+
+    def _fly(self, key: str, flight: Future[_Kept | None], ask: Callable[[], T]) -> _Kept:
+        """Ask for all who wait for this flight."""
+        kept = None
         try:
-            yield
+            # Another one may have landed in the moment before.
+            kept = self._young(key) or self._ask_and_keep(key, ask)
         finally:
-            if mine:
-                lock.release()
+            with self._boarding:
+                del self._flights[key]
+            flight.set_result(kept)
+        return kept
 
-    def _young(self, key: str) -> tuple[Any] | None:
+    def _landed(self, key: str, flight: Future[_Kept | None]) -> _Kept | None:
+        """Return somebody else's answer; None where there is none in time, or something changed while it was given."""
+        try:
+            kept = flight.result(FLIGHT_S)
+        except TimeoutError:
+            return None
+        return kept if kept is not None and self._mark(key, kept[1]) == kept[1] else None
+
+    def _young(self, key: str) -> _Kept | None:
         kept = self._cache.get(key)
         if kept is None or time.monotonic() - kept[0] >= self._cache_s or self._mark(key, kept[1]) != kept[1]:
             return None
-        return (kept[2],)
+        return kept
 
     def _mark(self, key: str, known: str) -> str:
         """Return the mark of whom a question is about; the known one where nobody says: the time limit holds anyway."""
@@ -209,13 +235,13 @@ class SlackDirectory:
             self._deaf_until = time.monotonic() + DEAF_S
             return known
 
-    def _ask_and_keep(self, key: str, ask: Callable[[], T]) -> T:
+    def _ask_and_keep(self, key: str, ask: Callable[[], T]) -> _Kept:
         # The mark first: what changes while Slack answers is then asked again.
-        asked_at, mark, fresh = time.monotonic(), self._mark(key, ""), ask()
+        kept = (time.monotonic(), self._mark(key, ""), ask())
         if len(self._cache) >= MOST_CACHED:
             self._cache.clear()
-        self._cache[key] = (asked_at, mark, fresh)
-        return fresh
+        self._cache[key] = kept
+        return kept
 
 
 class _NotKnownError(Exception):
@@ -232,7 +258,9 @@ def _unavailable(method: str, why: str) -> Unavailable:
         "missing_scope": "An administrator must give the app the scopes of manifests/slack-app.yaml.",
         "plan_upgrade_required": "This Slack plan has no usergroups; name user ids in the policy instead.",
     }
+    hints |= dict.fromkeys(BAD_TOKEN, "The app's token is no good any more: tell whoever runs meshbot.")
     return Unavailable(
         f"Slack did not say who is who ({method}: {why}).",
         hint=hints.get(why, "Repeat it in a minute."),
+        lapse=Lapse.SLACK,
     )

@@ -92,12 +92,20 @@ def owner_lines(owner: Owner) -> list[Markup]:
 
 
 def route_findings(route: RouteStatus) -> Markup:
-    """Say what stands beside the weights of one route: its rollout, Git, parents, owner and drift; empty for none."""
+    """Say what stands beside the weights of one route: rollout, Git, parents, owner, drift, doubts; empty for none."""
     running = esc(f":hourglass_flowing_sand: {shorten(heard(route.rollout), 400)}.") if route.rollout else Markup("")
     owned = owner_lines(route.owner) if route.owner else []
     drift = drift_line(route.drift) if route.drift else Markup("")
     kept = esc(f":card_file_box: {shorten(heard(route.kept), 400)}.") if route.kept else Markup("")
-    return join("\n", [running, kept, *parent_lines(route), *owned, drift])
+    return join("\n", [running, kept, *parent_lines(route), *owned, drift, unclear_line(route)])
+
+
+def unclear_line(route: RouteStatus) -> Markup:
+    """Say why nobody knows which arm is stable; empty where that is known."""
+    if not route.unclear:
+        return Markup("")
+    said = tell("It is not known which arm is stable: {why}.", why=esc(shorten(heard(route.unclear), 300)))
+    return join(" ", [esc(":grey_question:"), said])
 
 
 def parent_lines(route: RouteStatus) -> list[Markup]:

@@ -17,16 +17,18 @@ from chat.chart_words import span, sparkline
 from chat.charts import Chart, Line, chart_of_hour, known
 from chat.escape import DAY_AND_TIME, Markup, bold, channel, code, date, esc, fence, join, shorten, tell, user
 from chat.figures import counted, milliseconds, percent, short_name
+from chat.findings import unclear_line
 from chat.locales import Locale, heard, many, mark, speaking, tr
 from chat.phases import rollout_of
 from chat.phrases import sign, was_forced
 from chat.steering import STEER, steering_buttons
 from chat.tables import more, route_table
-from mesh.domain.commands import Verb
+from mesh.domain.commands import Target, Verb
 from mesh.domain.incidents import ENDED, Alert, Incident, Scene
 from mesh.domain.operations import Operation
 from mesh.domain.points import Point
 from mesh.operations.telling import where
+from mesh.ports import Open
 
 ROLL_BACK = "meshbot.incident.rollback"
 FREEZE = "meshbot.incident.freeze"
@@ -60,15 +62,22 @@ def incident_sentence(incident: Incident) -> Markup:
     return join(" ", [where, _named(first) if first else esc(_capital(heard(incident.why_ended)))])
 
 
-def incidents_answer(incidents: Sequence[Incident]) -> Message:
-    """List what is open, the oldest first: service, alerts, since when, and where its card is."""
+def incidents_answer(found: Open) -> Message:
+    """List what is open, the oldest first: service, alerts, since when, where its card is; and what cannot be read."""
+    incidents, unread = found.known, [_unread(*one) for one in list(found.unread.items())[:MOST_LISTED]]
     if not incidents:
-        line = esc(tr("No incident is open."))
-        return message(line, [section(line)])
+        line = esc(tr("No other incident is open.") if unread else tr("No incident is open."))
+        return message(line, [section(line) for line in (*unread, line)])
     text = esc(many("{count} incident open.", "{count} incidents open.", len(incidents)))
     lines = [_listed(one) for one in incidents[:MOST_LISTED]]
     hidden = [esc(line) for line in more(len(incidents) - MOST_LISTED, mark("… and {count} more incidents"))]
-    return message(text, [header(tr("Open incidents")), *(section(line) for line in (*lines, *hidden))])
+    return message(text, [header(tr("Open incidents")), *(section(line) for line in (*unread, *lines, *hidden))])
+
+
+def _unread(target: Target, why: str) -> Markup:
+    place = f"{target.cluster} / {target.namespace}"
+    what = bold(esc(tr("{what} in {place}", what=target.service, place=place)))
+    return join(" ", [esc(":warning:"), tell("{what}: {why}", what=what, why=esc(shorten(heard(why), 300)))])
 
 
 def _listed(incident: Incident) -> Markup:
@@ -163,7 +172,7 @@ def _weights(scene: Scene) -> Iterator[Block]:
         why = esc(shorten(heard(scene.unread), 300))
         yield section(join(" ", [esc(":warning:"), tell("The weights could not be read: {why}", why=why)]))
     for route in scene.statuses[:MOST_ROUTES]:
-        yield section(route_table(route))
+        yield section(join("\n", [route_table(route), unclear_line(route)]))
     for line in more(len(scene.statuses) - MOST_ROUTES, mark("… and {count} more routes")):
         yield context([esc(line)])
 

@@ -6,13 +6,15 @@ Rules: docs.slack.dev /interactivity/handling-user-interaction (five uses in 30 
 from __future__ import annotations
 
 import json
+from functools import cache
 from http.client import HTTPMessage
 from typing import IO
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Request, build_opener
 
 from chat.blocks import Message
+from chat.connection import trusted
 
 SLACK = ("https", "hooks.slack.com", 443)
 TIMEOUT_S = 5.0
@@ -32,7 +34,9 @@ class _NoRedirects(HTTPRedirectHandler):
         """Follow nothing."""
 
 
-_opener = build_opener(_NoRedirects)
+@cache
+def _opener() -> OpenerDirector:
+    return build_opener(_NoRedirects, HTTPSHandler(context=trusted()))
 
 
 def is_allowed(url: str, api_url: str) -> bool:
@@ -55,7 +59,7 @@ def respond(url: str, answer: Message, *, api_url: str) -> None:
     body = json.dumps(answer.ephemeral()).encode()
     request = Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310 (is_allowed has looked)
     try:
-        with _opener.open(request, timeout=TIMEOUT_S) as reply:
+        with _opener().open(request, timeout=TIMEOUT_S) as reply:
             reply.read()
     except HTTPError as error:
         error.close()

@@ -128,9 +128,16 @@ def bars(rollout: Rollout, plan: Plan) -> Moved | None:
         return Moved.NOT_YET if back else Moved.DONE
     reached = any(arm.name == plan.canary and _is_near(arm.share_after, rollout.current.share) for arm in plan.arms)
     again = bool(rollout.moves) and rollout.moves[-1].share == rollout.current.share
-    if rollout.phase is Phase.MOVING and reached and not again:
+    if rollout.phase in (Phase.MOVING, Phase.HELD) and reached and not (again or _stayed(rollout)):
         return Moved.NOT_YET
+    if rollout.phase is Phase.EXPIRED and not rollout.moves:
+        return None
     return None if rollout.cause is Happening.TAKEN_OVER else Moved.DONE
+
+
+def _stayed(rollout: Rollout) -> bool:
+    """Tell whether it is held after a step was written: before that, its plan is of what is still to come."""
+    return rollout.phase is Phase.HELD and bool(rollout.moves)
 
 
 def _is_near(share: float, wanted: float) -> bool:
@@ -217,6 +224,8 @@ def _confirming(operation: Operation, rollout: Rollout) -> Markup:
 
 
 def _paused(operation: Operation, rollout: Rollout) -> Markup:
+    if not rollout.moves:
+        return esc(tr("Nothing was written, and no step follows."))
     kept = {"canary": canary_of(operation), "share": percent(share_of(rollout))}
     stays = tr("{canary} keeps {share} and is still watched; no step follows.", **kept)
     return join(" ", [esc(stays), esc(_ways(operation, rollout)), _expiring(rollout)])
@@ -256,6 +265,8 @@ def _ways(operation: Operation, rollout: Rollout) -> str:
 def _resuming(rollout: Rollout) -> str:
     if rollout.phase is Phase.PAUSED:
         return tr("Resume goes on")
+    if not rollout.moves:
+        return tr("Resume takes the first step")
     share = percent(rollout.current.share)
     if rollout.cause is Happening.WORSE:
         return tr("Resume (once no gate fails) writes {share} again and bakes it anew", share=share)
@@ -300,6 +311,8 @@ def _stopped(operation: Operation, _rollout: Rollout) -> Markup:
 
 
 def _expired(operation: Operation, rollout: Rollout) -> Markup:
+    if not rollout.moves:
+        return esc(tr("Nothing was written, and no step follows."))
     kept = {"canary": canary_of(operation), "share": percent(share_of(rollout))}
     return esc(tr("{canary} keeps {share}; no step follows.", **kept))
 

@@ -13,6 +13,9 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 TROUBLE = (SlackClientError, HTTPException, OSError, ValueError)
 """Whatever a call to Slack may raise: its refusals, broken and absent connections, answers that are no JSON."""
 
+BAD_TOKEN = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"})
+"""Slack's words for a token that is no good (docs.slack.dev/reference/methods/auth.test, errors)."""
+
 _SLACKS_WORD = re.compile(r"[a-z_]{1,60}")
 
 

@@ -67,7 +67,7 @@ def _set(operation: Operation) -> Phrase:
 
 def _rollback(operation: Operation) -> Phrase:
     service = _service(operation)
-    stable = clean(operation.plan.stable if operation.plan else "") or tr("stable")
+    stable = clean(operation.command.version or (operation.plan.stable if operation.plan else "")) or tr("stable")
     return _phrase(
         mark("Rolling back {service} to {stable}"),
         mark("Rolled back {service} to {stable}"),

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from playground.cluster.kubeconfig import kubeconfig_text
-from playground.processes import Child, StartFailed
+from playground.processes import START_S, Child, StartFailed
 from playground.sentinels import GuardedRedis
 from playground.servers import PASSWORD, USER, PrometheusMissing, PrometheusServer, RedisServer
 from playground.serving import free_port
@@ -291,12 +291,12 @@ def _is_ready(url: str) -> bool:
 
 
 def _get(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=START_S) as answer:
         found: dict[str, Any] = json.load(answer)
         return found
 
 
 def _post(url: str, body: dict[str, object]) -> None:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=5):
+    with urllib.request.urlopen(request, timeout=START_S):
         pass

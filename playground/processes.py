@@ -126,7 +126,7 @@ class Child:
         """End the process at once with SIGKILL, as a power cut would."""
         self._asked_to_end = True
         self._signal(signal.SIGKILL)
-        self._started().wait(5)
+        self._started().wait(START_S)
 
     def pause(self) -> None:
         """Freeze the process (SIGSTOP): its sockets stay open and nothing answers.

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from playground.processes import Child
+from playground.processes import START_S, Child
 from playground.serving import free_port
 
 HOST = "127.0.0.1"
@@ -247,7 +247,7 @@ class AlertmanagerServer(_Configured):
         request = urllib.request.Request(
             f"{self.url}/api/v2/alerts", body, {"Content-Type": "application/json"}, method="POST"
         )
-        with urllib.request.urlopen(request, timeout=5):
+        with urllib.request.urlopen(request, timeout=START_S):
             pass
 
     def _answers(self) -> bool:

@@ -97,9 +97,9 @@ class ServerThread:
         self.stop()
 
     def start(self) -> None:
-        """Return once the socket listens; raise RuntimeError when it does not within 10 s."""
+        """Return once the socket listens; raise RuntimeError when it does not within a minute: machines are busy."""
         self._thread.start()
-        if not self._ready.wait(10):
+        if not self._ready.wait(60):
             raise RuntimeError(f"the stand-in server on port {self._port} did not start")
 
     def stop(self) -> None:

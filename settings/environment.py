@@ -313,6 +313,17 @@ def read_environment(environ: Mapping[str, str] = os.environ) -> Environment:
     return Environment(**values)
 
 
+def read_again(name: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return what the variable `name` holds now: its file may have another content than at the start.
+
+    Empty where that cannot be used.
+    """
+    try:
+        return _value(next(one for one in VARIABLES if one.name == name), environ)
+    except Refused:
+        return ""
+
+
 def _value(variable: Variable, environ: Mapping[str, str]) -> str:
     small = environ.get(variable.name.lower(), "").strip() if variable.small else ""
     plain = small or environ.get(variable.name, "").strip()

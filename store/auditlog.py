@@ -89,6 +89,8 @@ class RedisAuditLog:
 
     def __init__(self, redis: redis.Redis) -> None:
         self._redis = redis
+        self._snapshot: Any = redis.register_script(scripts.SNAPSHOT)
+        self._page: Any = redis.register_script(scripts.PAGE)
         self._trim = redis.register_script(scripts.TRIM)
 
     def entries(self) -> Iterator[AuditEntry]:
@@ -117,11 +119,8 @@ class RedisAuditLog:
         Use this to verify a log that is being written: `entries()` and `head()` are two moments, and an entry that
         came between them would look like a break.
         """
-        with translated(), self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.llen(keys.AUDIT)
-            pipeline.get(keys.AUDIT_HEAD)
-            pipeline.get(keys.AUDIT_START)
-            count, head, start = pipeline.execute()
+        with translated():
+            count, head, start = self._snapshot(keys=[keys.AUDIT, keys.AUDIT_HEAD, keys.AUDIT_START])
         return Snapshot(self._pages(start, count), records.load_head(head), records.load_head(start))
 
     def trim(self, before: tuple[int, str], former: tuple[int, str], facts: dict[str, Any]) -> None:
@@ -145,7 +144,7 @@ class RedisAuditLog:
             answer: list[Any] = self._trim(keys=[keys.AUDIT, keys.AUDIT_HEAD, keys.AUDIT_START], args=argv)
             return answer
 
-        with translated("Redis did not answer, so it is not known whether the log was trimmed."):
+        with translated("it is not known whether the log was trimmed"):
             answer, _ = chained(self._redis, [{**facts, "trimmed": list(before)}], write)
         if answer[0] == b"start":
             raise Refused("Somebody else trimmed the log meanwhile.", hint="Look at it: meshbot audit verify.")
@@ -153,10 +152,9 @@ class RedisAuditLog:
     def _pages(self, start: Any, count: int) -> Iterator[AuditEntry]:
         """Yield `count` entries of a log that begins at `start`, and goes on doing so."""
         for done in range(0, count, PAGE):
-            with translated(), self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.lrange(keys.AUDIT, done, min(done + PAGE, count) - 1)
-                pipeline.get(keys.AUDIT_START)
-                lines, now = pipeline.execute()
+            span = [done, min(done + PAGE, count) - 1]
+            with translated():
+                lines, now = self._page(keys=[keys.AUDIT, keys.AUDIT_START], args=span)
             if now != start:
                 raise Unavailable("The audit log was trimmed while it was read.", hint="Do it again.")
             yield from map(records.load_entry, lines)

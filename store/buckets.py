@@ -9,7 +9,6 @@ import redis
 from mesh.ports import Bucket
 from store import keys, scripts
 from store.connection import translated
-from store.operations import NOTHING_STARTED
 
 MINUTE_S = 60
 """A bucket that nobody took from for this long is full again, so it is forgotten."""
@@ -23,6 +22,6 @@ class RedisBuckets:
 
     def take(self, bucket: Bucket) -> float:
         """Take a token, or say how many seconds to wait for one."""
-        with translated(NOTHING_STARTED):
+        with translated():
             answer: Any = self._take(keys=[keys.bucket(bucket.name)], args=[bucket.most, MINUTE_S])
         return 0.0 if answer[0] == b"taken" else float(answer[1])

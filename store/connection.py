@@ -13,9 +13,10 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from mesh.domain.errors import Unavailable
+from mesh.domain.errors import Lapse, Unavailable
 from store import links
 from store.address import Address, Where, parse
+from store.standing import refusal_of
 
 HINT = "Try again in a minute; if it stays, check that Redis runs and is reachable."
 CLUSTER = "This Redis is a cluster, and meshbot's scripts touch keys of several of its slots."
@@ -42,14 +43,6 @@ def patient(where: str | Where) -> redis.Redis:
     """
     backoff: AbstractBackoff = ExponentialBackoff(cap=0.5, base=0.1)
     return _client(where, connect_s=0.5, read_s=1.0, retry=Retry(backoff, 3))
-
-
-def answering(client: redis.Redis) -> bool:
-    """Tell whether Redis answers; never raises."""
-    try:
-        return bool(client.ping())
-    except redis.RedisError:
-        return False
 
 
 def last_look(client: redis.Redis, *, within_s: float) -> redis.Redis:
@@ -99,11 +92,26 @@ def _master(address: Address, settings: dict[str, Any]) -> redis.Redis:
 
 
 @contextmanager
-def translated(message: str = "Redis did not answer.") -> Iterator[None]:
-    """Raise Unavailable with `message` for whatever redis-py raises inside the block."""
+def translated(so: str = "") -> Iterator[None]:
+    """Raise Unavailable for whatever redis-py raises inside the block; `so` is what follows from it.
+
+    A Redis that answers and takes no writes is told apart from one that is away: looking whether it runs helps nobody.
+    """
     try:
         yield
     except (ClusterCrossSlotError, MovedError) as error:
-        raise Unavailable(CLUSTER, hint=CLUSTER_HINT) from error
+        raise Unavailable(CLUSTER, hint=CLUSTER_HINT, lapse=Lapse.REDIS) from error
     except redis.RedisError as error:
-        raise Unavailable(message, hint=HINT) from error
+        raise unavailable(error, so) from error
+
+
+def unavailable(error: redis.RedisError, so: str = "") -> Unavailable:
+    """Return the error for people; `so` is what follows from it, a sentence without beginning and stop."""
+    refusal = refusal_of(error)
+    if refusal is None:
+        return Unavailable(
+            f"Redis did not answer, so {so}." if so else "Redis did not answer.", hint=HINT, lapse=Lapse.REDIS
+        )
+    why = refusal.why
+    said = f"Redis {why} and takes no writes, so {so}." if so else f"Redis {why} and takes no writes."
+    return Unavailable(said, hint=refusal.hint, lapse=Lapse.REDIS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from mesh.domain.commands import Target
 from mesh.domain.weeks import Deed, Outcome
 from store import keys
 from store.connection import translated
+
+log = logging.getLogger(__name__)
 
 KEPT_S = 8 * 24 * 3600
 """How long a deed is remembered: a week by the calendar of any time zone."""
@@ -29,7 +32,7 @@ class RedisDeeds:
         """Return what ended at `at` (Unix time) or later, oldest first; raise Unavailable."""
         with translated():
             lines: list[Any] = self._redis.zrange(keys.DEEDS, repr(at), "+inf", byscore=True)
-        return [load_deed(line) for line in lines]
+        return [deed for line in lines if (deed := load_deed(line)) is not None]
 
 
 def dump_deed(deed: Deed) -> str:
@@ -39,7 +42,11 @@ def dump_deed(deed: Deed) -> str:
     return json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
 
 
-def load_deed(raw: bytes) -> Deed:
-    """Return the deed."""
-    operation, at, cluster, namespace, service, outcome = json.loads(raw)
-    return Deed(operation, at, Target(cluster, namespace, service), Outcome(outcome))
+def load_deed(raw: bytes) -> Deed | None:
+    """Return the deed; None for one of a newer meshbot, which this one cannot count: it must not spoil the others."""
+    operation, at, cluster, namespace, service, outcome, *_ = json.loads(raw)
+    try:
+        return Deed(operation, at, Target(cluster, namespace, service), Outcome(outcome))
+    except ValueError:
+        log.warning("%s ended as a newer meshbot says it (%r), and is left out of a digest", operation, outcome)
+        return None

@@ -44,13 +44,13 @@ class RedisSlots:
         """Take a slot that nobody works on; return what to prove that with, else an empty string."""
         claim = uuid.uuid4().hex
         names = [keys.slot(slot), keys.newest_slot(slot.digest)]
-        with translated("Redis did not answer, so a digest was not begun."):
+        with translated("a digest was not begun"):
             answer = self._claim(keys=names, args=[claim, slot.at, self._lease_s, KEPT_S])
         return claim if answer[0] == b"yours" else ""
 
     def close(self, slot: Slot, claim: str, state: SlotState, *, note: str = "") -> bool:
         """Write down what became of it; False when the claim is lost."""
-        with translated("Redis did not answer, so it is not known whether a digest's step was written down."):
+        with translated("it is not known whether a digest's step was written down"):
             answer = self._move(keys=[keys.slot(slot)], args=[claim, state, note, KEPT_S])
         return bool(answer[0] == b"moved")
 

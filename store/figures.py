@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +16,9 @@ from mesh.domain.letters import Urgency
 from mesh.domain.rollouts import WATCHED
 from store import keys
 from store.connection import translated
-from store.jobs import NORMAL, POST, URGENT, WATCH
+from store.jobs import GIT, NORMAL, POST, URGENT, WATCH
 
-QUEUES = {"urgent": URGENT, "normal": NORMAL, "watch": WATCH, "post": POST}
+QUEUES = {"urgent": URGENT, "normal": NORMAL, "watch": WATCH, "post": POST, "git": GIT}
 AT_ONCE = 100
 """Records that are read in one round trip: a thousand rollouts must not hold up a Redis that others wait for."""
 FIRST = 20
@@ -45,12 +45,13 @@ class RedisFigures:
             pipeline.zrange(keys.LANES, 0, -1)
             pipeline.llen(keys.AUDIT)
             pipeline.zrange(keys.INCIDENTS_DUE, 0, -1)
+            pipeline.info("memory")
             for cluster in clusters:
                 pipeline.hvals(keys.rollouts(cluster.name))
                 pipeline.get(keys.looked(cluster.name))
             found: list[Any] = pipeline.execute()
         waiting, rest = found[: len(QUEUES)], found[len(QUEUES) :]
-        unsettled, approvals, lanes, work, post, audited, incidents, *rollouts = rest
+        unsettled, approvals, lanes, work, post, audited, incidents, memory, *rollouts = rest
         rolling = [self._rollouts(ids) for ids in rollouts[::2]]
         lags = [cluster.prometheus.lag_s for cluster in clusters]
         looks = zip(rolling, rollouts[1::2], lags, strict=True)
@@ -66,6 +67,7 @@ class RedisFigures:
             work_late=self._work_late(work, now),
             post_late=self._post_late(post, now),
             audited=audited,
+            memory=_filled(memory),
         )
 
     def _oldest(self, queue: str, now: float) -> float:
@@ -120,6 +122,13 @@ class RedisFigures:
                     pipeline.hmget(name, list(fields))
                 found += pipeline.execute()
         return found
+
+
+def _filled(memory: Mapping[str, Any]) -> float | None:
+    """Return how much of `maxmemory` is used, as Redis itself reckons before it refuses a write; None without one."""
+    most = int(memory.get("maxmemory", 0))
+    used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0))
+    return used / most if most else None
 
 
 def _parts(whole: Sequence[Any]) -> Iterator[Sequence[Any]]:

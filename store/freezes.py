@@ -14,7 +14,7 @@ from store.connection import translated
 
 FORGET_S = 86_400
 """How long what is over is kept, so that a worker that comes back late does not make it again."""
-_MESSAGE = "Redis did not answer, so it is not known what is frozen."
+_SO = "it is not known what is frozen"
 
 
 class RedisFreezes:
@@ -33,7 +33,7 @@ class RedisFreezes:
     def put(self, freeze: Freeze) -> None:
         """Keep the freeze unless its id is known; drop what is long over."""
         old = [one.id for one in self._kept(whole=False) if one.until < self._time.now() - FORGET_S]
-        with translated(_MESSAGE), self._redis.pipeline() as pipeline:
+        with translated(_SO), self._redis.pipeline() as pipeline:
             pipeline.hsetnx(keys.FREEZES, freeze.id, records.dump_freeze(freeze))
             if old:
                 pipeline.hdel(keys.FREEZES, *old)
@@ -42,18 +42,18 @@ class RedisFreezes:
     def lift(self, freeze_id: str) -> None:
         """End the freeze now."""
         while True:
-            with translated(_MESSAGE):
+            with translated(_SO):
                 raw: Any = self._redis.hget(keys.FREEZES, freeze_id)
             if raw is None:
                 return
             after = records.dump_freeze(lifted(records.load_freeze(raw), self._time.now()))
-            with translated(_MESSAGE):
+            with translated(_SO):
                 answer: Any = self._lift(keys=[keys.FREEZES], args=[freeze_id, raw, after])
             if answer[0] == b"lifted":
                 return
 
     def _kept(self, *, whole: bool = True) -> list[Freeze]:
-        with translated(_MESSAGE):
+        with translated(_SO):
             rows: Any = self._redis.hvals(keys.FREEZES)
         found = []
         for raw in rows:

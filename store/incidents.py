@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 import redis
 
 from mesh.domain.commands import Target
-from mesh.domain.errors import Conflict, MeshbotError, NotFound, Unavailable
+from mesh.domain.errors import Conflict, MeshbotError, NotFound, Unavailable, Unreadable
 from mesh.domain.incidents import Incident
-from mesh.ports import Time
+from mesh.ports import Open, Time
 from store import keys, records, scripts
 from store.auditlog import GENESIS_HEAD, Batch, chained
 from store.connection import translated
@@ -50,12 +50,18 @@ class RedisIncidents:
             found: Any = self._redis.hget(keys.INCIDENTS, str(target))
         return next(iter(self._load([found.decode()] if found else [])), None)
 
-    def open(self) -> list[Incident]:
-        """Return every incident that is open, the oldest first; one round trip more than none. Raises Unavailable."""
+    def open(self) -> Open:
+        """Return every incident that is open; one round trip more than none. Raises Unavailable."""
         with translated():
             ids: Any = self._redis.zrange(keys.INCIDENTS_DUE, 0, -1)
-        found = [one for one in self._load([raw.decode() for raw in ids]) if one.open]
-        return sorted(found, key=lambda one: (one.opened_at, one.id))
+        known, unread = [], {}
+        for one, row in self._rows([raw.decode() for raw in ids]):
+            try:
+                known.append(records.load_incident(one, *row))
+            except Unreadable as error:
+                unread[one] = error.message
+        known.sort(key=lambda one: (one.opened_at, one.id))
+        return Open(tuple(one for one in known if one.open), self._services(unread) if unread else {})
 
     def get(self, incident_id: str) -> Incident:
         """Return the incident; raise NotFound, or Unavailable."""
@@ -90,7 +96,7 @@ class RedisIncidents:
             answer, copied = self._commit(keys=names, args=argv)
             return list(answer)
 
-        with translated("Redis did not answer, so it is not known whether the incident was written down."):
+        with translated("it is not known whether the incident was written down"):
             facts = [{"at": self._time.now(), **entry} for entry in entries]
             answer, _ = chained(self._redis, facts, write)
         if answer[0] == b"conflict":
@@ -112,13 +118,22 @@ class RedisIncidents:
         except MeshbotError as error:
             log.warning("%s was not enqueued (%s); the clock will do it in %g s", incident.id, error, AGAIN_S)
 
+    def _services(self, unread: Mapping[str, str]) -> dict[Target, str]:
+        """Return whose incidents these are, where each is its service's newest: no other one can be open."""
+        with translated():
+            newest: Any = self._redis.hgetall(keys.INCIDENTS)
+        named = ((Target(*service.decode().split("/")), found.decode()) for service, found in newest.items())
+        return {target: unread[one] for target, one in named if one in unread}
+
     def _load(self, ids: Sequence[str]) -> list[Incident]:
+        return [records.load_incident(one, *row) for one, row in self._rows(ids)]
+
+    def _rows(self, ids: Sequence[str]) -> list[tuple[str, list[Any]]]:
         with translated(), self._redis.pipeline(transaction=False) as pipeline:
             for incident_id in ids:
                 pipeline.hmget(keys.incident(incident_id), ["schema", "record"])
             rows = pipeline.execute()
-        found = zip(ids, rows, strict=True)
-        return [records.load_incident(one, *row) for one, row in found if row[1] is not None]
+        return [(one, row) for one, row in zip(ids, rows, strict=True) if row[1] is not None]
 
 
 class IncidentsDue:

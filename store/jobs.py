@@ -17,6 +17,7 @@ URGENT = "meshbot-urgent"
 NORMAL = "meshbot-normal"
 WATCH = "meshbot-watch"
 POST = "meshbot-post"
+GIT = "meshbot-git"
 FUNCTION = "workers.jobs.run_operation"
 """Runs one operation: with `LOOK`, `INCIDENT`, `DIGEST` and `SEND`, all that a job may name."""
 INCIDENT = "workers.jobs.show_incident"
@@ -37,6 +38,10 @@ LOOK_TIMEOUT_S = 30
 """Most seconds one look may take; the next ones are not waited for by then."""
 SEND_KEEP_S = 60
 """How long RQ remembers that a lane was sent from: there is a job for nearly every message."""
+HANDED_ON = "-git"
+"""How the id of a job that was handed on ends."""
+HANDED_ON_S = 60
+"""How long a job may wait to be handed on: where nobody works on that queue any more, the clock hands it out again."""
 SEND_TIMEOUT_S = 30
 """Most seconds for one turn of a lane, which ends by itself after a few."""
 
@@ -49,6 +54,11 @@ def queue_name(*, urgent: bool) -> str:
 def job_id(operation_id: str, attempt: int) -> str:
     """Return the id of the job that is the `attempt`-th try (from 0) of the operation."""
     return f"{operation_id}-{attempt}"
+
+
+def handed_on_id(job: str) -> str:
+    """Return the id of the job that goes on where the job of that id would have had to wait for a Git server."""
+    return f"{job}{HANDED_ON}"
 
 
 def look_id(cluster: str, slot: int) -> str:
@@ -69,7 +79,9 @@ def send_id(channel: str, number: int | str) -> str:
 class JobQueue:
     """The queues: urgent operations (traffic going back) never wait behind others, and looks wait behind nothing.
 
-    What goes back by a commit may have to wait for a Git server, so it is ordinary work, the first of it.
+    What goes back by a commit may have to wait for a Git server, so it is ordinary work, the first of it. Nobody but
+    the workers puts jobs into the queue of what needs a Git server: who turns out to need one is handed on. So bots and
+    clocks of any release find a worker that takes their jobs, and whatever a configuration came to say since is kept.
     """
 
     def __init__(self, redis: redis.Redis) -> None:
@@ -80,11 +92,17 @@ class JobQueue:
         }
         self._watch = Queue(WATCH, connection=redis, serializer=JSONSerializer)
         self._post = Queue(POST, connection=redis, serializer=JSONSerializer)
+        self._git = Queue(GIT, connection=redis, serializer=JSONSerializer)
 
     def enqueue(self, operation_id: str, *, urgent: bool, attempt: int, ahead: bool = False) -> None:
         """Put the operation in its queue, `ahead` of what waits there, once for each attempt; raise Unavailable."""
         how = {"job_timeout": TIMEOUT_S, "result_ttl": KEEP_S, "failure_ttl": KEEP_S, "at_front": ahead}
         _enqueue(self._queues[urgent], FUNCTION, operation_id, job_id(operation_id, attempt), how)
+
+    def hand_on(self, function: str, argument: str, *, job: str, ahead: bool = False) -> None:
+        """Let the worker that may wait for Git servers go on with the job of that id; raise Unavailable."""
+        times = {"job_timeout": TIMEOUT_S, "result_ttl": KEEP_S, "failure_ttl": KEEP_S, "ttl": HANDED_ON_S}
+        _enqueue(self._git, function, argument, handed_on_id(job), {**times, "at_front": ahead})
 
     def incident(self, incident_id: str, attempt: str) -> None:
         """Let a worker of ordinary work draw the incident's card, once for each attempt; raise Unavailable."""
@@ -115,7 +133,7 @@ class JobQueue:
 
 def _enqueue(queue: Queue, function: str, argument: str, job: str, times: dict[str, Any]) -> None:
     try:
-        with translated("Redis did not answer, so the job was not enqueued."):
+        with translated("the job was not enqueued"):
             queue.enqueue(function, argument, job_id=job, unique=True, **times)
     except DuplicateJobError:
         # The same job again, after its first answer was lost: it is in the queue, or was run.

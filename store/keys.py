@@ -52,6 +52,8 @@ LANE_JOBS = "meshbot:lanes:jobs"
 """Hash of channel -> number of its last job."""
 PACES = "meshbot:paces"
 """Hash of pace -> until when it is spent: Unix time."""
+TRIED = "meshbot:tried"
+"""Written now and then to see whether that can be done; gone a second later."""
 
 
 def operation(operation_id: str) -> str:

@@ -11,6 +11,10 @@ DEMOTED = ("READONLY", "UNBLOCKED", "MASTERDOWN")
 """How a server says that it is a replica now. Before Redis 7 a script's error has the word further behind."""
 
 
+class DemotedError(ConnectionError):
+    """The server said that it is a replica now; counts as a lost connection."""
+
+
 class _Leaving:
     """Ends the connection when its server says that it is a replica; that counts as lost, so it is tried again.
 
@@ -26,7 +30,7 @@ class _Leaving:
             if not any(word in str(error) or word in type(error).__name__.upper() for word in DEMOTED):
                 raise
             self.disconnect()  # type: ignore[attr-defined]  # as above
-            raise ConnectionError("This Redis is no longer the master.") from error
+            raise DemotedError("This Redis is no longer the master.") from error
 
 
 class _Link(_Leaving, Connection):

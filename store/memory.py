@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time as stopwatch
 from collections.abc import Iterator, Mapping, Sequence
@@ -190,11 +191,15 @@ class MemoryOperations:
         """Return the person's operations that are not done, newest first, steps of rollouts and previews left out."""
         return of_person([self._stored[one] for one in self.open], user)
 
+    def since(self, operation: Operation, *, whole: bool = True) -> list[Operation]:  # noqa: ARG002 (as above)
+        """Return the changes of its service that were received after it, newest first."""
+        found = self.recent(target=operation.target, count=HISTORY_LENGTH)
+        return list(itertools.takewhile(lambda one: one.id != operation.id, found))
+
     def beside(self, operation: Operation, *, whole: bool = True) -> list[Operation]:  # noqa: ARG002 (as above)
         """Return the other changes of its service that are not done, and those received after it, newest first."""
-        found = self.recent(target=operation.target, count=HISTORY_LENGTH)
-        at = next((at for at, one in enumerate(found) if one.id == operation.id), len(found))
-        return found[:at] + [one for one in found[at + 1 :] if not one.done]
+        found, newer = self.recent(target=operation.target, count=HISTORY_LENGTH), self.since(operation)
+        return newer + [one for one in found[len(newer) + 1 :] if not one.done]
 
     def rollout(self, target: Target) -> Operation | None:
         """Return the rollout of a service that has not ended; None where there is none."""

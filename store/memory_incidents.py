@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from mesh.domain.commands import Target
-from mesh.domain.errors import Conflict, NotFound
+from mesh.domain.errors import Conflict, NotFound, Unreadable
 from mesh.domain.incidents import Incident
-from mesh.ports import Time
+from mesh.ports import Open, Time
 from store.incidents import AGAIN_S, EnqueueIncident
 from store.memory import MemoryAuditLog
 
@@ -33,18 +33,22 @@ class MemoryIncidents:
         """When a clock would look at those that are not settled."""
         self.broken: Exception | None = None
         """Raised by every call while set, as a Redis that is away would."""
+        self.unread: dict[Target, str] = {}
+        """Services whose newest incident a newer meshbot wrote, and what is said of it."""
 
     def newest(self, target: Target) -> Incident | None:
         """Return the newest incident of a service, open or not; None where there was none."""
         self._answer()
+        if target in self.unread:
+            raise Unreadable(self.unread[target])
         found = self._newest.get(target)
         return self._stored[found] if found else None
 
-    def open(self) -> list[Incident]:
+    def open(self) -> Open:
         """Return every incident that is open, the oldest first."""
         self._answer()
-        found = [one for one in self._stored.values() if one.open]
-        return sorted(found, key=lambda one: (one.opened_at, one.id))
+        found = [one for one in self._stored.values() if one.open and one.target not in self.unread]
+        return Open(tuple(sorted(found, key=lambda one: (one.opened_at, one.id))), dict(self.unread))
 
     def get(self, incident_id: str) -> Incident:
         """Return the incident; raise NotFound."""

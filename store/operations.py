@@ -16,13 +16,23 @@ import redis
 from mesh.domain.audit import AuditEntry
 from mesh.domain.commands import Target
 from mesh.domain.deeds import deed_of
-from mesh.domain.errors import Conflict, LostLease, MeshbotError, NotFound, Unavailable, Uncopied, Unreadable
+from mesh.domain.errors import (
+    Conflict,
+    LostLease,
+    MeshbotError,
+    NotFound,
+    Uncopied,
+    Unreadable,
+    Unsure,
+    Unwritten,
+)
 from mesh.domain.operations import Operation
 from mesh.ports import Lease, Receipt, Time
 from store import deeds, keys, records, scripts
 from store.auditlog import GENESIS_HEAD, Batch, batch_after, chained
-from store.connection import HINT, last_look, translated
+from store.connection import HINT, last_look, translated, unavailable
 from store.copies import Copied
+from store.standing import refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +57,7 @@ ANSWER_WITHIN_S = 0.9
 """When the asking person is answered at the latest; leaves a tenth of the promised second for everything else."""
 LOOK_S = 0.3
 """Most seconds for finding out what became of a write whose answer was lost."""
-NOTHING_STARTED = "Redis did not answer, so nothing was started."
+NOTHING_STARTED = "nothing was started"
 MAYBE_STARTED = "Redis did not answer in time, so your request may have been started."
 MAYBE_HINT = "Look for its card before you repeat it."
 NOT_COPIED = "No replica of Redis has your request yet, so a failover now would lose it; else it goes its way."
@@ -97,16 +107,19 @@ class RedisOperations:
             with self._in_turn():
                 known, copied = self._write_new(operation, names, self._facts(operation.id, facts))
         except redis.RedisError as error:
+            if refusal_of(error):
+                # That was an answer, and there is nothing to look for.
+                raise unavailable(error, NOTHING_STARTED) from error
             if not isinstance(error, redis.TimeoutError):
                 # A line that broke at once: the write may still be carried out until its deadline.
                 stopwatch.sleep(EXECUTE_WITHIN_S)
-            known, copied = self._look(names[0], answer_by), not self._copies
+            known, copied = self._look(names[0], answer_by, operation), not self._copies
             if not known:
-                raise Unavailable(NOTHING_STARTED, hint=HINT) from error
+                raise unavailable(error, NOTHING_STARTED) from error
         if known == operation.id:
             self._hand_over(operation)
         if not copied:
-            raise Unavailable(NOT_COPIED, hint=MAYBE_HINT)
+            raise Unsure(NOT_COPIED, hint=MAYBE_HINT, operation=known)
         return Receipt(operation, created=True) if known == operation.id else Receipt(self.get(known), created=False)
 
     def get(self, operation_id: str) -> Operation:
@@ -121,7 +134,7 @@ class RedisOperations:
 
     def delivered(self, dedupe: str) -> Operation | None:
         """Return the operation that a delivery was given; None where nobody knows it any more."""
-        with translated(NOTHING_STARTED):
+        with translated():
             known: Any = self._redis.get(keys.dedupe(dedupe))
         found = self._load([known.decode()]) if known else []
         return found[0] if found else None
@@ -149,7 +162,7 @@ class RedisOperations:
                 raise Uncopied(UNCOPIED_PLAN, hint="Bring the replicas back: docs/redis.md.")
             return list(answer)
 
-        with translated("Redis did not answer, so it is not known whether the last step was written down."):
+        with translated("it is not known whether the last step was written down"):
             answer, _ = self._chained(facts, write)
         _raise_for(answer, after, lease)
         return after
@@ -161,7 +174,7 @@ class RedisOperations:
             argv = [batch.expected, batch.head, GENESIS_HEAD, *batch.lines]
             return self._ask(self._append, [keys.AUDIT, keys.AUDIT_HEAD], argv)
 
-        with translated("Redis did not answer, so the audit log may lack a line."):
+        with translated("the audit log may lack a line"):
             _, batch = self._chained([{"at": self._time.now(), **facts}], write)
         return batch.entries[0]
 
@@ -188,22 +201,25 @@ class RedisOperations:
             lines: list[Any] = self._redis.zrange(keys.OPEN, 0, MOST_OPEN - 1)
         return of_person(self._load([line.decode() for line in lines], whole=False), user)
 
+    def since(self, operation: Operation, *, whole: bool = True) -> list[Operation]:
+        """Return the changes of its service that were received after it, newest first: as Redis has them, not clocks.
+
+        At most 200; all of them where it is none of the newest 200 itself. Unreadable, as in `beside`.
+        """
+        return self._load(self._around(operation)[0], whole=whole)
+
     def beside(self, operation: Operation, *, whole: bool = True) -> list[Operation]:
         """Return the other changes of its service that are not done, and those received after it, newest first.
 
         A worker asks this before every change, so finished older ones are passed over without being read. Unreadable
         for what a newer meshbot wrote, which is left out where not the `whole` is wanted.
         """
-        with translated():
-            lines: list[Any] = self._redis.lrange(keys.history_of_target(operation.target), 0, HISTORY_LENGTH - 1)
-        ids = [line.decode() for line in lines]
-        newer = ids[: ids.index(operation.id)] if operation.id in ids else ids
-        older = ids[len(newer) + 1 :]
+        newer, older = self._around(operation)
         return self._load([*newer, *self._undone(older)], whole=whole)
 
     def undone(self, target: Target) -> int:
         """Return how many changes of a service are waiting or running, of the newest 200."""
-        with translated(NOTHING_STARTED):
+        with translated():
             lines: list[Any] = self._redis.lrange(keys.history_of_target(target), 0, HISTORY_LENGTH - 1)
         return len(self._undone([line.decode() for line in lines]))
 
@@ -247,7 +263,7 @@ class RedisOperations:
             if answer[0] != b"late":
                 return str(answer[1].decode()), copied
             if stopwatch.monotonic() > give_up:
-                raise Unavailable("Redis was too slow, so nothing was started.", hint=HINT)
+                raise Unwritten("Redis was too slow, so nothing was started.", hint=HINT)
 
     def _write_until(
         self, deadline: float, operation: Operation, names: list[str], audit: tuple[bytes | None, dict[str, Any]]
@@ -270,7 +286,7 @@ class RedisOperations:
                 return answer, copied
             head = answer[1]
 
-    def _look(self, dedupe_key: str, answer_by: float) -> str:
+    def _look(self, dedupe_key: str, answer_by: float, operation: Operation) -> str:
         """After an unknown outcome: return the id of the operation that this delivery has after all, if any.
 
         An answer is final: who waited in vain for 0.4 s asks after the write's deadline. Unavailable without an answer.
@@ -280,7 +296,7 @@ class RedisOperations:
             with last_look(self._redis, within_s=within_s) as client:
                 found: Any = client.get(dedupe_key)
         except redis.RedisError as error:
-            raise Unavailable(MAYBE_STARTED, hint=MAYBE_HINT) from error
+            raise Unsure(MAYBE_STARTED, hint=MAYBE_HINT, operation=operation.id) from error
         return str(found.decode()) if found else ""
 
     def _hand_over(self, operation: Operation) -> None:
@@ -317,6 +333,14 @@ class RedisOperations:
         finally:
             if mine:
                 self._turn.release()
+
+    def _around(self, operation: Operation) -> tuple[list[str], list[str]]:
+        """Return the ids of what was received for its service after it, and before it, newest first."""
+        with translated():
+            lines: list[Any] = self._redis.lrange(keys.history_of_target(operation.target), 0, HISTORY_LENGTH - 1)
+        ids = [line.decode() for line in lines]
+        at = ids.index(operation.id) if operation.id in ids else len(ids)
+        return ids[:at], ids[at + 1 :]
 
     def _undone(self, ids: Sequence[str]) -> list[str]:
         with translated(), self._redis.pipeline(transaction=False) as pipeline:

@@ -64,7 +64,7 @@ class RedisOutbox:
         now = self._time.now()
         what: list[Any] = [letter.key, _letters.dump_json(letter), _digest(letter), *flags]
         where: list[Any] = [letter.channel, now, letter.ts, int(bool(letter.under)), keys.LETTER]
-        with translated("Redis did not answer, so it is not known whether a message was written down."):
+        with translated("it is not known whether a message was written down"):
             answer: Any = self._put(keys=names, args=[*what, *where])
         if answer[0] == b"written":
             self._hurry(letter.channel, now)
@@ -148,7 +148,7 @@ class RedisOutbox:
         fields = {name: _plain(getattr(row, name)) for name in _SETTLED}
         pairs = [part for pair in fields.items() for part in pair]
         names = [keys.letter(letter.key), keys.lane(letter.channel)]
-        with translated("Redis did not answer, so it is not known whether it is on record what became of a message."):
+        with translated("it is not known whether it is on record what became of a message"):
             self._settle(keys=names, args=[*head, str(row.fate), *pairs])
 
     def spend(self, pace: Pace, *, now: float) -> float:

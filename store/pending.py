@@ -9,7 +9,7 @@ import redis
 
 from store import keys, scripts
 from store.connection import translated
-from store.jobs import NORMAL, URGENT
+from store.jobs import GIT, HANDED_ON, NORMAL, URGENT
 from store.operations import Enqueue
 
 AGAIN_S = 3.0
@@ -26,7 +26,7 @@ class Handed(StrEnum):
 
     ENQUEUED = "enqueued"
     WAITING = "waiting"
-    """Its last job is still in the queue."""
+    """Its last job is still in its queue, or in the one that it was handed on to."""
     SETTLED = "settled"
     TAKEN = "taken"
     """Another clock, or a commit, was quicker."""
@@ -41,7 +41,7 @@ class Pending:
         self._redis = redis
         self._enqueue = enqueue
         self._claim = redis.register_script(scripts.CLAIM)
-        self._queues = [f"rq:queue:{URGENT}", f"rq:queue:{NORMAL}"]
+        self._queues = [f"rq:queue:{URGENT}", f"rq:queue:{NORMAL}", f"rq:queue:{GIT}"]
 
     def due(self, now: float, limit: int = 100) -> list[str]:
         """Return the ids of at most `limit` operations that are due at `now` (Unix time), longest due first."""
@@ -56,9 +56,8 @@ class Pending:
         """
         names = [keys.operation(operation_id), keys.OPEN, keys.attempts(operation_id), *self._queues]
         with translated():
-            answer = self._claim(
-                keys=names, args=[operation_id, now, now + AGAIN_S, now + REPORT_AGAIN_S, MOST_ATTEMPTS]
-            )
+            times = [now, now + AGAIN_S, now + REPORT_AGAIN_S]
+            answer = self._claim(keys=names, args=[operation_id, *times, MOST_ATTEMPTS, "rq:job:", HANDED_ON])
         if answer[0] != b"enqueue":
             return Handed(answer[0].decode())
         haste = answer[2]

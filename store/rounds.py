@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import redis
@@ -28,7 +28,7 @@ class RedisRounds:
         """Return what was noted of this hook of this revision."""
         with translated():
             known, found = self._fields(canary, hook)
-        return Round(**json.loads(found)) if found and known == revision.encode() else None
+        return _load(found) if found and known == revision.encode() else None
 
     def note(self, canary: str, revision: str, hook: str, found: Round) -> None:
         """Remember it; two bots that do so at once about two revisions leave one of them, which is asked anew."""
@@ -49,3 +49,9 @@ class RedisRounds:
 
     def _fields(self, canary: str, hook: str) -> Any:
         return self._redis.hmget(keys.rounds(canary), [_REVISION, hook])
+
+
+def _load(raw: bytes) -> Round:
+    """Return what was noted; what a newer meshbot noted beside it is passed over, as in any record."""
+    noted, known = json.loads(raw), {field.name for field in fields(Round)}
+    return Round(**{name: value for name, value in noted.items() if name in known})

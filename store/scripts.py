@@ -1,4 +1,4 @@
-"""The Lua scripts: each is one atomic step. Every script answers a list whose first item says what happened."""
+"""The Lua scripts: each is one atomic step. One that writes answers a list whose first item says what happened."""
 
 from __future__ import annotations
 
@@ -141,6 +141,17 @@ redis.call('SET', KEYS[2], ARGV[2])
 return {'written'}
 """
 
+SNAPSHOT = """
+-- KEYS: audit, audit head, audit start
+-- No transaction, for a Redis that is full queues none, and reading the log is the way to make room.
+return {redis.call('LLEN', KEYS[1]), redis.call('GET', KEYS[2]), redis.call('GET', KEYS[3])}
+"""
+
+PAGE = """
+-- KEYS: audit, audit start. ARGV: 1 first, 2 last. Like SNAPSHOT.
+return {redis.call('LRANGE', KEYS[1], ARGV[1], ARGV[2]), redis.call('GET', KEYS[2])}
+"""
+
 TRIM = """
 -- KEYS: audit, audit head, audit start
 -- ARGV: 1 expected head, 2 new head, 3 genesis head, 4 expected start, 5 new start, 6 count to take away, 7 entry
@@ -149,8 +160,9 @@ local head, start = redis.call('GET', KEYS[2]) or ARGV[3], redis.call('GET', KEY
 if head == ARGV[2] and start == ARGV[5] then return {'written'} end
 if start ~= ARGV[4] then return {'start'} end
 if head ~= ARGV[1] then return {'head', head} end
-redis.call('RPUSH', KEYS[1], ARGV[7])
+-- First what makes room: a Redis that is full lets a script add only after that (and LTRIM counts from the beginning).
 redis.call('LTRIM', KEYS[1], ARGV[6], -1)
+redis.call('RPUSH', KEYS[1], ARGV[7])
 redis.call('SET', KEYS[2], ARGV[2])
 redis.call('SET', KEYS[3], ARGV[5])
 return {'written'}
@@ -207,8 +219,8 @@ return {'free'}
 """
 
 CLAIM = """
--- KEYS: operation, open, attempts, urgent queue, normal queue
--- ARGV: 1 id, 2 now, 3 next due, 4 due after giving up, 5 most attempts
+-- KEYS: operation, open, attempts, urgent queue, normal queue, queue of what was handed on
+-- ARGV: 1 id, 2 now, 3 next due, 4 due after giving up, 5 most attempts, 6 prefix of jobs, 7 end of what was handed on
 local due = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not due or tonumber(due) > tonumber(ARGV[2]) then return {'taken'} end
 local stored = redis.call('HMGET', KEYS[1], 'settled', 'urgent', 'done', 'forgiven', 'revision', 'owed_at')
@@ -227,7 +239,11 @@ end
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
 local queue = KEYS[5]
 if stored[2] == '1' then queue = KEYS[4] end
-if redis.call('LPOS', queue, ARGV[1] .. '-' .. last) then return {'waiting'} end
+local job = ARGV[1] .. '-' .. last
+if redis.call('LPOS', queue, job) then return {'waiting'} end
+-- What nobody took in time is gone, and stays in its list.
+job = job .. ARGV[7]
+if redis.call('LPOS', KEYS[6], job) and redis.call('EXISTS', ARGV[6] .. job) == 1 then return {'waiting'} end
 redis.call('INCR', KEYS[3])
 return {'enqueue', last + 1, stored[2]}
 """

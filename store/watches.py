@@ -88,7 +88,7 @@ class RedisWatches:
         looks = [repr(float(span[0])), f"{float(span[1])!r} {uuid.uuid4().hex}"]
         written = {one: (records.dump_watch(watch), watch) for one, watch in watches.items()}
         values = [*(raw for raw, _ in written.values()), *map(records.dump_point, points.values())]
-        with translated("Redis did not answer, so it is not known whether the look was saved."):
+        with translated("it is not known whether the look was saved"):
             answer: Any = self._save(keys=names, args=[*looks, WATCH_S, RETENTION_S, MOST, len(watches), *values])
         if answer[0] != b"saved":
             raise Conflict(

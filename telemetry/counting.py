@@ -9,11 +9,23 @@ from contextvars import ContextVar
 from typing import Any
 
 from mesh.domain.commands import Verb
-from mesh.domain.errors import Denied, MeshbotError, Unavailable
+from mesh.domain.errors import Denied, Lapse, MeshbotError, Unavailable
 from mesh.domain.gates import GateResult, Lack
 from mesh.domain.operations import Operation, Step
 from telemetry import tracing
-from telemetry.metrics import ACK, APPROVAL_WAIT, BUTTON, COMMANDS, GATES, OPERATION, OPERATIONS, OTHER, ROLLOUTS_ENDED
+from telemetry.metrics import (
+    ACK,
+    APPROVAL_WAIT,
+    BUTTON,
+    COMMANDS,
+    GATES,
+    GIVEN_UP,
+    OPERATION,
+    OPERATIONS,
+    OTHER,
+    ROLLOUTS_ENDED,
+    WAYS,
+)
 
 _BUILT_IN = frozenset({"requests", "success", "p99", "errors", "slow", "incident", "ready", "first share", "alerts"})
 _LACKS = frozenset(str(lack) for lack in Lack)
@@ -59,6 +71,12 @@ def acknowledged(way: str, arrived: float) -> None:
     ACK.labels(way).observe(max(0.0, time.monotonic() - arrived))
 
 
+def given_up(way: str, lapse: Lapse | None) -> None:
+    """Count what came in by this `way` and came to nothing by time, load or an absent part; None is no such thing."""
+    if lapse is not None:
+        GIVEN_UP.labels(way if way in WAYS else OTHER, str(lapse)).inc()
+
+
 def received(operation: Operation, since: float) -> None:
     """Tell the trace of a new operation where it comes from: the request at hand, or another operation's worker."""
     made = _made.get()
@@ -72,13 +90,21 @@ def received(operation: Operation, since: float) -> None:
 
 
 def spoken(text: str) -> str:
-    """Return the verb that a command begins with, `other` for any other word and `button` for none."""
-    word = next(iter(text.split()), "")
+    """Return the verb that a command begins with, `other` for any other word and `button` for none.
+
+    A mention begins with whom it mentions.
+    """
+    word = next((word for word in text.split() if not word.startswith("<@")), "")
     return word.lower() if word.lower() in _VERBS else OTHER if word else BUTTON
 
 
 def outcome_of(error: Exception) -> str:
-    """Return one of `denied`, `refused`, `unavailable` and `bug`."""
+    """Return one of `denied`, `refused`, `unavailable` and `bug`.
+
+    Who is denied for want of an answer, or because it is too late, met no rule: that is `unavailable`.
+    """
+    if isinstance(error, MeshbotError) and error.lapse not in (None, Lapse.FLOOD):
+        return "unavailable"
     for kind, word in ((Denied, "denied"), (Unavailable, "unavailable"), (MeshbotError, "refused")):
         if isinstance(error, kind):
             return word

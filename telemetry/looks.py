@@ -34,6 +34,8 @@ LOOKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         (),
     ),
     "redis_up": ("1 when Redis answered this process.", ("role",)),
+    "redis_writable": ("1 when Redis took a write of this process; nothing where it did not answer.", ("role",)),
+    "redis_memory_ratio": ("How much of its maxmemory Redis uses; nothing where it has none.", ()),
     "queue_length": ("Jobs that wait.", ("queue",)),
     "queue_oldest_seconds": ("For how long the job that has waited longest waits.", ("queue",)),
     "rollouts": ("Rollouts that have not ended.", ("phase",)),
@@ -108,16 +110,47 @@ class Program:
         yield gauge("configuration_trouble", {(): float(bool(self.trouble()))})
 
 
+class Tried(Protocol):
+    """What one try to write to Redis told."""
+
+    @property
+    def answers(self) -> bool:
+        """False for a Redis that is away."""
+
+    @property
+    def writes(self) -> bool:
+        """True where it took the write."""
+
+
 @dataclass(frozen=True)
-class Reach:
-    """Whether this process, or the pod that it speaks for, reaches Redis: others may while it does not."""
+class Writes:
+    """Whether Redis takes writes of this process, or of the pod that it speaks for: one that is full answers, too."""
 
     role: str
-    answers: Callable[[], bool]
+    tried: Callable[[], Tried]
 
     def collect(self) -> Iterator[Metric]:
-        """Ask, and yield it."""
-        yield gauge("redis_up", {(self.role,): float(self.answers())})
+        """Try, and yield it."""
+        yield from _writable(self.role, self.tried())
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The same, and whether Redis is reached from here at all: others may reach it while this one does not."""
+
+    role: str
+    tried: Callable[[], Tried]
+
+    def collect(self) -> Iterator[Metric]:
+        """Try, and yield it."""
+        found = self.tried()
+        yield gauge("redis_up", {(self.role,): float(found.answers)})
+        yield from _writable(self.role, found)
+
+
+def _writable(role: str, found: Tried) -> Iterator[Metric]:
+    if found.answers:
+        yield gauge("redis_writable", {(role,): float(found.writes)})
 
 
 @dataclass(eq=False)
@@ -139,6 +172,8 @@ class State:
         yield gauge("queue_length", {(queue,): found.queues.get(queue, 0) for queue in QUEUES})
         yield gauge("queue_oldest_seconds", {(queue,): found.oldest.get(queue, 0.0) for queue in QUEUES})
         yield gauge("rollouts", {(str(phase),): found.rollouts.get(str(phase), 0) for phase in ACTIVE})
+        if found.memory is not None:
+            yield gauge("redis_memory_ratio", {(): found.memory})
         for name, value in _single(found).items():
             yield gauge(name, {(): value})
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
 from mesh.domain.commands import Verb
+from mesh.domain.errors import Lapse
 
 # When a number began to count is of no use here, and doubles what is scraped.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # typed in part
@@ -32,6 +33,7 @@ def _histogram(name: str, meaning: str, *labels: str, buckets: Iterable[float] =
 
 
 COMMANDS = _counter("commands_total", "What people asked for, as the bot answered it.", "verb", "outcome")
+GIVEN_UP = _counter("given_up_total", "What came to nothing by time, load or an absent part.", "way", "reason")
 ACK = _histogram("ack_seconds", "From a request's arrival to its acknowledgement.", "way", buckets=_SOON)
 OPERATIONS = _counter("operations_total", "Operations that ended.", "verb", "outcome")
 OPERATION = _histogram(
@@ -51,13 +53,19 @@ APPROVAL_WAIT = _histogram("approval_wait_seconds", "From asking people to their
 LOCK_WAIT = _histogram("lock_wait_seconds", "How long a lock was waited for.", "lock", "outcome")
 SLACK_CALL = _histogram("slack_call_seconds", "How long Slack took for a call.", "method", "outcome")
 SLACK_LIMITED = _counter("slack_rate_limited_total", "Calls that Slack answered with 429.", "method")
+SLACK_BAD_TOKEN = _counter("slack_bad_token_total", "Calls that Slack refused because our token is no good.", "reason")
 LOST = _counter("messages_lost_total", "Messages that must reach people and reached nobody.", "kind")
 RESTARTS = _counter("worker_restarts_total", "Worker processes that were replaced.", "queue", "end")
 BOT_RESTARTS = _counter("bot_restarts_total", "Serving processes of a bot that were replaced.", "end")
 
-QUEUES = ("urgent", "normal", "watch", "post")
+QUEUES = ("urgent", "normal", "watch", "post", "git")
 KINDS = ("card", "home", "mirror", "audit", "story", "astray", "incident", "digest", "answer", "other")
 """What a message is, by how its key begins."""
+BAD_TOKEN = ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired")
+"""Slack's words for a token that is no good."""
+WAYS = ("slash", "mention", "button", "modal", "home", "suggestion", "hook", "news", "chore", "gate")
+"""How what is given up came in. A chore is what a bot does after an acknowledgement, news what Slack tells of changes,
+and the gate is where signatures are checked."""
 BUTTON = "button"
 OTHER = "other"
 """What stands for the verb of a button, and for any word that is none."""
@@ -68,6 +76,10 @@ def begin_bot() -> None:
     for verb in (*Verb, BUTTON, OTHER):
         COMMANDS.labels(str(verb), "bug")
     BOT_RESTARTS.labels("died")
+    LOST.labels("answer")
+    for way in (*WAYS, OTHER):
+        for lapse in Lapse:
+            GIVEN_UP.labels(way, str(lapse))
     _begin_both()
 
 
@@ -89,6 +101,8 @@ def begin_worker() -> None:
 def _begin_both() -> None:
     SLACK_LIMITED.labels("chat.postMessage")
     SLACK_LIMITED.labels("chat.update")
+    for reason in BAD_TOKEN:
+        SLACK_BAD_TOKEN.labels(reason)
 
 
 def lost_message(key: str) -> None:

@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
-from telemetry.metrics import SLACK_CALL, SLACK_LIMITED
+from telemetry.metrics import BAD_TOKEN, SLACK_BAD_TOKEN, SLACK_CALL, SLACK_LIMITED
 
 
 def counted(client: WebClient) -> WebClient:
@@ -26,6 +26,8 @@ def counted(client: WebClient) -> WebClient:
             outcome = "limited" if limited else "refused"
             if limited:
                 SLACK_LIMITED.labels(api_method).inc()
+            if (said := _word(error)) in BAD_TOKEN:
+                SLACK_BAD_TOKEN.labels(said).inc()
             raise
         except Exception:
             outcome = "unanswered"
@@ -35,3 +37,8 @@ def counted(client: WebClient) -> WebClient:
 
     client.api_call = api_call  # type: ignore[method-assign]  # every method of the client comes through here
     return client
+
+
+def _word(error: SlackApiError) -> str:
+    answer = getattr(error.response, "data", error.response)
+    return str(answer.get("error")) if isinstance(answer, dict) else ""

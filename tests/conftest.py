@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -13,6 +14,21 @@ from playground.servers import RedisServer
 # A busy machine is no defect; how long things take is for benchmarks.
 hypothesis.settings.register_profile("meshbot", deadline=None)
 hypothesis.settings.load_profile("meshbot")
+
+
+FIRST = ("world", "image", "prometheus", "browser", "redis")
+"""What the tests of a file need, those that take longest first."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several files run at once the long ones come first: else all but one wait for it in the end."""
+    if not hasattr(config, "workerinput"):
+        return
+    ranks: dict[Path, int] = {}
+    for item in items:
+        needs = [place for place, name in enumerate(FIRST) if item.get_closest_marker(name)]
+        ranks[item.path] = min([*needs, ranks.get(item.path, len(FIRST))])
+    items.sort(key=lambda item: ranks[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,6 +20,7 @@ ROOMS = ("mesh", "bot", "workers", "store", "settings/reloading.py", "chat/direc
 NOT_READ_BY_PEOPLE = frozenset({
     "bot/alertmanager.py", "bot/flagger.py", "bot/gate.py", "bot/hooks.py", "bot/serving.py", "bot/web.py",
     "bot/websocket.py", "bot/wiring.py", "store/address.py",  # answers to other systems, and a start that failed
+    "bot/readiness.py",  # probes
     "bot/replies.py",  # keys and logs
     "mesh/domain/templates.py", "mesh/domain/audit.py",  # told by `meshbot config check`, `meshbot audit verify`
     "mesh/domain/reasons.py",  # for commits
@@ -33,6 +34,7 @@ _NOT_TOLD = frozenset({
     "report {id}", "asking {id}", "freeze {id}", "flagger {target} {hook} {checksum}", "watch {plural} {cluster}",
     "digest {state}", "user {user}", "channel {channel}", "group {group}", "no JSON",
     "digest %s: %s (%s)",  # keys, threads, logs
+    "does not answer", "refuses a write ({name})", "{why} and takes no writes",  # probes
     "'VirtualService/api-vs/http \"canary\"'", '"hotfix 4412"', "on-failure {lower}", "every {lower}",
     'freeze {service} for 1h {where} --reason "incident {id}"', "a=1 b=1",  # what can be typed
     "meshbot on behalf of {by}", "{get_name} SHA256:{digest}", "version https://git-lfs.github.com/spec/",  # in Git

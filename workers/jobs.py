@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Protocol
+
+from rq import get_current_job
 
 from chat.sender import Sender
 from mesh.domain.digests import Slot
+from mesh.domain.errors import NeedsGit
 from mesh.operations import incident_cards, looking, running
 from mesh.operations.publishing import publish
 from mesh.operations.stage import Stage
+from store.jobs import FUNCTION, INCIDENT
 from telemetry.tracing import span
 from workers.git import budget
 
@@ -22,14 +27,23 @@ class _Process:
     stage: Stage | None = None
     renew: Callable[[Stage], Stage] | None = None
     sender: Sender | None = None
+    hand_on: HandOn | None = None
 
 
-def install(stage: Stage, *, renew: Callable[[Stage], Stage] | None = None) -> None:
+class HandOn(Protocol):
+    """How a job gets to the process that may wait for Git servers; see `store.jobs.JobQueue`."""
+
+    def __call__(self, function: str, argument: str, *, job: str, ahead: bool = False) -> None:
+        """Hand it on; raises Unavailable, which the clock makes good."""
+
+
+def install(stage: Stage, *, renew: Callable[[Stage], Stage] | None = None, hand_on: HandOn | None = None) -> None:
     """Give this process the stage that its jobs share; called once by the wiring, before the first job.
 
     `renew` is asked before each job: it returns the stage of the configuration of the moment, whole, for that job.
+    `hand_on` takes what needs a Git server, in a process whose stage must not wait for one.
     """
-    _Process.stage, _Process.renew = stage, renew
+    _Process.stage, _Process.renew, _Process.hand_on = stage, renew, hand_on
 
 
 def install_sender(sender: Sender) -> None:
@@ -40,7 +54,10 @@ def install_sender(sender: Sender) -> None:
 def run_operation(operation_id: str) -> str:
     """Bring the operation as far as it goes now and return its state; safe to run any number of times."""
     with span("work", {}, operation=operation_id), budget.one_job():
-        return str(running.run(operation_id, _stage()).state)
+        try:
+            return str(running.run(operation_id, _stage()).state)
+        except NeedsGit as need:
+            return _handed_on(FUNCTION, operation_id, need)
 
 
 def look_at(cluster: str) -> None:
@@ -50,7 +67,11 @@ def look_at(cluster: str) -> None:
 
 def show_incident(incident_id: str) -> None:
     """Draw the card of an incident as it is now; safe to run any number of times."""
-    incident_cards.show(incident_id, _stage())
+    with budget.one_job():
+        try:
+            incident_cards.show(incident_id, _stage())
+        except NeedsGit as need:
+            _handed_on(INCIDENT, incident_id, need)
 
 
 def post_digest(slot: str) -> str:
@@ -63,6 +84,15 @@ def send_lane(channel: str) -> None:
     if _Process.sender is None:
         raise RuntimeError("no sender is installed; start workers with `meshbot worker`, which wires them")
     _Process.sender.send(channel)
+
+
+def _handed_on(function: str, argument: str, need: NeedsGit) -> str:
+    """Let the process that may wait for Git servers go on with the job that runs; raise Unavailable."""
+    running_job = get_current_job()
+    if running_job is None or _Process.hand_on is None:
+        raise RuntimeError("nothing here hands on what needs a Git server; start workers with `meshbot worker`")
+    _Process.hand_on(function, argument, job=running_job.id, ahead=need.ahead)
+    return "handed on"
 
 
 def _stage() -> Stage:

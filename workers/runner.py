@@ -24,13 +24,20 @@ from rq.utils import now as utcnow
 from mesh.domain.terms import is_incident, is_operation
 from store.address import Where
 from store.connection import patient
-from store.jobs import DIGEST, FUNCTION, INCIDENT, KEEP_S, LOOK, POST, SEND, TIMEOUT_S, WATCH, queue_name
+from store.jobs import DIGEST, FUNCTION, GIT, INCIDENT, KEEP_S, LOOK, POST, SEND, TIMEOUT_S, WATCH, queue_name
+from store.standing import refusal_of
 from telemetry.metrics import FORGED_JOBS, JOB, QUEUE_WAIT
 from workers.supervisor import exit_on_signals
 
 log = logging.getLogger(__name__)
 
-QUEUES = {"urgent": queue_name(urgent=True), "normal": queue_name(urgent=False), "watch": WATCH, "post": POST}
+QUEUES = {
+    "urgent": queue_name(urgent=True),
+    "normal": queue_name(urgent=False),
+    "watch": WATCH,
+    "post": POST,
+    "git": GIT,
+}
 """Name on the command line -> RQ queue. One queue for each process: a worker of two can lose a job it just took."""
 _SHORT = {name: short for short, name in QUEUES.items()}
 RESTART_S = 1.0
@@ -298,7 +305,8 @@ def _work_once(where: str | Where, queue: str, wear: Wear) -> bool:
         worker = OwnWorker(queue, patient(where), wear)
         worker.work(logging_level=None)
     except redis.RedisError as error:
-        log.warning("Redis is away: %s", error)
+        refusal = refusal_of(error)
+        log.warning("Redis %s: %s", refusal.why if refusal else "is away", error)
     return bool(wear.reason) or (worker is not None and worker.asked_to_stop)
 
 

@@ -11,10 +11,10 @@ import redis
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.figures import Figures
-from store.connection import answering
 from store.figures import RedisFigures
 from store.jobs import TIMEOUT_S
-from telemetry.looks import Beats, Looked, Program, Reach, Silence, State
+from store.standing import standing
+from telemetry.looks import Beats, Looked, Program, Reach, Silence, State, Writes
 from telemetry.serving import Port, serve
 from telemetry.signs import Signs
 from workers.clock import Clock
@@ -55,13 +55,13 @@ class Seen:
         return self.standing().trouble
 
     def ready(self, client: redis.Redis, facts: Mapping[str, Any]) -> tuple[bool, dict[str, Any]]:
-        """Tell whether work can be done: Redis answers. What is wrong with the configuration is told, not judged.
+        """Tell whether work can be done: Redis takes writes. What is wrong with the configuration is told, not judged.
 
         One with mistakes keeps nobody from going back to stable by the last good one.
         """
-        answers = answering(client)
-        said = {"redis": "ok" if answers else "does not answer", "configuration": self.trouble() or "ok"}
-        return answers, {"ready": answers, **said, **facts}
+        tried = standing(client)
+        said = {"redis": tried.trouble or "ok", "configuration": self.trouble() or "ok"}
+        return tried.writes, {"ready": tried.writes, **said, **facts}
 
 
 def worker_port(port: Port, seen: Seen, signs: Signs) -> None:
@@ -73,7 +73,7 @@ def worker_port(port: Port, seen: Seen, signs: Signs) -> None:
     looks: list[Looked] = [
         Program("worker", seen.trouble),
         Silence(signs.silent_s),
-        Reach("worker", lambda: answering(client)),
+        Reach("worker", lambda: standing(client)),
     ]
 
     def alive() -> tuple[bool, dict[str, Any]]:
@@ -105,6 +105,7 @@ def clock_port(port: Port, seen: Seen, clock: Clock) -> None:
 
     looks: list[Looked] = [
         Program("clock", seen.trouble),
+        Writes("clock", lambda: standing(client)),
         State("clock", read),
         Beats(lambda: clock.leads, clock.silent_s),
     ]

@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from slack_sdk import WebClient
+
 from chat.at_home import CallsAtHome, CardsAtHome
+from chat.bearer import Bearer
 from chat.connection import web_client
 from chat.digest_drawing import week_chart
 from chat.directory import SlackDirectory
@@ -31,7 +34,7 @@ from mesh.operations.noting import note
 from mesh.operations.stage import Stage
 from mesh.ports import Newsroom, Operations
 from settings.cron import CronAlmanac
-from settings.environment import Environment, read_environment
+from settings.environment import Environment, read_again, read_environment
 from settings.reloading import CatalogFile, Standing
 from settings.time import SystemTime
 from store.address import Where
@@ -44,7 +47,7 @@ from store.deeds import RedisDeeds
 from store.digests import DueDigests, RedisSlots
 from store.freezes import RedisFreezes
 from store.incidents import IncidentsDue, RedisIncidents
-from store.jobs import POST, JobQueue
+from store.jobs import GIT, POST, JobQueue
 from store.locks import RedisLocks
 from store.looks import Looks
 from store.operations import RedisOperations
@@ -88,12 +91,14 @@ class Workshop:
     clients: Mapping[str, KubernetesClient]
     """By cluster."""
     cluster: KubernetesCluster
+    asks_git: bool = True
+    """False where whatever needs a Git server is left to another process."""
 
     def open_stage(self) -> Stage:
         """Return the one stage of this process; its connections are opened at their first use and then kept."""
         environment, time_ = self.environment, SystemTime()
         redis = patient(environment.redis)
-        slack = counted(web_client(environment.slack_bot_token, environment.slack_api_url))
+        slack = _slack(environment)
         jobs = JobQueue(redis)
         directory = SlackDirectory(slack, changes=RedisChanges(redis))
         outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
@@ -119,6 +124,7 @@ class Workshop:
             prover=HttpProver(RedisProofs(redis)),
             whispers=SlackWhispers(outbox),
             newsroom=Newsroom(RedisSlots(redis), RedisDeeds(redis), SpokenNoticeboard(board, self.catalog)),
+            asks_git=self.asks_git,
         )
         return ports.watched(stage)
 
@@ -127,16 +133,18 @@ class Workshop:
         if not self.catalog.repositories:
             return self.cluster
         proxies = Proxies(self.environment.https_proxy, self.environment.no_proxy)
-        return GitCluster(self.cluster, self.catalog, connect=lambda repository: Remote(repository, proxies))
+        return GitCluster(
+            self.cluster, self.catalog, connect=lambda repository: Remote(repository, proxies), asks=self.asks_git
+        )
 
 
-def make_workshop(environment: Environment, catalog: Catalog) -> Workshop:
-    """Build what a worker is made of; calls nobody."""
+def make_workshop(environment: Environment, catalog: Catalog, *, asks_git: bool = True) -> Workshop:
+    """Build what a worker is made of; calls nobody. Without `asks_git` it is one that never waits for a Git server."""
     clients = {
         cluster.name: KubernetesClient.of(cluster, kubeconfig=environment.kubeconfig) for cluster in catalog.clusters
     }
     namespaces = {cluster.name: cluster.route_namespaces for cluster in catalog.clusters}
-    return Workshop(environment, catalog, clients, KubernetesCluster(clients, route_namespaces=namespaces))
+    return Workshop(environment, catalog, clients, KubernetesCluster(clients, route_namespaces=namespaces), asks_git)
 
 
 @dataclass(frozen=True)
@@ -159,7 +167,7 @@ class Renewal:
         if _made_of(catalog) == _made_of(stage.catalog):
             return replace(stage, catalog=catalog)
         self.wear.retire("clusters, services or channels are configured otherwise now")
-        return make_workshop(self.environment, catalog).open_stage()
+        return make_workshop(self.environment, catalog, asks_git=stage.asks_git).open_stage()
 
 
 def _made_of(catalog: Catalog) -> tuple[object, ...]:
@@ -169,20 +177,36 @@ def _made_of(catalog: Catalog) -> tuple[object, ...]:
     return (*made_of, catalog.language, told)
 
 
-def prepare(workshop: Workshop, *, renew: Callable[[Stage], Stage] | None = None) -> Callable[[], None]:
+def prepare(
+    workshop: Workshop, *, renew: Callable[[Stage], Stage] | None = None, idle: bool = False
+) -> Callable[[], None]:
     """Return what a worker does before its first job: install its stage, learn what the clusters serve, watch them.
 
     That opens connections to each of them, so that the first job finds them open. It starts threads, so nothing may
-    fork afterwards.
+    fork afterwards. One that is to be `idle`, for want of work, asks no cluster of anything.
     """
 
     def run() -> None:
-        install(workshop.open_stage(), renew=renew)
+        hand_on = JobQueue(patient(workshop.environment.redis)).hand_on
+        install(workshop.open_stage(), renew=renew, hand_on=hand_on)
+        if idle:
+            return
         warming = threading.Thread(target=_warm, args=(workshop,), name="discovery", daemon=True)
         warming.start()
         warming.join(WARM_S)
 
     return run
+
+
+def _slack(environment: Environment) -> WebClient:
+    """Return a client of Slack whose token is read again where Slack takes it no longer."""
+
+    def token_now() -> str:
+        token = read_again("SLACK_BOT_TOKEN")
+        hide([token])
+        return token
+
+    return counted(web_client(Bearer(environment.slack_bot_token, token_now), environment.slack_api_url))
 
 
 def prepare_post(environment: Environment) -> Callable[[], None]:
@@ -192,7 +216,7 @@ def prepare_post(environment: Environment) -> Callable[[], None]:
         redis, time_ = patient(environment.redis), SystemTime()
         jobs = JobQueue(redis)
         outbox = RedisOutbox(redis, time_, enqueue=jobs.send)
-        slack = counted(web_client(environment.slack_bot_token, environment.slack_api_url))
+        slack = _slack(environment)
         calls = CallsAtHome(slack, SlackDirectory(slack, changes=RedisChanges(redis)))
         operations = RedisOperations(redis, time_, enqueue=jobs.enqueue)
         install_sender(
@@ -272,9 +296,12 @@ def _work_on(configuration: CatalogFile, queue: str, environment: Environment, w
     if QUEUES[queue] == POST:
         work(environment.redis, queue, prepare_post(environment), wear, told=told)
         return
-    workshop = make_workshop(environment, configuration.current())
-    renew = Renewal(environment, configuration, wear)
-    work(environment.redis, queue, prepare(workshop, renew=renew), wear, told=told)
+    asks_git = QUEUES[queue] == GIT
+    workshop = make_workshop(environment, configuration.current(), asks_git=asks_git)
+    # With the first repository a process takes its place: see `Renewal`.
+    idle = asks_git and not workshop.catalog.repositories
+    ready = prepare(workshop, renew=Renewal(environment, configuration, wear), idle=idle)
+    work(environment.redis, queue, ready, wear, told=told)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ class Figures:
     """Taken at one moment; all durations in seconds."""
 
     queues: Mapping[str, int] = field(default_factory=dict)
-    """Jobs that wait, by queue: `urgent`, `normal`, `watch`, `post`."""
+    """Jobs that wait, by queue: `urgent`, `normal`, `watch`, `post`, `git`."""
     oldest: Mapping[str, float] = field(default_factory=dict)
     """How long the job that has waited longest waits, by queue; 0 where none does."""
     rollouts: Mapping[str, int] = field(default_factory=dict)
@@ -32,3 +32,5 @@ class Figures:
     """How long the message that has waited longest waits, or the drawing of it that people have not seen."""
     audited: int = 0
     """Entries of the audit log."""
+    memory: float | None = None
+    """How much of the memory that it may use Redis uses, from 0 to 1 and beyond; None where it has no bound."""

@@ -89,6 +89,7 @@ def format_command(command: Command) -> str:
         words += [
             command.hook,
             command.checksum,
+            *(["to"] if command.verb is Verb.ROLLBACK and command.version else []),
             command.version,
             *([] if command.share is None else [f"{command.share:g}"]),
         ]
@@ -241,6 +242,18 @@ def _one_service(verb: Verb) -> Callable[[list[str]], Command]:
     return read
 
 
+def _read_rollback(rest: list[str]) -> Command:
+    expect(Verb.ROLLBACK, rest, 1, 3)
+    service, version = read_name(rest[0], "service"), ""
+    if len(rest) > 1:
+        # Only with `to`: `rollback api v2` may mean away from v2 as well.
+        if rest[1].lower() != "to":
+            expect(Verb.ROLLBACK, rest, 1, 1)
+        expect(Verb.ROLLBACK, rest, 3, 3)
+        version = read_version(rest[2])
+    return Command(verb=Verb.ROLLBACK, service=service, version=version)
+
+
 def _read_promote(rest: list[str]) -> Command:
     rest = [word for at, word in enumerate(rest) if at == 0 or word.lower() != "to"]  # as our own cards say it
     expect(Verb.PROMOTE, rest, 2, 3)
@@ -290,7 +303,7 @@ _READERS: dict[Verb, Callable[[list[str]], Command]] = {
     Verb.INCIDENTS: _read_incidents,
     Verb.GATES: _one_service(Verb.GATES),
     Verb.HISTORY: _one_service(Verb.HISTORY),
-    Verb.ROLLBACK: _one_service(Verb.ROLLBACK),
+    Verb.ROLLBACK: _read_rollback,
     Verb.ADOPT: _one_service(Verb.ADOPT),
     Verb.REAPPLY: _one_service(Verb.REAPPLY),
     Verb.PROMOTE: _read_promote,

@@ -226,6 +226,19 @@ class RouteStatus:
     """What a rollout is doing with it, in words with its id; empty without one."""
     kept: str = ""
     """That it is written by commits, where, and whether the cluster follows; empty where Git has no part in it."""
+    unclear: str = ""
+    """Why nobody knows which arm is stable, in words; empty where that is known, or not ours to know."""
+
+
+@dataclass(frozen=True)
+class Paused:
+    """Somebody paused a rollout that had not begun yet: nothing of it starts until somebody resumes it."""
+
+    by: str
+    """Their user id."""
+    said: str
+    """Id of the operation by which they did."""
+    why: str
 
 
 @dataclass(frozen=True)
@@ -241,6 +254,8 @@ class Operation:
     """Unix time in seconds."""
     groups: tuple[str, ...] = ()
     """Usergroups of the policy that Slack said the person was in when this was received; empty where not asked."""
+    unheard: str = ""
+    """What Slack did not say then, so that they may hold wider roles than are known; empty where it said all."""
     state: State = State.QUEUED
     plan: Plan | None = None
     gates: tuple[GateResult, ...] = ()
@@ -262,6 +277,8 @@ class Operation:
     """What people are asked, or were asked, about its plan; None where nobody had to be."""
     rollout: Rollout | None = None
     """The rollout that this operation is, once it has begun."""
+    paused: Paused | None = None
+    """For a rollout that has not begun yet: who paused it; None where nobody did, or somebody resumed it."""
     told: int = 0
     """How many events of the story are in the outbox for the card's thread."""
     edition: Edition | None = None

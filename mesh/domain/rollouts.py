@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from mesh.domain.routes import Arm
+from mesh.domain.routes import Arm, Weights
 from mesh.domain.strategies import RolloutStep, Strategy
 
 MOST_TRIES = 60
@@ -48,7 +48,7 @@ class Phase(StrEnum):
 
 ACTIVE = frozenset({Phase.MOVING, Phase.BAKING, Phase.CONFIRMING, Phase.PAUSED, Phase.HELD, Phase.TURNING_BACK})
 WATCHED = frozenset({Phase.BAKING, Phase.CONFIRMING, Phase.PAUSED, Phase.HELD})
-"""Phases in which nothing is written, and the canary has traffic."""
+"""Phases in which nothing is written, and the canary has traffic, once a step was written."""
 MOVES = frozenset({Phase.MOVING, Phase.TURNING_BACK})
 """Phases in which an operation of its own writes weights."""
 
@@ -151,8 +151,9 @@ class Rollout:
     """Ids of the latest such operations, oldest first: a word heard twice counts once, whatever came between."""
     adopted: Adoption | None = None
     """Who answers for the steps that come by themselves; None for whoever began it."""
-    overwrites: bool = False
-    """True while the step is written over weights that somebody else may have changed: who resumed it was told so."""
+    found: Weights | None = None
+    """Held: the weights of somebody else that people were told of. Resumed since: those that the step may be written
+    over, because whoever resumed it had seen them. Any others are drift. None where there are none."""
     barred: int = 0
     """How often the step that is to be written was barred by now, without a person's word or a bake in between."""
     barred_at: float = 0.0
@@ -173,6 +174,11 @@ class Rollout:
     def written(self) -> bool:
         """True when the weights of the current step were written: steps rise, so no two have the same share."""
         return bool(self.moves) and self.moves[-1].share == self.current.share
+
+    @property
+    def standing(self) -> int:
+        """Index of the step whose weights the canary has; -1 before the first is written."""
+        return self.at if self.written else self.at - 1
 
     @property
     def stop(self) -> str:
@@ -197,8 +203,8 @@ class Rollout:
 
     @property
     def watched(self) -> bool:
-        """True while the canary has traffic and is judged at each look, also while a step waits to be written."""
-        return self.phase in WATCHED or (self.phase is Phase.MOVING and bool(self.moves))
+        """True while the canary has traffic by it and is judged at each look, also while a step waits to be written."""
+        return bool(self.moves) and (self.phase in WATCHED or self.phase is Phase.MOVING)
 
     @property
     def pause_s(self) -> float:
@@ -251,7 +257,7 @@ def enter(rollout: Rollout, happening: Happening, *, now: float, why: str = "", 
         move="" if phase in MOVES else rollout.move,
         tries=rollout.tries + 1 if happening is Happening.UNTURNED else 0,
         ending=_ending(rollout, happening, phase),
-        overwrites=happening is Happening.RESUME and rollout.cause not in WEIGHTS_STAND,
+        found=None,
         moves=(*rollout.moves, Move(now, rollout.current.share)) if happening in _WRITTEN else rollout.moves,
         **_barred(rollout, happening, phase, now),
         **_told(rollout, happening, phase, (why, by)),
@@ -309,11 +315,6 @@ def _moving_and_worse(rollout: Rollout) -> Phase | None:
     return _on_failure(rollout) if rollout.moves else None
 
 
-def _moving_and_paused(rollout: Rollout) -> Phase | None:
-    """Leave a step unwritten that waits for something: only a person lets it go on then."""
-    return Phase.HELD if rollout.moves else None
-
-
 def _otherwise(rollout: Rollout) -> Phase:
     return Phase.TURNING_BACK if rollout.upcoming and rollout.upcoming.otherwise == "rollback" else Phase.HELD
 
@@ -338,9 +339,9 @@ def _held_and_paused(rollout: Rollout) -> Phase | None:
 
 
 def _held_and_drifted(rollout: Rollout) -> Phase | None:
-    """Tell people once, before they say how it goes on; what nobody could answer for is no drift."""
-    told = (Happening.DRIFTED, Happening.UNSURE, Happening.UNTURNED)
-    return None if rollout.cause in told else Phase.HELD
+    """Tell people of each weights once, before they say how it goes on; what nobody could answer for is no drift."""
+    told = rollout.cause is Happening.DRIFTED and rollout.found is None
+    return None if told or rollout.cause in (Happening.UNSURE, Happening.UNTURNED) else Phase.HELD
 
 
 def _held_and_skipped(rollout: Rollout) -> Phase | None:
@@ -378,7 +379,8 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
         Happening.UNMOVED: _first_or_held,
         Happening.BARRED: _first_or_held,
         Happening.UNSURE: Phase.HELD,
-        Happening.PAUSE: _moving_and_paused,
+        # A step that waits for something stays unwritten, the first one too: only a person lets it go on then.
+        Happening.PAUSE: Phase.HELD,
         Happening.WORSE: _moving_and_worse,
         **_ALWAYS,
     },

@@ -192,6 +192,15 @@ class RouteRef:
 
 
 @dataclass(frozen=True)
+class Pushed:
+    """A commit that is not ours and moved the weights of a route in Git."""
+
+    commit: str
+    at: float
+    """When it was made, or merged: Unix time in seconds, by the clock of whoever did that."""
+
+
+@dataclass(frozen=True)
 class Kept:
     """What Git says of a route that is written by commits. The route's own weights are then those in Git."""
 
@@ -207,6 +216,8 @@ class Kept:
     """The commit of the operation that was asked about, once it is there."""
     untouched: bool = False
     """True when the file is as it was when the plan that was asked about was made."""
+    pushed: tuple[Pushed, ...] = ()
+    """What others did to these weights in the last minutes, newest first."""
     trouble: str = ""
     """Why it cannot be written to; the route's weights are then those of the cluster."""
     hint: str = ""
@@ -323,6 +334,11 @@ class Route(RouteRef):
     def has_role(self, key: str) -> bool:
         """Tell whether a stamp of a role has a word for this very rule, as we write it, and not just one for all."""
         return self.rule in self._roles(key)
+
+    def plain_role(self, key: str) -> str:
+        """Return the arm that a person named for every rule in a stamp of a role, also where we wrote beside it."""
+        found = self._roles(key).get(EVERY_RULE, "")
+        return found if isinstance(found, str) else ""
 
     @property
     def lost_roles(self) -> bool:

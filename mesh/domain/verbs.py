@@ -47,7 +47,11 @@ VERBS: dict[Verb, VerbHelp] = {
         "Write these weights (parts, not per cent; others stay), if the gates pass",
         ("set api v1=70 v2=30",),
     ),
-    Verb.ROLLBACK: VerbHelp("rollback <service>", "All traffic back to stable, at once, no gates", ("rollback api",)),
+    Verb.ROLLBACK: VerbHelp(
+        "rollback <service> [to <version>]",
+        "All traffic back to stable, at once, no gates; the version says which one that is, where nobody knows",
+        ("rollback api", "rollback api to v1"),
+    ),
     Verb.UNDO: VerbHelp(
         "undo [operation|service]", "Restore the weights from before a change", ("undo", "undo op-k3v9x2m4ta")
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mesh.domain.errors import Denied, Refused, Unavailable
+from mesh.domain.errors import Denied, MeshbotError, Refused, Unavailable
 from mesh.domain.operations import Event, Origin, Step
 from mesh.domain.outsiders import HINT, SHARED, SHARED_HINT, WHY, Outsider
 from mesh.domain.policy import Actor
@@ -48,7 +48,7 @@ def admit(door: Door, caller: Caller) -> None:
         refusal = _refusal(door.people, caller)
     except Unavailable as error:
         said = error.message.removesuffix(".")
-        refusal = Denied(f"Slack could not say who you are: {said}.", hint=error.hint)
+        refusal = Denied(f"Slack could not say who you are: {said}.", hint=error.hint, lapse=error.lapse)
     if refusal is not None:
         turn_away(door, caller, refusal)
 
@@ -58,6 +58,16 @@ def turn_away(door: Door, caller: Caller, refusal: Refused) -> None:
     event = Event(Step.DENIED, door.time.now(), refusal.message.removesuffix("."))
     note(door.operations, door.buckets, facts.of_turning_away(caller.actor, caller.origin, caller.asked, event))
     raise refusal
+
+
+def lapsed(door: Door, caller: Caller, error: MeshbotError) -> None:
+    """Put on record that a request came to nothing by no decision, once a minute for each person and `error.lapse`.
+
+    Raises Unavailable: the part that was away may be the one that keeps the record.
+    """
+    event = Event(Step.DENIED, door.time.now(), f"came to nothing ({error.lapse}): {error.message.removesuffix('.')}")
+    facts_ = facts.of_turning_away(caller.actor, caller.origin, caller.asked, event)
+    note(door.operations, door.buckets, facts_, about=str(error.lapse))
 
 
 def _refusal(people: People, caller: Caller) -> Denied | None:

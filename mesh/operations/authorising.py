@@ -115,4 +115,6 @@ def authorise_again(
     if now - operation.created_at > TRUSTED_S or _changed(operation, catalog.policy, directory, back=back):
         asked = (operation.command, operation.actor, operation.target)
         return authorise(catalog, directory, *asked, channel=channel).decision
-    return decide(catalog.policy, operation.actor, groups, operation.command.verb, operation.target, channel=channel)
+    verb, target = operation.command.verb, operation.target
+    on_record = decide(catalog.policy, operation.actor, groups, verb, target, channel=channel)
+    return replace(on_record, unheard=operation.unheard)

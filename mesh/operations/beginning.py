@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from mesh.domain.approvals import agreed
 from mesh.domain.catalog import Catalog
@@ -13,7 +14,7 @@ from mesh.domain.limits import Rise, rise_of_steps
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision
-from mesh.domain.rollouts import Rollout
+from mesh.domain.rollouts import Happening, Rollout, enter
 from mesh.domain.routes import Route
 from mesh.domain.shares import promoted
 from mesh.domain.strategies import RolloutStep, Strategy, strategy_of
@@ -25,7 +26,7 @@ from mesh.operations.planning import make_plan
 from mesh.operations.proving import prove_for_plan
 from mesh.operations.raising import check_rise
 from mesh.operations.recording import Record
-from mesh.operations.rollouts import refuse_beside, start
+from mesh.operations.rollouts import refuse_beside, refuse_shared, start
 from mesh.operations.stage import Stage
 from mesh.operations.telling import step_in_words
 from mesh.ports import Cluster, Operations
@@ -46,6 +47,7 @@ def begin(
     operation = record.operation
     refuse_beside(stage, operation)
     strategy, plan, route = first_step(operation, stage.catalog, stage.cluster, stage.operations)
+    refuse_shared(stage, operation, plan)
     check_rise(stage, operation, decision, whole_rise(strategy, plan))
     asks = not approving.may_go(stage, operation, plan, strategy)
     # Where nobody is asked the step is judged next, by itself.
@@ -55,6 +57,12 @@ def begin(
         approving.request(stage, record, plan, gates, strategy)
         return
     rollout = Rollout(strategy, entered_at=stage.time.now(), move=new_id(), arms=route.arms)
+    if paused := operation.paused:
+        rollout = enter(rollout, Happening.PAUSE, now=rollout.entered_at, why=paused.why, by=paused.by)
+        rollout = replace(rollout, move="", said=paused.said)
+        told: dict[str, Any] = {"rollout": rollout, "plan": plan, "gates": (), "deadline": 0.0}
+        record.tell(State.RUNNING, Step.HELD, paused.why, by=paused.by, **told)
+        return
     text = step_in_words(rollout, plan.canary)
     record.tell(State.RUNNING, Step.STEPPING, text, rollout=rollout, plan=plan, gates=(), deadline=0.0)
     start(stage, record.operation)

@@ -15,7 +15,7 @@ from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.policy import Decision
 from mesh.domain.routes import STAMP_OPERATION, Route
-from mesh.operations import approving, beginning, gatekeeping, moves, proving, rollouts
+from mesh.operations import approving, beginning, following, gatekeeping, moves, proving, rollouts
 from mesh.operations.authorising import authorise_again
 from mesh.operations.incidents import Guard
 from mesh.operations.judging import judge_plan
@@ -29,6 +29,7 @@ from mesh.operations.stage import Stage
 from mesh.operations.undoing import may_be_written
 
 _UNCHANGED = "Nothing was changed."
+_OVERTAKEN = "Nothing was changed. Repeat it if it is still wanted."
 
 
 class Checks:
@@ -143,20 +144,20 @@ class Checks:
                 raise _overtaken(newer)
 
     def not_overtaken_by_merge(self, route: Route) -> None:
-        """Refuse a way back that waited for Git where a change that was proposed since was merged since."""
+        """Refuse a way back that waited for Git where a proposal was merged since, or somebody else committed."""
         if self.operation.went(Step.UNANSWERED):
             for newer in self._newer():
                 if newer.went(Step.PROPOSED) and route.annotation(STAMP_OPERATION) == newer.id:
                     raise _overtaken(newer)
+                if why := following.unsigned(newer, route):
+                    # Whoever wrote it, they wrote it later.
+                    raise Refused(f"{why}.", hint=_OVERTAKEN)
+            following.refuse_overtaken(route, self.operation)
 
     def _newer(self) -> list[Operation]:
-        """Return the changes of weights that were asked for after this one, done or not."""
-        op = self.operation
-        return [
-            one
-            for one in self.stage.operations.beside(op)
-            if one.created_at > op.created_at and not (one.command.steers or one.command.freezes or one.rollout)
-        ]
+        """Return the changes of weights that were received after this one, done or not."""
+        found = self.stage.operations.since(self.operation)
+        return [one for one in found if not (one.command.steers or one.command.freezes or one.rollout)]
 
     def make_way(self) -> None:
         """Keep two hands off one set of weights: a rollout's, and a person's."""
@@ -164,6 +165,11 @@ class Checks:
             self.parent = moves.check_wanted(self.stage, self.operation)
         elif not self.operation.command.goes_back:
             rollouts.refuse_beside(self.stage, self.operation)
+
+    def not_shared(self, plan: Plan) -> None:
+        """Refuse what gives more, or is no way back, on weights that a rollout of another service moves."""
+        if not self.operation.command.goes_back or (self.operation.command.verb is Verb.UNDO and rise_of(plan)):
+            rollouts.refuse_shared(self.stage, self.operation, plan)
 
     def check_rise(self, plan: Plan) -> None:
         """Raise Barred or Denied where this gives more than a freeze or the person's limits let it; force or not."""
@@ -196,11 +202,19 @@ class Checks:
         """Return the rows of every gate, those of incidents last: one may be opened while the others are asked."""
         stage = self.stage
         if self.parent is not None:
-            moves.check_drift(self.parent, route)
+            self._check_drift(self.parent, plan, route)
             return moves.judge_step(self.parent, plan, route, stage)
         sources = (stage.cluster, stage.metrics)
         rows = judge_plan(plan, route, self.operation, catalog=stage.catalog, sources=sources)
         return (*rows, *Guard(stage.catalog, stage.incidents, stage.time).judge_plan(plan, self.operation.target))
+
+    def _check_drift(self, parent: Operation, plan: Plan, route: Route) -> None:
+        try:
+            moves.check_drift(parent, route)
+        except Refused:
+            # What it would have written over is what the rollout tells people of.
+            self.record.operation = replace(self.operation, plan=plan)
+            raise
 
     def timed(self, rows: tuple[GateResult, ...]) -> tuple[GateResult, ...]:
         """Return the rows, each with the moment in which it was judged."""
@@ -255,5 +269,5 @@ def _wrote_nothing(operation: Operation) -> bool:
 def _overtaken(newer: Operation) -> Refused:
     return Refused(
         f"{newer.id} ({newer.command.verb}) was asked for after this, and is done already.",
-        hint="Nothing was changed. Repeat it if it is still wanted.",
+        hint=_OVERTAKEN,
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from mesh.domain.catalog import Service
 from mesh.domain.commands import Command, Target, Verb
@@ -12,6 +15,26 @@ from mesh.domain.matching import closest
 from mesh.domain.plans import Plan, Roles
 from mesh.domain.routes import STAMP_CANARY, STAMP_STABLE, STAMP_WRITTEN, Route
 from mesh.ports import Cluster
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a route's arms (`knowing.known` finds it out)."""
+
+    route: Route
+    """The route that says so: as it was read, with the stamps of the record where it has none itself."""
+    service: Service
+    roles: Roles
+    why: str = ""
+    """Why nobody knows which arm is stable, in words; empty where that is known."""
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether a canary known by annotation only already has everything: who is canary next is then unclear."""
+        if self.service.canary or self.service.stable or not self.roles.canary:
+            return False
+        shares = {arm.name: self.route.share(arm) for arm in self.route.arms}
+        return self.roles.canary == stamped(self.route).canary and shares[self.roles.canary] == 100
 
 
 def choose(cluster: Cluster, target: Target, service: Service, command: Command) -> Route:
@@ -50,39 +73,53 @@ def is_chosen(route: Route, said: str) -> bool:
 def roles(route: Route, service: Service) -> Roles:
     """Say which arm is stable and which canary: by configuration, then by our annotation, then by the shape.
 
+    Verbs ask `knowing.known`, which asks the record as well.
+
     A canary that a person named in a command says nothing of the other arm, unless the shape does as well: who lifts
     an arm by a point to ease the other one must not make that one stable, or `rollback` would give it everything. Where
     they wrote it down as the canary, in the configuration or as a plain name on the object, the other one is stable.
     """
     found = named(route, service)
-    if found.stable or _is_over(route):
+    if found.stable or is_over(route):
         return found
-    shape = _by_shape(route)
+    shape = by_shape(route)
     return shape if found.canary in ("", shape.canary) else found
 
 
 def named(route: Route, service: Service) -> Roles:
     """Say what `roles` does as far as somebody named it: by configuration or annotation, never by the shape."""
-    configured = _among(route, Roles(service.stable, service.canary), target_service=service.name)
-    if configured.stable or configured.canary or _is_over(route):
-        return configured
+    by_configuration = configured(route, service)
+    if by_configuration != Roles() or is_over(route):
+        return by_configuration
     said = stamped(route)
     found = _among(route, said, target_service=service.name)
     by_us = route.has_role(STAMP_CANARY)
     return Roles(canary=found.canary) if by_us and not said.stable else found
 
 
-def as_written(route: Route, plan: Plan) -> Route:
-    """Return the route with the stamps of a plan that was written, as if nobody had taken them off the object since."""
-    stamps = {
-        STAMP_STABLE: route.remember_role(STAMP_STABLE, plan.stable),
-        STAMP_CANARY: route.remember_role(STAMP_CANARY, plan.canary),
-        STAMP_WRITTEN: route.remember(STAMP_WRITTEN, plan.weights),
+def configured(route: Route, service: Service) -> Roles:
+    """Say what the configuration does of the route's arms."""
+    return _among(route, Roles(service.stable, service.canary), target_service=service.name)
+
+
+def as_written(route: Route, plans: Sequence[Plan]) -> Route:
+    """Return a route without stamps with those that these plans of its object wrote, newest first.
+
+    Of rules that have another label by now as well: then nobody knows whose roles those are.
+    """
+    newest = {plan.rule: plan for plan in reversed(plans)}
+    if not newest:
+        return route
+    stamps: dict[str, dict[str, Any]] = {
+        STAMP_STABLE: {rule: plan.stable for rule, plan in newest.items()},
+        STAMP_CANARY: {rule: plan.canary for rule, plan in newest.items()},
+        STAMP_WRITTEN: {rule: plan.weights for rule, plan in newest.items()},
     }
-    return replace(route, annotations=tuple({**dict(route.annotations or ()), **stamps}.items()))
+    said = {key: json.dumps(by_rule) for key, by_rule in stamps.items()}
+    return replace(route, annotations=tuple({**dict(route.annotations or ()), **said}.items()))
 
 
-def _by_shape(route: Route) -> Roles:
+def by_shape(route: Route) -> Roles:
     """Return what the shape tells: only where there are two arms and one has at least twice the share of the other.
 
     The smaller one is the canary. Nearer to half nobody can tell a canary on its way up from one that is being drained.
@@ -113,42 +150,40 @@ def stamped(route: Route) -> Roles:
     return Roles(route.role(STAMP_STABLE), route.role(STAMP_CANARY))
 
 
-def _is_over(route: Route) -> bool:
-    """Tell whether our roles are of a round that was over when somebody else changed the weights.
+def is_over(route: Route) -> bool:
+    """Tell whether our roles are of a round that was over when somebody else moved traffic off the canary again.
 
-    We gave the canary everything; who then moved traffic back began the next round, or fled from the canary. The stamp
-    says one thing and the shape the other, so people are asked.
+    We gave it everything; who then moved traffic back began the next round, or fled from the canary. The stamp says one
+    thing and the shape the other, so people are asked.
     """
+    canary = stamped(route).canary
+    left = any(arm.effective and arm.name != canary for arm in route.arms)
+    return left and route.drift is not None and had_everything(route)
+
+
+def had_everything(route: Route) -> bool:
+    """Tell whether our last patch of this rule gave its canary all there was."""
     others = {name: weight for name, weight in (route.written or {}).items() if name != stamped(route).canary}
-    return route.drift is not None and bool(others) and all(weight in (0, "0", None) for weight in others.values())
+    return bool(others) and all(weight in (0, "0", None) for weight in others.values())
 
 
-def is_settled(route: Route, service: Service, found: Roles) -> bool:
-    """Tell whether a canary known by annotation only already has everything: who is canary next is then unclear."""
-    if service.canary or service.stable or not found.canary:
-        return False
-    shares = {arm.name: route.share(arm) for arm in route.arms}
-    return found.canary == stamped(route).canary and shares[found.canary] == 100
-
-
-def promoted_roles(route: Route, service: Service, command: Command) -> Roles:
+def promoted_roles(route: Route, known: Known, command: Command) -> Roles:
     """Return the roles for `promote`, where a version that is typed out is the canary; raise Refused when unclear."""
-    known = roles(route, service)
     if command.version:
-        return _typed(route, service, command, known)
-    if not known.canary:
+        return _typed(route, known, command)
+    if not known.roles.canary:
         raise Refused(
             f"Nothing says which arm of {command.service} is the canary.",
             hint="Name the version.",
             choices=_version_choices(route, command),
         )
-    if is_settled(route, service, known):
+    if known.settled:
         raise Refused(
-            f"{known.canary} already has all traffic of {command.service}; which version is next is unclear.",
+            f"{known.roles.canary} already has all traffic of {command.service}; which version is next is unclear.",
             hint="Name the version, or roll back.",
             choices=(*_version_choices(route, command), rollback(command)),
         )
-    return known
+    return known.roles
 
 
 def again(cluster: Cluster, plan: Plan, target: Target) -> Route:
@@ -159,29 +194,30 @@ def again(cluster: Cluster, plan: Plan, target: Target) -> Route:
     return route
 
 
-def _typed(route: Route, service: Service, command: Command, known: Roles) -> Roles:
+def _typed(route: Route, known: Known, command: Command) -> Roles:
     """Return the roles where the version to promote is typed out; raise Refused where that would turn them round."""
-    named = route.find(command.version, command.service)
-    if named.name == known.canary:
-        return known
-    if named.name == known.stable:
-        return _swapped(route, service, command, known)
-    if not known.stable and (command.share or 0.0) < route.share(named):
+    arm, found = route.find(command.version, command.service), known.roles
+    if arm.name == found.canary:
+        return found
+    if arm.name == found.stable:
+        return _swapped(known, command)
+    if not found.stable and (command.share or 0.0) < route.share(arm):
         raise Refused(
-            f"That lowers {named.name}, so another arm would rise, and nothing says which one is the canary.",
-            hint=f"Promote the arm that is to rise, or write all weights: /mesh set {command.service} {named.name}=… …",
+            f"That lowers {arm.name}, so another arm would rise, and nothing says which one is the canary.",
+            hint=f"Promote the arm that is to rise, or write all weights: /mesh set {command.service} {arm.name}=… …",
         )
     # Never the other one, though there is only one: that this rises does not say that the other may have everything.
-    return Roles(stable=known.stable, canary=named.name)
+    return Roles(stable=found.stable, canary=arm.name)
 
 
-def _swapped(route: Route, service: Service, command: Command, known: Roles) -> Roles:
+def _swapped(known: Known, command: Command) -> Roles:
     """Let the arm that was stable be the next canary, once the last canary has everything; before that, refuse."""
-    if is_settled(route, service, known):
-        return Roles(stable=known.canary, canary=known.stable)
+    stable = known.roles.stable
+    if known.settled:
+        return Roles(stable=known.roles.canary, canary=stable)
     raise Refused(
-        f"{known.stable} is the stable arm of {command.service}; more traffic for it means less for the canary.",
-        hint=f"Roll back to it, or write the weights by name: /mesh set {command.service} {known.stable}=… …",
+        f"{stable} is the stable arm of {command.service}; more traffic for it means less for the canary.",
+        hint=f"Roll back to it, or write the weights by name: /mesh set {command.service} {stable}=… …",
         choices=(rollback(command),),
     )
 

@@ -19,7 +19,8 @@ def nothing_started() -> Iterator[None]:
     try:
         yield
     except Unavailable as error:
-        raise Unavailable(f"{error.message.removesuffix('.')}, so nothing was started.", hint=error.hint) from error
+        said = f"{error.message.removesuffix('.')}, so nothing was started."
+        raise Unavailable(said, hint=error.hint, lapse=error.lapse) from error
 
 
 def completed(desk: Desk, command: Command, origin: Origin) -> tuple[Command, Target]:

@@ -21,8 +21,8 @@ from mesh.domain.resting import unrest
 from mesh.domain.routes import STAMP_OPERATION, Route
 from mesh.domain.terms import is_operation
 from mesh.domain.weeks import begin_of_week, week_of
-from mesh.operations.choosing import roles
 from mesh.operations.freezing import ends, holding
+from mesh.operations.knowing import LATELY_EACH, known
 from mesh.operations.stage import Stage
 from mesh.operations.telling import apart, reason, the_rollout, where
 from mesh.ports import Newsroom, Surveyed
@@ -173,7 +173,9 @@ class _Gathering:
         for sight in self._sights:
             if sight.rule in moving or sight.route.drift:
                 continue
-            why = unrest(sight.route, roles(sight.route, self._stage.catalog.service(sight.target)))
+            service, operations = self._stage.catalog.service(sight.target), self._stage.operations
+            found = known(sight.route, service, sight.target, operations, lately=LATELY_EACH)
+            why = unrest(found.route, found.roles)
             if why:
                 owner = f", owned by {sight.route.owner.controller}" if sight.route.owner else ""
                 since = last.get(sight.target, 0.0)

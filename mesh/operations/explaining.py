@@ -117,10 +117,18 @@ def can(desk: Desk, command: Command, actor: Actor, origin: Origin) -> Can:
     if not rise:
         return found
     frozen = covering(holding(desk), target)
-    found = replace(found, beyond=beyond(grant.decision.roles, rise, desk.time.now()) if held else None)
+    found = replace(found, beyond=_beyond(grant.decision, rise, desk.time.now()) if held else None)
     if asked.break_glass:
         return replace(found, passes=frozen)
     return replace(found, freezes=frozen, rules=rules_for(desk.catalog.approvals, asked.verb, target, rise.share))
+
+
+def _beyond(decision: Decision, rise: Rise, now: float) -> Beyond | None:
+    """Return why none of the roles lets it rise so; where Slack did not say all, that is all there is to know."""
+    found = beyond(decision.roles, rise, now)
+    if found is None or not decision.unheard:
+        return found
+    return Beyond(f"Slack does not say whether you hold a wider role: {decision.unheard}", now)
 
 
 def _may_vote(desk: Desk, command: Command, actor: Actor) -> Decision:

@@ -6,15 +6,17 @@ Argo CD or Flux has applied it, so the operation ends when the cluster shows the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from mesh.domain.errors import MeshbotError, Refused, Unavailable
 from mesh.domain.gates import span
-from mesh.domain.operations import Operation
+from mesh.domain.operations import Operation, Step
 from mesh.domain.plans import Plan
 from mesh.domain.repositories import Commit
 from mesh.domain.routes import Kept, Route, in_words
+from mesh.operations.choosing import again_with
 
 FIRST_S = 2.0
 """How soon after a commit the cluster is looked at; later looks come at longer intervals, up to the next number."""
@@ -48,6 +50,21 @@ def check_counts(route: Route) -> None:
         )
 
 
+def refuse_overtaken(route: Route, operation: Operation) -> None:
+    """Raise Refused for what waited for Git where somebody committed other weights since: they wanted those then.
+
+    Told by the commit's own time. What was made before and pushed since cannot be told apart, and is taken back.
+    """
+    pushed = route.kept.pushed if route.kept else ()
+    newer = next((one for one in pushed if one.at > operation.created_at), None)
+    if newer is not None:
+        raise Refused(
+            f"Commit {newer.commit[:8]} moved these weights in Git after this was asked for, to {route.shares}.",
+            hint="Nothing was changed. Repeat it if it is still wanted.",
+            choices=(again_with(operation.command),),
+        )
+
+
 def refuse_rollout(route: Route) -> None:
     """Raise Refused for a canary of what Git keeps: its steps, and above all its way back, would wait for syncs."""
     if route.kept:
@@ -77,6 +94,25 @@ def in_status(route: Route) -> str:
     if kept.trouble:
         return f"Kept in Git, and not to be written now: {kept.trouble}"
     return f"Kept in Git: {kept.where}" + ("" if route.synced else f". Not synced: {lag(route)}")
+
+
+def unsigned(former: Operation, route: Route) -> str:
+    """Say that Git has what a change proposed, by the weights alone; an empty string where it has not, or says whose.
+
+    A squash merge keeps the two numbers and can lose the trailer. Somebody else may have written the same two.
+    """
+    made, ours = former.plan, route.written is not None and route.stands(route.written)
+    if route.kept is None or made is None or ours or not (former.went(Step.PROPOSED) and made.moves):
+        return ""
+    if (made.uid, made.rule) != (route.uid, route.rule) or not route.stands(made.weights):
+        return ""
+    return f"Git has what {former.id} proposed, and no commit says that it is that: it may be somebody else's change"
+
+
+def with_proposal(route: Route, said: str, changes: Sequence[Operation]) -> str:
+    """Return what a status says of where a route is kept, `said`, with the one of the `changes` that it may hold."""
+    found = next(filter(None, (unsigned(one, route) for one in changes)), "")
+    return f"Kept in Git: {route.kept.where}. {found}" if route.kept and found and route.synced else said
 
 
 def lag(route: Route) -> str:

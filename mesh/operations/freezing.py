@@ -59,7 +59,8 @@ def refuse_frozen(place: Watchful, target: Target) -> None:
         found = covering(holding(place), target)
     except Unavailable as error:
         text = f"Nobody can tell whether {target.service} is frozen, so it gets no more traffic: {error.message}"
-        raise Unavailable(text, hint="Going back works: /mesh rollback. Try again once that is mended.") from error
+        hint = "Going back works: /mesh rollback. Try again once that is mended."
+        raise Unavailable(text, hint=hint, lapse=error.lapse) from error
     if found:
         raise Barred(
             f"{in_words(found[0], target.service)}.",

@@ -66,17 +66,26 @@ def question(desk: Desk, command: Command, *, interval_s: float = 0.0) -> Operat
 
 
 def _begin_anew(desk: Desk, command: Command, target: Target) -> None:
-    """Forget what was agreed to of a run that went back: people are asked anew about the next one, at every hook.
+    """Forget what was agreed to of a run that is over: people are asked anew about the next one, at every hook.
 
-    Flagger asks whether to start before a run and never in it, so this revision comes again once that is asked after it
-    was told to go back (fluxcd/flagger, pkg/controller/scheduler.go, `checkCanaryStatus`). As long as it was not told,
-    or only asks to go back again because the answer was lost, nothing is forgotten.
+    Flagger asks whether to start before a run and never in it (fluxcd/flagger, pkg/controller/scheduler.go,
+    `checkCanaryStatus`): this revision comes again once that is asked after it was told to go back, or after it was
+    told to start and has asked something that it asks in a run only. That one went back by its own metrics. As long as
+    it asks the same again because the answer was lost, nothing is forgotten, and never a press to go back that it was
+    not told of yet.
     """
     if command.hook != STARTS:
         return
-    back = _rounds(desk).last(str(target), command.checksum, ROLLBACK)
-    if back is not None and back.heard_at:
-        _rounds(desk).forget(str(target))
+    rounds, canary = _rounds(desk), str(target)
+    known = {hook: rounds.last(canary, command.checksum, hook) for hook in HOOKS}
+    start, back = known.pop(STARTS), known[ROLLBACK]
+    sent_back = back is not None and bool(back.heard_at)
+    begun_at = start.heard_at if start else 0.0
+    has_run = bool(begun_at) and any(one is not None and one.asked_at > begun_at for one in known.values())
+    if sent_back or has_run:
+        rounds.forget(canary)
+        if back is not None and not sent_back:
+            rounds.note(canary, command.checksum, ROLLBACK, back)
 
 
 def answered(desk: Desk, operation: Operation, why_not: str = "") -> None:

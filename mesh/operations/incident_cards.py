@@ -12,14 +12,14 @@ from typing import Any
 
 from mesh.domain import incidents as domain
 from mesh.domain.counts import Counts
-from mesh.domain.errors import Conflict, MeshbotError, Unavailable
+from mesh.domain.errors import Conflict, MeshbotError, NeedsGit, Unavailable
 from mesh.domain.incidents import Incident, Scene
 from mesh.domain.measures import Subject
 from mesh.domain.plans import Roles
 from mesh.domain.points import Point
 from mesh.domain.routes import Route
-from mesh.operations.choosing import roles
 from mesh.operations.incidents import facts_of
+from mesh.operations.knowing import known
 from mesh.operations.reading import route_status
 from mesh.operations.stage import Stage
 
@@ -40,6 +40,7 @@ PICTURE_S = 900.0
 """How often an open incident gets a new picture, in seconds."""
 RECENT = 5
 """How many of the latest changes a card names."""
+_ASKED = "Git is being asked for them."
 KEEP_TRIES = 10
 """How often what was shown is written beside what others write of the same incident."""
 
@@ -47,7 +48,7 @@ KEEP_TRIES = 10
 def show(incident_id: str, stage: Stage) -> Incident:
     """End what nobody repeats, and let the card say how things stand; safe to call any number of times, from anywhere.
 
-    Raises NotFound, and Unavailable where the store is away: then the clock lets somebody look again.
+    Raises NotFound, Unavailable where the store is away: then the clock lets somebody look again, and NeedsGit.
     """
     with stage.locks.hold(f"incident {incident_id}", wait_s=0) as lease:
         if lease is None:
@@ -66,7 +67,7 @@ def show(incident_id: str, stage: Stage) -> Incident:
 
 
 def _pace(stage: Stage) -> float:
-    return max(REDRAWN_S, EACH_S * len(stage.incidents.open()))
+    return max(REDRAWN_S, EACH_S * len(stage.incidents.open().known))
 
 
 def _expired(stage: Stage, incident: Incident) -> Incident:
@@ -85,7 +86,14 @@ def _expired(stage: Stage, incident: Incident) -> Incident:
 
 
 def _shown(stage: Stage, incident: Incident) -> Incident:
-    scene, route, found = _scene(stage, incident)
+    scene = _surroundings(stage, incident)
+    try:
+        scene, route, found = _with_routes(stage, incident, scene)
+    except NeedsGit:
+        if not incident.drawn:
+            # At once as well: that there is an incident must wait for no Git server.
+            _keep(stage, stage.incident_cards.show(incident, replace(scene, unread=_ASKED)), "card", "drawn")
+        raise
     if not incident.drawn:
         # At once: the first card must not wait for what is drawn on it.
         incident = _keep(stage, stage.incident_cards.show(incident, scene), "card", "drawn")
@@ -123,22 +131,31 @@ def _keep(stage: Stage, incident: Incident, *names: str) -> Incident:
 # --- what surrounds it ---------------------------------------------------------------------------------------------
 
 
-def _scene(stage: Stage, incident: Incident) -> tuple[Scene, Route | None, Roles]:
-    """Return what surrounds it, the route that its chart is about, and that route's roles."""
+def _surroundings(stage: Stage, incident: Incident) -> Scene:
+    """Return what surrounds it, without its routes."""
     target = incident.target
     rollout = stage.operations.rollout(target)
     recent = tuple(stage.operations.recent(target=target, count=RECENT))
     refuses = stage.catalog.while_open(target) == domain.REFUSE
-    service = stage.catalog.service(target)
+    return Scene((), "", rollout, recent, refuses)
+
+
+def _with_routes(stage: Stage, incident: Incident, scene: Scene) -> tuple[Scene, Route | None, Roles]:
+    """Return the scene with its routes, the one that the chart is about, and that route's roles; raise NeedsGit."""
+    target, service = incident.target, stage.catalog.service(incident.target)
     try:
         routes = [route for route in stage.cluster.routes(target) if len(route.arms) > 1]
-        statuses = tuple(route_status(route, target, service, stage.cluster) for route in routes)
+        about = [known(route, service, target, stage.operations) for route in routes]
+        statuses = tuple(
+            route_status(route, one, target=target, cluster=stage.cluster)
+            for route, one in zip(routes, about, strict=True)
+        )
     except MeshbotError as error:
-        return Scene((), error.message, rollout, recent, refuses), None, Roles()
+        return replace(scene, unread=error.message), None, Roles()
     # Of several routes nobody can say which one is meant: then there is no chart.
     route = routes[0] if len(routes) == 1 else None
-    found = roles(route, service) if route else Roles()
-    return Scene(statuses, "", rollout, recent, refuses), route, found
+    found = about[0].roles if route else Roles()
+    return replace(scene, statuses=statuses), route, found
 
 
 def _points(stage: Stage, incident: Incident, route: Route, found: Roles) -> tuple[Point, ...]:

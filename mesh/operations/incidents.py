@@ -10,13 +10,13 @@ from typing import Any
 from mesh.domain import incidents as domain
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Command, Target, Verb
-from mesh.domain.errors import Conflict, Unavailable
+from mesh.domain.errors import Conflict, Unavailable, Unreadable
 from mesh.domain.gates import GateResult, Verdict
 from mesh.domain.incidents import Incident, Notification, Said
 from mesh.domain.plans import Plan
 from mesh.operations.desk import Desk
 from mesh.operations.naming import new_incident_id
-from mesh.ports import Incidents, Time
+from mesh.ports import Incidents, Open, Time
 
 TRIES = 20
 """How often an incident is read again because others wrote to it at the same time; each round one of them succeeds."""
@@ -67,9 +67,15 @@ def hear(desk: Desk, mail: Mail) -> Heard:
     if ignored:
         names = sorted({alert.said.name for alert in ignored})
         log.info("ignored %d alerts of no configured service: %s", len(ignored), ", ".join(map(repr, names[:10])))
-    ids = [
-        _written(desk, target, Notification(tuple(said), mail.group, mail.truncated)) for target, said in found.items()
-    ]
+    ids, unread = [], None
+    for target, said in found.items():
+        try:
+            ids.append(_written(desk, target, Notification(tuple(said), mail.group, mail.truncated)))
+        except Unreadable as error:
+            # A newer meshbot wrote its incident, and hears the next try; the alerts of other services count at once.
+            unread = error
+    if unread is not None:
+        raise unread
     return Heard(tuple(one for one in ids if one), len(ignored))
 
 
@@ -89,12 +95,15 @@ def about(catalog: Catalog, labels: Mapping[str, str]) -> Target | None:
     return None
 
 
-def open_incidents(desk: Desk, command: Command) -> list[Incident]:
+def open_incidents(desk: Desk, command: Command) -> Open:
     """Return what is open, of one service or of all, the oldest first."""
-    now, after_s = desk.time.now(), desk.catalog.alerting.expires_s
-    found = [domain.expire(one, now=now, after_s=after_s) for one in desk.incidents.open()]
+    now, after_s, found = desk.time.now(), desk.catalog.alerting.expires_s, desk.incidents.open()
+    known = [domain.expire(one, now=now, after_s=after_s) for one in found.known]
     target = desk.catalog.target(command) if command.service else None
-    return [one for one in found if one.open and (target is None or one.target == target)]
+    return Open(
+        tuple(one for one in known if one.open and target in (None, one.target)),
+        {one: why for one, why in found.unread.items() if target in (None, one)},
+    )
 
 
 @dataclass(frozen=True)
@@ -111,7 +120,7 @@ class Guard:
         try:
             found = self.incidents.newest(target)
         except Unavailable as error:
-            return domain.unknown_incident(error.message.removesuffix("."), service=target.service, at=now)
+            return _unknown(target, error.message, now)
         return self._row(target, found, now)
 
     def judge_plan(self, plan: Plan, target: Target) -> tuple[GateResult, ...]:
@@ -122,16 +131,21 @@ class Guard:
         """Return the same for many services, with one question."""
         now = self.time.now()
         try:
-            return {one.target: self._row(one.target, one, now) for one in self.incidents.open()}
+            found = self.incidents.open()
         except Unavailable as error:
-            why = error.message.removesuffix(".")
-            return {one: domain.unknown_incident(why, service=one.service, at=now) for one in targets}
+            return {one: _unknown(one, error.message, now) for one in targets}
+        rows = {one.target: self._row(one.target, one, now) for one in found.known}
+        return rows | {one: _unknown(one, why, now) for one, why in found.unread.items()}
 
     def _row(self, target: Target, found: Incident | None, now: float) -> tuple[GateResult, ...]:
         if found is not None:
             # Not trusted to the worker that ends it on record: that one may be late.
             found = domain.expire(found, now=now, after_s=self.catalog.alerting.expires_s)
         return domain.judge_incident(found, self.catalog.while_open(target), service=target.service, at=now)
+
+
+def _unknown(target: Target, why: str, now: float) -> tuple[GateResult, ...]:
+    return domain.unknown_incident(why.removesuffix("."), service=target.service, at=now)
 
 
 def warned(plan: Plan, rows: Iterable[GateResult]) -> Plan:

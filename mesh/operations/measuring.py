@@ -20,7 +20,11 @@ SETTLING_S = 3.0
 
 
 def measure(stage: Stage, operation: Operation) -> Operation:
-    """Compare the measured split with the written one; write down what is certain, else come back at the next look."""
+    """Compare the measured split with the written one; write down what is certain, else come back at the next look.
+
+    Raises NeedsGit: who wrote since is asked of Git.
+    """
+    stage.check_may_ask(operation.target)
     with stage.locks.hold(f"report {operation.id}", wait_s=0) as lease:
         if lease is None:
             return operation

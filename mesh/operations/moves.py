@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import NotFound, Refused
@@ -11,7 +11,7 @@ from mesh.domain.incidents import ALERTS
 from mesh.domain.operations import Event, Operation, Step
 from mesh.domain.plans import Plan
 from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase
-from mesh.domain.routes import Route
+from mesh.domain.routes import Route, Weights
 from mesh.domain.strategies import Strategy
 from mesh.operations import facts
 from mesh.operations.incidents import Guard
@@ -70,12 +70,11 @@ def check_wanted(stage: Stage, child: Operation) -> Operation:
 
 
 def check_drift(parent: Operation, route: Route) -> None:
-    """Raise Refused where somebody else changed the weights since the last step, and who resumed it did not know."""
+    """Raise Refused where somebody else changed the weights since the last step, or since somebody resumed it."""
     rollout = the_rollout(parent)
-    if rollout.phase is not Phase.MOVING or not rollout.moves or rollout.overwrites:
-        return
-    if not route.stands(the_plan(parent).weights):
-        raise Refused(_changed(route, the_plan(parent)), hint="Nothing was changed. Resume, or abort.")
+    told = rollout.moves or rollout.cause is Happening.RESUME
+    if rollout.phase is Phase.MOVING and told and not stands(route, parent, rollout.found):
+        raise Refused(_changed(route, parent), hint="Nothing was changed. Resume, or abort.")
 
 
 def judge_first(asked: Operation, strategy: Strategy, plan: Plan, route: Route, stage: Stage) -> tuple[GateResult, ...]:
@@ -127,15 +126,41 @@ def landed(stage: Stage, record: Record) -> Plan | None:
     return child.operation.plan if written else None
 
 
-def drift(stage: Stage, operation: Operation) -> str:
-    """Read the route and say how its weights differ from what the rollout left, or return an empty string."""
+@dataclass(frozen=True)
+class Drifted:
+    """Somebody else changed what a rollout had left."""
+
+    why: str
+    found: Weights | None
+    """The weights that are there now; None where the route is gone."""
+
+
+def drift(stage: Stage, operation: Operation, *, known: Weights | None = None) -> Drifted | None:
+    """Read the route and say how its weights differ from what the rollout left, and from `known`; None where not."""
+    route = current(stage, operation)
+    if route is None:
+        return Drifted(f"{the_plan(operation).label} is gone, or was made anew", None)
+    if stands(route, operation, known):
+        return None
+    return Drifted(_changed(route, operation), route.weights)
+
+
+def current(stage: Stage, operation: Operation) -> Route | None:
+    """Return the route of a rollout as it is now; None where it is gone, or was made anew."""
     plan = the_plan(operation)
     route = stage.cluster.reread(plan, operation.target)
-    if route is None or route.uid != plan.uid:
-        return f"{plan.label} is gone, or was made anew"
-    return "" if route.stands(plan.weights) else _changed(route, plan)
+    return None if route is None or route.uid != plan.uid else route
 
 
-def _changed(route: Route, plan: Plan) -> str:
+def stands(route: Route, operation: Operation, known: Weights | None) -> bool:
+    """Tell whether the route has the weights that the rollout left, or began with, or those that are known."""
+    plan = the_plan(operation)
+    left = plan.weights if the_rollout(operation).moves else plan.former
+    return route.stands(left) or (known is not None and route.stands(known))
+
+
+def _changed(route: Route, operation: Operation) -> str:
+    plan = the_plan(operation)
     who = f" by {route.writer.manager}" if route.writer else ""
-    return f"the weights were changed{who}: {plan.shares_after} became {route.shares}"
+    left = plan.shares_after if the_rollout(operation).moves else plan.shares_before
+    return f"the weights were changed{who}: {left} became {route.shares}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from mesh.domain.catalog import Catalog, Service
+from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Refused
 from mesh.domain.limits import rise_of
 from mesh.domain.operations import Operation
 from mesh.domain.plans import Plan, Roles, adoption, plan
+from mesh.domain.quantities import Weight
 from mesh.domain.routes import (
     STAMP_ACTOR,
     STAMP_CANARY,
@@ -25,21 +26,17 @@ from mesh.domain.routes import (
 from mesh.domain.shares import Wanted, all_to, promoted, whole_of
 from mesh.operations import following
 from mesh.operations.choosing import (
+    Known,
     again_with,
-    as_written,
     check_configured,
     choose,
-    is_settled,
-    named,
     promoted_roles,
-    roles,
+    rollback,
     stamped,
 )
-from mesh.operations.undoing import is_written, remembered, restored
+from mesh.operations.knowing import known
+from mesh.operations.undoing import remembered, restored
 from mesh.ports import Cluster, Operations
-
-LATELY = 50
-"""How many of a service's newest changes are looked through for one that was written; most often it is the first."""
 
 
 def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operations: Operations) -> tuple[Plan, Route]:
@@ -50,7 +47,9 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
     if operation.command.operation:
         route, found, former = restored(operation, cluster, operations)
         check_free(route, operation, catalog)
-        made = plan(route, former, found, stamps=_stamps(operation, route, found))
+        # A squash merge may have lost whose change it is that is undone.
+        notes = tuple(filter(None, [following.unsigned(operations.get(operation.command.operation), route)]))
+        made = plan(route, former, found, stamps=_stamps(operation, route, found), notes=notes)
         _check_undo(route, operation, catalog, made)
         return following.noted(made, route), route
     service = catalog.service(operation.target)
@@ -58,14 +57,10 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
     check_free(route, operation, catalog)
     if not (operation.command.rollout and operation.command.goes_back):
         check_configured(route, service)
+    about = known(route, service, operation.target, operations)
     if operation.command.verb is Verb.ADOPT:
-        return _adopt(route, service, operation), route
-    recalled = route
-    if operation.command.verb is Verb.ROLLBACK and not named(route, service).stable:
-        # The record goes before the shape: to that, a canary at 70 % is the stable arm.
-        service = _of_rollout(service, route, operations.rollout(operation.target))
-        recalled = _recalled(route, operations.recent(target=operation.target, count=LATELY))
-    found, wanted = _WANTED[operation.command.verb](recalled, service, operation)
+        return _adopt(route, about.roles, operation), route
+    found, wanted = _WANTED[operation.command.verb](route, about, operation)
     made = plan(route, wanted.weights, found, stamps=_stamps(operation, route, found), notes=wanted.notes)
     _check_undo(route, operation, catalog, made)
     made = following.noted(made, route)
@@ -108,9 +103,9 @@ def _owned(route: Route, owner: Owner) -> Refused:
     )
 
 
-def _promote(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
+def _promote(route: Route, about: Known, operation: Operation) -> tuple[Roles, Wanted]:
     command = operation.command
-    found = promoted_roles(route, service, command)
+    found = promoted_roles(route, about, command)
     if command.rollout and command.promised:
         # Whom it is compared with and where it goes back to was settled when the rollout began.
         found = replace(found, stable=command.promised)
@@ -118,7 +113,7 @@ def _promote(route: Route, service: Service, operation: Operation) -> tuple[Role
     return found, promoted(route, arm, command.share or 0.0, stable=found.stable)
 
 
-def _set(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
+def _set(route: Route, about: Known, operation: Operation) -> tuple[Roles, Wanted]:
     command = operation.command
     wanted: Weights = {}
     for version, weight in command.weights:
@@ -126,7 +121,7 @@ def _set(route: Route, service: Service, operation: Operation) -> tuple[Roles, W
         if arm.name in wanted:
             raise Refused("Two of these versions are the same arm.", hint="Name each arm once.")
         wanted[arm.name] = str(weight) if arm.quantity else weight
-    return _to_be_judged(route, service), Wanted(_some(route, wanted), _left_alone(route, wanted))
+    return _to_be_judged(about), Wanted(_some(route, wanted), _left_alone(route, wanted))
 
 
 def _left_alone(route: Route, wanted: Weights) -> tuple[str, ...]:
@@ -139,39 +134,24 @@ def _left_alone(route: Route, wanted: Weights) -> tuple[str, ...]:
     return (f"Weights are parts, not per cent: {said}",)
 
 
-def _of_rollout(service: Service, route: Route, running: Operation | None) -> Service:
-    """Return the service with the stable arm of its rollout on record, where the route does not say it any more."""
-    plan = running.plan if running else None
-    same = plan is not None and (plan.uid, plan.rule) == (route.uid, route.rule)
-    return replace(service, stable=plan.stable) if plan and same else service
-
-
-def _recalled(route: Route, changes: list[Operation]) -> Route:
-    """Return the route with the stamps of the newest of these changes that was written, where it has no roles itself.
-
-    Where it has half a pair, or one of a rule with another label, that is what we know of it.
-    """
-    if stamped(route) != Roles() or route.lost_roles:
-        return route
-    written = (one.plan for one in changes if one.plan and one.plan.changes and is_written(one, one.plan, route))
-    newest = next((plan for plan in written if (plan.uid, plan.rule) == (route.uid, route.rule)), None)
-    return as_written(route, newest) if newest else route
-
-
-def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
+def _rollback(route: Route, about: Known, operation: Operation) -> tuple[Roles, Wanted]:
     # Planned again, it goes where it was going: somebody else's weights must not say anew who is stable.
     former = operation.plan
     same = former is not None and (former.uid, former.rule) == (route.uid, route.rule)
-    found = Roles(former.stable, former.canary) if former and same else roles(route, service)
+    found = Roles(former.stable, former.canary) if former and same else about.roles
     if operation.command.rollout and found.stable != operation.command.promised:
         # The rollout said at its beginning where it goes back to, whatever weights and configuration have become since.
-        found = Roles(operation.command.promised, stamped(route).canary)
-    if not found.stable:
-        # Not `promote`: that would make the arm they flee to the canary, and the next rollback would go back.
-        choices = tuple(_everything_to(arm, route, operation) for arm in route.arms)
+        found = Roles(operation.command.promised, stamped(about.route).canary)
+    chosen, notes = _chosen(route, found, operation)
+    if chosen.stable:
+        found = chosen
+    else:
+        # Not `promote`: that would make the arm they flee to the canary, and the next rollback would go back. Nor
+        # `set`: in an incident gates and freezes hold that, and they lead here.
+        choices = tuple(again_with(operation.command, version=arm.name) for arm in route.arms)
         name = operation.command.service
         raise Refused(
-            f"Nothing says which arm of {name} is stable.",
+            f"It is not known which arm of {name} is stable: {about.why}.",
             hint=f"The configuration can say it once and for all: `services.{name}.stable`. Send everything to one:",
             choices=choices,
         )
@@ -181,32 +161,64 @@ def _rollback(route: Route, service: Service, operation: Operation) -> tuple[Rol
         raise Refused(
             f"That card is old: it said that everything goes to {promised}, and by now {found.stable} is stable.",
             hint="Nothing was changed. Send everything to one:",
-            choices=tuple(_everything_to(arm, route, operation) for arm in arms),
+            choices=tuple(_everything_to(arm, route, operation, stable=found.stable) for arm in arms),
         )
-    return found, Wanted(all_to(route, found.stable))
+    return found, Wanted(all_to(route, found.stable), notes)
 
 
-def _everything_to(heir: Arm, route: Route, operation: Operation) -> str:
+def _chosen(route: Route, found: Roles, operation: Operation) -> tuple[Roles, tuple[str, ...]]:
+    """Return the roles with the stable arm that a rollback names, and a note where nobody else said that it is.
+
+    Raises Refused where another one is known to be stable: sending everything there is no way back, and is judged.
+    """
+    command = operation.command
+    if not command.version:
+        return found, ()
+    arm = route.find(command.version, command.service)
+    if found.stable not in ("", arm.name):
+        raise Refused(
+            f"{found.stable} is the stable arm of {command.service}, so everything to {arm.name} is no way back.",
+            hint="Nothing was changed. Roll back to the stable arm, or write the weights by name, which gates judge.",
+            choices=(rollback(command), _everything_to(arm, route, operation, stable=found.stable)),
+        )
+    notes: tuple[str, ...] = (f"It was not known which arm is stable: {arm.name} was named, and is from now on",)
+    if route.share(arm) == 100:
+        # Then nothing is written, and nothing remembers it.
+        notes = ()
+    elif found.stable:
+        # Planned again, it knows what it said itself.
+        notes = operation.plan.notes if operation.plan else ()
+    return Roles(arm.name, found.canary if found.canary != arm.name else ""), notes
+
+
+def _everything_to(heir: Arm, route: Route, operation: Operation, *, stable: str) -> str:
+    """Return the command that sends everything to one arm: the way back to the stable one, weights to another."""
+    bare = replace(operation.command, version="")
+    if heir.name == stable:
+        return again_with(bare, version=stable)
+    return again_with(replace(bare, verb=Verb.SET, weights=_whole(heir, route)))
+
+
+def _whole(heir: Arm, route: Route) -> tuple[tuple[str, Weight], ...]:
     whole = whole_of(route, heir)
-    weights = tuple((arm.name, arm.written(whole if arm is heir else 0)) for arm in route.arms)
-    return again_with(replace(operation.command, verb=Verb.SET, weights=weights))
+    return tuple((arm.name, arm.written(whole if arm is heir else 0)) for arm in route.arms)
 
 
-def _undo(route: Route, service: Service, operation: Operation) -> tuple[Roles, Wanted]:
-    return roles(route, service), Wanted(_some(route, remembered(route, operation)))
+def _undo(route: Route, about: Known, operation: Operation) -> tuple[Roles, Wanted]:
+    return about.roles, Wanted(_some(route, remembered(route, operation)))
 
 
-def _reapply(route: Route, service: Service, _operation: Operation) -> tuple[Roles, Wanted]:
+def _reapply(route: Route, about: Known, _operation: Operation) -> tuple[Roles, Wanted]:
     written = _drifted(route)
     if written.keys() != route.weights.keys():
         raise Refused(
             f"{route.label} has other arms than when meshbot wrote {shown(written)}.",
             hint="Adopt the weights as they are, or write new ones with /mesh set.",
         )
-    return _to_be_judged(route, service), Wanted(_some(route, written))
+    return _to_be_judged(about), Wanted(_some(route, written))
 
 
-_WANTED: dict[Verb, Callable[[Route, Service, Operation], tuple[Roles, Wanted]]] = {
+_WANTED: dict[Verb, Callable[[Route, Known, Operation], tuple[Roles, Wanted]]] = {
     Verb.PROMOTE: _promote,
     Verb.SET: _set,
     Verb.ROLLBACK: _rollback,
@@ -215,9 +227,8 @@ _WANTED: dict[Verb, Callable[[Route, Service, Operation], tuple[Roles, Wanted]]]
 }
 
 
-def _adopt(route: Route, service: Service, operation: Operation) -> Plan:
+def _adopt(route: Route, found: Roles, operation: Operation) -> Plan:
     _drifted(route)
-    found = roles(route, service)
     return adoption(route, found, stamps=_stamps(operation, route, found))
 
 
@@ -238,13 +249,12 @@ def _drift(route: Route, operation: Operation) -> tuple[str, ...]:
     return (f"The weights were changed by {drift.by or 'somebody else'} after meshbot had left {drift.written}.",)
 
 
-def _to_be_judged(route: Route, service: Service) -> Roles:
+def _to_be_judged(about: Known) -> Roles:
     """Return the roles for weights by name: a settled canary is the new stable to some people and not to others.
 
     Then every rising arm is judged.
     """
-    found = roles(route, service)
-    return Roles() if is_settled(route, service, found) else found
+    return Roles() if about.settled else about.roles
 
 
 def _some(route: Route, wanted: Weights) -> Weights:

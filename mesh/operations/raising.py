@@ -12,7 +12,7 @@ from mesh.domain.policy import Decision, decide
 from mesh.domain.rollouts import Happening, Phase, Rollout, after
 from mesh.operations.authorising import authorise_again
 from mesh.operations.freezing import refuse_frozen
-from mesh.operations.silence import Unheard, can_wait
+from mesh.operations.silence import Unheard
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_plan, the_rollout
 
@@ -24,11 +24,11 @@ def check_rise(stage: Stage, operation: Operation, decision: Decision, rise: Ris
     """Raise Barred under a freeze and out of hours, Denied beyond the limits of every role that allows it.
 
     Nothing is asked where nothing rises: what goes back is not held up by anything. Raises Unavailable where nobody can
-    tell what is frozen, Unheard for what can wait and Slack's silence alone puts beyond the limits.
+    tell what is frozen, Unheard where Slack's silence alone may have put it beyond the limits.
     """
     if rise:
         _check_frozen(stage, operation)
-        _check_limits(operation, decision, rise, stage.time.now())
+        _check_limits(decision, rise, stage.time.now())
 
 
 def _check_frozen(stage: Stage, operation: Operation) -> None:
@@ -36,11 +36,12 @@ def _check_frozen(stage: Stage, operation: Operation) -> None:
         refuse_frozen(stage, operation.target)
 
 
-def _check_limits(operation: Operation, decision: Decision, rise: Rise, now: float) -> None:
+def _check_limits(decision: Decision, rise: Rise, now: float) -> None:
     found = beyond(decision.roles, rise, now)
     if found is None:
         return
-    if decision.unheard and can_wait(operation):
+    if decision.unheard:
+        # A wider role may let it: "beyond your limits" would be a thing that nobody knows.
         raise Unheard(decision.unheard)
     if found.opens is not None:
         raise Barred(f"Not now: {found.why}.", hint="Nothing was changed. Going back is possible at any time.")
@@ -81,7 +82,7 @@ def _on_record(stage: Stage, operation: Operation) -> Decision:
 def next_rise(operation: Operation, happening: Happening) -> Rise:
     """Return what the canary gets if this happens now."""
     rollout, plan = the_rollout(operation), the_plan(operation)
-    has = rollout.moves[-1].share if rollout.moves else 0.0
+    has = rollout.moves[-1].share if rollout.moves else plan.canary_share_before
     share = _share(rollout, happening)
     return Rise(plan.canary, share - has, share) if share > has else Rise()
 

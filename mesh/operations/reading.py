@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mesh.domain.catalog import Catalog, Service
+from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target, Verb
 from mesh.domain.digests import listed
 from mesh.domain.errors import MeshbotError
@@ -15,13 +15,16 @@ from mesh.domain.resting import unrest
 from mesh.domain.routes import STAMP_OPERATION, Arm, Route
 from mesh.operations import following
 from mesh.operations.beginning import first_step
-from mesh.operations.choosing import choose, is_chosen, key, roles
+from mesh.operations.choosing import Known, choose, is_chosen, key
 from mesh.operations.incidents import Guard, warned
 from mesh.operations.judging import RouteJudge, judge_plan
+from mesh.operations.knowing import LATELY_EACH, known
 from mesh.operations.planning import make_plan
 from mesh.operations.telling import where
 from mesh.ports import Cluster, Metrics, Operations, Surveyed
 
+LATELY = 10
+"""How many of a service's newest changes are looked through for one that was proposed."""
 MOST_STATUSES = 20
 """Routes that an overview keeps: a little more than a card shows."""
 
@@ -36,21 +39,27 @@ def read(
     if operation.command.verb is Verb.STATUS:
         return _status(operation, catalog, operations, sources[0])
     if operation.command.verb is Verb.GATES:
-        return _gates(operation, catalog, sources, guard)
+        return _gates(operation, catalog, operations, (*sources, guard))
     return _dry_run(operation, catalog, operations, (*sources, guard))
 
 
 def _status(operation: Operation, catalog: Catalog, operations: Operations, cluster: Cluster) -> Operation:
     target = operation.target
     if not target.service:
-        return _overview(operation, catalog, cluster)
+        return _overview(operation, catalog, operations, cluster)
     service, command = catalog.service(target), operation.command
     routes = [route for route in cluster.routes(target) if is_chosen(route, command.route)]
     if not routes:
         choose(cluster, target, service, command)  # raises, with the names there are
     running = operations.rollout(target)
+    lately = operations.recent(target=target, count=LATELY) if any(route.kept for route in routes) else []
     statuses = tuple(
-        replace(route_status(route, target, service, cluster), rollout=_rollout(running, route)) for route in routes
+        replace(
+            (status := route_status(route, about, target=target, cluster=cluster)),
+            rollout=_rollout(running, route),
+            kept=following.with_proposal(route, status.kept, lately),
+        )
+        for route, about in ((route, known(route, service, target, operations)) for route in routes)
     )
     return replace(operation, statuses=statuses, outcome=_weights_in_words(statuses))
 
@@ -62,16 +71,22 @@ def _rollout(running: Operation | None, route: Route) -> str:
     return f"A canary is under way: {where(running)}, {running.id}"
 
 
-def _overview(operation: Operation, catalog: Catalog, cluster: Cluster) -> Operation:
+def _overview(operation: Operation, catalog: Catalog, operations: Operations, cluster: Cluster) -> Operation:
     """Status without a service: every service of the namespace that has weights, what does not rest first.
 
     A fixed number of lists, so nobody counts ready pods, and no more routes are kept than a card shows.
     """
     target = operation.target
     surveyed = cluster.survey(target.cluster, namespaces=[target.namespace])
-    weighted = [(one.target, route) for one in surveyed for route in one.routes if len(route.arms) > 1]
-    weighted.sort(key=lambda pair: not unrest(pair[1], roles(pair[1], catalog.service(pair[0]))))
-    found = tuple(route_status(route, one, catalog.service(one), None) for one, route in weighted[:MOST_STATUSES])
+    weighted = [
+        (one.target, route, known(route, catalog.service(one.target), one.target, operations, lately=LATELY_EACH))
+        for one in surveyed
+        for route in one.routes
+        if len(route.arms) > 1
+    ]
+    weighted.sort(key=lambda one: not unrest(one[2].route, one[2].roles))
+    shown = weighted[:MOST_STATUSES]
+    found = tuple(route_status(route, about, target=one, cluster=None) for one, route, about in shown)
     return replace(
         operation,
         statuses=found,
@@ -88,9 +103,9 @@ def _faulty(surveyed: Sequence[Surveyed]) -> str:
     return f"Not shown: {listed([one.target.service for one in surveyed])}. {surveyed[0].problem}"
 
 
-def route_status(route: Route, target: Target, service: Service, cluster: Cluster | None) -> RouteStatus:
+def route_status(route: Route, about: Known, *, target: Target, cluster: Cluster | None) -> RouteStatus:
     """Describe one route: each arm's role, weight, share, and where a `cluster` is given ready endpoints."""
-    found, kept = roles(route, service), following.in_status(route)
+    found, kept = about.roles, following.in_status(route)
     drift, route = route.drift, route.as_live
     names = {found.stable: "stable", found.canary: "canary"}
     arms = tuple(
@@ -108,6 +123,7 @@ def route_status(route: Route, target: Target, service: Service, cluster: Cluste
         parents=route.parents,
         generation=route.generation,
         kept=kept,
+        unclear="" if route.owner or len(route.arms) < 2 else about.why,
     )
 
 
@@ -120,19 +136,22 @@ def _ready(arm: Arm, target: Target, cluster: Cluster | None) -> int | None:
         return None
 
 
-def _gates(operation: Operation, catalog: Catalog, sources: tuple[Cluster, Metrics], guard: Guard) -> Operation:
-    target = operation.target
+def _gates(
+    operation: Operation, catalog: Catalog, operations: Operations, asked: tuple[Cluster, Metrics, Guard]
+) -> Operation:
+    target, (cluster, metrics, guard) = operation.target, asked
     service = catalog.service(target)
-    route = choose(sources[0], target, service, operation.command)
-    found = roles(route, service)
-    judge = RouteJudge(route, target, found, limits=service.limits, metrics=sources[1])
+    route = choose(cluster, target, service, operation.command)
+    about = known(route, service, target, operations)
+    found = about.roles
+    judge = RouteJudge(route, target, found, limits=service.limits, metrics=metrics)
     rows = {arm.name: judge.arm(arm.name) for arm in route.arms}
     whole = (*judge.service(), *guard.judge(target))
     judged = rows[found.canary] if found.canary else tuple(row for arm in rows.values() for row in arm)
     verdict = overall((*judged, *whole))
     return replace(
         operation,
-        statuses=(route_status(route, target, service, sources[0]),),
+        statuses=(route_status(route, about, target=target, cluster=cluster),),
         gates=(*(row for arm in rows.values() for row in arm), *whole),
         outcome=f"{found.canary or 'All arms'}: {_VERDICT_WORDS[verdict]}",
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mesh.domain.commands import Command, Target, Verb
 from mesh.domain.digests import Digest
-from mesh.domain.errors import Barred, Denied
+from mesh.domain.errors import Barred, Denied, Lapse
 from mesh.domain.grammar import format_command
 from mesh.domain.operations import Event, Operation, Origin, Step
 from mesh.domain.policy import Actor, Decision
@@ -19,6 +19,7 @@ from mesh.operations.flooding import floods_on_record, not_crowded, not_flooded
 from mesh.operations.freezing import refuse_frozen
 from mesh.operations.naming import new_id
 from mesh.operations.noting import note
+from mesh.operations.words import bound
 from mesh.ports import Receipt
 
 PATIENCE_S = 120.0
@@ -35,6 +36,9 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
         raise ValueError(f"{command.verb} makes no operation")
     with nothing_started():
         command, target = completed(desk, command, origin)
+        if command.steers and origin.way != "button":
+            # What a button is about, its card has said.
+            command = bound(desk.operations, command, target)
         with floods_on_record(desk, command, actor, origin, target):
             not_flooded(desk, command, actor)
     grant = _authorised(desk, command, actor, origin, target)
@@ -42,8 +46,11 @@ def receive(desk: Desk, command: Command, actor: Actor, origin: Origin, *, dedup
         _may_rise(desk, command, actor, origin, target)
         with floods_on_record(desk, command, actor, origin, target):
             not_crowded(desk, command, origin, target)
-    operation = replace(_new(desk, command, actor, origin, target), groups=tuple(sorted(grant.groups)))
-    intent = f"{actor.user} {target} {format_command(command)}"
+    operation = _new(desk, command, actor, origin, target)
+    operation = replace(operation, groups=tuple(sorted(grant.groups)), unheard=grant.decision.unheard)
+    # The same word about another stop is another wish.
+    what = f" {command.promised}" if command.steers else ""
+    intent = f"{actor.user} {target} {format_command(command)}{what}"
     return desk.operations.receive(
         operation,
         dedupe=dedupe,
@@ -83,6 +90,7 @@ def _authorised(desk: Desk, command: Command, actor: Actor, origin: Origin, targ
     raise Denied(
         f"You may not {command.verb} {target.service}: {verdict.why}.",
         hint="An administrator grants rights in the policy; /mesh whoami shows yours.",
+        lapse=Lapse.SLACK if verdict.unheard else None,
     )
 
 

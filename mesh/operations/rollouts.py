@@ -10,23 +10,24 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+from mesh.domain.choices import about
 from mesh.domain.commands import Command, Verb
 from mesh.domain.due import Sight, due
-from mesh.domain.errors import MeshbotError, NotFound, Refused
+from mesh.domain.errors import MeshbotError, NeedsGit, NotFound, Refused
 from mesh.domain.gates import Verdict, span
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.plans import Plan
 from mesh.domain.rollouts import MOVES, STALE_S, Happening, Phase, Rollout, after, enter
 from mesh.domain.routes import Arm
 from mesh.operations.choosing import again_with
-from mesh.operations.moves import drift, landed, start_move
+from mesh.operations.moves import Drifted, drift, landed, start_move
 from mesh.operations.naming import new_id
 from mesh.operations.raising import barred
 from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.stage import Stage
 from mesh.operations.telling import in_words, the_plan, the_rollout, where
 from mesh.operations.undoing import may_be_written
-from mesh.operations.words import decides_in_time
+from mesh.operations.words import decides_in_time, on_card
 from mesh.ports import Lease, Watch
 
 log = logging.getLogger(__name__)
@@ -41,10 +42,10 @@ def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool 
     rollout = the_rollout(record.operation)
     if rollout.phase in MOVES and _follow(stage, record):
         return True
-    if not rollout.watched:
+    if not rollout.watched and rollout.phase is not Phase.HELD:
         return False
-    if suspect and after(rollout, Happening.DRIFTED) and (why := drift(stage, record.operation)):
-        return step(stage, record, Happening.DRIFTED, why)
+    if suspect and after(rollout, Happening.DRIFTED) and (seen := _drifted(stage, record.operation)):
+        return step(stage, record, Happening.DRIFTED, seen.why, found=seen.found)
     found = _due(record.operation, watch, now=stage.time.now())
     if found and (why := barred(stage, record.operation, found[0])):
         # Held already, it stays so, and nobody is told again.
@@ -56,13 +57,19 @@ def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool 
     return found is not None and _take(stage, record, found, watch)
 
 
+def _drifted(stage: Stage, operation: Operation) -> Drifted | None:
+    """Say what somebody else changed that nobody was told of yet."""
+    rollout = the_rollout(operation)
+    return drift(stage, operation, known=rollout.found if rollout.cause is Happening.DRIFTED else None)
+
+
 def _take(stage: Stage, record: Record, found: tuple[Happening, str], watch: Watch | None) -> bool:
     """Take the transition that is due; nobody is told of weights that are others, or would be a moment later."""
     rollout, plan = the_rollout(record.operation), record.operation.plan
     follows = after(rollout, found[0])
-    if follows is Phase.COMPLETED and (why := drift(stage, record.operation)):
+    if follows is Phase.COMPLETED and (seen := drift(stage, record.operation)):
         # That the canary has everything is not for a look to say: a route that is gone looks like none.
-        return step(stage, record, Happening.DRIFTED, why)
+        return step(stage, record, Happening.DRIFTED, seen.why, found=seen.found)
     if follows is Phase.HELD and rollout.phase is Phase.MOVING:
         plan = landed(stage, record) or plan
     return step(stage, record, *found, gates=watch.rows if watch else (), plan=plan)
@@ -81,6 +88,10 @@ def advance_alone(stage: Stage, operation: Operation, *, watch: Watch | None, su
             taken = advance_or_hold(stage, record, watch=watch, suspect=suspect)
         if taken:
             stage.operations.later(operation.id, seconds=0)
+    except NeedsGit:
+        # Only where its service was configured to be kept in Git since it began. Whoever may ask Git goes on with it.
+        stage.operations.later(operation.id, seconds=0)
+        return False
     except (LeftToTheNext, MeshbotError) as error:
         log.warning("%s is looked at again: %s", operation.id, error.message)
         return False
@@ -93,7 +104,7 @@ def advance_or_hold(stage: Stage, record: Record, *, watch: Watch | None, suspec
         return False
     try:
         return advance(stage, record, watch=watch, suspect=suspect)
-    except (LeftToTheNext, MeshbotError):
+    except (LeftToTheNext, MeshbotError, NeedsGit):
         raise
     except Exception as error:  # noqa: BLE001 (a bug must be told and not be tried for ever)
         why = incident(record.operation, error).message.removesuffix(".")
@@ -162,15 +173,32 @@ def refuse_beside(stage: Stage, operation: Operation) -> None:
     running = stage.operations.rollout(operation.target)
     if running is None or running.id in (operation.id, operation.command.rollout):
         return
-    service = operation.target.service
-    said = Command(
-        verb=Verb.STATUS, service=service, namespace=operation.target.namespace, cluster=operation.target.cluster
-    )
-    raise Refused(
-        f"A canary of {service} is under way: {running.id}, {where(running)}.",
-        hint="Nothing was changed. Steer it, or end it first:",
-        choices=tuple(again_with(said, verb=verb) for verb in (*_steering(running), Verb.STATUS)),
-    )
+    said = f"A canary of {operation.target.service} is under way: {running.id}, {where(running)}."
+    raise Refused(said, hint="Nothing was changed. Steer it, or end it first:", choices=_ways(running))
+
+
+def refuse_shared(stage: Stage, operation: Operation, plan: Plan) -> None:
+    """Raise Refused where a rollout of another service is under way on these very weights: one rule can name both.
+
+    Each service has a lock of its own, so two may begin at once: each step asks again, and gives way.
+    """
+    for other in stage.watches.active(operation.target.cluster):
+        same = other.plan is not None and (other.plan.uid, other.plan.rule) == (plan.uid, plan.rule)
+        if same and other.id not in (operation.id, operation.command.rollout):
+            raise Refused(
+                f"A canary of {other.target.service} is under way on the same weights, those of {plan.label}: "
+                f"{other.id}, {where(other)}.",
+                hint="Nothing was changed. Steer it, or end it first:",
+                choices=_ways(other),
+            )
+
+
+def _ways(running: Operation) -> tuple[str, ...]:
+    """Return what may be said to a rollout that is in the way."""
+    target = running.target
+    said = Command(verb=Verb.STATUS, service=target.service, namespace=target.namespace, cluster=target.cluster)
+    words = tuple(about(again_with(said, verb=verb), on_card(running)) for verb in _steering(running))
+    return (*words, again_with(said))
 
 
 def _steering(running: Operation) -> list[Verb]:
@@ -211,6 +239,8 @@ def _follow(stage: Stage, record: Record) -> bool:
         unmoved = Happening.BARRED if barred else Happening.UNMOVED
         happening = Happening.UNTURNED if back else Happening.UNSURE if written else unmoved
         told: dict[str, Any] = {"gates": child.gates, "hint": child.hint, "choices": child.choices}
+        if happening is Happening.UNMOVED and child.plan:
+            told["found"] = child.plan.former
         return step(stage, record, happening, child.outcome, plan=written or record.operation.plan, **told)
     if back:
         return step(stage, record, Happening.TURNED, rollout.why, plan=child.plan)
@@ -234,7 +264,7 @@ def _arms(stage: Stage, operation: Operation, plan: Plan) -> tuple[Arm, ...]:
     return route.arms if route is not None else the_rollout(operation).arms
 
 
-_OWN = ("arms", "said", "heard", "adopted")
+_OWN = ("arms", "said", "heard", "adopted", "found")
 """What of a rollout its transitions do not say."""
 _CONTINUING = frozenset({Happening.RESUME, Happening.CLEARED})
 _STEPS = {

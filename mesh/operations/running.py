@@ -14,8 +14,9 @@ from mesh.operations.beforehand import Beforehand, Unasked, ask_beforehand
 from mesh.operations.patching import ACCEPTED_AGAIN_S, LOOK_AGAIN_S
 from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.rollouts import advance_alone
-from mesh.operations.showing import picture, show_rollout
+from mesh.operations.showing import Owed, picture, show_owed, show_rollout
 from mesh.operations.stage import Stage
+from mesh.operations.unanswered import tell_of_newer
 from mesh.operations.working import Work, expired
 from mesh.ports import Lease
 
@@ -35,10 +36,12 @@ def run(operation_id: str, stage: Stage) -> Operation:
     """Bring the operation to its end, or leave it to the clock; safe to call any number of times, from anywhere.
 
     Raises Unreadable where a newer meshbot has written of it, or of what it must know; a worker of that one does it.
+    NeedsGit where only a process that may wait for Git servers can go on.
     """
     try:
         return _run(operation_id, stage)
-    except Unreadable:
+    except Unreadable as error:
+        tell_of_newer(stage, operation_id, error)
         stage.operations.later(operation_id, seconds=NEWER_AGAIN_S)
         raise
 
@@ -73,6 +76,9 @@ def _heard(stage: Stage, rollout_id: str) -> None:
 
 def _carried_on(stage: Stage, operation: Operation) -> Operation:
     """Do the work, and show what is worth showing before the end."""
+    if not operation.command.freezes:
+        # Before the service's lock: who may ask Git can hold that for as long as Git says nothing.
+        stage.check_may_ask(operation.target, ahead=operation.ahead)
     awaited, begun = operation.patch_step is Step.AWAITING, operation.rollout is not None
     found = worked(stage, operation)
     if found is None:
@@ -104,14 +110,19 @@ def _begun(stage: Stage, operation: Operation) -> Operation:
 def worked(stage: Stage, operation: Operation) -> Operation | None:
     """Do the work; a change, or a vote on one, does it alone on its service. None where that cannot be now.
 
-    Slack is asked without the service's lock, and never under it: what takes traffic back must not wait for it.
+    Slack is asked without the service's lock, and never under it, nor for a card: no way back must wait for that.
     """
     if not operation.command.acts:
         return Work(stage, Record(stage, operation, None)).work()
     with ExitStack() as until_done:
         asks = stage.locks.hold(f"asking {operation.id}", wait_s=0)
         slack = Beforehand(stage.directory, alone=lambda: until_done.enter_context(asks) is not None)
-        done = _worked_with(replace(stage, directory=slack), operation, slack)
+        cards = Owed(stage.cards)
+        try:
+            done = _worked_with(replace(stage, directory=slack, cards=cards), operation, slack)
+        finally:
+            if cards.owed:
+                show_owed(stage, operation.id)
     if done is None:
         stage.operations.later(operation.id, seconds=LOCK_AGAIN_S)
     return done

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
+from mesh.domain.choices import about
 from mesh.domain.commands import Verb
 from mesh.domain.errors import Held, NotFound, Refused
 from mesh.domain.gates import GateResult, Verdict, overall
-from mesh.domain.operations import Operation, State, Step
+from mesh.domain.operations import Operation, Paused, State, Step
 from mesh.domain.policy import Decision
 from mesh.domain.rollouts import MOST_HEARD, WEIGHTS_STAND, Adoption, Happening, Phase, Rollout, after
+from mesh.domain.routes import Weights
 from mesh.operations.choosing import again_with
 from mesh.operations.moves import drift
 from mesh.operations.proving import prove_for_step
@@ -19,13 +21,11 @@ from mesh.operations.recording import Record
 from mesh.operations.rollouts import fresh, step
 from mesh.operations.stage import Stage
 from mesh.operations.telling import reason, the_rollout, where
-from mesh.operations.words import SAID
+from mesh.operations.words import SAID, on_card
 
 _GIVES_MORE = frozenset({Verb.SKIP, Verb.CONFIRM})
 AGAIN_S = 0.5
 """When to say it again to a rollout whose weights are just being written, in seconds."""
-SKEW_S = 5.0
-"""How far the clocks of two bots may be apart, in seconds."""
 
 
 def steer(stage: Stage, record: Record, decision: Decision) -> None:
@@ -35,15 +35,19 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
     more than `decision` lets this person give.
     """
     operation = record.operation
-    parent = _heard_before(stage, operation) or _addressed(stage, operation)
+    since = stage.operations.since(operation, whole=False)
+    if (unbegun := _unbegun(stage, operation, since)) is not None:
+        _remember(stage, record, unbegun, since)
+        return
+    parent = _heard_before(stage, operation) or _addressed(stage, operation, since)
     rollout = the_rollout(parent)
     if operation.id not in rollout.heard:
-        _check_newest(stage, operation, rollout)
-        _check_step(operation, rollout)
+        _check_newest(operation, parent, since)
+        _check_step(operation, parent)
         _check_stop(operation, parent)
         happening = SAID[operation.command.verb]
         if after(rollout, happening) is None or (happening is Happening.PAUSE and _is_written(stage, rollout)):
-            if _can_wait(stage, rollout, happening):
+            if _can_wait(rollout, happening):
                 stage.operations.later(operation.id, seconds=AGAIN_S)
                 return
             raise _unfit(operation, parent)
@@ -54,8 +58,8 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         rows = _rows(stage, parent)
         if after(rollout, happening) is Phase.COMPLETED:
             _check_end(stage, parent, rows)
-        if happening is Happening.RESUME and rollout.phase is Phase.HELD:
-            _check_held(stage, parent, rows)
+        held = happening is Happening.RESUME and rollout.phase is Phase.HELD
+        found = _check_held(stage, Record(stage, parent, record.lease), rows) if held else None
         if happening is Happening.CONFIRM and overall(rows) is not Verdict.PASS:
             raise Held(
                 "The gates do not pass now, so it is not confirmed.",
@@ -64,21 +68,55 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
         heard = Record(stage, parent, record.lease)
         why = operation.command.reason or f"{operation.command.verb} {operation.id}"
         words = _words(operation, rollout, now=stage.time.now())
-        step(stage, heard, happening, why, by=operation.actor.user, gates=rows or parent.gates, **words)
+        step(stage, heard, happening, why, by=operation.actor.user, gates=rows or parent.gates, found=found, **words)
         parent = heard.operation
         stage.operations.later(parent.id, seconds=0)
     record.end(State.SUCCEEDED, Step.STEERED, f"{parent.id}: {where(parent)}", plan=parent.plan)
 
 
-def _can_wait(stage: Stage, rollout: Rollout, happening: Happening) -> bool:
+def _unbegun(stage: Stage, operation: Operation, since: Sequence[Operation]) -> Operation | None:
+    """Return the rollout that a pause or resume is about and that has not begun: it waits for approval, or its turn."""
+    if operation.command.verb not in (Verb.PAUSE, Verb.RESUME) or stage.operations.rollout(operation.target):
+        return None
+    later = {one.id for one in since}
+    recent = stage.operations.recent(target=operation.target, count=20)
+    found = (one for one in recent if not one.done and one.id not in later)
+    waiting = next((one for one in found if one.command.verb is Verb.CANARY and one.rollout is None), None)
+    promised = operation.command.promised.partition("/")[0]
+    return waiting if waiting and promised in ("", waiting.id) else None
+
+
+def _remember(stage: Stage, record: Record, unbegun: Operation, since: Sequence[Operation]) -> None:
+    """Write down that nothing of it starts until somebody resumes it, or that somebody did; heard twice counts once.
+
+    Raises Refused where it is so already. Neither gives the canary anything: what starts is judged then.
+    """
+    said, pause = record.operation, record.operation.command.verb is Verb.PAUSE
+    if unbegun.paused is None or unbegun.paused.said != said.id:
+        newest = next((one for one in since if unbegun.paused and one.id == unbegun.paused.said), None)
+        if newest:
+            raise Refused(
+                f"{newest.id} ({newest.command.verb}) was said after this, and is heard already.",
+                hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
+            )
+        if pause is (unbegun.paused is not None):
+            now = "is paused already" if pause else "is not paused"
+            raise Refused(f"The canary of {said.target.service} has not begun and {now}.", hint="Nothing was changed.")
+        why = said.command.reason or f"{said.command.verb} {said.id}"
+        paused = Paused(said.actor.user, said.id, why) if pause else None
+        heard = Record(stage, unbegun, record.lease)
+        heard.tell(unbegun.state, Step.PAUSED if pause else Step.CONTINUED, why, by=said.actor.user, paused=paused)
+        stage.operations.later(unbegun.id, seconds=0)
+    then = "nothing of it starts until somebody resumes it" if pause else "it begins when it may"
+    record.end(State.SUCCEEDED, Step.STEERED, f"{unbegun.id} has not begun: {then}")
+
+
+def _can_wait(rollout: Rollout, happening: Happening) -> bool:
     """Tell whether this can be done once the step that is on its way is written, and was meant for then.
 
-    A resume is about a stop that is over by then, and another one would be nothing that its person saw. A first step
-    that waits for something may wait for long: who wants it stopped hears at once how.
+    A resume is about a stop that is over by then, and another one would be nothing that its person saw.
     """
-    if rollout.phase is not Phase.MOVING or happening is Happening.RESUME:
-        return False
-    return happening is not Happening.PAUSE or _is_written(stage, rollout)
+    return rollout.phase is Phase.MOVING and happening is not Happening.RESUME
 
 
 def _words(operation: Operation, rollout: Rollout, *, now: float) -> dict[str, Any]:
@@ -112,24 +150,35 @@ def _check_end(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) ->
             "The gates fail now, so the last bake is not skipped.",
             hint=f"See /mesh status {parent.target.service}; what failed is acted on by itself.",
         )
-    if why := drift(stage, parent):
-        raise Refused(f"It is not complete: {why}.", hint="Nothing was changed. Look at it, then resume or abort.")
+    if seen := drift(stage, parent):
+        raise Refused(f"It is not complete: {seen.why}.", hint="Nothing was changed. Look at it, then resume or abort.")
 
 
-def _check_held(stage: Stage, parent: Operation, rows: tuple[GateResult, ...]) -> None:
-    """Raise Refused where what holds it is not over, or somebody changed the weights and nobody was told yet."""
-    rollout = the_rollout(parent)
+def _check_held(stage: Stage, record: Record, rows: tuple[GateResult, ...]) -> Weights | None:
+    """Return the weights of somebody else that the step may be written over, where there are any.
+
+    Raises Refused where what holds it is not over, or where they are not those that people were told of. What nobody
+    could answer for is resumed on whatever is there now, and that alone.
+    """
+    parent, rollout = record.operation, the_rollout(record.operation)
     if rollout.cause is Happening.WORSE and overall(rows) is Verdict.FAIL:
         # Its weights stand, so nothing would be written or judged, and what was proven would be forgotten.
         raise Refused(
             f"The gates still blame the canary: {rollout.why}.",
             hint="Resume once they do not any more; who has mended it is faster with abort and a new canary.",
         )
-    if rollout.cause in WEIGHTS_STAND and (why := drift(stage, parent)):
+    seen = drift(stage, parent)
+    told = rollout.cause in WEIGHTS_STAND or rollout.cause is Happening.UNMOVED or rollout.found is not None
+    if seen and told and seen.found != rollout.found:
+        if not rollout.moves and after(rollout, Happening.DRIFTED):
+            # No look will say so on the card: before its first step nobody looks.
+            step(stage, record, Happening.DRIFTED, seen.why, found=seen.found)
+            stage.operations.later(parent.id, seconds=0)
         raise Refused(
-            f"It is not resumed: {why}.",
+            f"It is not resumed: {seen.why}.",
             hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
         )
+    return seen.found if seen else None
 
 
 def _rows(stage: Stage, parent: Operation) -> tuple[GateResult, ...]:
@@ -143,21 +192,35 @@ def _heard_before(stage: Stage, operation: Operation) -> Operation | None:
     return next((one for one in found if one.rollout and operation.id in one.rollout.heard), None)
 
 
-def _addressed(stage: Stage, operation: Operation) -> Operation:
-    service, promised = operation.target.service, operation.command.promised.partition("/")[0]
+def _addressed(stage: Stage, operation: Operation, since: Sequence[Operation]) -> Operation:
+    """Return the rollout that this is about; raise Refused where there is none, or only one that began later."""
+    service, former = operation.target.service, operation.command.promised.partition("/")[0]
     parent = stage.operations.rollout(operation.target)
     if parent is None:
         # Who aborts wants traffic back, and must not be told to start a canary.
         back = operation.command.verb is Verb.ABORT
         hint = "Nothing was changed. To send all traffic to stable:" if back else f"Start one: /mesh canary {service}."
-        choices = (again_with(replace(operation.command, promised=""), verb=Verb.ROLLBACK),) if back else ()
+        choices = (again_with(operation.command, verb=Verb.ROLLBACK),) if back else ()
         raise Refused(f"No canary of {service} is under way.", hint=hint, choices=choices)
-    if promised not in ("", parent.id):
-        raise Refused(
-            f"That card is old: its canary {promised} is over, and {parent.id} is under way.",
-            hint=f"Nothing was changed. See /mesh status {service}.",
-        )
+    verb = operation.command.verb
+    if former not in ("", parent.id):
+        raise _another(f"This {verb} was about {former}, which is over: {parent.id} is under way.", operation, parent)
+    if parent.id in {one.id for one in since}:
+        raise _another(f"The canary {parent.id} began after this {verb}.", operation, parent)
     return parent
+
+
+def _another(said: str, operation: Operation, parent: Operation) -> Refused:
+    """Return the refusal of a word about what is over, with the word about what is so now, where the rollout takes it.
+
+    A step that is being written can be skipped as soon as it bakes.
+    """
+    verb, rollout = operation.command.verb, the_rollout(parent)
+    takes = after(rollout, SAID[verb]) or (verb is Verb.SKIP and rollout.phase is Phase.MOVING)
+    if not takes:
+        return Refused(said, hint="Nothing was changed. Look at the card.")
+    choice = about(again_with(operation.command), on_card(parent))
+    return Refused(said, hint="Nothing was changed. Look at the card; if it is still wanted:", choices=(choice,))
 
 
 def _shown(operation: Operation) -> tuple[str, str]:
@@ -166,23 +229,12 @@ def _shown(operation: Operation) -> tuple[str, str]:
     return step_at, stop
 
 
-def _check_newest(stage: Stage, operation: Operation, rollout: Rollout) -> None:
-    """Raise Refused where somebody said something after this, and was heard first.
-
-    Going back is never too late. Nor is stopping, as far as the clocks of two bots may differ: it gives nobody more.
-    """
-    verb = operation.command.verb
-    if verb is Verb.ABORT or not rollout.said:
-        return
-    try:
-        newest = stage.operations.get(rollout.said)
-    except NotFound:
-        return
-    if operation.created_at + (SKEW_S if verb is Verb.PAUSE else 0.0) < newest.created_at:
-        raise Refused(
-            f"{newest.id} ({newest.command.verb}) was said after this, and is heard already.",
-            hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
-        )
+def _check_newest(operation: Operation, parent: Operation, since: Sequence[Operation]) -> None:
+    """Raise Refused where somebody said something after this, and was heard first. Going back is never too late."""
+    newest = next((one for one in since if one.id == the_rollout(parent).said), None)
+    if newest and operation.command.verb is not Verb.ABORT:
+        said = f"{newest.id} ({newest.command.verb}) was said after this, and is heard already."
+        raise _another(said, operation, parent)
 
 
 def _check_stop(operation: Operation, parent: Operation) -> None:
@@ -190,35 +242,28 @@ def _check_stop(operation: Operation, parent: Operation) -> None:
     rollout, stop = the_rollout(parent), _shown(operation)[1]
     if operation.command.verb is not Verb.RESUME or rollout.phase not in (Phase.PAUSED, Phase.HELD):
         return
-    # Of a typed word only its time is known; a card that showed this stop is believed whatever the clocks say.
-    seen = stop == rollout.stop if stop else 1000 * operation.created_at >= float(rollout.stop)
-    if not seen:
-        raise Refused(
-            f"The stop that this resume was about is over. Now it is another: {where(parent)}: {reason(rollout)}.",
-            hint="Nothing was changed. Look at the card; if it is still wanted:",
-            choices=(again_with(replace(operation.command, promised="")),),
-        )
+    if stop != rollout.stop:
+        now = f"{where(parent)}: {reason(rollout)}"
+        if not stop:
+            raise _another(f"This resume does not say which stop it is about: {now}.", operation, parent)
+        raise _another(f"The stop that this resume was about is over. Now it is another: {now}.", operation, parent)
 
 
-def _check_step(operation: Operation, rollout: Rollout) -> None:
+def _check_step(operation: Operation, parent: Operation) -> None:
     """Raise Refused where what gives the canary more was said of a step that is over: pressed twice, or by two people.
 
-    Of a typed word only its time is known: it is about the weights that stood when it was said.
+    A typed word is about the weights that stood when it was received, so not about a step that is being written.
     """
-    verb, step_at = operation.command.verb, _shown(operation)[0]
-    of_another = step_at not in ("", str(rollout.at))
-    if verb in _GIVES_MORE and (of_another or operation.created_at < rollout.moved_at):
-        raise Refused(
-            f"The step that this {verb} was about is over: the canary is at step {rollout.at + 1} by now.",
-            hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
-        )
+    verb, rollout, step_at = operation.command.verb, the_rollout(parent), _shown(operation)[0]
+    if verb in _GIVES_MORE and step_at != str(rollout.at):
+        now = f"the canary is at step {rollout.at + 1} by now"
+        if not step_at:
+            raise _another(f"This {verb} does not say which step it is about: {now}.", operation, parent)
+        raise _another(f"The step that this {verb} was about is over: {now}.", operation, parent)
 
 
 def _unfit(operation: Operation, parent: Operation) -> Refused:
     verb, rollout = operation.command.verb, the_rollout(parent)
     fitting = [str(one) for one, happening in SAID.items() if after(rollout, happening)]
     said = f"The canary of {operation.target.service} cannot {verb} now: {where(parent)}."
-    if verb is Verb.PAUSE and rollout.phase is Phase.MOVING and not rollout.moves:
-        # There is nothing yet that it could stay at.
-        return Refused(said, hint="Nothing is written yet: abort ends it so, or pause once it is.")
     return Refused(said, hint=f"It takes: {', '.join(fitting)}." if fitting else "Wait until traffic is back.")

@@ -28,6 +28,8 @@ def where(operation: Operation) -> str:
     """Return `step 2 of 4 (v2 at 25 %), baking`: the share is what it has, also where the step was not written."""
     rollout, plan = the_rollout(operation), the_plan(operation)
     share = plan.canary_share if rollout.moves else rollout.current.share
+    if rollout.phase is Phase.HELD and not rollout.moves:
+        share = plan.canary_share_before
     return f"{_position(rollout)} ({plan.canary} at {share:g} %), {rollout.phase}"
 
 

@@ -1,15 +1,23 @@
-"""A way back that waits for a Git server: people are told once that it does not answer, and hear at the end why."""
+"""What waits for a Git server or a newer meshbot: people are told once what is in its way, and at its end again."""
 
 from __future__ import annotations
 
-from mesh.domain.errors import Unavailable
+import logging
+
+from mesh.domain.errors import Unavailable, Unreadable
 from mesh.domain.operations import Operation, State, Step
 from mesh.operations.patching import LOOK_AGAIN_S
-from mesh.operations.recording import Record
+from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.stage import Stage
 
 KUBECTL = "Nothing was changed. Traffic that must go back at once goes back with kubectl, once the sync is paused."
 """What people can do who wait for Git."""
+NEWER = (
+    "Nothing was changed. Finish the roll-out of the new version and repeat it. Until then kubectl takes traffic back."
+)
+"""What people can do who wait for a newer meshbot."""
+
+log = logging.getLogger(__name__)
 
 
 def wait_for_git(stage: Stage, record: Record, error: Unavailable) -> None:
@@ -28,8 +36,30 @@ def wait_for_git(stage: Stage, record: Record, error: Unavailable) -> None:
     stage.operations.later(record.operation.id, seconds=LOOK_AGAIN_S)
 
 
-def given_up(operation: Operation, now: float) -> str:
-    """Say why what waited for Git ends with its time; an empty string for what did not wait for that."""
-    if operation.story[-1].step is not Step.UNANSWERED:
-        return ""
-    return f"For {now - operation.created_at:.0f} s it could not be committed: {operation.outcome}"
+def tell_of_newer(stage: Stage, operation_id: str, error: Unreadable) -> None:
+    """Let the card of a change say that only a newer meshbot can do it: its clock runs, and people may have to act.
+
+    What that one wrote is not touched, and nothing is said of the steps of a rollout, which have no card.
+    """
+    why = error.message.removesuffix(".")
+    try:
+        record = Record(stage, stage.operations.get(operation_id), None)
+        found = record.operation
+        told = found.command.changes_traffic and not (found.command.rollout or found.rollout or found.done)
+        faster = ", or kubectl at once" if found.command.goes_back else ""
+        said = f"Only a newer meshbot can do it{faster}: {why}"
+        if not told or found.outcome == said:
+            return
+        record.write_down(outcome=said)
+        record.show()
+    except (Unavailable, LeftToTheNext) as trouble:
+        log.info("nothing is said on the card of %s: %s", operation_id, trouble.message)
+
+
+def given_up(operation: Operation, now: float) -> tuple[str, str]:
+    """Say why what waited for somebody ends with its time, and what to do; empty for what waited for its turn only."""
+    if operation.story[-1].step is Step.UNANSWERED:
+        return f"For {now - operation.created_at:.0f} s it could not be committed: {operation.outcome}", KUBECTL
+    if operation.outcome:
+        return f"For {now - operation.created_at:.0f} s it was not carried out: {operation.outcome}", NEWER
+    return "", ""

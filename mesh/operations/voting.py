@@ -66,7 +66,9 @@ def check_vote(
         approval, voter, requester = as_voter(*sources, actor, waiting)
     except Unavailable as error:
         raise Denied(
-            f"Slack could not say who you are: {error.message}", hint="Nothing was counted. Vote again in a minute."
+            f"Slack could not say who you are: {error.message}",
+            hint="Nothing was counted. Vote again in a minute.",
+            lapse=error.lapse,
         ) from error
     judge = why_not_deny if command.verb is Verb.DENY else why_not
     if why := judge(approval, voter, requester):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from mesh.domain.commands import Verb
+from dataclasses import replace
+
+from mesh.domain.commands import Command, Target, Verb
+from mesh.domain.errors import Unavailable
 from mesh.domain.operations import Operation
 from mesh.domain.rollouts import Happening, after
 from mesh.operations.stage import Stage
 from mesh.operations.telling import the_rollout
+from mesh.ports import Operations
 
 SAID: dict[Verb, Happening] = {
     Verb.PAUSE: Happening.PAUSE,
@@ -16,6 +20,27 @@ SAID: dict[Verb, Happening] = {
     Verb.ABORT: Happening.ABORT,
 }
 """What each word is to a rollout."""
+
+
+def bound(operations: Operations, command: Command, target: Target) -> Command:
+    """Return a word to a rollout with what it is about: the one under way, the step whose weights stand, the stop.
+
+    That is how the store has them before the word is in it, so no clock is asked what its person can have known. Where
+    it does not say, or only a newer meshbot can read it, the word goes on as it is: an abort is not lost by that.
+    """
+    try:
+        parent = operations.rollout(target)
+    except Unavailable:
+        return command
+    if parent is None or parent.rollout is None:
+        return command
+    return replace(command, promised=f"{parent.id}/{parent.rollout.standing}/{parent.rollout.stop}")
+
+
+def on_card(parent: Operation) -> str:
+    """Return what a button of the rollout's card is about at this moment."""
+    rollout = the_rollout(parent)
+    return f"{parent.id}/{rollout.at}/{rollout.stop}"
 
 
 def decides_in_time(stage: Stage, operation: Operation) -> Operation | None:

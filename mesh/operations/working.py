@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from mesh.domain.commands import Verb
-from mesh.domain.errors import Barred, MeshbotError, NotFound, Refused, Unavailable, Unreadable
+from mesh.domain.errors import Barred, MeshbotError, NeedsGit, NotFound, Refused, Unavailable, Unreadable
 from mesh.domain.gates import GateResult
 from mesh.domain.limits import rise_of
 from mesh.domain.operations import UNSENT, Operation, State, Step
@@ -41,12 +41,24 @@ from mesh.operations.recording import LeftToTheNext, Record, incident
 from mesh.operations.silence import Unheard, put_off
 from mesh.operations.stage import Stage
 from mesh.operations.steering import steer
-from mesh.operations.unanswered import KUBECTL, given_up, wait_for_git
+from mesh.operations.unanswered import given_up, wait_for_git
 
 REPLANS = 3
 """How often an operation is planned anew because somebody else wrote first."""
 
-_FRESH = frozenset({Step.CHECKING, Step.RESUMED, Step.AWAITING, Step.APPROVED, Step.UNWRITTEN, Step.UNANSWERED})
+_FRESH = frozenset(
+    {
+        Step.CHECKING,
+        Step.RESUMED,
+        Step.AWAITING,
+        Step.APPROVED,
+        Step.UNWRITTEN,
+        Step.UNANSWERED,
+        # Said of a rollout that has not begun.
+        Step.PAUSED,
+        Step.CONTINUED,
+    }
+)
 """What the story ends with where no worker was interrupted."""
 _UNSENT = frozenset({None, Step.CONFLICT, Step.UNWRITTEN})
 """How far a patch came that certainly was not written."""
@@ -63,8 +75,9 @@ def expired(record: Record, now: float) -> bool:
     if operation.story[-1].text == UNSENT:
         text = f"For {now - operation.created_at:.0f} s no replica of Redis had the plan, so the patch was not sent"
     hint = "Nothing was changed. Repeat it if it is still wanted."
-    if why := given_up(operation, now):
-        text, hint = why, KUBECTL
+    why, instead = given_up(operation, now)
+    if why:
+        text, hint = why, instead
     record.end(State.EXPIRED, Step.EXPIRED, text, hint=hint)
     return True
 
@@ -205,6 +218,7 @@ class Work:
             self._take_over()
             self.record.end(State.SUCCEEDED, Step.UNCHANGED, "The weights already are as asked", plan=plan)
             return True
+        self._checks.not_shared(plan)
         self._settle_stamped(route)
         self._checks.check_rise(plan)
         gates = self._checks.timed(self._checks.gates(plan, route))
@@ -260,7 +274,7 @@ class Work:
         """Turn an error into an end by its type, here and nowhere else: refused, failed, or tried again later."""
         try:
             yield
-        except (LeftToTheNext, Unreadable, Unasked):
+        except (LeftToTheNext, NeedsGit, Unreadable, Unasked):
             raise
         except TryLater as error:
             self._later(error)

@@ -5,7 +5,7 @@ One module for each part of the world that is asked; who needs a port takes it f
 
 from mesh.ports.cluster import Cluster, Ready, Surveyed
 from mesh.ports.digests import Almanac, Deeds, Newsroom, Noticeboard, Slots
-from mesh.ports.incidents import IncidentCards, Incidents
+from mesh.ports.incidents import IncidentCards, Incidents, Open
 from mesh.ports.metrics import Metrics
 from mesh.ports.people import Changes, Directory, People, Place, Proofs, Prover
 from mesh.ports.records import AuditLog, Freezes, Operations, Receipt, Round, Rounds
@@ -33,6 +33,7 @@ __all__ = [
     "Metrics",
     "Newsroom",
     "Noticeboard",
+    "Open",
     "Operations",
     "Outbox",
     "Pace",

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mesh.domain.commands import Target
 from mesh.domain.incidents import Incident, Scene
+
+
+@dataclass(frozen=True)
+class Open:
+    """The incidents that are open."""
+
+    known: tuple[Incident, ...] = ()
+    """The oldest first."""
+    unread: Mapping[Target, str] = field(default_factory=dict)
+    """Services of which one may be open that only a newer meshbot can read, and why."""
 
 
 class Incidents(Protocol):
@@ -15,8 +26,8 @@ class Incidents(Protocol):
     def newest(self, target: Target) -> Incident | None:
         """Return the newest incident of a service, open or not; None where there was none."""
 
-    def open(self) -> list[Incident]:
-        """Return every incident that is open, the oldest first."""
+    def open(self) -> Open:
+        """Return every incident that is open; one that cannot be read says nothing of other services."""
 
     def get(self, incident_id: str) -> Incident:
         """Return the incident; raise NotFound."""

@@ -58,6 +58,12 @@ class Operations(Protocol):
         What a newer meshbot wrote is left out, or with `whole` raises Unreadable: for who must not miss one.
         """
 
+    def since(self, operation: Operation, *, whole: bool = True) -> list[Operation]:
+        """Return the changes of its service that the store received after it, newest first: of all bots one order.
+
+        What a newer meshbot wrote raises Unreadable; without `whole` it is left out.
+        """
+
     def beside(self, operation: Operation, *, whole: bool = True) -> list[Operation]:
         """Return the other changes of its service that are not done, and those received after it, newest first.
 

@@ -280,6 +280,6 @@ def _troubling(knobs: Knobs) -> Middleware:
         if request.path.startswith(PREFIX):
             return await handler(request)
         waiting = knobs.troubles.take(request.method, request.path)
-        return await (handler(request) if waiting is None else suffer(waiting, request, handler))
+        return await (handler(request) if waiting is None else suffer(waiting, request, handler, knobs.troubles))
 
     return trouble

@@ -98,8 +98,9 @@ class Knobs:
         return web.json_response({"waiting": self.troubles.waiting()})
 
     async def end_trouble(self, _: web.Request) -> web.Response:
-        """Forget all troubles."""
+        """Forget all troubles, and let go on now what hangs."""
         self.troubles.clear()
+        self.troubles.let_go()
         return web.json_response({})
 
     async def accept(self, request: web.Request) -> web.Response:

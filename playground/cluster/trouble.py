@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -40,9 +41,10 @@ class Trouble:
     times: int
     """How many requests or generations it will still hit, at least 1."""
     kind: str
-    """status: answer it. hang: wait, then go on as if nothing was. drop_before: close the socket, apply nothing.
-    drop_after: apply, then close the socket without an answer. For what parents say of a route, see acceptance.py:
-    accept_never: they say nothing. accept_late: they accept after the wait. accept_refused: they refuse."""
+    """status: answer it. hang: wait, or until troubles are over, then go on as if nothing was. drop_before: close the
+    socket, apply nothing. drop_after: apply, then close the socket without an answer. For what parents say of a route,
+    see acceptance.py: accept_never: they say nothing. accept_late: they accept after the wait. accept_refused: they
+    refuse."""
     status: int
     """HTTP status of kind `status`."""
     seconds: float
@@ -85,6 +87,7 @@ class Troubles:
 
     def __init__(self) -> None:
         self._waiting: list[Trouble] = []
+        self._over = asyncio.Event()
 
     def add(self, trouble: Trouble) -> None:
         """Queue a trouble."""
@@ -93,6 +96,16 @@ class Troubles:
     def clear(self) -> None:
         """Forget all troubles."""
         self._waiting.clear()
+
+    async def hang(self, seconds: float) -> None:
+        """Wait for so many seconds, or until what hangs is let go."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), seconds)
+
+    def let_go(self) -> None:
+        """Let go on now whatever hangs."""
+        self._over.set()
+        self._over = asyncio.Event()
 
     def waiting(self) -> list[dict[str, Any]]:
         """Return the troubles still to come, `times` being what is left."""
@@ -115,7 +128,7 @@ class Troubles:
         return None
 
 
-async def suffer(trouble: Trouble, request: web.Request, handler: Handler) -> web.StreamResponse:
+async def suffer(trouble: Trouble, request: web.Request, handler: Handler, among: Troubles) -> web.StreamResponse:
     """Answer `request` with its trouble; ConnectionResetError stands for an answer that was never sent."""
     if trouble.kind == "status":
         reason, message = _REASONS.get(trouble.status, _OTHER)
@@ -124,7 +137,7 @@ async def suffer(trouble: Trouble, request: web.Request, handler: Handler) -> we
         return web.json_response(body, status=trouble.status, headers=headers)
     if trouble.kind == "hang":
         await request.read()  # a server that hangs has the request already
-        await asyncio.sleep(trouble.seconds)
+        await among.hang(trouble.seconds)
         return await handler(request)
     await request.read()
     if trouble.kind == "drop_after":

@@ -15,6 +15,8 @@ from playground.slack.wire import Json
 
 POLL_S = 0.05
 TAIL = 5
+REDRAWN = 10
+"""How often a message may be drawn anew between a look at it and a click."""
 
 
 class SlackDriver:
@@ -32,11 +34,18 @@ class SlackDriver:
     def click(self, as_: str, message: Json, action_id: str, *, value: str | None = None) -> None:
         """Press the element `action_id` of a message; `value` chooses an option of a select.
 
-        Raises LookupError when the message has no such element (with those it has), RuntimeError with Slack's error.
+        Where the message was drawn anew since somebody looked, the element is pressed where it is now, as a person's
+        finger would find it. Raises LookupError when the message has no such element (with those it has), RuntimeError
+        with Slack's error.
         """
         body = {"as": as_, "channel": message["channel"], "message_ts": message["ts"], "action_id": action_id}
-        body["block_id"] = _block_of(message, action_id)
-        self._insist("/page/click", {**body, "value": value})
+        for _ in range(REDRAWN):
+            pressed = {**body, "block_id": _block_of(message, action_id), "value": value}
+            answer = self._call("POST", "/page/click", pressed)
+            if answer.get("error") != "action_not_found":
+                break
+            message = self.wait_for(lambda one, was=message: _place(one) == _place(was))  # type: ignore[misc]  # bound now
+        _insist_ok("/page/click", answer)
 
     def messages(self, channel: str, as_: str | None = None) -> list[Json]:
         """Return what `as_` (None: nobody in particular) sees of a channel, oldest first, without replies."""
@@ -143,21 +152,28 @@ class SlackDriver:
         return found
 
     def _insist(self, path: str, body: Json) -> Json:
-        answer = self._call("POST", path, body)
-        if not answer.get("ok"):
-            raise RuntimeError(f"the stand-in Slack refused {path}: {answer}")
-        return answer
+        return _insist_ok(path, self._call("POST", path, body))
 
     def _call(self, verb: str, path: str, body: Json | None = None) -> Json:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self._url + path, data=data, headers=headers, method=verb)
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 return _object(response.read())
         except urllib.error.HTTPError as error:
             with error:
                 return _object(error.read())
+
+
+def _insist_ok(path: str, answer: Json) -> Json:
+    if not answer.get("ok"):
+        raise RuntimeError(f"the stand-in Slack refused {path}: {answer}")
+    return answer
+
+
+def _place(message: Json) -> tuple[str, str]:
+    return message["channel"], message["ts"]
 
 
 def _object(raw: bytes) -> Json:

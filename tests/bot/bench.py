@@ -18,6 +18,7 @@ from bot.homes import Homes
 from bot.hooks import Hooks
 from bot.identity import Identity, Passport
 from bot.invited import Invited
+from bot.lapses import Lapses
 from bot.listeners import Listeners, listen
 from bot.news import News
 from bot.replies import Replies
@@ -147,7 +148,8 @@ class Bench:
         app = make_app(client, passport)
         door = Door(self.directory, self.operations, Wall(), self.desk.buckets)
         voice = Voice(lambda user: self.locales.get(user, ""), lambda: catalog.language)
-        ear, self.boards = Ear(self.desk, passport, door, voice=voice), Boards(running=self.operations)
+        ear = Ear(self.desk, passport, Lapses(door, self.chores), voice=voice)
+        self.boards = Boards(running=self.operations)
         homes = Homes(self.screens, self.chores, gap_s=0)
         surface = Surface(ear, self.directory, self.boards, self.screens, homes, self.chores)
         news = News(self.changes, Invited(self.operations, self.incidents, self.outbox))

@@ -16,6 +16,7 @@ from mesh.domain.commands import Target, Verb
 from mesh.domain.errors import Unavailable
 from mesh.domain.incidents import Incident
 from mesh.domain.policy import Policy
+from mesh.ports import Open
 from tests.bot.bench import SRE, Bench
 from tests.bot.senders import TOKEN, Back, Mail, button, call, slash
 
@@ -138,7 +139,7 @@ def test_an_unknown_service_is_ignored_with_a_word() -> None:
     assert back.status == 200
     assert back.json["ignored"] == 1
     assert "ignored" in back.json["why"]
-    assert bot.incidents.open() == []
+    assert bot.incidents.open() == Open()
     assert bot.hooks.counts() == {"alertmanager 200": 1}
 
 
@@ -155,7 +156,7 @@ def test_a_wrong_token_is_turned_away(token: str | None) -> None:
     """Before anything is read; the answer says how to authenticate and nothing else."""
     bot = bench()
     assert send(bot, message(), token=token).status == 401
-    assert bot.incidents.open() == []
+    assert bot.incidents.open() == Open()
 
 
 @pytest.mark.parametrize("header", [TOKEN, f"Basic {TOKEN}", f"Bearer{TOKEN}"])
@@ -222,7 +223,7 @@ def test_a_bad_message_gets_a_clear_4xx(body: Any, status: int) -> None:
     assert back.status == status, back.text
     assert back.json["error"]
     assert "no spaces" not in back.text
-    assert bot.incidents.open() == []
+    assert bot.incidents.open() == Open()
 
 
 def test_what_is_wrong_is_named() -> None:
@@ -250,7 +251,19 @@ def test_a_store_that_is_away_gets_a_503() -> None:
     assert send(bot, message()).status == 503
     bot.incidents.broken = None
     assert send(bot, message()).status == 200
-    assert len(bot.incidents.open()) == 1
+    assert len(bot.incidents.open().known) == 1
+
+
+def test_an_incident_of_a_newer_meshbot_silences_no_other_service() -> None:
+    """Alerts of others in the same message are heard, and the message is sent again for a bot that can read it."""
+    bot = bench()
+    both = message(alert(), alert(fingerprint="2", labels={"service": "web"}))
+    bot.incidents.unread = {Target("demo", "mesh-demo", "api"): "A newer meshbot wrote it."}
+    assert send(bot, both).status == 503
+    assert [one.target.service for one in bot.incidents.open().known] == ["web"]
+    bot.incidents.unread = {}
+    assert send(bot, both).status == 200
+    assert {one.target.service for one in bot.incidents.open().known} == {"api", "web"}
 
 
 def test_a_bug_is_a_500_without_details(caplog: pytest.LogCaptureFixture) -> None:

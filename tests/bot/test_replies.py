@@ -101,7 +101,7 @@ def test_an_answer_that_slack_refuses_for_now_comes_later(desk: Desk, channel: s
     desk.office.slack.driver.trouble("ratelimit", method=method, retry_after=2)
     desk.answer(asked(channel))
     assert (desk.waiting, desk.office.slack.driver.transcript()) == ([KEY], [])
-    assert desk.office.deliver() >= 2
+    assert desk.office.deliver() > 1, "Slack wants two seconds, of which some have gone"
     [text] = desk.shown("D0JIN" if channel == "U0JIN" else channel)
     assert ("too long" in text, REPEATED in text) == (True, False)
 

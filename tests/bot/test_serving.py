@@ -113,6 +113,14 @@ def queued(bot: Process, text: str) -> Back:
     return back
 
 
+def heard(bot: Process, hook: Mail) -> None:
+    """Post a hook until Redis was in time for it, as its sender does; nothing else turns it away."""
+    deadline = time.monotonic() + 60
+    while (status := post(bot.port, hook, path=PATH).status) == 503:
+        assert time.monotonic() < deadline, "Redis is never in time"
+    assert status == 200
+
+
 def begin(port: int, mail: Mail, begun: threading.Event) -> str:
     """Send one request that waits until it is being answered before it sends its body, and return the answer."""
     with socket.create_connection(("127.0.0.1", port), 60) as line:
@@ -214,15 +222,17 @@ def test_the_bot_keeps_answering_when_redis_hangs(
         for within_s in (LATEST_S, LATEST_S, 1.0):
             quickest(ask, within_s=within_s)
         assert {back.status for back in hung} == {200}
-        assert all("nothing was started" in back.json["text"] for back in hung if back.text)
+        assert {back.json["text"].count("nothing was started") for back in hung if back.text} == {1}
         assert sum(bool(back.text) for back in hung) >= 3
         # Who needs no Redis does not wait for it.
         quickest(lambda: post(bot.port, ours("help")).seconds, within_s=min(back.seconds for back in hung))
-        assert post(bot.port, Mail(b""), path="/readyz", method="GET").status == 503
+        # Somebody must be there to say it.
+        ready = post(bot.port, Mail(b""), path="/readyz", method="GET")
+        assert (ready.status, ready.json["redis"]) == (200, "does not answer")
         assert post(bot.port, Mail(b""), path="/healthz", method="GET").status == 200
 
         own_redis.resume()
-        until(lambda: post(bot.port, Mail(b""), path="/readyz", method="GET").status == 200)
+        until(lambda: post(bot.port, Mail(b""), path="/readyz", method="GET").json["redis"] == "ok")
         assert operations(own_redis.url) == 20  # what was refused while it hung does not come to life
         assert "Queued as" in queued(bot, "promote api 50").json["text"]
 
@@ -330,7 +340,7 @@ def test_the_policy_is_read_again_while_the_bot_runs(
         config.write_text("policy: {roles: {sre: {users: [U0ANA], may: '*'}}}\n")
         time.sleep(0.6)
         for share in range(31, 39):
-            assert "may not promote" in post(bot.port, ours(f"promote api {share}")).json["text"]
+            assert "may not promote" in queued(bot, f"promote api {share}").json["text"]
         assert configured(bot) == "ok"
 
 
@@ -340,7 +350,7 @@ def test_a_broken_policy_at_the_start_denies_and_is_told(
 ) -> None:
     """The bot comes up, answers what only reads, denies every change with the reason, and says so in /readyz."""
     with running(tmp_path, redis_url, policy=policy, slack_url=address(slack())) as bot:
-        assert "missing or has mistakes, so nobody may change" in post(bot.port, ours("promote api 50")).json["text"]
+        assert "missing or has mistakes, so nobody may change" in queued(bot, "promote api 50").json["text"]
         assert "Queued as" in queued(bot, "status api").json["text"]
         assert configured(bot).startswith("nobody may change traffic: ")
         assert "meshbot.yaml:" in bot.text
@@ -355,7 +365,7 @@ def test_a_serving_process_that_is_killed_is_told_and_counted(
     monkeypatch.setenv("MESHBOT_METRICS_PORT", str(watched))
 
     def counted() -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{watched}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{watched}/metrics", timeout=60) as answer:
             said: str = answer.read().decode()
         return next(line for line in said.splitlines() if "bot_restarts_total{" in line)
 
@@ -460,11 +470,9 @@ def test_hooks_are_served_over_http(tmp_path: Path, redis_url: str) -> None:
     """Through gunicorn: an alert is written down, a wrong token is turned away, and what is too large as well."""
     with running(tmp_path, redis_url) as bot:
         about = alert(labels={"namespace": "default"})
-        statuses = [
-            post(bot.port, one, path=PATH).status
-            for one in (mail(message(about)), mail(message(about), token="wrong"), mail(b"x" * 262_145))
-        ]
-        assert statuses == [200, 401, 413]
+        heard(bot, mail(message(about)))
+        wrong, too_large = mail(message(about), token="wrong"), mail(b"x" * 262_145)
+        assert [post(bot.port, one, path=PATH).status for one in (wrong, too_large)] == [401, 413]
         assert TOKEN not in bot.text
         assert incidents(redis_url) == 1
 
@@ -474,7 +482,7 @@ def test_hooks_are_served_in_socket_mode(tmp_path: Path, redis_url: str, slack: 
     with running(tmp_path, redis_url, "--socket", slack_url=address(slack())) as bot:
         idle = [socket.create_connection(("127.0.0.1", bot.port)) for _ in range(5)]
         about = mail(message(alert(labels={"namespace": "default"})))
-        assert post(bot.port, about, path=PATH).status == 200
+        heard(bot, about)
         assert post(bot.port, about.with_headers(authorization=None), path=PATH).status == 401
         assert post(bot.port, Mail(b""), path="/healthz", method="GET").status == 200
         assert post(bot.port, Mail(b"{}", {"content-type": "application/json"})).status == 404
@@ -496,7 +504,7 @@ def test_a_hook_without_redis_is_a_503_within_a_few_seconds(tmp_path: Path, own_
             return back.seconds
 
         quickest(ask, within_s=5)
-        until(lambda: post(bot.port, about, path=PATH).status == 200)
+        heard(bot, about)
         assert incidents(own_redis.url) == 1
 
 
@@ -542,7 +550,7 @@ def test_a_slack_that_refuses_ends_the_socket_bot_with_a_sentence(tmp_path: Path
             "REDIS_URL": redis_url,
         }  # fmt: skip
         argv = [sys.executable, "-m", "meshbot", "bot", "--socket", "--host", "127.0.0.1", "--port", str(free_port())]
-        shown = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=110, check=False)
+        shown = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert shown.returncode == 1
     assert "Error: Slack did not open a websocket (invalid_auth)" in shown.stderr
     assert "xapp" not in shown.stderr

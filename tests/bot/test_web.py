@@ -14,6 +14,7 @@ import pytest
 from bot import arrival
 from bot.gate import MAX_BODY
 from bot.identity import Identity
+from mesh.domain.choices import about
 from mesh.domain.commands import STEERING, Verb
 from mesh.domain.errors import Unavailable
 from mesh.domain.grammar import parse
@@ -106,6 +107,16 @@ def test_a_button_steers_its_cards_rollout_only(verb: Verb, shown: str) -> None:
     pressed = next(operation for operation in bench.started if operation.id != former.id)
     assert (pressed.command.verb, pressed.target, pressed.actor.user) == (verb, former.target, "U0ANA")
     assert (pressed.command.promised, pressed.command.rollout) == (f"{former.id}/{shown}", "")
+
+
+@pytest.mark.parametrize("what", ["op-k3v9x2m4ta/1/1796037066000", ""], ids=["new", "of an older meshbot"])
+def test_a_choice_to_steer_is_about_what_its_card_spoke_of(what: str) -> None:
+    """A press carries it; a button that says nothing of it is not taken for a word about what is under way now."""
+    bench = Bench()
+    value = about("/mesh resume api -n shop", what) if what else "/mesh resume api -n shop"
+    assert bench.send(button("meshbot.choice.0", value)).status == 200
+    pressed = only(bench)
+    assert (pressed.command.verb, pressed.target.namespace, pressed.command.promised) == (Verb.RESUME, "shop", what)
 
 
 @pytest.mark.parametrize("value", ["", "op-unknown234", "'; DROP", "meshbot:operation:x", "x" * 2000])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mesh.domain.approvals import Approval, Passed, Rule, Voter, ask, ask_for, with_vote
 from mesh.domain.commands import Command, Target, Verb
-from mesh.domain.operations import Event, Operation, Origin, State, Step
+from mesh.domain.operations import Event, Operation, Origin, Paused, State, Step
 from mesh.domain.policy import Actor
 from mesh.domain.strategies import RolloutStep, Strategy
 from tests.chat.samples import AT, HALF, HEALTHY, gates, operation, planned, route
@@ -69,6 +69,14 @@ APPROVALS: dict[str, Operation] = {
         text="canary api",
         plan=planned(route(("v1", 100), ("v2", 0)), v1=95, v2=5),
         gates=(),
+    ),
+    "approval_canary_paused": waiting(
+        asked(strategy=STEPS),
+        Event(Step.PAUSED, AT + 12, "wait for *the fair*", LEE.user),
+        text="canary api",
+        plan=planned(route(("v1", 100), ("v2", 0)), v1=95, v2=5),
+        gates=(),
+        paused=Paused(LEE.user, "op-pause22222", "wait for *the fair*"),
     ),
     "approval_given": waiting(
         _BOTH,

@@ -32,7 +32,7 @@ from mesh.domain.verbs import VERBS
 from mesh.operations.ballots import Waiting
 from mesh.operations.explaining import Can, Right, Say, Whoami
 from mesh.operations.overview import Notice, Overview
-from mesh.ports import Receipt
+from mesh.ports import Open, Receipt
 from tests.chat.agreeing import APPROVALS, LEADS, TWO, asked, waiting
 from tests.chat.editions import AT as MONDAY
 from tests.chat.editions import EDITIONS, FULL
@@ -184,8 +184,9 @@ def _more() -> dict[str, Callable[[], Drawing]]:
         "digests": lambda: list_answer([(DAILY, int(MONDAY)), (NEVER, None)], "C0AUDIT"),
         "digests_none": lambda: list_answer([], "C0PROD"),
         "digest_characters": lambda: digest_message(FULL),
-        "incidents": lambda: incidents_answer([FIRING, replace(FIRING, alerts=FIRING.alerts[:1])] * 15),
-        "incidents_none": lambda: incidents_answer([]),
+        "incidents": lambda: incidents_answer(Open((FIRING, replace(FIRING, alerts=FIRING.alerts[:1])) * 15)),
+        "incidents_none": lambda: incidents_answer(Open()),
+        "incidents_newer": lambda: incidents_answer(Open(unread={FIRING.target: "A newer meshbot wrote it."})),
         "help": help_answer,
         "too_many_blocks": lambda: message(Markup("…"), [section(Markup("…"))] * 60),
     }  # fmt: skip

@@ -163,6 +163,9 @@ ROLLOUTS: dict[str, Operation] = {
     "canary_paused": canary(
         rolled(*SECOND, (H.PAUSE, "lunch, <!here> watches", "U0ANA")), QUARTER, PASSING, *TWICE, (Step.PAUSED, "paused")
     ),
+    "canary_paused_first": canary(
+        rolled((H.PAUSE, "wait for the fair", "U0ANA")), FIVE, (), Step.CHECKING, Step.STEPPING, (Step.HELD, "paused")
+    ),
     "canary_held_worse": canary(
         replace(rolled(*SECOND, H.PAUSE), phase=Phase.HELD, cause=H.WORSE, why=ERRORS),
         QUARTER,

@@ -559,9 +559,9 @@ SAMPLES: dict[str, Operation] = {
         Step.CHECKING,
         Step.REFUSED,
         state=State.REFUSED,
-        outcome="Nothing says which arm of api is stable",
+        outcome="It is not known which arm of api is stable: only v2 was named, as the canary",
         hint="Send everything to one:",
-        choices=("/mesh set api v1=100 v2=0", "/mesh set api v1=0 v2=100"),
+        choices=("/mesh rollback api to v1", "/mesh rollback api to v2"),
     ),
     "refused_many_routes": operation(
         "status api",
@@ -674,6 +674,21 @@ SAMPLES: dict[str, Operation] = {
         statuses=(replace(STATUS, warnings=(), drift=DRIFT),),
         outcome="v1 90 %, v2 10 %",
     ),
+    "status_unclear": operation(
+        "status api",
+        Step.CHECKING,
+        Step.UNCHANGED,
+        state=_SUCCEEDED,
+        statuses=(
+            replace(
+                STATUS,
+                arms=(ArmStatus("v1", "", 10, 10.0, 3), ArmStatus("v2", "", 90, 90.0, 1)),
+                warnings=(),
+                unclear="the record says v1, and the shares, which somebody else wrote, say v2",
+            ),
+        ),
+        outcome="v1 10 %, v2 90 %",
+    ),
     "status_parents": operation(
         "status api",
         Step.CHECKING,
@@ -724,7 +739,8 @@ SAMPLES: dict[str, Operation] = {
 
 def _bad_status(word: str) -> RouteStatus:
     arms = (ArmStatus(word, word, word, 50.0, 1), ArmStatus(word, "canary", 1, 50.0, 1))
-    return RouteStatus(word, arms, (word,), word, Drift(word, word, word), Owner(word, word, word, (word,)), word)
+    owner = Owner(word, word, word, (word,))
+    return RouteStatus(word, arms, (word,), word, Drift(word, word, word), owner, word, unclear=word)
 
 
 def hostile(word: str) -> list[Operation]:

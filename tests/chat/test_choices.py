@@ -8,6 +8,7 @@ from chat.answers import error_answer
 from chat.cards import card
 from chat.choices import CHOICES, MOST_BUTTONS, Offer, offer
 from chat.confirming import _CONSEQUENCES, NAMES, confirm_command
+from mesh.domain.choices import about, parted
 from mesh.domain.commands import CHANGING, Command, Target, Verb
 from mesh.domain.errors import Refused
 from mesh.domain.grammar import parse
@@ -31,6 +32,8 @@ def labels(offered: Offer) -> list[str]:
         (("/mesh promote api v1 50", "/mesh promote api v2 50"), ["v1", "v2"]),
         (("/mesh promote api v2 50", "/mesh rollback api"), ["Promote", "Roll back"]),
         (("/mesh rollback api",), ["Roll back"]),
+        (("/mesh rollback api to v1", "/mesh rollback api to v2"), ["All to v1", "All to v2"]),
+        (("/mesh set api v1=100 v2=0", "/mesh rollback api to v2"), ["All to v1", "All to v2"]),
         (("/mesh promote api v2 50",), ["promote api v2 50"]),
         (
             ("/mesh promote api 50 -r VirtualService/a/http[0]", "/mesh promote api 50 -r VirtualService/a/http[1]"),
@@ -61,6 +64,24 @@ def test_a_button_runs_exactly_its_choice() -> None:
     assert button.spoken.startswith("Promote: /mesh promote api v2 50")
 
 
+def test_a_word_to_a_rollout_carries_what_it_is_about_and_shows_only_itself() -> None:
+    """The value names rollout, step and stop; people see, and type, the command alone."""
+    choice = about("/mesh resume api", "op-k3v9x2m4ta/1/1796037066000")
+    (button,) = offer((choice,), target=API).buttons
+    assert parted(button.value) == ("/mesh resume api", "op-k3v9x2m4ta/1/1796037066000")
+    assert (button.label, button.spoken) == ("resume api", "resume api: /mesh resume api")
+    many = [about(f"/mesh resume a{number}", "op-k3v9x2m4ta/1/1796037066000") for number in range(MOST_BUTTONS + 1)]
+    assert offer(many).lines[-1].text == f"• `/mesh resume a{MOST_BUTTONS}`"
+
+
+@pytest.mark.parametrize(
+    "choice", ["/mesh promote api 50 --reason 'op-k3v9x2m4ta/1/2 /mesh'", "kubectl x", "op-k3v9x2m4ta", ""]
+)
+def test_what_is_about_nothing_is_left_as_it_is(choice: str) -> None:
+    """Names, other tools' commands, and commands whose reason looks like it are whole."""
+    assert parted(choice) == (choice, "")
+
+
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
@@ -68,6 +89,7 @@ def test_a_button_runs_exactly_its_choice() -> None:
         ("/mesh promote api 50 -n shop -c east", "gives the canary 50 % of api, if the gates pass, in east / shop."),
         ("/mesh set api v1=900m v2=100m", "This writes v1=900m v2=100m for api, if the gates pass,"),
         ("/mesh rollback api -r http[1]", "to stable, at once and without gates, in prod / mesh-demo, route http[1]."),
+        ("/mesh rollback api to v1", "This sends all traffic of api to v1, at once and without gates, in prod"),
         ("/mesh undo op-k3v9x2m4ta", "from before op-k3v9x2m4ta, if the gates pass,"),
         ("/mesh undo api", "from before the last change of api"),
         ("/mesh adopt api", "This takes the weights as they are of api for meshbot's own"),

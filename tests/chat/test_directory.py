@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,7 +13,7 @@ from slack_sdk.web import SlackResponse
 
 from chat.connection import web_client
 from chat.directory import SlackDirectory
-from mesh.domain.errors import Unavailable
+from mesh.domain.errors import Lapse, Unavailable
 from mesh.domain.policy import Actor
 from mesh.ports import Directory
 from playground.serving import free_port
@@ -123,6 +124,99 @@ def test_a_crowd_is_one_question(slack: Slack) -> None:
         assert set(crowd.map(lambda _: directory.outsider(JIN), range(20))) == {None}
         assert {place.shared for place in crowd.map(lambda _: directory.place("C0PROD"), range(20))} == {False}
     assert asked == {"users.info": 1, "auth.test": 1, "conversations.info": 1}
+
+
+class Crowd:
+    """Twenty who ask about one channel while Slack has not answered the first of them."""
+
+    def __init__(self, slack: Slack, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.changes = MemoryChanges()
+        self.directory = SlackDirectory(slack.client, changes=self.changes)
+        self.answers: list[str] = []
+        """What comes of each question, in turn: `changed` while it was answered, `silence`, else the answer."""
+        self.asked = 0
+        self._waiting = threading.Semaphore(0)
+        self._ask, self._landed = self.directory._ask, self.directory._landed
+        monkeypatch.setattr("chat.directory.FLIGHT_S", 60.0)
+        monkeypatch.setattr(self.directory, "_landed", self._waits)
+        monkeypatch.setattr(self.directory, "_ask", self._answered)
+
+    def asks(self) -> list[str]:
+        """Let them ask; return what each was told, in any order."""
+        with ThreadPoolExecutor(20) as crowd:
+            return list(crowd.map(lambda _: self._told(), range(20)))
+
+    def _told(self) -> str:
+        try:
+            return "ours" if self.directory.place("C0PROD").ours else "theirs"
+        except Unavailable as error:
+            return str(error.lapse)
+
+    def _waits(self, key: str, flight: Any) -> Any:
+        self._waiting.release()
+        return self._landed(key, flight)
+
+    def _answered(self, method: str, **arguments: str) -> dict[str, Any]:
+        self.asked += 1
+        if self.asked == 1:
+            for _ in range(19):
+                assert self._waiting.acquire(timeout=60)
+        said = self.answers.pop(0)
+        if said == "silence":
+            raise Unavailable("Slack did not say.", lapse=Lapse.SLACK)
+        found = self._ask(method, **arguments)
+        if said == "changed":
+            self.changes.note("channel C0PROD")
+        return found
+
+
+def test_a_crowd_is_one_question_however_slow_slack_is(slack: Slack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody asks for themselves while another's question is under way."""
+    crowd = Crowd(slack, monkeypatch)
+    crowd.answers = ["answer"]
+    assert crowd.asks() == ["ours"] * 20
+    assert crowd.asked == 1
+
+
+def test_one_answer_that_was_not_had_turns_one_person_away(slack: Slack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waited asks once more, all of them together, while there is time."""
+    crowd = Crowd(slack, monkeypatch)
+    crowd.answers = ["silence", "answer"]
+    assert sorted(crowd.asks()) == [*["ours"] * 19, "slack"]
+    assert crowd.asked == 2
+
+
+def test_nobody_waits_for_ever_for_what_another_asked(slack: Slack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While that hangs, all others are told that Slack does not say: they wait for their acknowledgements."""
+    directory, hangs, told = SlackDirectory(slack.client), threading.Event(), threading.Semaphore(0)
+    monkeypatch.setattr("chat.directory.FLIGHT_S", 0.01)
+
+    def hung(_method: str, **_arguments: str) -> dict[str, Any]:
+        hangs.set()
+        for _ in range(19):
+            assert told.acquire(timeout=60)
+        return {"channel": {"id": "C0PROD", "is_member": True}}
+
+    monkeypatch.setattr(directory, "_ask", hung)
+
+    def ask(_: int) -> None:
+        assert hangs.wait(60)
+        with pytest.raises(Unavailable, match="channel: TimeoutError"):
+            directory.place("C0PROD")
+        told.release()
+
+    with ThreadPoolExecutor(20) as crowd:
+        first = crowd.submit(directory.place, "C0PROD")
+        list(crowd.map(ask, range(19)))
+        assert first.result(60).ours
+
+
+def test_what_changes_while_slack_answers_is_asked_again(slack: Slack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waited for that answer may have come after the change; whoever asked came before it."""
+    crowd = Crowd(slack, monkeypatch)
+    crowd.answers = ["changed", "answer"]
+    assert crowd.asks() == ["ours"] * 20
+    assert crowd.asked == 2
 
 
 def test_the_language_comes_with_the_answer_and_costs_no_call(slack: Slack) -> None:

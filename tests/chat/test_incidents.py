@@ -13,6 +13,7 @@ from chat.incidents import FREEZE, ROLL_BACK, STATUS, digest, incident_card, inc
 from mesh.domain.incidents import ENDED, Alert, Incident, Scene
 from mesh.domain.operations import Card
 from mesh.domain.points import Answered, Point
+from mesh.ports import Open
 from playground.slack.render import render_text
 from tests.chat.checking import assert_accepted, assert_inert, buttons_of
 from tests.chat.rolling import ROLLOUTS
@@ -95,9 +96,18 @@ def test_a_strangers_words_become_nothing(word: str) -> None:
     """Whatever an alert says in any field, card and list are accepted, and nothing becomes active."""
     alert = replace(ERRORS, name=word, severity=word, summary=word)
     incident = replace(FIRING, alerts=(alert, replace(alert, fingerprint="2", ended_at=AT + 1)), stable=word)
-    for drawn in (incident_card(incident, FULL), incidents_answer([incident] * 30)):
+    for drawn in (incident_card(incident, FULL), incidents_answer(Open((incident,) * 30, {incident.target: word}))):
         assert_accepted(drawn)
         assert_inert(drawn, allowed=tuple(NAMES))
+
+
+def test_an_incident_that_nobody_can_read_is_listed_with_its_service() -> None:
+    """It may be open, so that nothing else is does not sound as if all were well."""
+    said = json.dumps(incidents_answer(Open(unread={FIRING.target: "A newer meshbot wrote it."})).blocks)
+    assert "A newer meshbot wrote it." in said
+    assert FIRING.target.service in said
+    assert "No other incident is open." in said
+    assert "No incident is open." in json.dumps(incidents_answer(Open()).blocks)
 
 
 def test_buttons_are_those_that_make_sense() -> None:

@@ -39,6 +39,8 @@ SAID = [
     "2 routes of api carry weights, and nothing says which one is meant. Nothing was changed.",
     "Redis did not answer, so nothing was started. Try again in a minute; if it stays, check that Redis runs and is "
     "reachable.",
+    "Redis is full and takes no writes, so nothing was started. Tell whoever runs Redis: it needs more memory, or the "
+    "audit log must be trimmed: docs/redis.md.",
     "Slack could not say who you are: Slack did not say who is who (users.info: ratelimited).",
     "Beyond your limits: role small allows at most 20 points a step, and v2 would rise 25.",
 ]

@@ -52,7 +52,8 @@ def test_buttons_are_what_the_machine_takes() -> None:
 @pytest.mark.parametrize(
     ("name", "labels"),
     [
-        ("canary_moving", ["Abort"]),
+        ("canary_moving", ["Pause", "Abort"]),
+        ("canary_paused_first", ["Resume", "Abort"]),
         ("canary_baking", ["Skip", "Pause", "Abort"]),
         ("canary_confirming", ["Confirm", "Pause", "Abort"]),
         ("canary_paused", ["Resume", "Abort"]),
@@ -149,5 +150,6 @@ def test_nothing_promises_an_unknown_stable() -> None:
     assert pressable(replace(done, plan=replace(done.plan, stable=""))) == []
     strategy = Strategy((RolloutStep(100),))
     assert pressable(replace(done, rollout=replace(rolled(), strategy=strategy), plan=BACK, state=State.RUNNING)) == [
-        "Abort"
+        "Pause",
+        "Abort",
     ]

@@ -77,6 +77,6 @@ def test_bots_take_from_the_same_bucket(redis_url: str) -> None:
 
 
 def test_a_redis_that_is_away_lets_nothing_in() -> None:
-    """It is said that nothing was started."""
-    with pytest.raises(Unavailable, match="nothing was started"):
+    """It says so, and leaves it to whoever asked to say what follows from it."""
+    with pytest.raises(Unavailable, match=r"^Redis did not answer\.$"):
         RedisBuckets(quick("redis://127.0.0.1:1/0")).take(FEW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -110,3 +111,14 @@ def test_a_commit_that_is_refused_leaves_no_deed(redis_url: str) -> None:
     with pytest.raises(Exception, match="revision"):
         memory.operations.commit(stale)
     assert memory.deeds.since(0) == []
+
+
+@pytest.mark.redis
+def test_a_deed_of_later_days_spoils_no_digest(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """An end that only a newer meshbot has a word for is left out, and said; a part more is passed over."""
+    client = patient(redis_url)
+    for number, parts in enumerate([["promotion"], ["handover"], ["rollback", "more"]]):
+        line = json.dumps([f"op-{number}", 5.0 + number, "demo", "shop", "api", *parts])
+        client.zadd(keys.DEEDS, {line: 5.0 + number})
+    assert [deed.operation for deed in RedisDeeds(client).since(0)] == ["op-0", "op-2"]
+    assert "op-1 ended as a newer meshbot says it ('handover')" in caplog.text

@@ -15,7 +15,7 @@ from mesh.domain.errors import Conflict, NotFound
 from mesh.domain.incidents import ENDED, Alert, Incident
 from mesh.domain.operations import Card
 from mesh.domain.points import Answered, Point
-from mesh.ports import AuditLog, Incidents
+from mesh.ports import AuditLog, Incidents, Open
 from settings.time import SystemTime
 from store.auditlog import RedisAuditLog
 from store.connection import patient
@@ -90,7 +90,7 @@ def test_an_incident_comes_back_as_it_was(memory: Memory) -> None:
 def test_what_is_not_there_is_not_found(memory: Memory) -> None:
     """A service without incidents has none; an id that was never given is told."""
     assert memory.incidents.newest(WEB) is None
-    assert memory.incidents.open() == []
+    assert memory.incidents.open() == Open()
     with pytest.raises(NotFound, match="in-nothere"):
         memory.incidents.get("in-nothere")
 
@@ -133,7 +133,7 @@ def test_twenty_openings_at_once_make_one_incident(memory: Memory) -> None:
         thread.join()
     assert sorted(outcomes) == ["conflict"] * 19 + ["opened"]
     assert memory.steps() == ["incident opened"]
-    assert len(memory.incidents.open()) == 1
+    assert len(memory.incidents.open().known) == 1
 
 
 def test_the_next_incident_of_a_service_follows_the_last(memory: Memory) -> None:
@@ -153,11 +153,11 @@ def test_only_what_is_open_is_listed(memory: Memory) -> None:
     """The oldest first; one that is over is not listed, whether its card says so or not."""
     memory.incidents.commit(incident("in-web1", target=WEB, opened_at=1500.0))
     api = memory.incidents.commit(incident("in-api1"))
-    assert [one.id for one in memory.incidents.open()] == ["in-api1", "in-web1"]
+    assert [one.id for one in memory.incidents.open().known] == ["in-api1", "in-web1"]
     api = memory.incidents.commit(over(api, shown=False))
-    assert [one.id for one in memory.incidents.open()] == ["in-web1"]
+    assert [one.id for one in memory.incidents.open().known] == ["in-web1"]
     memory.incidents.commit(over(api))
-    assert [one.id for one in memory.incidents.open()] == ["in-web1"]
+    assert [one.id for one in memory.incidents.open().known] == ["in-web1"]
 
 
 def test_later_puts_off_only_what_is_not_settled(memory: Memory) -> None:

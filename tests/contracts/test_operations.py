@@ -242,6 +242,17 @@ def test_a_change_sees_what_is_undone_beside_it_and_what_came_after_it(memory: M
     assert [found.id for found in memory.operations.beside(subject)] == ["op-5", "op-4", "op-2"]
 
 
+def test_what_came_later_is_known_by_the_store_and_by_no_clock(memory: Memory) -> None:
+    """Bots whose clocks are apart have one order: that in which their requests were written down."""
+    for name, clock in (("op-1", 1000.0), ("op-2", 1004.0), ("op-3", 1000.0)):
+        memory.receive(an_operation(id=name, created_at=clock))
+    memory.receive(an_operation(id="op-4", target=Target("prod", "mesh-demo", "web")))
+    memory.operations.commit(ended(memory.operations.get("op-3")))
+    known, lost = memory.operations.get("op-2"), an_operation(id="op-0")
+    assert [found.id for found in memory.operations.since(known)] == ["op-3"]
+    assert [found.id for found in memory.operations.since(lost)] == ["op-3", "op-2", "op-1"]
+
+
 def test_what_waits_for_a_service_is_counted(memory: Memory) -> None:
     """Changes that are not done; readings, and those of other services, do not count."""
     for number in range(1, 5):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from mesh.ports import Round, Rounds
+from store import keys
 from store.connection import quick
 from store.memory import MemoryRounds
 from store.rounds import RedisRounds
@@ -53,3 +56,11 @@ def test_another_revision_forgets_the_former_at_every_hook(rounds: Rounds) -> No
     assert rounds.last(CANARY, "77aa", "rollback") is None
     rounds.note(CANARY, "5d9f", "confirm-rollout", ASKED)
     assert rounds.last(CANARY, "5d9f", "rollback") is None
+
+
+def test_what_a_newer_meshbot_noted_beside_it_is_passed_over(redis_url: str) -> None:
+    """Flagger is answered by either of two versions while one follows the other."""
+    client = quick(redis_url)
+    noted = {"operation": ASKED.operation, "asked_at": ASKED.asked_at, "run": 2}
+    client.hset(keys.rounds(CANARY), mapping={"revision": "5d9f", "rollback": json.dumps(noted)})
+    assert RedisRounds(client).last(CANARY, "5d9f", "rollback") == ASKED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,19 +17,31 @@ from store.memory_digests import MemorySlots
 
 SLOT = Slot("daily", 1764493200)
 NEXT = Slot("daily", 1764579600)
-LEASE_S = 0.3
+LEASE_S, BRIEF_S = 60.0, 0.1
+"""A life that no busy machine outlasts, and one that is waited for."""
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
-def two(request: pytest.FixtureRequest) -> Iterator[tuple[Slots, Slots]]:
-    """Two processes on one memory, in which claims live for a moment only."""
+def make(request: pytest.FixtureRequest) -> Iterator[Callable[[float], tuple[Slots, Slots]]]:
+    """Two processes on one memory, whose claims live for so many seconds."""
     if request.param == "memory":
-        slots = MemorySlots(lease_s=LEASE_S)
-        yield slots, slots
+        yield lambda lease_s: (slots := MemorySlots(lease_s=lease_s), slots)
         return
     client = patient(request.getfixturevalue("redis_url"))
-    yield RedisSlots(client, lease_s=LEASE_S), RedisSlots(client, lease_s=LEASE_S)
+    yield lambda lease_s: (RedisSlots(client, lease_s=lease_s), RedisSlots(client, lease_s=lease_s))
     client.close()
+
+
+@pytest.fixture
+def two(make: Callable[[float], tuple[Slots, Slots]]) -> tuple[Slots, Slots]:
+    """Two processes on one memory, whose claims outlive every test."""
+    return make(LEASE_S)
+
+
+@pytest.fixture
+def forgetful(make: Callable[[float], tuple[Slots, Slots]]) -> tuple[Slots, Slots]:
+    """Two processes on one memory, whose claims live for a moment only."""
+    return make(BRIEF_S)
 
 
 def test_a_slot_goes_its_way(two: tuple[Slots, Slots]) -> None:
@@ -41,7 +53,15 @@ def test_a_slot_goes_its_way(two: tuple[Slots, Slots]) -> None:
     assert others.claim(SLOT) == ""
     assert others.state(SLOT) is SlotState.CLAIMED
     assert mine.close(SLOT, claim, SlotState.POSTED)
-    time.sleep(LEASE_S)
+    assert others.claim(SLOT) == mine.claim(SLOT) == ""
+    assert others.state(SLOT) is SlotState.POSTED
+
+
+def test_what_was_posted_stays_so_after_its_lease(forgetful: tuple[Slots, Slots]) -> None:
+    """Only who is on the way to it can be too late."""
+    mine, others = forgetful
+    assert mine.close(SLOT, mine.claim(SLOT), SlotState.POSTED)
+    time.sleep(BRIEF_S * 1.5)
     assert others.claim(SLOT) == mine.claim(SLOT) == ""
     assert others.state(SLOT) is SlotState.POSTED
 
@@ -53,12 +73,11 @@ def test_many_claim_and_one_gets_it(two: tuple[Slots, Slots]) -> None:
     assert len([claim for claim in claims if claim]) == 1
 
 
-def test_killed_on_its_way_it_is_started_over(two: tuple[Slots, Slots]) -> None:
+def test_killed_on_its_way_it_is_started_over(forgetful: tuple[Slots, Slots]) -> None:
     """After the lease the next worker gets it; the first one, should it live, has no word in it any more."""
-    mine, others = two
+    mine, others = forgetful
     first = mine.claim(SLOT)
-    assert others.claim(SLOT) == ""
-    time.sleep(LEASE_S * 1.2)
+    time.sleep(BRIEF_S * 1.5)
     second = others.claim(SLOT)
     assert second not in ("", first)
     assert not mine.close(SLOT, first, SlotState.POSTED)

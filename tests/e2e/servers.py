@@ -59,7 +59,7 @@ def servers(directory: Path, *, node: str = "") -> Iterator[Path]:
     directory.mkdir(parents=True, exist_ok=True)
     hosts = ",".join((HOST, node, *_NAMES) if node else (HOST,))
     subprocess.run(
-        [binaries / CERTIFICATE, "--host", hosts, "--ca"], cwd=directory, check=True, capture_output=True, timeout=60
+        [binaries / CERTIFICATE, "--host", hosts, "--ca"], cwd=directory, check=True, capture_output=True, timeout=300
     )
     with _etcd(binaries, directory) as etcd_url, _api_server(binaries, directory, etcd_url, node) as kubeconfig:
         yield kubeconfig

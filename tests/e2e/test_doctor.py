@@ -24,8 +24,8 @@ def examined(kubeconfig: Path, tmp_path: Path) -> list[str]:
         "MESHBOT_CONFIG": str(path),
         "REDIS_URL": "redis://127.0.0.1:1/0",
     }
-    argv = [sys.executable, "-m", "meshbot", "doctor", "--as", "worker"]
-    shown = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    argv = [sys.executable, "-m", "meshbot", "doctor", "--as", "worker", "--within", "120"]
+    shown = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=300)
     lines = shown.stdout.splitlines()
     pairs = zip(["", *lines], lines, strict=False)
     return [line for before, line in pairs if "k8s demo" in line or ("k8s demo" in before and "->" in line)]

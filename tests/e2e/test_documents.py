@@ -52,7 +52,7 @@ def read(line: str) -> str:
     words = shlex.split(line)
     end = words.index("--") if "--" in words else len(words)
     argv = [kubectl(), *words[1:end], "--help", *words[end:]]
-    done = subprocess.run(argv, cwd=HOUSE, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, cwd=HOUSE, capture_output=True, text=True, timeout=300, check=False)
     if " SUBCOMMAND" in done.stdout:
         return f"unknown word, or one too few: {done.stdout}"  # what a group of commands says of itself
     return done.stderr if done.returncode else ""
@@ -75,7 +75,7 @@ def test_what_kubectl_is_told_is_understood(line: str, admin: Admin, worker_kube
         admin.namespace(namespace)
     words = said(line)
     argv = [kubectl(), f"--kubeconfig={admin.kubeconfig}", f"--cache-dir={reader}", *words[1:]]
-    done = subprocess.run(argv, cwd=reader, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, cwd=reader, capture_output=True, text=True, timeout=300, check=False)
     made = verb(words) == "create" and "AlreadyExists" in done.stderr
     assert done.returncode == 0 or made, done.stderr
     assert (done.stdout + done.stderr).strip() or verb(words) == "get"

@@ -32,7 +32,7 @@ def shown() -> list[str]:
 def read(line: str) -> str:
     """Have helm read a line without doing it; returns what it does not understand."""
     argv = [str(build(names=("helm",), home=HOME) / "helm"), *shlex.split(line)[1:], "--help"]
-    done = subprocess.run(argv, cwd=HOUSE, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, cwd=HOUSE, capture_output=True, text=True, timeout=300, check=False)
     if " [command]" in done.stdout:
         return f"unknown word, or one too few: {done.stdout}"  # what a group of commands says of itself
     return done.stderr if done.returncode else ""
@@ -59,7 +59,7 @@ def told(line: str) -> dict[str, Obj]:
     _, verb, *rest = shlex.split(line)
     assert verb in ("install", "upgrade")
     argv = [str(build(names=("helm",), home=HOME) / "helm"), "template", *(one for one in rest if one not in FLAGS)]
-    done = subprocess.run(argv, cwd=HOUSE, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, cwd=HOUSE, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return {f"{one['kind']}/{one['metadata']['name']}": one for one in documents(done.stdout)}
 

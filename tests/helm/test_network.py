@@ -11,7 +11,7 @@ import yaml
 
 from bot.hooks import HOOKS_PATH
 from bot.web import SLACK_PATH
-from store.jobs import NORMAL, POST, URGENT, WATCH
+from store.jobs import GIT, NORMAL, POST, URGENT, WATCH
 from tests.helm.chart import CASES, CHART, PROCESSES, Obj, case, objects, pods
 
 pytestmark = pytest.mark.usefixtures("helm")
@@ -343,7 +343,7 @@ def test_keda_looks_at_every_queue_of_rq(name: str) -> None:
     """Each queue's list in Redis is one trigger; RQ keeps a queue under `rq:queue:` and its name."""
     triggers = named(case(name), "ScaledObject", "meshbot-worker")["spec"]["triggers"]
     lists = sorted(one["metadata"]["listName"] for one in triggers)
-    assert lists == sorted(f"rq:queue:{queue}" for queue in (URGENT, NORMAL, WATCH, POST))
+    assert lists == sorted(f"rq:queue:{queue}" for queue in (URGENT, NORMAL, WATCH, POST, GIT))
 
 
 def test_keda_logs_in_where_redis_asks_for_it() -> None:

@@ -25,7 +25,7 @@ from workers.runner import QUEUES
 
 pytestmark = pytest.mark.redis
 
-NOBODY = "nobody works on the queue(s) urgent, normal, watch, post"
+NOBODY = "nobody works on the queue(s) urgent, normal, watch, post, git"
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_workers_that_were_killed_count_no_longer(desk: Desk) -> None:
             os.killpg(supervisor.pid, signal.SIGKILL)
             wait(lambda: not supervisor.running)
         silenced(desk)
-        assert apart(told(desk)) == ([("fail", NOBODY)], "urgent, normal, watch, post")
+        assert apart(told(desk)) == ([("fail", NOBODY)], "urgent, normal, watch, post, git")
         for name in records(desk):
             desk.client.delete(name)
         assert desk.client.scard("rq:workers") == len(QUEUES)
@@ -83,14 +83,14 @@ def test_a_worker_within_a_long_job_lives(desk: Desk) -> None:
         operation = desk.receive("sleep 60")
         wait(lambda: desk.runs(operation))
         silenced(desk)
-        assert ("fail", "nobody works on the queue(s) urgent, watch, post") in told(desk)
+        assert ("fail", "nobody works on the queue(s) urgent, watch, post, git") in told(desk)
         busy.kill()
     [name] = records(desk)
     desk.client.hset(name, "state", "idle")
     with desk.process("work", "normal") as other:
         other.wait_ready(lambda: desk.client.scard("rq:workers") == 2)
         found = told(desk)
-    idle = "nobody works on the queue(s) urgent, watch, post"
+    idle = "nobody works on the queue(s) urgent, watch, post, git"
     assert apart(found) == ([("fail", idle), ("fail", "no clock runs")], "normal")
 
 

@@ -20,7 +20,7 @@ DEMO = [sys.executable, "-m", "meshbot", "demo"]
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the demo to its end."""
-    return subprocess.run([*DEMO, *arguments], capture_output=True, text=True, check=False, timeout=110)
+    return subprocess.run([*DEMO, *arguments], capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.mark.world

@@ -181,7 +181,7 @@ def test_each_figure_is_of_its_own_thing(desk: Desk) -> None:
     found = desk.read(0)
     assert (found.approvals, found.unsettled, found.lanes) == (1, 3, 2)
     assert (found.incidents, found.audited) == (0, 4)
-    assert found.queues == {"urgent": 2, "normal": 1, "watch": 0, "post": 2}
+    assert found.queues == {"urgent": 2, "normal": 1, "watch": 0, "post": 2, "git": 0}
 
 
 def test_messages_that_nobody_sends_are_late(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -14,9 +15,10 @@ from chat.memory import FixedDirectory
 from mesh.domain.audit import verify
 from mesh.domain.catalog import Catalog, Channels, Cluster, Service
 from mesh.domain.errors import Conflict, Unavailable
+from mesh.domain.gates import Verdict
 from mesh.domain.incidents import ENDED, Said
 from mesh.operations.desk import Desk
-from mesh.operations.incidents import Labelled, Mail, hear
+from mesh.operations.incidents import Guard, Labelled, Mail, hear
 from settings.time import SystemTime
 from store import keys
 from store.auditlog import RedisAuditLog
@@ -24,7 +26,7 @@ from store.connection import patient
 from store.incidents import AGAIN_S, IncidentsDue, RedisIncidents
 from store.jobs import NORMAL, JobQueue
 from store.memory import MemoryBuckets, MemoryFreezes, MemoryOperations
-from tests.contracts.test_incidents import API, incident
+from tests.contracts.test_incidents import API, FIRING, WEB, incident, over
 
 pytestmark = pytest.mark.redis
 LATER = 1000.0
@@ -154,6 +156,24 @@ def test_a_pair_of_alertmanagers_in_parallel_opens_one(redis_url: str) -> None:
     assert len(handed) == 2
     steps = [entry.facts["step"] for entry in RedisAuditLog(patient(redis_url)).entries()]
     assert steps == ["incident opened", "incident closed"]
+
+
+def test_one_incident_of_a_newer_meshbot_is_unknown_for_its_own_service_only(client: redis.Redis) -> None:
+    """Looks hold the rollout of that service and no other, in one question; what is over and told is no matter."""
+    kept = RedisIncidents(client, SystemTime(), enqueue=JobQueue(client).incident)
+    kept.commit(incident())
+    kept.commit(incident("in-web1", target=WEB, alerts=(replace(FIRING, heard_at=time.time()),)))
+    kept.commit(over(incident("in-old1", target=replace(API, service="old"))))
+    for name in ("in-aaaa", "in-old1"):
+        client.hset(keys.incident(name), "schema", 99)
+    guard = Guard(Catalog((Cluster("prod"),), (Service("web"),)), kept, SystemTime())
+    found = guard.judge_all([API, WEB])
+    assert {target: [row.verdict for row in rows] for target, rows in found.items()} == {
+        API: [Verdict.UNKNOWN],
+        WEB: [Verdict.FAIL],
+    }
+    assert "newer meshbot" in found[API][0].why
+    assert guard.judge(API)[0].verdict is Verdict.UNKNOWN
 
 
 def test_a_newer_form_is_unavailable(client: redis.Redis) -> None:

@@ -22,7 +22,7 @@ from mesh.domain.rollouts import Phase, Rollout
 from mesh.domain.strategies import DEFAULT
 from settings.time import SystemTime
 from store.connection import patient
-from store.jobs import FUNCTION, NORMAL, URGENT, JobQueue
+from store.jobs import FUNCTION, GIT, HANDED_ON_S, NORMAL, URGENT, JobQueue
 from store.operations import FIRST_LOOK_S, RedisOperations
 from store.pending import AGAIN_S, MOST_ATTEMPTS, Handed, Pending
 from tests.store.builders import Handover, an_operation, ended
@@ -101,6 +101,28 @@ def test_what_was_written_but_never_enqueued_is_enqueued_by_the_clock(desk: Desk
     assert desk.queued(URGENT) == []
     assert desk.pending.requeue(operation.id, time.time() + LATER) is Handed.ENQUEUED
     assert desk.queued(URGENT) == [f"{operation.id}-1"]
+
+
+def test_what_was_handed_on_waits_there_and_not_for_ever(desk: Desk) -> None:
+    """It is not handed out beside that; where nobody took it in time, as after a way back to an older one, it is."""
+    operation = desk.receive(an_operation())
+    job, now = f"{operation.id}-0", time.time() + LATER
+    desk.take()
+    desk.jobs.hand_on(FUNCTION, operation.id, job=job)
+    [handed_on] = desk.queued(GIT)
+    assert 0 < desk.client.ttl(f"rq:job:{handed_on}") <= HANDED_ON_S
+    assert desk.pending.requeue(operation.id, now) is Handed.WAITING
+    # As Redis does by itself then.
+    desk.client.delete(f"rq:job:{handed_on}")
+    assert desk.pending.requeue(operation.id, now + LATER) is Handed.ENQUEUED
+    assert desk.queued() == [f"{operation.id}-1"]
+
+
+def test_a_way_back_that_was_handed_on_is_the_first_of_what_was(desk: Desk) -> None:
+    """Among those who need a Git server it overtakes, as it does among the ordinary."""
+    desk.jobs.hand_on(FUNCTION, "op-1", job="op-1-0")
+    desk.jobs.hand_on(FUNCTION, "op-2", job="op-2-0", ahead=True)
+    assert desk.queued(GIT) == ["op-2-0-git", "op-1-0-git"]
 
 
 @pytest.mark.parametrize(("verb", "queue"), [(Verb.PROMOTE, NORMAL), (Verb.ROLLBACK, URGENT)])

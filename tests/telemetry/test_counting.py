@@ -49,7 +49,13 @@ def test_labels_stay_few_whatever_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("text", "verb"),
-    [("promote api 50", "promote"), ("ROLLBACK api", "rollback"), ("prmote api", "other"), ("", "button")],
+    [
+        ("promote api 50", "promote"),
+        ("ROLLBACK api", "rollback"),
+        ("prmote api", "other"),
+        ("", "button"),
+        ("<@UMESHBOT> set api v1=1", "set"),
+    ],
 )
 def test_a_command_is_counted_by_its_verb(text: str, verb: str) -> None:
     """Whatever is no verb is one word, and a button has none."""

@@ -24,7 +24,7 @@ def test_the_fast_run_keeps_its_promises_in_ten_seconds() -> None:
     """`--fast` prints a row for each world and ends with 0."""
     before = processor_s()
     command = [sys.executable, "-m", "tools.bench_gates", "--fast"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0.1 -> 100 % errors" in done.stdout
     assert done.stdout.rstrip().endswith("not as required: 0")

@@ -25,7 +25,7 @@ def build(source: Path, target: Path, conf: Path) -> subprocess.CompletedProcess
     words = ["--builder", "html", "--conf-dir", str(conf), "--doctree-dir", str(target / "doctrees")]
     command = [sys.executable, "-m", "sphinx", *words, "--fail-on-warning", "--keep-going", "--quiet"]
     return subprocess.run(
-        [*command, str(source), str(target / "site")], capture_output=True, text=True, timeout=110, check=False
+        [*command, str(source), str(target / "site")], capture_output=True, text=True, timeout=300, check=False
     )
 
 

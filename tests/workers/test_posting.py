@@ -36,7 +36,7 @@ from tests.workers.desk import children, wait
 from workers.wiring import audited
 
 __all__ = ["slack"]
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.redis
 CHANNELS = ("C0PROD", "C0AUDIT")
 CONFIGURATION = "clusters: {demo: {namespace: mesh-demo, mesh: istio, context: none}}\nchannels: {audit: C0AUDIT}\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -10,13 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+import redis
 
 from mesh.domain.catalog import Catalog
+from playground.servers import RedisServer
 from store.connection import quick
 from store.locks import RedisLocks
 from store.pending import Pending
 from telemetry.serving import Port
 from telemetry.signs import Signs
+from tests.store.refusing import fill
 from tests.workers.desk import wait
 from workers import seen
 from workers.clock import Clock
@@ -120,3 +124,47 @@ def test_a_worker_is_ready_with_the_last_good_configuration(
     application = answering(Signs(["urgent"]), lambda: standing, redis_url, monkeypatch)
     assert status(application, "/readyz") == ready
     assert status(application, "/healthz") == 200
+
+
+def page(application: Any, path: str) -> str:
+    """Ask, and return what is said."""
+    asked = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "wsgi.input": io.BytesIO()}
+    return b"".join(application(asked, lambda *_: None)).decode()
+
+
+def clock_at(url: str) -> Any:
+    """Return what a clock's port answers with; the clock itself does not run."""
+    port, client = Ear("clock", None), quick(url)
+    clock = Clock(Pending(client, enqueue=lambda *_, **__: None), RedisLocks(client), Wall())
+    seen.clock_port(port, Seen(InForce, lambda: quick(url)), clock)
+    return cast(Any, port).answers
+
+
+@pytest.mark.parametrize("role", ["worker", "clock"])
+def test_a_redis_that_is_full_is_no_redis_that_is_well(
+    role: str, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers and nothing can be done with it: not ready, for that reason; the numbers tell it from one away."""
+    url = own_redis.url
+    application = clock_at(url) if role == "clock" else answering(Signs(["urgent"]), InForce, url, monkeypatch)
+    assert status(application, "/readyz") == 200
+    assert f'meshbot_redis_writable{{role="{role}"}} 1.0' in page(application, "/metrics")
+    fill(url)
+    assert status(application, "/readyz") == 503
+    assert "is full and takes no writes" in page(application, "/readyz")
+    numbers = page(application, "/metrics")
+    assert f'meshbot_redis_up{{role="{role}"}} 1.0' in numbers
+    assert f'meshbot_redis_writable{{role="{role}"}} 0.0' in numbers
+    own_redis.stop()
+    assert "does not answer" in page(application, "/readyz")
+    assert "meshbot_redis_writable{" not in page(application, "/metrics")
+
+
+def test_a_clock_tells_how_full_redis_is(own_redis: RedisServer) -> None:
+    """A share of what it may use; nothing where it may use all there is."""
+    with redis.Redis.from_url(own_redis.url) as admin:
+        assert "meshbot_redis_memory_ratio " not in page(clock_at(own_redis.url), "/metrics")
+        admin.config_set("maxmemory", 4 * int(admin.info("memory")["used_memory"]))
+        numbers = page(clock_at(own_redis.url), "/metrics")
+        [ratio] = re.findall(r"^meshbot_redis_memory_ratio (\S+)$", numbers, re.MULTILINE)
+        assert 0.1 < float(ratio) < 0.5

@@ -1,7 +1,7 @@
 """The processes that the tests of this folder start: a worker, its supervisor, a clock. The job is a stand-in.
 
 What a job does is written in its operation's reason: `sleep 1.5`, or, in its first run only, `until FILE` is there,
-or one of `_TROUBLE`.
+or one of `_TROUBLE`; `git FILE` is only done where Git servers may be waited for, which takes until FILE is there.
 Each run notes its process id in the Redis list `ran:<operation id>` and its time in `began:<operation id>`.
 """
 
@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
+from mesh.domain.errors import NeedsGit
 from mesh.domain.operations import Operation
 from mesh.operations import looking, running
 from mesh.operations.stage import Stage
@@ -37,8 +38,8 @@ from workers.wiring import accused
 class StandIn:
     """Takes the place of a stage."""
 
-    def __init__(self, url: str) -> None:
-        self.client = patient(url)
+    def __init__(self, url: str, *, asks_git: bool) -> None:
+        self.client, self.asks_git = patient(url), asks_git
         self.operations = RedisOperations(self.client, SystemTime(), enqueue=JobQueue(self.client).enqueue)
 
 
@@ -76,6 +77,11 @@ def run(operation_id: str, stage: Stage) -> Operation:
         case ["until", path] if runs == 1:
             while not Path(path).exists():
                 time.sleep(0.02)
+        case ["git", _] if not world.asks_git:
+            raise NeedsGit
+        case ["git", path]:
+            while not Path(path).exists():
+                time.sleep(0.02)
         case [trouble, "first"] if runs == 1:
             _TROUBLE[trouble]()
     return world.operations.commit(ended(operation))
@@ -101,7 +107,9 @@ def work(url: str, queue: str, most_jobs: int = 100) -> None:
     running.run, looking.look = run, look
     runner.DEAF_S = 1
     wear = runner.Wear(most_jobs=most_jobs)
-    runner.work(url, queue, lambda: jobs.install(cast(Stage, StandIn(url))), wear, told=accused(url))
+    stage = cast(Stage, StandIn(url, asks_git=queue == "git"))
+    hand_on = JobQueue(patient(url)).hand_on
+    runner.work(url, queue, lambda: jobs.install(stage, hand_on=hand_on), wear, told=accused(url))
 
 
 def main(mode: str, url: str, *rest: str) -> None:

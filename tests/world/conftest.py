@@ -9,7 +9,7 @@ import pytest
 from tests.world.town import Town, make_world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def istio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """A world with Istio's metrics."""
     directory = tmp_path_factory.mktemp("istio")
@@ -17,7 +17,7 @@ def istio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         yield Town(world)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def linkerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """A world with Linkerd's metrics."""
     directory = tmp_path_factory.mktemp("linkerd")

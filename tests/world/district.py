@@ -261,7 +261,7 @@ class District(Town):
         url = f"{self.world.cluster_url}{ROUTES}/{service}-vs"
         request = urllib.request.Request(url, json.dumps(patch).encode(), method="PATCH")
         request.add_header("Content-Type", "application/json-patch+json")
-        with urllib.request.urlopen(request, timeout=5):
+        with urllib.request.urlopen(request, timeout=60):
             return
 
     def press(self, operation_id: str, action: str, user: str = JIN) -> None:

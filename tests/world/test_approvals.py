@@ -15,7 +15,7 @@ from playground.parts import FLAGGER_TOKEN
 from tests.stepups import LINK, checkpoint
 from tests.world.town import ANA, JIN, LEE, PROD, Town, make_world, post, until
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.world
 
 INCIDENTS = "C0INC"
 SETTLED_S = 1.0

@@ -19,7 +19,7 @@ from mesh.domain.operations import Step
 from mesh.domain.rollouts import Phase
 from tests.world.district import District, House, RouteLog, make_district
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.world, pytest.mark.alone, pytest.mark.timeout(900)]
 
 LOOK_S, LAG_S = Catalog().look_s, MetricsServer().lag_s
 """What is watched with where nobody configures anything."""

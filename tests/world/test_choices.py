@@ -7,7 +7,7 @@ import pytest
 from mesh.domain.operations import State
 from tests.world.town import ANA, JIN, PROD, Town
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.world
 
 
 def test_a_pressed_choice_moves_the_chosen_route(istio: Town) -> None:

@@ -11,7 +11,7 @@ from mesh.domain.operations import Step
 from tests.world.district import District, House, RouteLog, make_district
 from tests.world.town import PROD
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.world
 
 LOOK_S = 1.0
 ALLOWED_S = LOOK_S + 1.0

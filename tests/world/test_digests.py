@@ -19,7 +19,7 @@ from tests.world.ledger import due
 from tests.world.shown import astray, badly_shown, badly_timed
 from tests.world.town import CONFIGURATION, PROD, Town, kill, make_world, until
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.world
 
 EVERY_MINUTE = """
 digests:

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.world
 def examined(town: Town, *words: str, **changes: str) -> tuple[int, dict[str, list[tuple[str, str]]]]:
     """Exit code and findings, level and text by what they are about."""
     environment = {"PATH": "/usr/bin:/bin", **town.world.environment, **changes}
-    argv = [sys.executable, "-m", "meshbot", "doctor", "--json", *words]
-    shown = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    argv = [sys.executable, "-m", "meshbot", "doctor", "--json", "--within", "120", *words]
+    shown = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=300)
     found: dict[str, list[tuple[str, str]]] = {}
     answer = json.loads(shown.stdout)
     for one in answer["findings"]:

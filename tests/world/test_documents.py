@@ -22,7 +22,7 @@ from tests.tools.blocks import HOUSE, blocks, commands, spans
 from tests.tools.complaints import meshbot_complaint
 from tools.tour import PAGE, Tour, calm_world
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.world
 PROCESSES = {"bot", "worker", "clock"}
 """Commands that do not end."""
 A_WORLD = {"demo"}
@@ -77,7 +77,7 @@ def test_every_command_that_ends_ends_well(world: World, walker: Path, words: li
     while True:
         done = subprocess.run(
             [sys.executable, "-m", "meshbot", *words],
-            cwd=walker, env=os.environ | world.environment, capture_output=True, text=True, timeout=120, check=False,
+            cwd=walker, env=os.environ | world.environment, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         if words[0] != "doctor" or done.returncode == 0 or time.monotonic() > deadline:
             break

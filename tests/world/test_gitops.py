@@ -20,7 +20,7 @@ from store.connection import patient
 from tests.workers.git.server import TOKEN, GitServer
 from tests.world.town import EXAMPLES, PATHS, Town, call, make_world, until
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.world
 
 PATH = "apps/api/istio.yaml"
 PATIENCE_S = 60
@@ -55,7 +55,7 @@ class Syncing:
 def put(url: str, body: bytes) -> None:
     """Replace an object; what somebody changed meanwhile is synced the next time."""
     asked = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="PUT")
-    with suppress(urllib.error.HTTPError), urllib.request.urlopen(asked, timeout=10):
+    with suppress(urllib.error.HTTPError), urllib.request.urlopen(asked, timeout=60):
         return
 
 

@@ -18,7 +18,7 @@ from store.incidents import RedisIncidents
 from tests.bot.test_hooks import alert, message
 from tests.world.town import JIN, LEE, Town, post, until
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.world
 
 INC = "C0INC"
 API = Target("demo", "mesh-demo", "api")

@@ -11,7 +11,7 @@ import pytest
 from mesh.domain.operations import State
 from tests.world.town import LEE, Town, call
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.world
 
 
 def canary(town: Town) -> int:

@@ -16,7 +16,7 @@ from mesh.domain.rollouts import Happening, Phase
 from tests.world.district import District, House, RouteLog, make_district
 from tests.world.scenes import FIRST, SCENES
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.world
 
 BLIND = House("blind")
 """Watched while Prometheus is away, when everybody else is done."""

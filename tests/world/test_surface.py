@@ -11,7 +11,7 @@ import pytest
 from playground.slack.driver import SlackDriver
 from tests.world.town import JIN, PROD, Town, until
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.world
 
 
 def modal(slack: SlackDriver, *, holding: str, timeout_s: float = 60) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from store.records import READS
 from tests.world.releases import release
 from tests.world.town import Town, make_world, until
 
-pytestmark = [pytest.mark.world, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.world
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def hear_with(world: World, program: tuple[str, ...], name: str) -> None:
 def call_status(url: str) -> int:
     """The status of an answer; 0 for none."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return int(answer.status)
     except OSError:
         return 0

@@ -6,25 +6,29 @@ cluster beside them. Its `resource_version` is the newest commit of the branch, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
 from mesh.domain.catalog import Catalog
 from mesh.domain.commands import Target
-from mesh.domain.errors import Conflict, MeshbotError, Refused, Unavailable
+from mesh.domain.errors import Conflict, MeshbotError, NeedsGit, Refused, Unavailable
 from mesh.domain.plans import Plan
 from mesh.domain.repositories import Commit, InGit, Repository
-from mesh.domain.routes import PREFIX, STAMP_ACTOR, STAMP_OPERATION, Arm, Kept, Route, RouteRef, Weights
+from mesh.domain.routes import PREFIX, STAMP_ACTOR, STAMP_OPERATION, Arm, Kept, Pushed, Route, RouteRef, Weights
 from mesh.ports import Cluster, Ready, Surveyed
 from workers.cluster.table import ROUTING_APIS
 from workers.git.editing import Located, Named, locate
 from workers.git.forges import Wish, request_merge
 from workers.git.messages import OBJECT, OPERATION, message, object_of, remembered, stamps_of, trailers
-from workers.git.patience import KNOCK_S, Patience, Server
-from workers.git.repository import Found, Made, Remote
+from workers.git.patience import KNOCK_S, Patience, Silence
+from workers.git.repository import Remote
+from workers.git.trees import Found, Made
 
+LATELY_S = 900.0
+"""How far back others' commits are looked at, in seconds: longer than anything waits for Git."""
 PUSHES = 3
 """How often a commit is made anew because somebody else pushed other files first."""
 
@@ -62,18 +66,26 @@ class Place:
 class GitCluster:
     """Implements `mesh.ports.Cluster` over another one. Repositories are those of the catalog, and no others."""
 
-    def __init__(self, cluster: Cluster, catalog: Catalog, *, connect: Callable[[Repository], Remote] = Remote) -> None:
-        """Read from `cluster`; connects to nothing yet."""
-        self._cluster, self._catalog = cluster, catalog
+    def __init__(
+        self,
+        cluster: Cluster,
+        catalog: Catalog,
+        *,
+        connect: Callable[[Repository], Remote] = Remote,
+        asks: bool = True,
+    ) -> None:
+        """Read from `cluster`; connects to nothing yet. One that never `asks` raises NeedsGit instead."""
+        self._cluster, self._catalog, self._asks = cluster, catalog, asks
         self.remotes = {one.name: connect(one) for one in catalog.repositories}
         self._patience = _patience(self.remotes.values())
 
     def routes(self, target: Target) -> list[Route]:
         """Return every route of the service; of one that Git keeps with Git's weights, or with why they are not known.
 
-        Raises what the cluster raises.
+        Raises what the cluster raises, and NeedsGit.
         """
-        found, place = self._cluster.routes(target), self._place(target)
+        place = self._asked(target)
+        found = self._cluster.routes(target)
         if place is None:
             return found
         head = _tried(place.fetch)
@@ -112,9 +124,10 @@ class GitCluster:
     def reread(self, plan: Plan, target: Target) -> Route | None:
         """Read the planned route again, from the cluster and from Git; None when it is gone from the cluster.
 
-        Raises Unavailable, Refused.
+        Raises Unavailable, Refused, NeedsGit.
         """
-        route, place = self._cluster.reread(plan, target), self._place(target)
+        place = self._asked(target)
+        route = self._cluster.reread(plan, target)
         return route if route is None or place is None else _kept(route, place, place.fetch(), plan)
 
     def glance(self, plans: Sequence[tuple[Plan, Target]]) -> list[Weights | None]:
@@ -129,9 +142,9 @@ class GitCluster:
         """Write the plan: as a patch, or as a commit where Git keeps the service. Done once, however often it is sent.
 
         Raises Conflict when the file is not what it was when planned (nothing was written), Unavailable when the
-        outcome is not known, Refused when Git does not take it.
+        outcome is not known, Refused when Git does not take it, NeedsGit.
         """
-        place = self._place(target)
+        place = self._asked(target)
         if place is None:
             return self._cluster.patch(plan, target)
         # Whoever comes to this has just fetched; one who was left alone here would not know what to make of it.
@@ -160,6 +173,13 @@ class GitCluster:
         name = found[0].name if found else ""
         return Place(*found, self.remotes[name], self._patience[name]) if found else None
 
+    def _asked(self, target: Target) -> Place | None:
+        """Return the place of what Git is asked about next; raise NeedsGit where that is for another process."""
+        place = self._place(target)
+        if place is not None and not self._asks:
+            raise NeedsGit
+        return place
+
     def _made(self, plan: Plan, target: Target, place: Place, head: str) -> Made:
         """Make the commit of a plan; one that moves no weight changes no file, and is still a commit."""
         content, by = None, stamps_of(plan).get(STAMP_ACTOR, "")
@@ -175,9 +195,9 @@ class GitCluster:
 
 def _patience(remotes: Iterable[Remote]) -> dict[str, Patience]:
     """Return what the process knows of each repository's server; repositories of one server know of it together."""
-    servers: dict[str, Server] = {}
+    servers: dict[str, Silence] = {}
     return {
-        one.at.name: Patience(partial(one.greet, within_s=KNOCK_S), servers.setdefault(one.at.server, Server()))
+        one.at.name: Patience(partial(one.greet, within_s=KNOCK_S), servers.setdefault(one.at.server, Silence()))
         for one in remotes
     }
 
@@ -221,12 +241,40 @@ def _kept(route: Route, place: Place, head: str, plan: Plan | None) -> Route:
         in_git=place.in_git,
         commit=commit,
         untouched=plan is not None and remote.same(place.path, plan.resource_version, head),
+        pushed=tuple(_pushed(route, place, head)),
     )
     stamps = _stamps(place, head, route)
     others = [(key, value) for key, value in route.annotations or () if not key.startswith(PREFIX)]
     annotations = (*others, *stamps.items())
     new = replace(route, arms=arms, annotations=annotations, resource_version=head, kept=kept, writer=None)
     return _without_keepers(new)
+
+
+def _pushed(route: Route, place: Place, head: str) -> Iterator[Pushed]:
+    """Yield the commits of the last minutes that are not ours and moved these weights, newest first."""
+    for commit, parent, at, said in place.remote.recent(head, since=time.time() - LATELY_S):
+        if OPERATION in trailers(said):
+            continue
+        before, after = (_file_at(one, place) for one in (parent, commit))
+        if before != after and _weights_of(before, route, place) != _weights_of(after, route, place):
+            yield Pushed(commit, at)
+
+
+def _file_at(commit: str, place: Place) -> Found | None:
+    """Return the file as a commit has it; None where it has none: it may have been moved here."""
+    try:
+        return place.remote.find(commit, place.path)
+    except Refused:
+        return None
+
+
+def _weights_of(found: Found | None, route: Route, place: Place) -> Weights | None:
+    """Return the route's weights in a file; None where none can be read there."""
+    try:
+        arms = _rule_in_git(route, _located(found, route, place), place) if found else ()
+    except Refused:
+        return None
+    return {arm.name: arm.weight for arm in arms}
 
 
 def _sent(made: Made, plan: Plan, target: Target, place: Place) -> Commit:

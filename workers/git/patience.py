@@ -1,10 +1,9 @@
 """Patience with Git servers: one that keeps a worker waiting is left alone for a while by its whole process.
 
-So it costs others about a quarter of a worker, however long it hangs and however many wait for it. A server that hangs
-is knocked at meanwhile, for a moment, so that it is found soon after it is well again. One that answers a knock and
+So a server that hangs does not keep those waiting who need another one, and who needs it hears at once that it hangs.
+It is knocked at meanwhile, for a moment, so that it is found soon after it is well again. One that answers a knock and
 yet never comes to an end is slow about one repository: that one rests, and no knock ends it, but a fetch that comes to
-its end within a moment. Where another one rests for that already, it is the server that is slow: all of its
-repositories rest, and one after another is tried.
+its end within a moment.
 """
 
 from __future__ import annotations
@@ -35,7 +34,8 @@ class Silence:
 
     def __init__(self) -> None:
         """Leave nothing alone yet."""
-        self.until = 0.0
+        self.until = self.try_at = 0.0
+        """Until when, and from when on it is tried all the same, by `time.monotonic`."""
         self.why = Unavailable("")
 
     @property
@@ -43,40 +43,28 @@ class Silence:
         """True while it is left alone."""
         return time.monotonic() < self.until
 
-    def add(self, waited_s: float, why: Unavailable) -> None:
-        """Leave it alone for longer: it was waited for in vain for so long."""
-        self.until, self.why = max(time.monotonic(), self.until) + RESTS * waited_s, why
+    def add(self, waited_s: float, why: Unavailable, *, try_s: float) -> None:
+        """Leave it alone for longer: it was waited for in vain for so long. It is tried again in `try_s` seconds."""
+        now = time.monotonic()
+        self.until, self.try_at, self.why = max(now, self.until) + RESTS * waited_s, now + try_s, why
 
-
-class Server:
-    """What the process knows of one server, whatever its repositories."""
-
-    def __init__(self) -> None:
-        """Know nothing bad of it."""
-        self.hangs, self.crawls = Silence(), Silence()
-        self.knock_at = self.try_at = 0.0
-        self.repositories = 0
-        self.slow: list[Silence] = []
-        """Those of its repositories that were slow, each by itself."""
-
-    def was_slow(self, one: Silence) -> bool:
-        """Tell whether another repository rests that was slow as well: then it is the server that crawls."""
-        self.slow = [other for other in self.slow if other.lasts and other is not one]
-        others = bool(self.slow)
-        self.slow.append(one)
-        return others
+    def check(self) -> None:
+        """Raise what the last one heard who waited in vain, unless it may be tried by now."""
+        if self.lasts and time.monotonic() < self.try_at:
+            raise _again(self.why)
 
 
 class Patience:
     """What the process knows of one repository's server."""
 
-    def __init__(self, knock: Callable[[], object], server: Server | None = None) -> None:
-        """Know nothing bad of it. `knock` raises Unavailable unless the server answers within `KNOCK_S`."""
+    def __init__(self, knock: Callable[[], object], server: Silence | None = None) -> None:
+        """Know nothing bad of it. `knock` raises Unavailable unless the server answers within `KNOCK_S`.
+
+        `server` is what the process knows of the server, whatever the repository.
+        """
         self._knock = knock
-        self._server = server or Server()
-        self._server.repositories += 1
+        self._server = server or Silence()
         self._slow = Silence()
-        self._try_at = 0.0
 
     @contextmanager
     def fetching(self) -> Iterator[None]:
@@ -84,31 +72,28 @@ class Patience:
 
         Raises at once what the last one who asked heard, while the server is left alone.
         """
-        rest = self._check()
-        if rest is None:
+        self._slow.check()
+        self._check_answers()
+        if not self._slow.lasts:
             with self.asking():
                 yield
             return
         # How long a try may take is nothing that people could mend: they hear what made it rest.
-        why = rest.why
+        why = self._slow.why
         try:
             with budget.at_most(TRY_S), self.asking(why):
                 yield
         except Unavailable as error:
             raise _again(why) from error
-        self._slow.until = self._server.crawls.until = 0.0
+        self._slow.until = 0.0
 
-    def _check(self) -> Silence | None:
-        """Raise while the server is left alone; knock first where that is due. Return the rest that a try may end."""
-        server = self._server
-        rest = next((one for one in (self._slow, server.crawls) if one.lasts), None)
-        if rest is not None and time.monotonic() < max(self._try_at, server.try_at):
-            raise _again(rest.why)
-        if server.hangs.lasts:
-            if time.monotonic() < server.knock_at or not self._answers(server.hangs.why):
-                raise _again(server.hangs.why)
-            server.hangs.until = 0.0
-        return rest
+    def _check_answers(self) -> None:
+        """Raise while the server is left alone; knock first where that is due."""
+        if self._server.lasts:
+            self._server.check()
+            if not self._answers(self._server.why):
+                raise _again(self._server.why)
+            self._server.until = 0.0
 
     @contextmanager
     def asking(self, why: Unavailable | None = None) -> Iterator[None]:
@@ -124,16 +109,10 @@ class Patience:
 
     def _waited(self, waited_s: float, why: Unavailable) -> None:
         """Find out at once whose silence it is, or who is slow would be let through by a knock again and again."""
-        if not self._answers(why):
-            self._server.hangs.add(waited_s, why)
-            return
-        crawls, crawled = self._server.crawls, self._server.crawls.lasts
-        self._slow.add(waited_s, why)
-        if self._server.was_slow(self._slow) or crawled:
-            # At first for the time of both: the other one's rest is over while this one goes on.
-            crawls.add(waited_s if crawled else 2 * waited_s, why)
-        now, turns = time.monotonic(), self._server.repositories if crawls.lasts else 1
-        self._server.try_at, self._try_at = now + TRY_AGAIN_S, now + turns * TRY_AGAIN_S
+        if self._answers(why):
+            self._slow.add(waited_s, why, try_s=TRY_AGAIN_S)
+        else:
+            self._server.add(waited_s, why, try_s=KNOCK_AGAIN_S)
 
     def _answers(self, why: Unavailable) -> bool:
         """Knock; to do that in vain is to wait in vain as well."""
@@ -141,8 +120,7 @@ class Patience:
         try:
             self._knock()
         except Unavailable:
-            self._server.hangs.add(time.monotonic() - began, why)
-            self._server.knock_at = time.monotonic() + KNOCK_AGAIN_S
+            self._server.add(time.monotonic() - began, why, try_s=KNOCK_AGAIN_S)
             return False
         except MeshbotError:
             # It turns us away, so it answers.

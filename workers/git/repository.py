@@ -1,4 +1,4 @@
-"""One remote repository: what its branch says, and commits on top of it. Only it and `lines` talk to dulwich.
+"""One remote repository: what its branch says, and commits on top of it. What the server is asked is asked here.
 
 There is no working tree and no git binary, so nothing of the repository is ever run: no hook, no filter, no submodule.
 Objects are kept in a directory of this process and thrown away with it.
@@ -6,88 +6,33 @@ Objects are kept in a directory of this process and thrown away with it.
 
 from __future__ import annotations
 
-import socket
-import ssl
-import time
 import weakref
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from dulwich.client import SendPackResult
-from dulwich.errors import (
-    ApplyDeltaError,
-    ChecksumMismatch,
-    FileFormatException,
-    GitProtocolError,
-    MissingCommitError,
-    NotGitRepository,
-    ObjectMissing,
-    WrongObjectException,
-)
-from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID, ShaFile, Tree
-from dulwich.pack import UnpackedObject, UnresolvedDeltas, pack_objects_to_data
+from dulwich.objects import ObjectID
+from dulwich.pack import UnpackedObject, pack_objects_to_data
 from dulwich.refs import Ref
 from dulwich.repo import Repo
-from urllib3.exceptions import HTTPError
 
-from mesh.domain.errors import Conflict, MeshbotError, Refused, Unavailable
+from mesh.domain.errors import Conflict, Refused
 from mesh.domain.repositories import Repository
 from workers.git import budget
 from workers.git.clones import Clone
 from workers.git.lines import Line
+from workers.git.mishaps import Spoilt, translated
 from workers.git.packs import keep
 from workers.git.transport import DIRECT, Bounds, Proxies, unavailable
+from workers.git.trees import Found, Made, Trees
 
 DEPTH = 100
 """How many commits of the branch are known at first, and looked through for ours."""
 ZERO = ObjectID(b"0" * 40)
-
-_FILE, _DIRECTORY = 0o100000, 0o040000
-_TROUBLE = (
-    GitProtocolError,
-    ApplyDeltaError,
-    ChecksumMismatch,
-    FileFormatException,
-    MissingCommitError,
-    ObjectMissing,
-    UnresolvedDeltas,
-    WrongObjectException,
-    HTTPError,
-    OSError,
-    zlib.error,
-    ValueError,
-    KeyError,
-    IndexError,
-    AssertionError,
-    EOFError,
-    NotImplementedError,
-)
-"""What the library raises where a server answers nonsense, or nothing, or a directory is not as it was left."""
-_OF_THE_LINE = (HTTPError, ConnectionError, TimeoutError, ssl.SSLError, socket.gaierror)
-"""Of these, what says nothing about the directory."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A file as one commit has it."""
-
-    id: str
-    """Of its content: equal content, equal id."""
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Made:
-    """A commit that is about to be pushed, with everything the server does not have."""
-
-    id: str
-    parent: str
-    objects: tuple[ShaFile, ...]
 
 
 class Remote:
@@ -108,7 +53,7 @@ class Remote:
         kept = self._kept is not None
         try:
             return self._fetched()
-        except _Spoilt:
+        except Spoilt:
             # What was kept, and perhaps not the server: a directory that was cleared, say.
             if not kept:
                 raise
@@ -117,45 +62,34 @@ class Remote:
     def find(self, commit: str, path: str) -> Found:
         """Return a file as a commit has it; raise Refused where there is none, or something else than a file."""
         with self._translated():
-            mode, identity = self._entry(commit, path)
-            blob = self._repo()[identity]
-            if mode & 0o170000 != _FILE or not isinstance(blob, Blob):
-                raise self._no_file(path, "is no ordinary file")
-            return Found(identity.decode(), blob.data)
+            return self._trees().find(commit, path)
 
     def same(self, path: str, former: str, commit: str) -> bool:
         """Tell whether the file is at `commit` what it was at `former`; False where that is no longer known."""
         with self._translated():
-            if not _is_id(former) or ObjectID(former.encode()) not in self._repo().object_store:
-                return False
-            return self._entry(former, path) == self._entry(commit, path)
+            trees = self._trees()
+            return trees.knows(former) and trees.entry(former, path) == trees.entry(commit, path)
 
     def log(self, commit: str, *, since: str = "") -> Iterator[tuple[str, str]]:
         """Yield id and message of `commit` and of what came before it, newest first: down to `since`, where known."""
         with self._translated():
-            repo = self._repo()
-            known = _is_id(since) and ObjectID(since.encode()) in repo.object_store
+            known = self._trees().knows(since)
             exclude, most = ([ObjectID(since.encode())], 20 * DEPTH) if known else ([], DEPTH)
-            for entry in repo.get_walker([ObjectID(commit.encode())], exclude=exclude, max_entries=most):
+            for entry in self._repo().get_walker([ObjectID(commit.encode())], exclude=exclude, max_entries=most):
                 yield entry.commit.id.decode(), entry.commit.message.decode("utf-8", "replace")
+
+    def recent(self, commit: str, *, since: float) -> Iterator[tuple[str, str, float, str]]:
+        """Yield id, parent, time and message of what the branch got after `since` (Unix time), newest first.
+
+        Along the branch itself: of a merge only the merge, which is when it came onto the branch.
+        """
+        with self._translated():
+            yield from islice(self._trees().recent(commit, since=since), DEPTH)
 
     def make(self, parent: str, path: str, content: bytes | None, *, message: str, author: str) -> Made:
         """Make a commit on top of `parent` with other content in one file; None for the same in all files."""
         with self._translated():
-            repo = self._repo()
-            base = repo[ObjectID(parent.encode())]
-            assert isinstance(base, Commit)  # noqa: S101 (what `fetch` returned)
-            new = self._trees(base.tree, path.encode().split(b"/"), content) if content is not None else []
-            commit = Commit()
-            commit.tree = new[-1].id if new else base.tree
-            commit.parents = [ObjectID(parent.encode())]
-            commit.author = commit.committer = f"{_plain(author)} <{_plain(self.at.email)}>".encode()
-            # Never older than its parent: what is newest is told by time.
-            commit.author_time = commit.commit_time = max(int(time.time()), base.commit_time)
-            commit.author_timezone = commit.commit_timezone = 0
-            commit.encoding = b"UTF-8"
-            commit.message = message.encode()
-            return Made(commit.id.decode(), parent, (*new, commit))
+            return self._trees().make(parent, path, content, message=message, author=author)
 
     def push(self, made: Made, *, branch: str = "") -> None:
         """Put a commit onto the watched branch, or onto a new one, called `branch`.
@@ -256,32 +190,11 @@ class Remote:
             weakref.finalize(self, _forget, *self._kept)
         return self._kept[1]
 
-    def _entry(self, commit: str, path: str) -> tuple[int, ObjectID]:
-        """Return mode and id of what a commit has at `path`, through real directories only."""
-        found = self._repo()[ObjectID(commit.encode())]
-        assert isinstance(found, Commit)  # noqa: S101 (a commit of the branch)
-        mode, identity = _DIRECTORY, found.tree
-        for part in path.encode().split(b"/"):
-            tree = self._repo()[identity] if mode == _DIRECTORY else None
-            if not isinstance(tree, Tree) or part not in tree:
-                raise self._no_file(path, "is not there")
-            mode, identity = tree[part]
-            if S_ISGITLINK(mode) or mode & 0o170000 not in (_DIRECTORY, _FILE):
-                raise self._no_file(path, "is, or lies behind, a symbolic link or a submodule")
-        return mode, identity
+    def _trees(self) -> Trees:
+        return Trees(self._repo(), self.at)
 
-    def _trees(self, tree: ObjectID, parts: Sequence[bytes], content: bytes) -> list[ShaFile]:
-        """Return the new objects that a change of one file makes, the root last."""
-        found = self._repo()[tree]
-        assert isinstance(found, Tree)  # noqa: S101 (`_entry` went this way)
-        changed = found.copy()
-        assert isinstance(changed, Tree)  # noqa: S101 (a copy of a tree)
-        mode, identity = found[parts[0]]
-        below: list[ShaFile] = (
-            self._trees(identity, parts[1:], content) if len(parts) > 1 else [Blob.from_string(content)]
-        )
-        changed[parts[0]] = (mode, below[-1].id)
-        return [*below, changed]
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated(self.at, self.close)
 
     def _check_taken(self, result: SendPackResult, ref: Ref, expected: ObjectID) -> None:
         """Raise what the server's report says; without a report nobody knows."""
@@ -302,46 +215,10 @@ class Remote:
     def _overtaken(self) -> Conflict:
         return Conflict(f"Somebody else pushed to {self.at.name} first; nothing was written.", hint="Repeat it.")
 
-    def _no_file(self, path: str, why: str) -> Refused:
-        return Refused(f"{path} of {self.at.name} {why}.", hint="Correct `in_git.path`; see docs/gitops.md.")
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except MeshbotError:
-            raise
-        except NotGitRepository as error:
-            raise unavailable(self.at, "there is no repository") from error
-        except _TROUBLE as error:
-            if isinstance(error, _OF_THE_LINE):
-                raise unavailable(self.at, type(error).__name__) from error
-            # What was half fetched, or is half gone, must not be believed.
-            self.close()
-            if isinstance(error, OSError):
-                raise _Spoilt(
-                    f"The worker cannot keep its own copy of {self.at.name} ({type(error).__name__}).",
-                    hint="See that its temporary directory is there, may be written to, and has room.",
-                ) from error
-            said = unavailable(self.at, type(error).__name__)
-            raise _Spoilt(said.message, hint=said.hint) from error
-
-
-class _Spoilt(Unavailable):
-    """What was fetched cannot be used, and was thrown away."""
-
 
 def _forget(clone: Clone, repo: Repo) -> None:
     repo.close()
     clone.remove()
-
-
-def _is_id(text: str) -> bool:
-    return len(text) == 40 and set(text) <= set("0123456789abcdef")
-
-
-def _plain(text: str) -> str:
-    return "".join(char for char in text if char.isprintable() and char not in "<>")
 
 
 def _size(directory: str) -> int:

@@ -77,6 +77,9 @@ def test_reasons_survive_typographic_quotes(text: str, reason: str) -> None:
         ("promote api 50 --force", "needs a reason", "--reason"),
         ("promote api 50 -n a -n b", "given twice", "once"),
         ("promote api 50 --strategy careful", "takes no --strategy: it is for canary", "Leave it out"),
+        ("rollback api v2", "does not understand 'v2'", "rollback <service> [to <version>]"),
+        ("rollback api to", "needs more words", "rollback api"),
+        ("rollback api to v2=1", "not a version", "by name"),
         ("rollback api --version v2", "takes no --version: it is for canary and promote", "Leave it out"),
         ("promote api 2 50 --version 3", "version is given twice", "not both"),
         ("pause api --force --reason x", "pause takes no --force: no gate is asked", "Leave it out"),
@@ -141,6 +144,14 @@ def test_a_rollout_is_steered_by_one_word_and_its_service(verb: Verb) -> None:
 def test_a_version_may_be_an_option() -> None:
     """`--version` names an arm that looks like something else; the plain form is what is written."""
     assert parse("promote api 50 --version 2") == parse("promote api 2 50")
+
+
+def test_a_rollback_may_say_which_arm_is_stable() -> None:
+    """Only with `to`, which names no share and no promotion, and reads the same in a button."""
+    said = parse("rollback api TO v1 -n shop")
+    assert said == Command(verb=Verb.ROLLBACK, service="api", version="v1", namespace="shop")
+    assert format_command(said) == "rollback api to v1 --namespace shop"
+    assert parse("rollback api").version == ""
 
 
 def test_nothing_at_all_is_a_call_for_help() -> None:
@@ -287,7 +298,7 @@ def test_a_command_survives_being_written_and_read(
     words = {
         Verb.PROMOTE: f"promote {service} {version} {four / 4:g}",
         Verb.SET: f"set {service} {version}={four} other={four}",
-        Verb.ROLLBACK: f"rollback {service}",
+        Verb.ROLLBACK: f"rollback {service} to {version}",
         Verb.UNDO: f"undo {service}",
         Verb.ADOPT: f"adopt {service}",
         Verb.REAPPLY: f"reapply {service} --route 'VirtualService/{service}/http \"x y\"'",

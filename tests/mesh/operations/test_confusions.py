@@ -114,7 +114,7 @@ def test_a_round_begun_by_somebody_else_is_not_ours() -> None:
     bench.do("promote api 100")
     bench.cluster.client.put({**bench.route_object(), "spec": virtual_service(10, 90)["spec"]})
     refused = bench.do("rollback api")
-    assert refused.choices == ("/mesh set api v1=100 v2=0", "/mesh set api v1=0 v2=100")
+    assert refused.choices == ("/mesh rollback api to v1", "/mesh rollback api to v2")
     assert bench.weights() == [10, 90]
 
 
@@ -169,7 +169,8 @@ def test_undo_of_a_service_is_of_its_newest_written_change() -> None:
     other = bench.do("promote web 30 --route prefix:/1")
     accept(bench)
     run(other.id, bench.stage)
-    bench.do(f"undo {op.id}")
+    # Other words than those that wait already, so a wish of its own.
+    bench.do(f"undo {op.id} --reason late")
     assert in_route(bench) == [[90, 10], [70, 30]]
 
 
@@ -283,8 +284,8 @@ def test_a_rollback_is_to_no_canary_because_a_rule_got_another_label(before: lis
     bench.cluster.client.put({**obj, "spec": {**obj["spec"], "http": after(obj["spec"]["http"])}})
     refused = bench.do("rollback api")
     assert [choice.partition(" --")[0] for choice in refused.choices] == [
-        "/mesh set api v1=100 v2=0",
-        "/mesh set api v1=0 v2=100",
+        "/mesh rollback api to v1",
+        "/mesh rollback api to v2",
     ]
     assert in_service(bench)[-1] == [20, 80]
 
@@ -298,7 +299,7 @@ def test_an_old_button_does_what_it_says_or_nothing() -> None:
     pressed = Command(verb=Verb.ROLLBACK, service="api", promised="v1")
     operation = receive(bench.desk, pressed, JIN, Origin("button", "C0PROD"), dedupe="press").operation
     refused = run(operation.id, bench.stage)
-    assert refused.choices == ("/mesh set api v1=100 v2=0", "/mesh set api v1=0 v2=100")
+    assert refused.choices == ("/mesh set api v1=100 v2=0", "/mesh rollback api to v2")
     assert bench.weights() == [10, 90]
 
 

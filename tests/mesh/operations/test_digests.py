@@ -104,6 +104,14 @@ def test_a_route_off_its_rest_is_told() -> None:
     assert (item.operation, item.since) == (done.id, done.story[-1].at)
 
 
+def test_a_completed_canary_is_at_rest_though_the_object_forgot_all() -> None:
+    """The record has it that our own last write left it so; to it v1 is stable still."""
+    press = Press()
+    assert press.do("promote api 100").state is State.SUCCEEDED
+    press.route_object()["metadata"]["annotations"] = {}
+    assert Kind.OFF_REST not in kinds(press.gather())
+
+
 def test_a_completed_canary_is_at_rest() -> None:
     """Also where the configuration still calls the other arm stable."""
     press = Press(services=(Service("api", stable="v1", canary="v2"),))

@@ -154,9 +154,34 @@ def test_a_rollback_over_a_rollout_of_a_newer_meshbot_is_left_to_that_one() -> N
     bench = Bench()
     bench.operations = NewerRollout(bench.time, log=bench.log, locks=bench.locks)
     asked = bench.ask("rollback api")
-    with pytest.raises(Unreadable):
-        run(asked.id, bench.stage)
+    for _ in range(2):
+        with pytest.raises(Unreadable):
+            run(asked.id, bench.stage)
     assert (bench.weights(), bench.operations.get(asked.id).done) == ([90, 10], False)
+    [told] = bench.cards.cards[asked.id]
+    assert "Only a newer meshbot can do it, or kubectl at once: A newer meshbot wrote it" in told.text
+    bench.time.at += 1000
+    ended = run(asked.id, bench.stage)
+    assert ended.state is State.EXPIRED
+    assert "it was not carried out: Only a newer meshbot can do it" in ended.outcome
+    assert "kubectl" in ended.hint
+
+
+def test_a_rollback_that_waited_for_a_newer_meshbot_says_nothing_of_it_once_it_is_done() -> None:
+    """The newer one took the rollout to its end meanwhile; a promotion is told of no kubectl."""
+    bench = Bench()
+    kept = bench.operations
+    bench.operations = NewerRollout(bench.time, log=bench.log, locks=bench.locks)
+    waiting = [bench.ask(text) for text in ("promote api 50", "rollback api")]
+    for one in waiting:
+        with pytest.raises(Unreadable):
+            run(one.id, bench.stage)
+    assert "kubectl" not in bench.operations.get(waiting[0].id).outcome
+    kept.__dict__.update(bench.operations.__dict__)
+    bench.operations = kept
+    done = run(waiting[1].id, bench.stage)
+    assert (done.state, bench.weights()) == (State.SUCCEEDED, [100, 0])
+    assert "newer" not in bench.cards.cards[done.id][-1].text
 
 
 def test_undo_does_not_guess_past_what_a_newer_meshbot_wrote() -> None:

@@ -148,6 +148,57 @@ def test_a_roll_back_that_flagger_was_not_told_of_is_never_forgotten() -> None:
 
 
 @pytest.mark.parametrize("hook", [hook for hook in HOOKS if hook != "confirm-rollout"])
+def test_a_run_that_flagger_ended_by_its_own_metrics_leaves_no_yes_to_the_next_one(hook: str) -> None:
+    """It goes back without asking; that it asks whether to start after it had asked what it asks in a run shows it."""
+    bench = a_bench(replace(RULE, need=1))
+    inside = replace(ASKED, hook=hook)
+    started = approved(bench, STARTS)
+    question(bench.desk, STARTS)
+    answered(bench.desk, started)
+    bench.time.at += 10
+    ask(bench, inside)
+    promotion = approved(bench)
+    bench.time.at += 300
+    again = ask(bench, STARTS)
+    assert (again.state, again.id == started.id) == (State.WAITING, False)
+    bench.time.at += 10
+    assert ask(bench, STARTS).id == again.id
+    bench.do(f"approve {again.id}", ANA)
+    assert is_open(question(bench.desk, STARTS))
+    assert question(bench.desk, ASKED).id != promotion.id
+
+
+def test_a_yes_to_start_whose_answer_was_lost_is_heard_again() -> None:
+    """Nothing that Flagger asks in a run only was asked since, so the run did not begin."""
+    bench = a_bench(replace(RULE, need=1))
+    started = approved(bench, STARTS)
+    for _ in range(3):
+        assert question(bench.desk, STARTS).id == started.id
+        answered(bench.desk, started)
+        bench.time.at += 60
+
+
+def test_a_roll_back_that_flagger_was_not_told_of_outlasts_a_run_that_ended_by_itself() -> None:
+    """Whoever pressed it does not want this revision: the start is asked about anew, and the press sends it back."""
+    bench = a_bench(replace(RULE, need=1))
+    started = approved(bench, STARTS)
+    question(bench.desk, STARTS)
+    answered(bench.desk, started)
+    bench.time.at += 10
+    pressed = approved(bench, BACK)
+    bench.time.at += 300
+    again = approved(bench, STARTS)
+    assert again.id != started.id
+    for _ in range(3):
+        # Its answer is lost: that this was asked in the run before is no sign that the next one has begun.
+        assert question(bench.desk, STARTS).id == again.id
+        answered(bench.desk, again)
+        bench.time.at += 60
+    assert question(bench.desk, BACK).id == pressed.id
+    assert is_open(question(bench.desk, BACK))
+
+
+@pytest.mark.parametrize("hook", [hook for hook in HOOKS if hook != "confirm-rollout"])
 def test_a_roll_back_whose_answer_was_lost_is_heard_again_in_the_same_run(hook: str) -> None:
     """What else Flagger asks in a run is no sign of a new one."""
     bench = a_bench(replace(RULE, need=1))

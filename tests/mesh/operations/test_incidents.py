@@ -20,6 +20,7 @@ from mesh.domain.rollouts import Happening, Phase
 from mesh.domain.routes import Route
 from mesh.operations.incident_cards import SLOTS, show
 from mesh.operations.incidents import about, open_incidents
+from mesh.ports import Open
 from tests.builders import command, healthy
 from tests.mesh.operations.alarm import INC, AlarmBench, alarm, alert, shown
 from tests.mesh.operations.bench import surroundings, virtual_service
@@ -174,7 +175,7 @@ def test_what_nobody_repeats_ends_on_record_and_on_the_card() -> None:
     alarm(bench)
     shown(bench)
     bench.time.at += EXPIRES_S
-    assert open_incidents(bench.desk, command("incidents")) == []
+    assert open_incidents(bench.desk, command("incidents")) == Open()
     assert bench.do("promote api 50").state is State.SUCCEEDED
     assert not shown(bench).open
     assert bench.audit()[-1]["text"] == "nobody repeated it for 5 h"
@@ -384,6 +385,24 @@ def voyage() -> Voyage:
     """A rollout's way, without a warm-up."""
     service = Service("api", stable="v1", canary="v2", limits=Limits(warm_up_s=0.0))
     return Voyage(AlarmBench(services=(service,)))
+
+
+def test_a_rollout_is_held_blind_by_its_own_services_unreadable_incident_only() -> None:
+    """A newer meshbot wrote one during a roll-out: the other services' canaries go on, this one's is not raised."""
+    trip = voyage()
+    trip.start()
+    web = replace(trip.operation.target, service="web")
+    trip.bench.incidents.unread = {web: "A newer meshbot wrote it."}
+    trip.look(1)
+    assert trip.phase is Phase.BAKING
+    assert list(open_incidents(trip.bench.desk, command("incidents web")).unread) == [web]
+    assert open_incidents(trip.bench.desk, command("incidents api")) == Open()
+    trip.bench.incidents.unread = {trip.operation.target: "A newer meshbot wrote it."}
+    before = trip.bench.weights()
+    trip.look(200)
+    assert (trip.phase, trip.bench.weights()) == (Phase.HELD, before)
+    assert trip.operation.rollout is not None
+    assert "A newer meshbot wrote it" in trip.operation.rollout.why
 
 
 def test_a_rollout_is_held_and_goes_on_by_itself() -> None:

@@ -9,11 +9,13 @@ import pytest
 from chat.memory import FixedDirectory
 from mesh.domain.catalog import Flood
 from mesh.domain.errors import Denied, Flooded, Unavailable
+from mesh.domain.grammar import parse
 from mesh.domain.hours import read_hours
-from mesh.domain.operations import State, Step
+from mesh.domain.operations import Origin, State, Step
 from mesh.domain.outsiders import Outsider
 from mesh.domain.policy import Actor, Policy, Role
 from mesh.domain.rollouts import Happening, Phase
+from mesh.operations.explaining import can
 from mesh.operations.looking import look
 from mesh.operations.running import run
 from tests.builders import JIN, LEE, healthy
@@ -114,8 +116,33 @@ def test_groups_are_asked_where_the_own_id_has_limits() -> None:
         raise Unavailable("Slack did not answer.")
 
     silent.directory.groups = groups  # type: ignore[method-assign]
-    assert silent.do("promote api 90").state is State.REFUSED
+    assert silent.do("promote api 90").state is State.FAILED
     assert silent.do("promote api 30").state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("words", ["promote api 90", "canary api 20,90 every 30s"])
+def test_whose_groups_could_not_be_asked_is_not_said_to_be_beyond_their_limits(words: str) -> None:
+    """A role that Slack does not say may let it: the answer is no all the same, and that it may be said again."""
+    team = Role("team", usergroups=("S0TEAM",), verbs=("*",))
+    bench = Bench(policy=Policy((SMALL, team)), members={"S0TEAM": {JIN.user}})
+    real = bench.directory
+    silent = bench.directory = Silent(bench.members)
+    silent.groups_alone = True
+    no = bench.do(words)
+    assert (no.state, bench.weights()) == (State.FAILED, [90, 10])
+    assert no.outcome.startswith("Slack does not say whether you may: ")
+    assert "Say it again" in no.hint
+    asked = can(bench.desk, parse(f"can {words}"), JIN, Origin("slash", "C0PROD")).beyond
+    assert asked
+    assert (asked.why.startswith("Slack does not say"), asked.opens) == (True, bench.time.at)
+    bench.directory = real
+    assert bench.do(words).state in (State.SUCCEEDED, State.RUNNING)
+
+
+def test_who_is_beyond_their_limits_hears_so_where_slack_said_all() -> None:
+    """Nothing is unheard then, and trying again does not help."""
+    team = Role("team", usergroups=("S0TEAM",), verbs=("*",))
+    assert "Beyond your limits" in Bench(policy=Policy((SMALL, team))).do("promote api 90").outcome
 
 
 def test_a_rollout_holds_out_of_hours_and_goes_on_in_them() -> None:

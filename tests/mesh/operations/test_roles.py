@@ -14,10 +14,11 @@ from mesh.domain.policy import Policy
 from mesh.domain.routes import STAMP_CANARY
 from tests.builders import JIN, LEE, healthy
 from tests.mesh.operations.bench import Bench, surroundings, virtual_service
+from tests.mesh.operations.test_drift import around
 from tests.mesh.operations.test_limits import SRE
 from tests.mesh.operations.voyage import Voyage
 
-TO_EACH = ("/mesh set api v1=100 v2=0", "/mesh set api v1=0 v2=100")
+TO_EACH = ("/mesh rollback api to v1", "/mesh rollback api to v2")
 
 
 def a_bench(*weights: int, **how: Any) -> Bench:
@@ -37,7 +38,7 @@ def rewrite(bench: Bench, **changes: Any) -> None:
 
 @pytest.mark.parametrize("weights", [(50, 50), (60, 40)])
 def test_a_rollback_never_goes_to_an_arm_that_nobody_called_stable(weights: tuple[int, int]) -> None:
-    """Who lifts one arm by a point gets no way past a limit and a freeze to give the other one everything."""
+    """Who lifts one arm by a point does not make the other one the way back, past a limit and a freeze: it is asked."""
     bench = a_bench(*weights, policy=Policy((replace(SRE, max_share=70.0, users=(JIN.user, LEE.user)),)))
     assert bench.do("set api v1=0 v2=100").state is State.REFUSED
     assert bench.do(f"promote api v1 {weights[0] + 1}").state is State.SUCCEEDED
@@ -46,6 +47,62 @@ def test_a_rollback_never_goes_to_an_arm_that_nobody_called_stable(weights: tupl
     assert (asked.state, asked.choices) == (State.REFUSED, TO_EACH)
     assert "`services.api.stable`" in asked.hint
     assert bench.weights() == [weights[0] + 1, weights[1] - 1]
+
+
+NO_ANSWER = "Prometheus did not answer in 5 s"
+
+
+@pytest.mark.parametrize(
+    ("words", "readings"),
+    [
+        ("freeze api --reason incident", {}),
+        ("status api", {"v1": NO_ANSWER, "v2": NO_ANSWER}),
+        ("status api", {"v1": healthy(success=97.0), "v2": healthy(success=40.0)}),
+    ],
+    ids=["frozen", "metrics are gone", "both arms fail"],
+)
+def test_the_buttons_of_a_rollback_that_asks_lead_out_of_an_incident(words: str, readings: dict[str, Any]) -> None:
+    """An arm that a person names gets everything past gates and freezes, and is stable from then on."""
+    bench = a_bench(50, 50, **({"readings": readings} if readings else {}))
+    bench.do(words)
+    asked = bench.do("rollback api")
+    done = bench.do(asked.choices[0].removeprefix("/mesh "))
+    assert (asked.state, done.state, bench.weights()) == (State.REFUSED, State.SUCCEEDED, [100, 0])
+    assert done.plan is not None
+    assert done.plan.notes == ("It was not known which arm is stable: v1 was named, and is from now on",)
+    rewrite(bench, weights=(60, 40))
+    assert bench.do("rollback api").state is State.SUCCEEDED
+    assert bench.weights() == [100, 0]
+
+
+def test_a_rollback_to_an_arm_is_no_way_past_the_gates_where_another_one_is_stable() -> None:
+    """It is refused, also beside a rollout, which goes on; weights by name are judged. The stable arm it may name."""
+    voyage = Voyage()
+    voyage.start("canary api v2 25,100 every 5m")
+    refused = voyage.bench.do("rollback api to v2")
+    assert (refused.state, voyage.bench.weights()) == (State.REFUSED, [75, 25])
+    assert refused.choices == ("/mesh rollback api", "/mesh set api v1=0 v2=100")
+    assert voyage.operation.active_rollout
+    assert voyage.bench.do("rollback api to v9").state is State.REFUSED
+    done = voyage.bench.do("rollback api to v1")
+    assert (done.state, done.plan and done.plan.notes, voyage.bench.weights()) == (State.SUCCEEDED, (), [100, 0])
+
+
+def test_a_rollback_to_a_named_arm_is_planned_again_to_the_same_arm() -> None:
+    """Somebody else wrote between its plan and its patch: the arm and the note stay as they were said."""
+    bench = a_bench(50, 50)
+    theirs = [(30, 70)]
+
+    def before() -> None:
+        if theirs:
+            rewrite(bench, weights=theirs.pop())
+
+    around(bench, before, lambda: None)
+    done = bench.do("rollback api to v1")
+    assert (done.state, bench.weights()) == (State.SUCCEEDED, [100, 0])
+    assert "conflict" in bench.audit_steps(done)
+    assert done.plan is not None
+    assert len(done.plan.notes) == 1
 
 
 def test_a_canary_that_was_named_is_still_compared_with_the_other_arm() -> None:
@@ -146,13 +203,15 @@ def test_a_rollback_asks_the_record_before_the_shape_where_the_object_forgot_all
 
 
 def test_what_was_refused_says_nothing_of_who_is_stable() -> None:
-    """Its plan was made by the shape when the object had forgotten all; the change before it was written."""
+    """Its plan was made while the configuration had it the other way round; the change before it was written."""
     bench = a_bench(90, 10)
     assert bench.do("promote api v2 80").state is State.SUCCEEDED
     rewrite(bench, annotations={})
     assert bench.do("freeze api --reason x").state is State.SUCCEEDED
+    bench.services = (Service("api", stable="v2"),)
     refused = bench.do("promote api v1 50")
     assert (refused.state, refused.plan and refused.plan.stable) == (State.REFUSED, "v2")
+    bench.services = ()
     assert bench.do("rollback api").state is State.SUCCEEDED
     assert bench.weights() == [100, 0]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mesh.domain.catalog import Service
+from mesh.domain.choices import about, parted
 from mesh.domain.commands import Command, Verb
 from mesh.domain.errors import MeshbotError, Refused, Unavailable
 from mesh.domain.gates import CustomGate, Limits, Verdict
@@ -18,6 +19,7 @@ from mesh.domain.rollouts import Happening, Phase
 from mesh.operations.looking import look
 from mesh.operations.receiving import receive
 from mesh.operations.running import run
+from mesh.operations.words import on_card
 from telemetry.metrics import REGISTRY
 from telemetry.ports import watched
 from tests.builders import JIN, LEE, healthy
@@ -338,10 +340,10 @@ def test_a_change_beside_a_rollout_is_offered_only_what_the_rollout_takes() -> N
     trip = voyage()
     trip.start("canary api v2 25,50,100 every 1h")
     beside = trip.say("promote api 60")
-    assert [choice.split()[1] for choice in beside.choices] == ["pause", "abort", "status"]
+    assert [parted(choice)[0].split()[1] for choice in beside.choices] == ["pause", "abort", "status"]
     trip.say("pause api")
     beside = trip.say("promote api 70")
-    assert [choice.split()[1] for choice in beside.choices] == ["resume", "abort", "status"]
+    assert [parted(choice)[0].split()[1] for choice in beside.choices] == ["resume", "abort", "status"]
 
 
 def test_a_rollback_by_hand_ends_the_rollout_for_good() -> None:
@@ -362,7 +364,8 @@ def test_other_changes_are_refused_while_a_rollout_runs() -> None:
         refused = trip.say(text)
         assert refused.state is State.REFUSED, text
         assert trip.id in refused.outcome
-        assert "/mesh abort api" in " ".join(refused.choices)
+        abort = "/mesh abort api --namespace mesh-demo --cluster demo"
+        assert about(abort, on_card(trip.operation)) in refused.choices
     assert trip.bench.weights() == [75, 25]
 
 

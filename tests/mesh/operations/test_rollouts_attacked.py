@@ -578,37 +578,39 @@ def test_a_word_that_no_worker_comes_for_is_not_waited_for_for_ever() -> None:
     assert trip.phase is Phase.TURNING_BACK
 
 
-def watched(trip: Voyage, evidence: Iterable[float], *, each_s: float) -> int:
-    """Return how often a look out of turn was asked for, with this evidence look by look."""
+def watched(trip: Voyage, evidence: Iterable[float], *, each_s: Iterable[float] = itertools.repeat(0.25)) -> int:
+    """Return how often a look out of turn was asked for, with this evidence look by look, so many seconds apart."""
     trip.start("canary api v2 25,50 every 23h")
     trip.look(2)
     rows, before = judge_blind(Pair("v2", "v1"), Limits(), "", window_s=60), len(trip.bench.watches.hurried)
-    for value in evidence:
+    for value, later_s in zip(evidence, each_s, strict=False):
         shown = tuple(replace(row, evidence=value, threshold=400.0) for row in rows)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("mesh.operations.looking.judge_trial", lambda *_, shown=shown: shown)
-            trip.bench.time.at += each_s
+            trip.bench.time.at += later_s
             look("demo", trip.bench.stage)
     return len(trip.bench.watches.hurried) - before
 
 
 def test_evidence_that_only_stays_high_hurries_nobody_for_long() -> None:
     """For an hour it is a tenth of a proof: its cluster is in a hurry for a quarter of a minute."""
-    assert watched(voyage(), itertools.repeat(40.0, 4 * 3600), each_s=0.25) == 60
+    # Nobody hurries after the first minutes, so looks come each five seconds then.
+    pace = itertools.chain(itertools.repeat(0.25, 4 * 300), itertools.repeat(LOOK_S, int(3300 / LOOK_S)))
+    assert watched(voyage(), itertools.repeat(40.0), each_s=pace) == 60
 
 
 def test_evidence_that_goes_up_and_down_hurries_a_fifth_of_the_time_at_most() -> None:
     """Each time it becomes near anew it may be a breach; but not each second minute."""
-    looks = 4 * 1200
+    looks = 4 * 300
     for period in (2, 20, 200, 400):
         up_and_down = (12.0 if at % period < period / 2 else 8.0 for at in range(looks))
-        assert watched(voyage(), up_and_down, each_s=0.25) <= looks / 5
+        assert watched(voyage(), up_and_down) <= looks / 5
 
 
 def test_evidence_that_rises_is_looked_at_soon_until_it_is_proven() -> None:
     """Ten per cent more each second: nobody waits for a look's time on the whole way from 10 to 400."""
     climbing = [10 * 1.1 ** (at / 4) for at in range(150)]
-    assert watched(voyage(), climbing, each_s=0.25) == len(climbing)
+    assert watched(voyage(), climbing) == len(climbing)
 
 
 def test_slow_looks_are_not_asked_for_out_of_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -621,7 +623,7 @@ def test_slow_looks_are_not_asked_for_out_of_turn(monkeypatch: pytest.MonkeyPatc
         return measure(*args, **how)
 
     monkeypatch.setattr(trip.bench.metrics, "measure", slowly)
-    assert watched(trip, itertools.repeat(40.0, 20), each_s=5.0) == 0
+    assert watched(trip, itertools.repeat(40.0, 20), each_s=itertools.repeat(LOOK_S)) == 0
 
 
 def hung(trip: Voyage) -> Callable[[], None]:

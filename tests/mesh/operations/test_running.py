@@ -178,7 +178,7 @@ def test_equal_shares_do_not_say_who_is_canary() -> None:
     assert bench.do("promote api 50").state is State.SUCCEEDED
     asked = bench.do("rollback api")
     assert asked.state is State.REFUSED
-    assert asked.choices == ("/mesh set api v1=100 v2=0", "/mesh set api v1=0 v2=100")
+    assert asked.choices == ("/mesh rollback api to v1", "/mesh rollback api to v2")
     assert bench.weights() == [50, 50]
 
 

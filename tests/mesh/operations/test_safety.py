@@ -96,7 +96,7 @@ def test_near_half_the_shape_says_nothing() -> None:
     bench = Bench(objects=[virtual_service(40, 60), *surroundings()])
     refused = bench.do("rollback api")
     assert refused.state is State.REFUSED
-    assert refused.choices == ("/mesh set api v1=100 v2=0", "/mesh set api v1=0 v2=100")
+    assert refused.choices == ("/mesh rollback api to v1", "/mesh rollback api to v2")
 
 
 def test_lowering_an_arm_that_nobody_called_canary_is_refused() -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -276,11 +277,16 @@ def test_what_slack_said_is_remembered_under_a_lock_and_what_it_was_not_asked_is
 
 def test_an_answer_of_long_ago_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody may have left while Slack was asked about others; a silence is no right, and is not waited for twice."""
-    monkeypatch.setattr("mesh.operations.beforehand.FRESH_S", -1.0)
+    now = [1000.0]
+    monkeypatch.setattr("mesh.operations.beforehand.time", SimpleNamespace(monotonic=lambda: now[0]))
     slack, asked = asked_once()
     with pytest.raises(Unavailable):
         slack.active(JIN)
     assert slack.active(LEE)
+    now[0] += 4
+    with slack.asking_nobody():
+        assert slack.active(LEE)
+    now[0] += 2
     with slack.asking_nobody():
         with pytest.raises(Unavailable):
             slack.active(JIN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -115,6 +116,20 @@ def test_hang_waits_then_goes_on(http_: Http) -> None:
     begun = time.monotonic()
     assert http_.do("PATCH", f"{ROUTES}/api", PATCH, MERGE_PATCH).status == 200
     assert time.monotonic() - begun >= 0.3
+
+
+def test_what_hangs_is_let_go_when_troubles_are_over(http_: Http) -> None:
+    """A test need not guess how long is long enough; what is asked for afterwards meets no trouble."""
+    http_.do("POST", ROUTES, route())
+    cause(http_, method="PATCH", kind="hang", seconds=600, times=2)
+    with ThreadPoolExecutor(1) as pool:
+        hanging = pool.submit(http_.do, "PATCH", f"{ROUTES}/api", PATCH, MERGE_PATCH)
+        deadline = time.monotonic() + 60
+        while http_.do("GET", "/_playground/trouble").body["waiting"][0]["times"] == 2:
+            assert time.monotonic() < deadline
+        http_.do("DELETE", "/_playground/trouble")
+        assert hanging.result(60).status == 200
+    assert http_.do("PATCH", f"{ROUTES}/api", PATCH, MERGE_PATCH).status == 200
 
 
 def test_what_hangs_is_applied_though_its_client_left(http_: Http) -> None:

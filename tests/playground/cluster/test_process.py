@@ -13,7 +13,7 @@ from tests.playground.cluster.conftest import EXAMPLES, Http
 def test_process_says_why_it_cannot_start() -> None:
     """A misspelt kind ends the process with a message, not a traceback."""
     command = [sys.executable, "-m", "playground.cluster", "--serve", "unicorns=v1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("cannot start the stand-in cluster: no such kind: ['unicorns']")
 

@@ -99,6 +99,6 @@ def test_an_open_watch_does_not_hold_up_the_server(server: ServerThread, api: cl
     next(stream)
     stopper = threading.Thread(target=server.stop)
     stopper.start()
-    stopper.join(20)
+    stopper.join(60)
     assert not stopper.is_alive()
     stream.close()

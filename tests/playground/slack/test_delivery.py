@@ -129,6 +129,26 @@ def test_a_click_carries_the_stored_value_and_the_message(stage: Stage) -> None:
     assert (body["user"]["id"], body["channel"]["id"], body["message"]["text"]) == ("U0ANA", "C0PROD", "card")
 
 
+def test_a_button_is_pressed_where_it_is_now(stage: Stage) -> None:
+    """A card that was drawn anew since somebody looked is pressed all the same; one that lost the button is not."""
+    values: list[str] = []
+
+    @stage.app.action("undo")
+    def _(ack: Ack, body: Body) -> None:
+        values.append(body["actions"][0]["value"])
+        ack()
+
+    ts = str(stage.client.chat_postMessage(channel="C0PROD", text="card", blocks=BUTTONS)["ts"])
+    seen = stage.driver.wait_for_text("Undo")
+    row = {key: value for key, value in BUTTONS[0].items() if key != "block_id"}
+    stage.client.chat_update(channel="C0PROD", ts=ts, text="card", blocks=[row])
+    stage.driver.click("U0ANA", seen, "undo")
+    wait_until(lambda: values == ["op-1"])
+    stage.client.chat_update(channel="C0PROD", ts=ts, text="done", blocks=[])
+    with pytest.raises(LookupError, match="has no element 'undo'"):
+        stage.driver.click("U0ANA", seen, "undo")
+
+
 def test_an_outsider_can_click_but_with_their_own_team(stage: Stage) -> None:
     """Slack lets externals of a shared channel press buttons; the payload tells their team."""
     teams: list[str] = []
@@ -170,18 +190,23 @@ def test_events_are_retried_at_once_after_a_minute_and_after_five() -> None:
     with open_stage(rules=Rules(retry_delays_s=(0.0, 60.0, 300.0))) as stage:
         stage.app.middleware(broken)
         stage.driver.send("U0JIN", "C0PROD", "@mesh hello")
-        wait_until(lambda: len(stage.heard) == 2)
+        # The sleep of a minute starts only when the second answer is back, and that of five with the third.
+        wait_until(lambda: attempts(stage) == 2)
         stage.driver.advance(59)
         assert len(stage.heard) == 2
         stage.driver.advance(1)
-        wait_until(lambda: len(stage.heard) == 3)
-        # The sleep of five minutes starts only when the third answer is back.
-        wait_until(lambda: len(stage.driver.deliveries()[0]["attempts"]) == 3)
+        wait_until(lambda: attempts(stage) == 3)
+        assert len(stage.heard) == 3
         stage.driver.advance(300)
         wait_until(lambda: len(stage.heard) == 4)
         assert [h["headers"].get("x-slack-retry-num") for h in stage.heard] == [None, "1", "2", "3"]
         assert {h["headers"].get("x-slack-retry-reason") for h in stage.heard[1:]} == {"http_error"}
         assert len({h["body"] for h in stage.heard}) == 1
+
+
+def attempts(stage: Stage) -> int:
+    """How often the first delivery was tried, with an answer or without."""
+    return len(stage.driver.deliveries()[0]["attempts"]) if stage.driver.deliveries() else 0
 
 
 def broken() -> None:

@@ -121,12 +121,12 @@ def test_changes_are_streamed_as_they_happen(stage: Stage) -> None:
 
     thread = threading.Thread(target=listen)
     thread.start()
-    assert connected.wait(5)
+    assert connected.wait(60)
     stage.client.chat_postEphemeral(channel="C0PROD", user="U0JIN", text="psst")
     ts = str(stage.client.chat_postMessage(channel="C0PROD", text="one")["ts"])
     stage.client.chat_update(channel="C0PROD", ts=ts, text="two")
     stage.client.chat_delete(channel="C0PROD", ts=ts)
-    thread.join(5)
+    thread.join(60)
     assert [(event["type"], event["message"]["text"]) for event in told] == [
         ("message", "one"),
         ("update", "two"),

@@ -73,8 +73,8 @@ class GitServer:
         self._server.shutdown()
         self._server.server_close()
 
-    def push(self, files: dict[str, str | bytes], said: str = "Somebody's change") -> str:
-        """Commit and push as another person; returns the commit."""
+    def push(self, files: dict[str, str | bytes], said: str = "Somebody's change", *, at: float | None = None) -> str:
+        """Commit and push as another person, now or `at` a time by their clock; returns the commit."""
         git(self.clone, "fetch", "--quiet", "origin")
         if git(self.clone, "branch", "--remotes").strip():
             git(self.clone, "checkout", "--quiet", "-B", "main", "origin/main")
@@ -83,7 +83,8 @@ class GitServer:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content.encode() if isinstance(content, str) else content)
         git(self.clone, "add", "--all")
-        git(self.clone, "commit", "--quiet", "--allow-empty", "--message", said)
+        dates = "" if at is None else f"@{at:.0f} +0000"
+        git(self.clone, "commit", "--quiet", "--allow-empty", "--message", said, dates=dates)
         git(self.clone, "push", "--quiet", "origin", "HEAD:main")
         return self.head()
 

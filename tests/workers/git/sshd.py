@@ -79,7 +79,7 @@ class SshServer:
         if os.getuid() == 0:
             # Where it locks up what it does not trust; Debian's service makes it at boot.
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-        self._child.start().wait_ready(self._answers, 20)
+        self._child.start().wait_ready(self._answers)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,7 +12,8 @@ from mesh.operations.running import run
 from tests.builders import healthy
 from tests.workers.git.bench import PATH, GitBench
 from tests.workers.git.server import GitServer, git
-from workers.git.repository import Made, Remote
+from workers.git.repository import Remote
+from workers.git.trees import Made
 
 
 class Killed(BaseException):

@@ -57,7 +57,7 @@ def test_workers_beside_each_other_lose_nothing(
     def work(number: int) -> None:
         try:
             cluster, made, target = prepared(server, tmp_path, number)
-            start.wait(10)
+            start.wait(60)
             cluster.patch(made, target)
             cluster.patch(made, target)
         except Exception as error:  # noqa: BLE001 (told below, in the test's own thread)

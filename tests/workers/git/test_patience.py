@@ -20,7 +20,7 @@ from tests.workers.git.bench import GitBench
 from tests.workers.git.server import GitServer
 from workers.git.adapter import GitCluster
 from workers.git.budget import over_at
-from workers.git.patience import KNOCK_AGAIN_S, KNOCK_S, TRY_AGAIN_S, TRY_S, Patience, Server
+from workers.git.patience import KNOCK_AGAIN_S, KNOCK_S, TRY_AGAIN_S, TRY_S, Patience, Silence
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Town:
     """How long an exchange takes, which ends in vain; 0 for a server that is well."""
     busy_s: float = 0.0
     knocks: int = 0
-    server: Server = field(default_factory=Server)
+    server: Silence = field(default_factory=Silence)
 
     def knock(self) -> None:
         """Answer, or not."""
@@ -81,11 +81,11 @@ def town(monkeypatch: pytest.MonkeyPatch) -> Town:
 
 
 @pytest.mark.parametrize("ask_s", [1.0, 10.0, 20.0, 30.0])
-@pytest.mark.parametrize(("knock_s", "repositories"), [(KNOCK_S, 1), (KNOCK_S, 8), (0.05, 1), (0.05, 2), (0.05, 8)])
-def test_a_server_that_hangs_or_drips_takes_little_of_a_worker(
+@pytest.mark.parametrize(("knock_s", "repositories"), [(KNOCK_S, 1), (KNOCK_S, 8), (0.05, 1)])
+def test_a_server_that_hangs_or_a_repository_that_drips_leaves_the_worker_to_others(
     town: Town, knock_s: float, repositories: int, ask_s: float
 ) -> None:
-    """Whatever one exchange takes, however many repositories it has, and whether it answers a knock or not."""
+    """Whatever one exchange takes, and however many repositories the server has that hangs."""
     town.knock_s, town.ask_s = knock_s, ask_s
     assert town.wanted(*(town.patience() for _ in range(repositories)), seconds=3600) < 0.31
 
@@ -111,7 +111,7 @@ def test_a_server_that_is_well_again_is_found_soon(town: Town, after_s: float) -
 
 @pytest.mark.parametrize("slow", [1, 2])
 def test_a_repository_that_was_slow_is_used_again_soon(town: Town, slow: int) -> None:
-    """While it is wanted, and while others of its server stay slow: its turn to be tried comes within a minute."""
+    """While it is wanted, and while others of its server stay slow: it is tried within half a minute."""
     others, one = [town.patience() for _ in range(slow)], town.patience()
     town.knock_s, town.ask_s = 0.05, 30.0
     town.wanted(*others, one, seconds=90)
@@ -127,7 +127,7 @@ def test_a_repository_that_was_slow_is_used_again_soon(town: Town, slow: int) ->
             break
         except Unavailable:
             town.ask_s = 30.0
-    assert town.now - began <= 60.0
+    assert town.now - began <= 30.0
 
 
 def test_who_hears_of_a_try_hears_what_made_it_rest(town: Town) -> None:

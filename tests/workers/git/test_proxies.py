@@ -72,7 +72,7 @@ def proxy(tmp_path: Path) -> Iterator[Tinyproxy]:
         pytest.skip("tinyproxy is not installed: apt-get install tinyproxy-bin, or brew install tinyproxy")
     made = Tinyproxy(tmp_path)
     with made.child:
-        made.child.wait_ready(made.answers, 20)
+        made.child.wait_ready(made.answers)
         yield made
 
 

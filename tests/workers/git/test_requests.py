@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from mesh.domain.catalog import Service
 from mesh.domain.operations import State
+from mesh.operations.running import run
 from tests.workers.git.bench import MANIFEST, PATH, GitBench
 from tests.workers.git.forge import Forge
 from tests.workers.git.server import TOKEN, GitServer, git
@@ -128,3 +130,69 @@ def test_a_forge_that_refuses_is_told_in_words(server: GitServer, forge: Forge, 
     assert "does not let us in to apps (HTTP 403)" in refused.outcome
     assert server.head() == head
     assert TOKEN not in str(refused) + str(bench.audit())
+
+
+def squash(server: GitServer, branch: str) -> None:
+    """Squash as forges do where they keep the title alone: the two numbers are there, and no trailer."""
+    git(server.clone, "fetch", "--quiet", "origin")
+    git(server.clone, "checkout", "--quiet", "-B", "main", "origin/main")
+    git(server.clone, "merge", "--quiet", "--squash", f"origin/{branch}")
+    git(server.clone, "commit", "--quiet", "--message", "api: v1 90 -> 50, v2 10 -> 50 (#1)")
+    git(server.clone, "push", "--quiet", "origin", "main")
+
+
+def broken(_path: str) -> None:
+    """Drop the connection, which keeps nobody waiting."""
+    raise ConnectionResetError
+
+
+@pytest.mark.parametrize("text", ["status api", "undo"])
+def test_a_proposal_that_was_squashed_is_known_by_its_weights(
+    text: str, server: GitServer, forge: Forge, tmp_path: Path
+) -> None:
+    """It is told as there, and as perhaps somebody else's, and can be undone by its id; before the merge it is not."""
+    bench = bench_of(server, forge, tmp_path)
+    asked = bench.do("promote api 50")
+    maybe = f"Git has what {asked.id} proposed, and no commit says that it is that"
+    assert maybe not in bench.do("status api").statuses[0].kept
+    squash(server, f"meshbot/{asked.id}")
+    bench.sync()
+    if text == "undo":
+        undone = bench.done(f"undo {asked.id}")
+        assert undone.plan is not None
+        assert maybe in " ".join(undone.plan.notes)
+        assert server.read(PATH).decode() == MANIFEST
+    assert (maybe in bench.do("status api").statuses[0].kept) == (text != "undo")
+
+
+def test_weights_of_our_own_later_commit_are_no_squashed_proposal(
+    server: GitServer, forge: Forge, tmp_path: Path
+) -> None:
+    """A later change of ours that wrote the same weights says so in its trailer: it is that one's."""
+    bench = bench_of(server, forge, tmp_path)
+    proposed = bench.do("promote api 50")
+    bench.in_git = replace(bench.in_git, mode="commit")
+    bench.services = (replace(bench.services[0], in_git=bench.in_git),)
+    bench.another_worker()
+    assert bench.done("promote api 50").state is State.SUCCEEDED
+    assert proposed.id not in bench.do("status api").statuses[0].kept
+
+
+@pytest.mark.parametrize("weights", [(50, 50), (60, 40)])
+def test_a_way_back_that_waited_takes_no_squashed_proposal_back(
+    weights: tuple[int, int], server: GitServer, forge: Forge, tmp_path: Path
+) -> None:
+    """Whoever wrote what was proposed, they wrote it later; another split is nobody's proposal, and as late."""
+    bench = bench_of(server, forge, tmp_path)
+    server.before = broken
+    going = bench.do("rollback api")
+    bench.time.at += 10
+    server.before = lambda _path: None
+    newer = bench.do("promote api 50")
+    old = server.read(PATH)
+    old = old.replace(b"weight: 90", b"weight: %d" % weights[0]).replace(b"weight:   10", b"weight:   %d" % weights[1])
+    theirs = server.push({PATH: old}, "By hand")
+    ended = run(going.id, bench.stage)
+    assert (ended.state, newer.id in ended.outcome) == (State.REFUSED, weights == (50, 50))
+    assert ("somebody else's change" if weights == (50, 50) else f"Commit {theirs[:8]} moved") in ended.outcome
+    assert bench.in_git_now() == list(weights)

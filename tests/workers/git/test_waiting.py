@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from chat.cards import card
 from mesh.domain.operations import Operation, State, Step
 from mesh.domain.policy import Policy
 from mesh.operations.running import run
+from mesh.ports import Place
 from tests.builders import JIN
 from tests.mesh.operations.test_silence import TEAM, Reserved
-from tests.workers.git.bench import PATH, GitBench
+from tests.workers.git.bench import MANIFEST, PATH, GitBench
 from tests.workers.git.forge import Forge
 from tests.workers.git.server import GitServer
 from tests.workers.git.test_requests import bench_of, merge
@@ -43,6 +45,23 @@ def test_a_way_back_that_waits_for_git_says_so_once_and_until_when(server: GitSe
     assert f"<!date^{going.deadline:.0f}^" in shown
     assert "once the sync is paused" in shown
     assert bench.cards.cards[going.id][-1] == card(going)
+
+
+def test_slack_is_asked_for_the_card_only_once_the_service_is_free_again(
+    server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That Git is silent is the moment in which a Slack that hangs would hold up the next way back."""
+    bench = GitBench(server, tmp_path)
+    real, held = bench.directory.place, []
+
+    def place(channel: str) -> Place:
+        held.append([key for key in bench.locks.held() if key.count("/") == 2])
+        return real(channel)
+
+    monkeypatch.setattr(bench.directory, "place", place)
+    going = unreachable(bench)
+    assert (going.story[-1].step, bool(held), any(held)) == (Step.UNANSWERED, True, False)
+    assert "does not answer" in bench.cards.cards[going.id][-1].text
 
 
 def test_a_way_back_that_git_let_through_at_last_says_nothing_of_that_any_more(
@@ -91,6 +110,83 @@ def test_a_way_back_that_waited_takes_no_newer_change_back(server: GitServer, tm
     assert (ended.state, newer.id in ended.outcome) == (State.REFUSED, True)
     assert bench.in_git_now() == [50, 50]
     assert bench.done("rollback api").state is State.SUCCEEDED
+    assert bench.in_git_now() == [100, 0]
+
+
+def test_a_way_back_by_a_fast_clock_takes_no_newer_change_back_either(server: GitServer, tmp_path: Path) -> None:
+    """The store says which was received last, and no clock of a bot."""
+    bench = GitBench(server, tmp_path)
+    going = unreachable(bench)
+    bench.operations._stored[going.id] = replace(going, created_at=going.created_at + 4)
+    bench.time.at += 2
+    server.before = lambda _path: None
+    newer = bench.do("promote api 50")
+    bench.sync()
+    assert bench.later(newer).state is State.SUCCEEDED
+    ended = run(going.id, bench.stage)
+    assert (ended.state, newer.id in ended.outcome) == (State.REFUSED, True)
+    assert bench.in_git_now() == [50, 50]
+
+
+THEIRS = MANIFEST.replace("weight: 90", "weight: 40").replace("weight:   10", "weight: 60")
+
+
+def test_a_way_back_that_waited_takes_nobodys_newer_commit_back_without_a_word(
+    server: GitServer, tmp_path: Path
+) -> None:
+    """Ana pushed other weights meanwhile: the commit is named, with a button, and the rollback of that moment works."""
+    bench = GitBench(server, tmp_path)
+    bench.time.at = time.time() - 60
+    going = unreachable(bench)
+    server.before = lambda _path: None
+    theirs = server.push({PATH: THEIRS}, "v2 is the fix")
+    server.push({"README": "hello"}, "Something else")
+    bench.time.at += 60
+    ended = run(going.id, bench.stage)
+    assert (ended.state, theirs[:8] in ended.outcome, ended.choices) == (State.REFUSED, True, ("/mesh rollback api",))
+    assert "v1 40 % / v2 60 %" in ended.outcome
+    assert bench.in_git_now() == [40, 60]
+    assert bench.do("rollback api").commit
+    assert bench.in_git_now() == [100, 0]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [(THEIRS, THEIRS), (MANIFEST, MANIFEST.replace("# the old one", "# the stable one")), (MANIFEST, MANIFEST)],
+    ids=["before it was asked", "no weight", "another file"],
+)
+def test_a_way_back_that_waited_is_overtaken_by_no_commit_that_moved_nothing_since(
+    server: GitServer, tmp_path: Path, earlier: str, later: str
+) -> None:
+    """What was committed before it was asked for must go back, and what moves no weight of the route is not asked."""
+    bench = GitBench(server, tmp_path)
+    server.push({PATH: earlier})
+    bench.time.at = time.time() + 60
+    going = unreachable(bench)
+    server.before = lambda _path: None
+    server.push({PATH: later, "README": "hello"}, at=bench.time.at + 30)
+    bench.time.at += 60
+    assert run(going.id, bench.stage).commit
+    assert bench.in_git_now() == [100, 0]
+
+
+def test_a_file_that_came_to_its_place_lately_is_written_as_any_other(server: GitServer, tmp_path: Path) -> None:
+    """The commit before has none there, which is no reason to write nothing."""
+    server.push({"README": "hello"}, "Before the manifest")
+    bench = GitBench(server, tmp_path)
+    assert bench.do("rollback api").commit
+
+
+def test_a_way_back_that_waited_is_not_overtaken_by_an_older_change_of_ours(server: GitServer, tmp_path: Path) -> None:
+    """A promotion that was asked for before it, and committed while it waited, is what it takes back."""
+    bench = GitBench(server, tmp_path)
+    bench.time.at = time.time() - 60
+    older = bench.ask("promote api 50")
+    bench.time.at += 1
+    going = unreachable(bench)
+    server.before = lambda _path: None
+    assert run(older.id, bench.stage).commit
+    assert run(going.id, bench.stage).commit
     assert bench.in_git_now() == [100, 0]
 
 
