@@ -182,7 +182,7 @@ REACHED: Obj = {
         "file": """
 clusters:
   a: {in_cluster: true, prometheus_url: "http://vm.monitoring.svc:8428/select"}
-  b: {context: b, prometheus: {urls: ["https://m1.example.com/prometheus", "http://[fd00::1]:8081"]}}
+  b: {context: b, prometheus: {urls: ["https://m1.example.com/prometheus", "http://[fd00::1]:8081"], proxy_url: "http://squid:3129"}}
 policy: {step_up: {url: "https://idp.example.com:8443/check"}}
 repositories:
   apps: {url: "https://git.example.com/apps.git"}
@@ -213,7 +213,7 @@ def test_every_address_that_is_said_can_be_reached(values: Obj) -> None:
         assert lost == [], who
 
 
-@pytest.mark.parametrize("port", [6378, 80, 8428, 443, 8081, 8443, 2222, 55681])
+@pytest.mark.parametrize("port", [6378, 80, 8428, 443, 8081, 3129, 8443, 2222, 55681])
 def test_what_is_private_can_be_reached_where_api_servers_are_named(port: int) -> None:
     """Metrics, Git and the step-up check have rules of their own, which those of API servers and Slack do not bear."""
     assert allows(named(objects(REACHED), "NetworkPolicy", "meshbot-worker"), "10.1.2.3", port)

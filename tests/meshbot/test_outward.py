@@ -88,6 +88,15 @@ def test_metrics_are_not_asked_through_the_environments_proxy(gate: Gate) -> Non
     assert gate.asked == []
 
 
+def test_a_metrics_server_may_have_a_proxy_of_its_own(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is outside, say, whatever the environment says of proxies."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    asking = Prometheus(CLOSED, MetricsServer((CLOSED,), proxy_url=gate.url))
+    with contextlib.closing(asking), pytest.raises(Trouble):
+        asking.rows(Question("up"), timeout_s=5)
+    assert set(gate.asked) == {CLOSED.removeprefix("https://")}
+
+
 @pytest.mark.parametrize("spared", ["", "127.0.0.1", "*"])
 def test_slack_is_asked_through_it_unless_no_proxy_says_otherwise(
     gate: Gate, monkeypatch: pytest.MonkeyPatch, spared: str

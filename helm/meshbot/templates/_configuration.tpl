@@ -33,6 +33,7 @@ which is as good as none; another kind is refused.
 {{- $cluster := (include "meshbot.under" (list $clusters $name "map") | fromJson).is | default dict -}}
 {{- $metrics = append $metrics (include "meshbot.under" (list $cluster "prometheus_url" "string") | fromJson).is -}}
 {{- $server := (include "meshbot.under" (list $cluster "prometheus" "map") | fromJson).is | default dict -}}
+{{- $metrics = append $metrics (include "meshbot.under" (list $server "proxy_url" "string") | fromJson).is -}}
 {{- range $url := (include "meshbot.under" (list $server "urls" "slice") | fromJson).is | default list -}}
 {{- $metrics = append $metrics (include "meshbot.under" (list (dict "urls" $url) "urls" "string") | fromJson).is -}}
 {{- end -}}
