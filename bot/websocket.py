@@ -63,6 +63,8 @@ class Line(SocketModeClient):
         """Whether this connection has said anything but pongs; the first message is Slack's hello."""
         self._ponged: float | None = None
         super().__init__(app_token, **options)
+        # Which knows of NO_PROXY; the library would take the proxy of the environment here in any case.
+        self.proxy = self.web_client.proxy
 
     def connect(self) -> None:
         """Open a new connection, and listen to its pings, which the library answers without a word."""

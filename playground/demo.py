@@ -38,7 +38,9 @@ DECIDABLE_S = 12
 @click.option("--run", "commands", multiple=True, metavar="COMMAND", help="Run this command and print what people see.")
 @click.option("--as", "person", default="jin", show_default=True, help="Who types the commands of --run.")
 @click.option("--channel", default="prod", show_default=True, help="Where the commands of --run are typed.")
-@click.option("--port", default=8080, show_default=True, help="Port of the page, on 127.0.0.1.")
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port of the page, on 127.0.0.1."
+)
 def main(commands: tuple[str, ...], person: str, channel: str, port: int) -> None:
     """Run meshbot against a stand-in Slack and cluster, with a real Redis and Prometheus and simulated traffic.
 

@@ -36,6 +36,10 @@ class PrometheusSection(Section):
     ca_file: Annotated[
         Text | None, Field(description="Path of the certificates to trust (PEM) instead of the system's.")
     ] = None
+    proxy_url: Annotated[
+        Address,
+        Field(description="HTTP proxy on the way there, `http://host:port`. `HTTPS_PROXY` is not asked."),
+    ] = ""
     timeout: Annotated[
         Seconds, Field(ge=1, le=30, description="How long one query may take: seconds, or with s, m or h.")
     ] = int(SERVER.timeout_s)
@@ -124,6 +128,7 @@ def _server(section: ClusterSection) -> MetricsServer:
         headers=tuple(said.headers.items()),
         token_file=said.token_file or "",
         ca_file=said.ca_file or "",
+        proxy_url=said.proxy_url,
         timeout_s=float(said.timeout),
         lag_s=float(said.lag),
     )

@@ -281,14 +281,16 @@ VARIABLES = (
     Variable(
         "HTTPS_PROXY",
         "https_proxy",
-        "HTTP proxy on the way to Git servers and their APIs, `http://host:port`, perhaps with user and password; also "
-        "`https_proxy`.",
+        "HTTP proxy on the way to Slack, to Git servers and their APIs, and to a collector of traces, all over HTTPS: "
+        "`http://host:port`, perhaps with user and password; also `https_proxy`. Clusters (whose kubeconfig may have a "
+        "`proxy-url`), metrics, the step-up check and Redis are never reached through it.",
         small=True,
     ),
     Variable(
         "NO_PROXY",
         "no_proxy",
-        "Hosts and domains that are reached without it, with commas between them; `*` for all. Also `no_proxy`.",
+        "Hosts and domains that are reached without it, with commas between them (`slack.com` for Slack); `*` for all. "
+        "Also `no_proxy`.",
         small=True,
     ),
     Variable("MESHBOT_CONFIG", "config_path", "Path of the configuration file; without it meshbot only reads."),

@@ -17,7 +17,7 @@ def answering(reply: Callable[[BaseHTTPRequestHandler], object]) -> Iterator[str
             self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             reply(self)
 
-        do_GET = do_POST  # noqa: N815 (the base class's naming)
+        do_GET = do_CONNECT = do_POST  # noqa: N815 (the base class's naming)
 
         def log_message(self, *_: object) -> None:
             """Stay quiet."""

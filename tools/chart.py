@@ -43,7 +43,7 @@ class Sheet:
 
 _PLAIN = {"config": {"rolloutOnChange": False}, "tests": {"doctor": False}}
 _RIGHTS = r"ServiceAccount/meshbot-worker|(Cluster)?Role(Binding)?/.*"
-_NOT_ALL = rf"{_RIGHTS}|Pod/.*|ConfigMap/meshbot-config"
+_NOT_ALL = rf"{_RIGHTS}|Pod/.*|NetworkPolicy/meshbot-test|ConfigMap/meshbot-config"
 """The configuration is made once, by hand: applied again, these files would put the empty one in its place."""
 SHEETS = {
     "rbac.yaml": Sheet(

@@ -38,6 +38,8 @@ class MetricsServer:
     """Path of a file with a bearer token, read again when it changes."""
     ca_file: str = ""
     """Path of the certificates to trust instead of the system's."""
+    proxy_url: str = field(default="", repr=False)
+    """HTTP proxy on the way there, perhaps with user and password; empty: none, whatever the environment names."""
     timeout_s: float = 5.0
     """How long one query may take, in seconds."""
     lag_s: float = 1.0

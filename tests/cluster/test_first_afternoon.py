@@ -10,15 +10,26 @@ from tests.cluster.surroundings import EXAMPLES, slack, weights
 from tests.e2e.admin import Admin
 from tests.e2e.walking import Walk, in_vain
 
+CLOSED = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": {"name": "closed", "namespace": "meshbot"},
+    "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+}
+"""Nothing goes in or out but what the chart's own policies allow, as in many companies' clusters."""
 PAGES = ("docs/kind.md", "manifests/README.md")
 
 
 def test_the_walk_with_helm(admin: Admin, walk: Walk, tmp_path: Path) -> None:
     """docs/kind.md: the pods are ready, the doctor is content, `/mesh promote` moves traffic, nothing is left."""
     every = to_run("docs/kind.md")
+    closed = every.index("kubectl create namespace meshbot")
     checked = next(place for place, one in enumerate(every) if one.startswith("helm test"))
     with slack(tmp_path) as chat:
-        for command in every[: checked + 1]:
+        for command in every[: closed + 1]:
+            walk(command)
+        admin.apply(CLOSED)
+        for command in every[closed + 1 : checked + 1]:
             walk(command)
         _use(chat, admin)
         for command in every[checked + 1 :]:

@@ -139,7 +139,7 @@ CASES: dict[str, Obj] = {
                 "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
                 "extraVolumes": [{"name": "more", "emptyDir": {}}],
                 "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
-                "extraEgress": [{"ports": [{"port": 3128, "protocol": "TCP"}]}],
+                "extraEgress": [{"ports": [{"port": 3128 + PROCESSES.index(who), "protocol": "TCP"}]}],
             }
             for who in PROCESSES
         },

@@ -46,10 +46,14 @@ def selectors(obj: Obj) -> list[dict[str, str]]:
 
 @every_case
 def test_every_selector_finds_the_pods_it_means(name: str) -> None:
-    """A Deployment, a budget and a policy find their own process and no other; the metrics' Service finds all three."""
+    """A Deployment, a budget and a policy find their own process and no other; the metrics' Service finds all three.
+
+    The policy of `helm test` finds its pods.
+    """
     for obj in case(name):
         component = obj["metadata"].get("labels", {}).get("app.kubernetes.io/component")
-        expected = set(PROCESSES) if component == "metrics" else {component}
+        tests = {who for who in pods(case(name)) if "-test-" in who}
+        expected = {"metrics": set(PROCESSES), "test": tests}.get(component, {component})
         for selector in selectors(obj):
             assert chosen(name, selector) == expected, (obj["kind"], obj["metadata"]["name"])
 
@@ -178,7 +182,7 @@ REACHED: Obj = {
         "file": """
 clusters:
   a: {in_cluster: true, prometheus_url: "http://vm.monitoring.svc:8428/select"}
-  b: {context: b, prometheus: {urls: ["https://m1.example.com/prometheus", "http://[fd00::1]:8081"]}}
+  b: {context: b, prometheus: {urls: ["https://m1.example.com/prometheus", "http://[fd00::1]:8081"], proxy_url: "http://squid:3129"}}
 policy: {step_up: {url: "https://idp.example.com:8443/check"}}
 repositories:
   apps: {url: "https://git.example.com/apps.git"}
@@ -209,10 +213,54 @@ def test_every_address_that_is_said_can_be_reached(values: Obj) -> None:
         assert lost == [], who
 
 
-@pytest.mark.parametrize("port", [6378, 80, 8428, 443, 8081, 8443, 2222, 55681])
+@pytest.mark.parametrize("port", [6378, 80, 8428, 443, 8081, 3129, 8443, 2222, 55681])
 def test_what_is_private_can_be_reached_where_api_servers_are_named(port: int) -> None:
     """Metrics, Git and the step-up check have rules of their own, which those of API servers and Slack do not bear."""
     assert allows(named(objects(REACHED), "NetworkPolicy", "meshbot-worker"), "10.1.2.3", port)
+
+
+@every_case
+def test_helm_test_reaches_what_it_asks(name: str) -> None:
+    """All that a worker reaches, by the same rules, and the bot's port: its pods run where nothing else is allowed."""
+    objs = case(name)
+    if name == "little":
+        return
+    prefix = "traffic" if name == "everything-said" else "meshbot"
+    own, workers = (named(objs, "NetworkPolicy", f"{prefix}-{who}")["spec"]["egress"] for who in ("test", "worker"))
+    assert [rule for rule in workers if rule not in own] == []
+    [rule] = [rule for rule in own if rule not in workers]
+    [peer] = rule["to"]
+    assert chosen(name, peer["podSelector"]["matchLabels"]) == {"bot"}
+    [container] = pods(objs)["bot"]["spec"]["containers"]
+    [heard] = [one["containerPort"] for one in container["ports"] if one["name"] == "http"]
+    assert rule["ports"] == [{"port": heard, "protocol": "TCP"}]
+
+
+@pytest.mark.parametrize("name", ["default", "everything-said"])
+def test_dns_is_kube_systems_or_the_nodes_own(name: str) -> None:
+    """Names are asked for in kube-system, or at the address of NodeLocal DNSCache, and at no other."""
+    for policy in (obj for obj in case(name) if obj["kind"] == "NetworkPolicy"):
+        [peers] = [rule["to"] for rule in policy["spec"]["egress"] if rule["ports"][0]["port"] == 53]
+        assert peers == [
+            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}},
+            {"ipBlock": {"cidr": "169.254.20.10/32"}},
+        ]
+
+
+@pytest.mark.parametrize("keda", [False, True])
+def test_keda_alone_comes_in_from_elsewhere(keda: bool) -> None:
+    """To the Redis of the chart, from KEDA's own namespace, and only where KEDA scales the workers."""
+    objs = objects({"redis": {"internal": {"enabled": True}}, "worker": {"keda": {"enabled": keda}}})
+    [rule] = named(objs, "NetworkPolicy", "meshbot-redis")["spec"]["ingress"]
+    namespaces = [peer["namespaceSelector"]["matchLabels"] for peer in rule["from"] if "namespaceSelector" in peer]
+    assert namespaces == ([{"kubernetes.io/metadata.name": "keda"}] if keda else [])
+
+
+def test_the_port_of_redis_is_known_without_a_path() -> None:
+    """What comes after a question mark is no part of the host."""
+    values: Obj = {"redis": {"url": "redis://cache.example.com:6390?db=1"}}
+    policy = named(objects(values | {"networkPolicy": {"redis": {"ports": [7]}}}), "NetworkPolicy", "meshbot-clock")
+    assert [allows(policy, ELSEWHERE, port) for port in (6390, 6379)] == [True, False]
 
 
 def test_dns_is_where_the_values_say() -> None:
@@ -226,18 +274,18 @@ def test_dns_is_where_the_values_say() -> None:
 
 @every_case
 def test_every_pod_of_ours_stands_behind_a_policy(name: str) -> None:
-    """In both directions; only the bot hears on its port, and the clock and the workers on that of metrics alone."""
+    """In both directions; only the bot hears on its port, clock and workers on that of metrics alone, tests on none."""
     policies = [obj for obj in case(name) if obj["kind"] == "NetworkPolicy"]
     covered = {who for one in policies for who in chosen(name, one["spec"]["podSelector"]["matchLabels"])}
     if name == "little":
         assert policies == []
         return
-    assert covered == set(pods(case(name))) - {one for one in pods(case(name)) if "-test-" in one}
+    assert covered == set(pods(case(name)))
     for one in policies:
         assert one["spec"]["policyTypes"] == ["Ingress", "Egress"]
         heard = {port["port"] for rule in one["spec"]["ingress"] for port in rule["ports"]}
         who = one["metadata"]["labels"]["app.kubernetes.io/component"]
-        assert heard == {"bot": {"http", "metrics"}, "redis": {6379}}.get(who, {"metrics"})
+        assert heard == {"bot": {"http", "metrics"}, "redis": {6379}, "test": set()}.get(who, {"metrics"})
 
 
 def test_the_redis_of_the_chart_is_for_meshbot_alone() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -64,6 +68,23 @@ def test_it_is_for_those_who_know_the_password(url: str) -> None:
         client.ping()
     assert found("Secret")["stringData"]["password"] in url
     assert len(found("Secret")["stringData"]["password"]) == 32
+
+
+def test_it_is_ready_when_it_answers_well(url: str) -> None:
+    """By the probe, run with a real redis-cli: an answer that is an error (NOAUTH here, LOADING at the start) fails."""
+    if not shutil.which("redis-cli"):
+        pytest.skip("redis-cli is not installed: apt-get install redis-tools, or brew install redis")
+    [container] = pods(case("redis-internal"))["redis"]["spec"]["containers"]
+    first, *rest = container["readinessProbe"]["exec"]["command"]
+    password, port = found("Secret")["stringData"]["password"], str(urlsplit(url).port)
+    asked = {
+        given: subprocess.run(
+            [first, "-h", "127.0.0.1", "-p", port, *rest], env={**os.environ, "REDISCLI_AUTH": given}, check=False
+        ).returncode
+        for given in (password, "another")
+    }
+    assert asked[password] == 0
+    assert asked["another"] != 0
 
 
 def test_its_pod_reads_those_files() -> None:

@@ -35,6 +35,20 @@ WRONG: dict[str, tuple[Obj, str]] = {
     "an account of everybody": ({"serviceAccounts": {"worker": {"create": False}}}, "serviceAccounts/worker/name"),
     "no Secret": ({"secrets": {"existingSecret": ""}}, "secrets/existingSecret"),
     "a password in a URL of Redis": ({"redis": {"url": "redis://:secret@redis:6379/0"}}, "redis/url"),
+    "two Redis": ({"redis": {"internal": {"enabled": True}, "url": "rediss://redis.example.com"}}, "redis/url"),
+    "certificates of another Redis": (
+        {"redis": {"internal": {"enabled": True}, "tls": {"existingSecret": "redis-tls"}}},
+        "redis/tls/existingSecret",
+    ),
+    "a user of another Redis": ({"redis": {"internal": {"enabled": True}, "username": "me"}}, "redis/username"),
+    "certificates for nothing": (
+        {"redis": {"url": "redis://redis:6379/0", "tls": {"existingSecret": "redis-tls"}}},
+        "redis/url",
+    ),
+    "certificates for Sentinels in the clear": (
+        {"redis": {"url": "redis+sentinel://s1,s2/meshbot", "tls": {"existingSecret": "redis-tls"}}},
+        "redis/url",
+    ),
     "not Redis": ({"redis": {"url": "http://redis:6379"}}, "redis/url"),
     "a password in a URL of Prometheus": ({"prometheus": {"url": "https://me:secret@prometheus"}}, "prometheus/url"),
     "two URLs": ({"prometheus": {"url": "https://prometheus", "fromSecret": True}}, "prometheus/url"),
@@ -73,6 +87,50 @@ def test_what_is_no_value_is_refused(what: str) -> None:
     said = str(failed.value)
     assert "schema" in said
     assert named in said
+
+
+NO_CONFIGURATION: list[tuple[str, str]] = [
+    ("just words", "is no configuration"),
+    ("clusters: {a", "is no configuration"),
+    ("clusters: [a]", "`clusters` should be keys and values"),
+    ("clusters: {a: b}", "`a` should be keys and values"),
+    ("clusters: {a: {prometheus: {urls: 'https://m'}}}", "`urls` should be a list"),
+    ("clusters: {a: {prometheus: {urls: [5]}}}", "`urls` should be text"),
+    ("policy: {step_up: {url: [x]}}", "`url` should be text"),
+    ("repositories: [{url: 'https://git'}]", "`repositories` should be keys and values"),
+]
+
+
+@with_helm
+@pytest.mark.parametrize(("file", "said"), NO_CONFIGURATION)
+def test_what_no_process_could_read_is_refused(file: str, said: str) -> None:
+    """Nothing is rendered, and the message says what is wrong and who says more."""
+    with pytest.raises(HelmFailed, match=said) as failed:
+        rendered({"config": {"file": file}})
+    assert "meshbot config check" in str(failed.value)
+
+
+@with_helm
+def test_no_yaml_is_refused_without_policies_too() -> None:
+    """What is wrong is the file, whether or not ports are read from it."""
+    with pytest.raises(HelmFailed, match="is no configuration"):
+        rendered({"config": {"file": "clusters: {a"}, "networkPolicy": {"enabled": False}})
+
+
+EMPTY = """
+clusters: {local: {prometheus: , prometheus_url: ""}}
+policy: {roles: {}, step_up: }
+repositories:
+"""
+
+
+@with_helm
+@pytest.mark.parametrize(
+    "file", [EMPTY, "policy:", "clusters: {local: {in_cluster: true, prometheus: {urls: }}}", "# no"]
+)
+def test_keys_without_a_value_are_as_good_as_none(file: str) -> None:
+    """The chart reads a configuration where something was left open as the processes do."""
+    assert rendered({"config": {"file": file}}) != ""
 
 
 CONTRADICTIONS: list[tuple[Obj, str]] = [

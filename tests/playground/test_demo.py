@@ -51,6 +51,14 @@ def test_a_taken_port_is_said_at_once() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_what_is_no_port_is_said_at_once(port: str) -> None:
+    """With the numbers that are, before anything is started."""
+    done = demo("--port", port)
+    assert done.returncode == 2
+    assert "0<=x<=65535" in done.stderr
+
+
 def test_an_unknown_person_is_said_at_once() -> None:
     """With the names there are, before anything is started."""
     done = demo("--as", "bob", "--run", "/mesh help")

@@ -22,6 +22,7 @@ def test_all_that_can_be_said_of_a_metrics_server_arrives(tmp_path: Path) -> Non
               headers: {X-Scope-OrgID: shop, X-Other: "1"}
               token_file: /run/token
               ca_file: /etc/ca.pem
+              proxy_url: http://squid:3128
               timeout: 10s
               lag: 1m
         """,
@@ -31,6 +32,7 @@ def test_all_that_can_be_said_of_a_metrics_server_arrives(tmp_path: Path) -> Non
         headers=(("X-Scope-OrgID", "shop"), ("X-Other", "1")),
         token_file="/run/token",
         ca_file="/etc/ca.pem",
+        proxy_url="http://squid:3128",
         timeout_s=10.0,
         lag_s=60.0,
     )

@@ -15,6 +15,7 @@ from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
+from kubernetes.config.kube_config import KubeConfigMerger
 from kubernetes.utils.keepalive import tcp_keepalive_socket_options
 
 from mesh.domain.catalog import Cluster
@@ -210,6 +211,9 @@ class KubernetesClient:
     def _build(self) -> ApiClient:
         settings = Configuration()
         settings.retries = False
+        # HTTPS_PROXY is for what is outside, and may let nothing through to an API server. `proxy-url` in a kubeconfig
+        # is for one server alone, and goes by no NO_PROXY, as with kubectl.
+        settings.proxy, settings.no_proxy = None, ""
         settings.connection_pool_maxsize = AT_ONCE
         # What stands between may forget a connection that says nothing for minutes, and a dead server says nothing.
         settings.socket_options = tcp_keepalive_socket_options(PROBE_S, 1, PROBES)
@@ -227,14 +231,31 @@ class KubernetesClient:
                 )
             else:
                 config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]  # as above
+            program = self._failed_login(settings)
         except _UNREADABLE as error:
             raise Unavailable(
                 f"Cluster {self.cluster} cannot be reached: {self._reason(error)}",
                 hint="Check the kubeconfig's path and context, or the pod's service account.",
             ) from error
+        if program:
+            raise Unavailable(
+                f"Cluster {self.cluster} cannot be reached: its kubeconfig logs in by the program {program}, which "
+                "is not there or gave no credentials.",
+                hint="Give a kubeconfig with a token or a client certificate; meshbot's image has no such program.",
+            )
         api = ApiClient(settings)
         api.user_agent = OURS
         return api
+
+    def _failed_login(self, settings: Configuration) -> str:
+        """Return the program that should have brought credentials and brought none; the package goes on without."""
+        if not self._kubeconfig or settings.api_key or settings.cert_file:
+            return ""
+        told = KubeConfigMerger(self._kubeconfig).config.value  # type: ignore[no-untyped-call]  # as above
+        contexts, users = ({one.value["name"]: one.value for one in told[kind]} for kind in ("contexts", "users"))
+        context = contexts[self._context or told["current-context"]]["context"]
+        login = users.get(context.get("user"), {}).get("user") or {}
+        return str((login.get("exec") or {}).get("command", ""))
 
     def _reason(self, error: Exception) -> str:
         if isinstance(error, ConfigException):

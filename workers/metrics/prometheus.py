@@ -46,7 +46,7 @@ class Prometheus:
         self._library = PrometheusConnect(
             address,
             headers=dict(settings.headers),
-            session=_Wire(address, settings.ca_file),
+            session=_Wire(address, settings),
             auth=_Bearer(Token(settings.token_file)) if settings.token_file else None,
             # `read=False` lets a timeout be a timeout; otherwise it looks like a server that cannot be reached.
             retry=Retry(total=0, read=False),
@@ -123,11 +123,15 @@ class _Wire:
 
     cert = None
 
-    def __init__(self, url: str, ca_file: str) -> None:
+    def __init__(self, url: str, settings: MetricsServer) -> None:
         self._name = name_of(url)
-        self._ca_file = ca_file
+        self._ca_file = settings.ca_file
         self._session = requests.Session()
-        self.verify: str | bool = ca_file or True
+        # HTTPS_PROXY is for what is outside, and no gate may hang on it; a netrc file's password is not for metrics.
+        self._session.trust_env = False
+        if settings.proxy_url:
+            self._session.proxies = {"http": settings.proxy_url, "https": settings.proxy_url}
+        self.verify: str | bool = settings.ca_file or True
 
     def mount(self, prefix: str, adapter: HTTPAdapter) -> None:
         self._session.mount(prefix, adapter)

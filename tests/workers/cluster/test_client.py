@@ -350,3 +350,36 @@ def test_a_fork_gets_connections_of_its_own(routed: World) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert client._connected() is parents
     assert client.read(ROUTES, "shop", "api-vs") is not None
+
+
+LOGIN = """
+apiVersion: v1
+kind: Config
+current-context: a
+clusters: [{name: a, cluster: {server: "http://127.0.0.1:1"}}]
+contexts: [{name: a, context: {cluster: a, user: a}}, {name: b, context: {cluster: a, user: b}}]
+users:
+  - {name: a, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: %s, interactiveMode: Never}}}
+  - {name: b, user: {token: given}}
+"""
+
+
+@pytest.mark.parametrize("program", ["gke-gcloud-auth-plugin-that-is-not-there", "/bin/false"])
+def test_a_login_that_brings_nothing_is_named(tmp_path: Path, program: str) -> None:
+    """A program of a cloud's that the image lacks, or that fails, is named to people; other contexts do not mind."""
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(LOGIN % program)
+    with pytest.raises(Unavailable, match=f"logs in by the program {program}"):
+        KubernetesClient("edge", kubeconfig=str(kubeconfig)).discover()
+    with pytest.raises(Unavailable, match="did not answer at http"):
+        KubernetesClient("edge", kubeconfig=str(kubeconfig), context="b").discover()
+
+
+def test_a_login_that_brings_a_token_is_used(tmp_path: Path, world: World) -> None:
+    """On a machine that has the program, it is run as kubectl would run it."""
+    program, kubeconfig = tmp_path / "login", tmp_path / "kubeconfig-with-login"
+    said = '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "t"}}'
+    program.write_text(f"#!/bin/sh\necho '{said}'\n")
+    program.chmod(0o700)
+    kubeconfig.write_text((LOGIN % program).replace("http://127.0.0.1:1", world.url))
+    assert KubernetesClient("edge", kubeconfig=str(kubeconfig)).discover().versions
