@@ -40,13 +40,14 @@ Written = list[tuple[Operation, Plan]]
 def known(route: Route, service: Service, target: Target, operations: Operations, *, lately: int = LATELY) -> Known:
     """Say what is known of the route's arms, or why nobody knows which one is stable.
 
-    First what the configuration says, then the object, then the record: the rollout that is under way, else the newest
+    First what the configuration says, then the rollout that is under way, then the object, then the record: the newest
     of the `lately` newest changes that was written to this route; last of all the shape, and never against the others.
     Raises Unavailable when the record cannot be asked.
     """
     if configured(route, service) != Roles():
         return _told(route, service)
-    if not named(route, service).stable and (begun := _begun(route, operations.rollout(target))):
+    # Before the stamps: older ones may come back beside it, and it has promised where it turns back to.
+    if begun := _begun(route, operations.rollout(target)):
         return Known(route, service, begun)
     written = _written(route, operations.recent(target=target, count=lately))
     if stamped(route) == Roles() and not route.lost_roles:

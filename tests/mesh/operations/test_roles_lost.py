@@ -344,3 +344,28 @@ def test_a_stamp_that_another_service_wrote_later_on_the_same_rule_is_not_old() 
     assert bench.do("promote shop v1 30").state is State.SUCCEEDED
     assert bench.weights() == [30, 70]
     assert told(bench.do("status api")) == {"v1": "canary", "v2": "stable"}
+
+
+def beside_a_rollout(*before: str) -> Voyage:
+    """A canary v1 at 25 %, to go back to v2, on whose object the annotations from after `before` are back."""
+    voyage = Voyage(a_bench(90, 10))
+    for text in before:
+        assert voyage.bench.do(text).state is State.SUCCEEDED
+    old = dict(voyage.bench.route_object()["metadata"]["annotations"])
+    assert voyage.bench.do("promote api v2 100").state is State.SUCCEEDED
+    voyage.start("canary api v1 25,50,100 every 5m")
+    rewrite(voyage.bench, annotations=old)
+    return voyage
+
+
+def test_old_stamps_beside_a_running_rollout_do_not_open_the_way_to_its_canary() -> None:
+    """It promised v2 as the way back: naming v1 is refused, and a rollback in one word goes to v2."""
+    voyage = beside_a_rollout("promote api v2 30")
+    assert told(voyage.bench.do("status api")) == {"v1": "canary", "v2": "stable"}
+    assert voyage.bench.do("freeze api --reason incident").state is State.SUCCEEDED
+    refused = voyage.bench.do("rollback api to v1")
+    assert (refused.state, voyage.bench.weights()) == (State.REFUSED, [25, 75]), refused.outcome
+    assert "v2 is the stable arm" in refused.outcome
+    assert voyage.operation.active_rollout
+    assert voyage.bench.do("rollback api").state is State.SUCCEEDED
+    assert voyage.bench.weights() == [0, 100]
