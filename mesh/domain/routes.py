@@ -335,6 +335,11 @@ class Route(RouteRef):
         """Tell whether a stamp of a role has a word for this very rule, as we write it, and not just one for all."""
         return self.rule in self._roles(key)
 
+    @property
+    def left_open(self) -> bool:
+        """Tell whether our last patch of this rule said that nobody knows its stable arm: not that nothing was said."""
+        return self.has_role(STAMP_STABLE) and not self.role(STAMP_STABLE)
+
     def plain_role(self, key: str) -> str:
         """Return the arm that a person named for every rule in a stamp of a role, also where we wrote beside it."""
         found = self._roles(key).get(EVERY_RULE, "")

@@ -78,9 +78,10 @@ def roles(route: Route, service: Service) -> Roles:
     A canary that a person named in a command says nothing of the other arm, unless the shape does as well: who lifts
     an arm by a point to ease the other one must not make that one stable, or `rollback` would give it everything. Where
     they wrote it down as the canary, in the configuration or as a plain name on the object, the other one is stable.
+    Nor does the shape say anything once it was unclear who is stable: the arm people fled from may be the larger one.
     """
     found = named(route, service)
-    if found.stable or is_over(route):
+    if found.stable or is_over(route) or route.left_open:
         return found
     shape = by_shape(route)
     return shape if found.canary in ("", shape.canary) else found
@@ -105,13 +106,15 @@ def configured(route: Route, service: Service) -> Roles:
 def as_written(route: Route, plans: Sequence[Plan]) -> Route:
     """Return a route without stamps with those that these plans of its object wrote, newest first.
 
-    Of rules that have another label by now as well: then nobody knows whose roles those are.
+    Of rules that have another label by now as well: then nobody knows whose roles those are. A rule that once had a
+    stable arm, and none by the newest plan, says so; one that never had any says nothing.
     """
     newest = {plan.rule: plan for plan in reversed(plans)}
     if not newest:
         return route
+    known = {plan.rule for plan in plans if plan.stable}
     stamps: dict[str, dict[str, Any]] = {
-        STAMP_STABLE: {rule: plan.stable for rule, plan in newest.items()},
+        STAMP_STABLE: {rule: plan.stable for rule, plan in newest.items() if rule in known},
         STAMP_CANARY: {rule: plan.canary for rule, plan in newest.items()},
         STAMP_WRITTEN: {rule: plan.weights for rule, plan in newest.items()},
     }
@@ -197,6 +200,9 @@ def again(cluster: Cluster, plan: Plan, target: Target) -> Route:
 def _typed(route: Route, known: Known, command: Command) -> Roles:
     """Return the roles where the version to promote is typed out; raise Refused where that would turn them round."""
     arm, found = route.find(command.version, command.service), known.roles
+    if not found.stable and not arm.effective:
+        # A round begins: it goes back to where everything is. Else a doubt would never end without the configuration.
+        found = replace(found, stable=_with_everything(route))
     if arm.name == found.canary:
         return found
     if arm.name == found.stable:
@@ -208,6 +214,12 @@ def _typed(route: Route, known: Known, command: Command) -> Roles:
         )
     # Never the other one, though there is only one: that this rises does not say that the other may have everything.
     return Roles(stable=found.stable, canary=arm.name)
+
+
+def _with_everything(route: Route) -> str:
+    """Return which of two arms has all traffic; empty where both have some, and among more than two."""
+    full = (arm.name for arm in route.arms if len(route.arms) == 2 and arm.effective and arm.effective == route.total)
+    return next(full, "")
 
 
 def _swapped(known: Known, command: Command) -> Roles:

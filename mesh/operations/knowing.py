@@ -50,7 +50,7 @@ def known(route: Route, service: Service, target: Target, operations: Operations
     if begun := _begun(route, operations.rollout(target)):
         return Known(route, service, begun)
     written = _written(route, operations.recent(target=target, count=lately))
-    if stamped(route) == Roles() and not route.lost_roles:
+    if stamped(route) == Roles() and not route.lost_roles and not route.left_open:
         route = as_written(route, [plan for _, plan in written])
         why = _drifted(route, service)
     else:
@@ -69,6 +69,8 @@ def _unknown(route: Route, found: Roles) -> str:
         return f"{stamped(route).canary} had everything, and then somebody else moved traffic"
     if route.lost_roles:
         return "what is remembered of it is of a rule that has another name by now"
+    if route.left_open:
+        return "it was unclear at an earlier change already, and nobody has said so since"
     if found.canary:
         return f"only {found.canary} was named, as the canary"
     return "neither the configuration, the object nor the record says so, and the shares do not tell"
@@ -114,8 +116,10 @@ def _older(route: Route, written: Written, operations: Operations) -> str:
     if not ours or newest is None:
         return ""
     (operation, plan), said = newest, stamped(route)
-    if not said.stable or plan.stable in ("", said.stable) or _is_newer(route, operation, operations):
+    if said.stable in ("", plan.stable) or _is_newer(route, operation, operations):
         return ""
+    if not plan.stable:
+        return f"the object says {said.stable}, and to {operation.id}, which came later, nobody was stable"
     return f"the object says {said.stable}, and {operation.id} left {plan.stable} there"
 
 

@@ -49,7 +49,7 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
         check_free(route, operation, catalog)
         # A squash merge may have lost whose change it is that is undone.
         notes = tuple(filter(None, [following.unsigned(operations.get(operation.command.operation), route)]))
-        made = plan(route, former, found, stamps=_stamps(operation, route, found), notes=notes)
+        made = plan(route, former, found, stamps=_stamps(operation, route, found, told=route), notes=notes)
         _check_undo(route, operation, catalog, made)
         return following.noted(made, route), route
     service = catalog.service(operation.target)
@@ -59,9 +59,10 @@ def make_plan(operation: Operation, catalog: Catalog, cluster: Cluster, operatio
         check_configured(route, service)
     about = known(route, service, operation.target, operations)
     if operation.command.verb is Verb.ADOPT:
-        return _adopt(route, about.roles, operation), route
+        return _adopt(route, about, operation), route
     found, wanted = _WANTED[operation.command.verb](route, about, operation)
-    made = plan(route, wanted.weights, found, stamps=_stamps(operation, route, found), notes=wanted.notes)
+    stamps = _stamps(operation, route, found, told=about.route)
+    made = plan(route, wanted.weights, found, stamps=stamps, notes=wanted.notes)
     _check_undo(route, operation, catalog, made)
     made = following.noted(made, route)
     return replace(made, warnings=(*made.warnings, *_drift(route, operation))), route
@@ -227,9 +228,9 @@ _WANTED: dict[Verb, Callable[[Route, Known, Operation], tuple[Roles, Wanted]]] =
 }
 
 
-def _adopt(route: Route, found: Roles, operation: Operation) -> Plan:
+def _adopt(route: Route, about: Known, operation: Operation) -> Plan:
     _drifted(route)
-    return adoption(route, found, stamps=_stamps(operation, route, found))
+    return adoption(route, about.roles, stamps=_stamps(operation, route, about.roles, told=about.route))
 
 
 def _drifted(route: Route) -> Weights:
@@ -264,9 +265,17 @@ def _some(route: Route, wanted: Weights) -> Weights:
     return wanted
 
 
-def _stamps(operation: Operation, route: Route, found: Roles) -> dict[str, str]:
-    """Return the annotations written with the weights: who and what, and who is stable and canary."""
+def _stamps(operation: Operation, route: Route, found: Roles, *, told: Route) -> dict[str, str]:
+    """Return the annotations written with the weights: who and what, and who is stable and canary.
+
+    `told` is the route as what is known was taken from it, with the stamps of the record where it had none: where one
+    was known once and is no more, that is written, for the shape would be believed where there is no word.
+    """
     stamps = {STAMP_OPERATION: operation.id, STAMP_ACTOR: operation.actor.user}
     said = {STAMP_STABLE: found.stable, STAMP_CANARY: found.canary}
     # What is not known any more must not stay as it was: half a pair of another round would be believed.
-    return stamps | {key: route.remember_role(key, name) for key, name in said.items() if name or route.role(key)}
+    return stamps | {
+        key: route.remember_role(key, name)
+        for key, name in said.items()
+        if name or told.role(key) or told.has_role(key)
+    }
