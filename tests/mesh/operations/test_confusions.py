@@ -98,7 +98,7 @@ def test_roles_are_those_of_the_rule() -> None:
 
 
 def test_a_round_begun_by_set_is_judged_and_a_rollback_of_it_asks() -> None:
-    """v2 has everything; `set` gives v1 10 %, and may flee from v2: sick v1 rises no more, and people say who is stable."""
+    """v2 has everything; `set` gives v1 10 %, or flees to it: sick, it rises no more, and people say who is stable."""
     bench = Bench([virtual_service(), *surroundings(v1=8, v2=8)])
     bench.do("promote api 100")
     bench.do("set api v1=10 v2=90")
