@@ -40,6 +40,7 @@ from mesh.operations.explaining import can, whoami
 from mesh.operations.freezing import holding, upcoming
 from mesh.operations.incidents import open_incidents
 from mesh.operations.receiving import digests, history, receive
+from mesh.operations.words import offered
 from mesh.ports import Bucket, Buckets, Directory, People, Place
 from telemetry.counting import answering
 
@@ -203,12 +204,21 @@ def incident(error: Exception) -> Message:
 
 def words(desk: Desk, request: Request) -> Message:
     """Do what the words of an admitted request say, and return what the person is told."""
-    command = parse(request.text)
+    command = _understood(desk, request.text)
     if command.answered_by_bot:
         return _READING[command.verb](desk, command, request)
     if command.acts:
         _check_age(request, desk.time.now())
     return _start(desk, command, request)
+
+
+def _understood(desk: Desk, text: str) -> Command:
+    """Parse the words; what a refusal offers to a rollout is about the one under way, for its buttons stay for days."""
+    try:
+        return parse(text)
+    except Refused as error:
+        error.choices = offered(error.choices, operations=desk.operations, catalog=desk.catalog)
+        raise
 
 
 def _check_age(request: Request, now: float) -> None:

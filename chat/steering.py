@@ -88,6 +88,8 @@ def _resume(operation: Operation, rollout: Rollout, follows: Phase) -> str:
     if follows is Phase.BAKING:
         return tr("The steps go on where they stopped, with {canary} at {share} of {service}.", **told)
     bake = span(rollout.current.bake_s)
+    if not rollout.moves:
+        return tr("This writes {share} of {service} for {canary}, and bakes it for {time}.", time=bake, **told)
     return tr("This writes {share} of {service} for {canary} again, and bakes it for {time} anew.", time=bake, **told)
 
 
@@ -105,6 +107,9 @@ def _skip(operation: Operation, rollout: Rollout, follows: Phase) -> str:
 
 
 def _pause(operation: Operation, rollout: Rollout, _follows: Phase) -> str:
+    if not rollout.moves:
+        # What the canary had before is not by this rollout, and is not watched for it.
+        return tr("Nothing is written until somebody presses Resume, unless the first step is just being written.")
     told = {"canary": _canary(operation), "share": percent(share_of(rollout)), "service": _of(operation)}
     keeps = tr(
         "{canary} keeps {share} of {service} and is still watched. No step follows until somebody presses Resume.",

@@ -310,6 +310,11 @@ def _on_failure(rollout: Rollout) -> Phase:
     return Phase.TURNING_BACK if rollout.strategy.on_failure == "rollback" else Phase.HELD
 
 
+def _moving_and_drifted(rollout: Rollout) -> Phase | None:
+    """Tell people of weights that the step itself found; a first step is refused for its plan, as any change is."""
+    return Phase.HELD if rollout.moves else None
+
+
 def _moving_and_worse(rollout: Rollout) -> Phase | None:
     """Turn back at once, though a step waits to be written; before the first one the canary has nothing."""
     return _on_failure(rollout) if rollout.moves else None
@@ -379,6 +384,7 @@ _BY_PHASE: dict[Phase, dict[Happening, Rule]] = {
         Happening.UNMOVED: _first_or_held,
         Happening.BARRED: _first_or_held,
         Happening.UNSURE: Phase.HELD,
+        Happening.DRIFTED: _moving_and_drifted,
         # A step that waits for something stays unwritten, the first one too: only a person lets it go on then.
         Happening.PAUSE: Phase.HELD,
         Happening.WORSE: _moving_and_worse,

@@ -44,7 +44,9 @@ def advance(stage: Stage, record: Record, *, watch: Watch | None, suspect: bool 
         return True
     if not rollout.watched and rollout.phase is not Phase.HELD:
         return False
-    if suspect and after(rollout, Happening.DRIFTED) and (seen := _drifted(stage, record.operation)):
+    # What stands while a step is being written may be that step: it finds out itself.
+    looked = suspect and rollout.phase is not Phase.MOVING
+    if looked and after(rollout, Happening.DRIFTED) and (seen := _drifted(stage, record.operation)):
         return step(stage, record, Happening.DRIFTED, seen.why, found=seen.found)
     found = _due(record.operation, watch, now=stage.time.now())
     if found and (why := barred(stage, record.operation, found[0])):
@@ -240,12 +242,27 @@ def _follow(stage: Stage, record: Record) -> bool:
         happening = Happening.UNTURNED if back else Happening.UNSURE if written else unmoved
         told: dict[str, Any] = {"gates": child.gates, "hint": child.hint, "choices": child.choices}
         if happening is Happening.UNMOVED and child.plan:
+            if (seen := _found_by_step(stage, record.operation)) is not None:
+                # Told once, as what it is: a look would tell it again, and then no button is about that stop any more.
+                return step(stage, record, Happening.DRIFTED, seen.why, found=seen.found)
             told["found"] = child.plan.former
         return step(stage, record, happening, child.outcome, plan=written or record.operation.plan, **told)
     if back:
         return step(stage, record, Happening.TURNED, rollout.why, plan=child.plan)
     plan = child.plan or the_plan(record.operation)
     return step(stage, record, Happening.MOVED, "", plan=plan, arms=_arms(stage, record.operation, plan), gates=())
+
+
+def _found_by_step(stage: Stage, operation: Operation) -> Drifted | None:
+    """Say what somebody else changed under a step that was not written; None where that cannot be read now."""
+    rollout = the_rollout(operation)
+    if after(rollout, Happening.DRIFTED) is None:
+        return None
+    try:
+        return drift(stage, operation, known=rollout.found)
+    except MeshbotError as error:
+        log.warning("what %s left is compared at the next look: %s", operation.id, error.message)
+        return None
 
 
 def _is_barred(child: Operation, plan: Plan) -> bool:

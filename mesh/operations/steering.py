@@ -36,7 +36,7 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
     """
     operation = record.operation
     since = stage.operations.since(operation, whole=False)
-    if (unbegun := _unbegun(stage, operation, since)) is not None:
+    if unbegun := _unbegun(stage, operation, since):
         _remember(stage, record, unbegun, since)
         return
     parent = _heard_before(stage, operation) or _addressed(stage, operation, since)
@@ -74,41 +74,63 @@ def steer(stage: Stage, record: Record, decision: Decision) -> None:
     record.end(State.SUCCEEDED, Step.STEERED, f"{parent.id}: {where(parent)}", plan=parent.plan)
 
 
-def _unbegun(stage: Stage, operation: Operation, since: Sequence[Operation]) -> Operation | None:
-    """Return the rollout that a pause or resume is about and that has not begun: it waits for approval, or its turn."""
+def _unbegun(stage: Stage, operation: Operation, since: Sequence[Operation]) -> list[Operation]:
+    """Return the rollouts that a pause or resume is about and that have not begun: they wait for approval, or a turn.
+
+    Who types it means the service: any of them may be the one that begins. A button is about the one on its card.
+    """
     if operation.command.verb not in (Verb.PAUSE, Verb.RESUME) or stage.operations.rollout(operation.target):
-        return None
+        return []
     later = {one.id for one in since}
-    recent = stage.operations.recent(target=operation.target, count=20)
-    found = (one for one in recent if not one.done and one.id not in later)
-    waiting = next((one for one in found if one.command.verb is Verb.CANARY and one.rollout is None), None)
+    found = [one for one in stage.operations.beside(operation, whole=False) if not one.done and one.id not in later]
     promised = operation.command.promised.partition("/")[0]
-    return waiting if waiting and promised in ("", waiting.id) else None
+    waiting = [one for one in found if one.command.verb is Verb.CANARY and one.rollout is None]
+    return [one for one in waiting if promised in ("", one.id)]
 
 
-def _remember(stage: Stage, record: Record, unbegun: Operation, since: Sequence[Operation]) -> None:
-    """Write down that nothing of it starts until somebody resumes it, or that somebody did; heard twice counts once.
+def _remember(stage: Stage, record: Record, unbegun: Sequence[Operation], since: Sequence[Operation]) -> None:
+    """Write down that nothing of them starts until somebody resumes them, or that somebody did; heard twice is once.
 
-    Raises Refused where it is so already. Neither gives the canary anything: what starts is judged then.
+    Raises Refused where it is so already of each. Neither gives a canary anything: what starts is judged then.
     """
     said, pause = record.operation, record.operation.command.verb is Verb.PAUSE
-    if unbegun.paused is None or unbegun.paused.said != said.id:
-        newest = next((one for one in since if unbegun.paused and one.id == unbegun.paused.said), None)
-        if newest:
-            raise Refused(
-                f"{newest.id} ({newest.command.verb}) was said after this, and is heard already.",
-                hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
-            )
-        if pause is (unbegun.paused is not None):
-            now = "is paused already" if pause else "is not paused"
-            raise Refused(f"The canary of {said.target.service} has not begun and {now}.", hint="Nothing was changed.")
-        why = said.command.reason or f"{said.command.verb} {said.id}"
-        paused = Paused(said.actor.user, said.id, why) if pause else None
-        heard = Record(stage, unbegun, record.lease)
-        heard.tell(unbegun.state, Step.PAUSED if pause else Step.CONTINUED, why, by=said.actor.user, paused=paused)
-        stage.operations.later(unbegun.id, seconds=0)
+    refused = {one.id: why for one in unbegun if (why := _unheard(one, said, since))}
+    if len(refused) == len(unbegun):
+        raise refused[unbegun[0].id]
     then = "nothing of it starts until somebody resumes it" if pause else "it begins when it may"
-    record.end(State.SUCCEEDED, Step.STEERED, f"{unbegun.id} has not begun: {then}")
+    heard = [one for one in unbegun if one.id not in refused]
+    for one in heard:
+        _tell_unbegun(stage, record, one)
+    record.end(State.SUCCEEDED, Step.STEERED, "; ".join(f"{one.id} has not begun: {then}" for one in heard))
+
+
+def _unheard(unbegun: Operation, said: Operation, since: Sequence[Operation]) -> Refused | None:
+    """Return why a word changes nothing of a rollout that has not begun; None where it does, or has done so."""
+    pause, paused = said.command.verb is Verb.PAUSE, unbegun.paused
+    if paused is not None and paused.said == said.id:
+        return None
+    newest = next((one for one in since if paused and one.id == paused.said), None)
+    if newest:
+        return Refused(
+            f"{newest.id} ({newest.command.verb}) was said after this, and is heard already.",
+            hint="Nothing was changed. Look at the card; if it is still wanted, say it again.",
+        )
+    if pause is (paused is not None):
+        now = "is paused already" if pause else "is not paused"
+        return Refused(f"The canary of {said.target.service} has not begun and {now}.", hint="Nothing was changed.")
+    return None
+
+
+def _tell_unbegun(stage: Stage, record: Record, unbegun: Operation) -> None:
+    """Write the word into the record of a rollout that has not begun, unless it is there."""
+    said, pause = record.operation, record.operation.command.verb is Verb.PAUSE
+    if unbegun.paused is not None and unbegun.paused.said == said.id:
+        return
+    why = said.command.reason or f"{said.command.verb} {said.id}"
+    paused = Paused(said.actor.user, said.id, why) if pause else None
+    heard = Record(stage, unbegun, record.lease)
+    heard.tell(unbegun.state, Step.PAUSED if pause else Step.CONTINUED, why, by=said.actor.user, paused=paused)
+    stage.operations.later(unbegun.id, seconds=0)
 
 
 def _can_wait(rollout: Rollout, happening: Happening) -> bool:

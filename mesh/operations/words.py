@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from mesh.domain.catalog import Catalog
+from mesh.domain.choices import about, parted
 from mesh.domain.commands import Command, Target, Verb
-from mesh.domain.errors import Unavailable
+from mesh.domain.errors import NotFound, Refused, Unavailable
+from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation
 from mesh.domain.rollouts import Happening, after
 from mesh.operations.stage import Stage
@@ -35,6 +39,30 @@ def bound(operations: Operations, command: Command, target: Target) -> Command:
     if parent is None or parent.rollout is None:
         return command
     return replace(command, promised=f"{parent.id}/{parent.rollout.standing}/{parent.rollout.stop}")
+
+
+def offered(choices: Sequence[str], *, operations: Operations, catalog: Catalog) -> tuple[str, ...]:
+    """Return the choices of a slip of the pen, each word to a rollout being about the one under way, its step and stop.
+
+    Where there is none, or the store does not say, that word is left out: its button would be about whatever runs by
+    the time of the press.
+    """
+    return tuple(found for one in choices if (found := _offered(one, operations, catalog)))
+
+
+def _offered(choice: str, operations: Operations, catalog: Catalog) -> str:
+    typed, what = parted(choice)
+    try:
+        command = parse(typed)
+    except Refused:
+        return choice
+    if what or not command.steers:
+        return choice
+    try:
+        parent = operations.rollout(catalog.target(command))
+    except (NotFound, Unavailable):
+        return ""
+    return about(typed, on_card(parent)) if parent is not None and parent.rollout is not None else ""
 
 
 def on_card(parent: Operation) -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot import arrival, hearing
-from mesh.domain.commands import ANSWERED_BY_BOT, Command, Verb
+from mesh.domain.commands import ANSWERED_BY_BOT, Command, Target, Verb
+from mesh.domain.operations import Operation
+from mesh.operations.words import on_card
 from mesh.ports import Bucket
 from tests.bot.bench import Bench
-from tests.bot.senders import event, slash
+from tests.bot.senders import Back, button, event, slash
+from tests.chat.rolling import ROLLOUTS
 
 LAPSE = re.compile(r"came to nothing \((\w+)\)")
 
@@ -94,3 +98,45 @@ def test_the_bot_answers_what_the_domain_says_it_answers() -> None:
     """A verb that makes no operation has an answer here, and none has one that makes an operation."""
     assert set(hearing._READING) == ANSWERED_BY_BOT | {Verb.DIGEST}
     assert [Command(verb=Verb.DIGEST, topic=word).answered_by_bot for word in ("list", "now")] == [True, False]
+
+
+# --- slips of the pen ------------------------------------------------------------------------------------------------
+
+
+def under_way(bench: Bench, name: str) -> Operation:
+    """A canary of api, as it is on record."""
+    canary = replace(ROLLOUTS["canary_paused"], id=name, target=Target("default", "default", "api"))
+    return bench.operations.receive(canary, dedupe=name, intent=name, facts={}).operation
+
+
+def pressable(back: Back) -> list[str]:
+    """The values of the buttons of an answer."""
+    rows = [block for block in back.json["blocks"] if block["type"] == "actions"]
+    return [element["value"] for row in rows for element in row["elements"]]
+
+
+@pytest.mark.parametrize("slip", ["resum api", "skp api", "confrm api", "abrot api", "canary resume api"])
+def test_a_slip_offers_a_word_about_the_rollout_that_is_under_way(slip: str) -> None:
+    """The button names it, its step and its stop, as those of its card do, and so does the word that is pressed."""
+    bench = Bench()
+    canary = under_way(bench, "op-k3v9x2m4ta")
+    (value,) = pressable(bench.send(slash(slip)))
+    assert value.startswith(f"{on_card(canary)} /mesh ")
+    bench.send(button("meshbot.choice.0", value))
+    (pressed,) = (one for one in bench.started if one.id != canary.id)
+    assert (pressed.command.steers, pressed.command.promised) == (True, on_card(canary))
+
+
+@pytest.mark.parametrize("slip", ["abrot api", "canary abort api", "abrot api -c nowhere"])
+def test_a_slip_offers_no_word_to_whatever_begins_later(slip: str) -> None:
+    """Nothing is under way: the answer says what was probably meant, and no button of it waits for a canary to end."""
+    back = Bench().send(slash(slip))
+    assert pressable(back) == []
+    assert "Did you mean" in back.text
+
+
+def test_a_slip_about_something_else_is_offered_as_it_is() -> None:
+    """A promotion is about its service, whatever is under way."""
+    bench = Bench()
+    under_way(bench, "op-k3v9x2m4ta")
+    assert pressable(bench.send(slash("promot api 50"))) == ["/mesh promote api 50"]

@@ -93,6 +93,16 @@ def test_buttons_of_each_phase(name: str, labels: list[str]) -> None:
             "pause",
             "v2 keeps 25 % of api in prod / mesh-demo and is still watched. No step follows until",
         ),
+        (
+            "canary_moving",
+            "pause",
+            "Nothing is written until somebody presses Resume, unless the first step is just being written.",
+        ),
+        (
+            "canary_paused_first",
+            "resume",
+            "This writes 5 % of api in prod / mesh-demo for v2, and bakes it for 5 min.",
+        ),
         ("canary_baking", "pause", "If it is worse, all goes back to v1."),
         ("canary_baking", "abort", "All traffic of api in prod / mesh-demo goes back to v1, at once."),
     ],

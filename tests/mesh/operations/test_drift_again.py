@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from mesh.domain.choices import about
 from mesh.domain.errors import Unavailable
 from mesh.domain.operations import State
 from mesh.domain.policy import Policy
 from mesh.domain.rollouts import Happening, Phase
 from mesh.operations.running import run
+from mesh.operations.words import on_card
+from tests.mesh.operations.test_order import press
 from tests.mesh.operations.test_rollouts import _with, voyage
+from tests.mesh.operations.test_words import emergency, waiting
 from tests.mesh.operations.voyage import Voyage
 
 
@@ -95,11 +99,29 @@ def test_a_step_that_found_drift_is_resumed_over_that_alone() -> None:
     trip.bench.cluster.glance = lambda plans: [plan.weights for plan, _ in plans]  # type: ignore[method-assign]
     trip.look(3)
     trip.bench.cluster.glance = glance  # type: ignore[method-assign]
-    assert (trip.phase, cause(trip)) == (Phase.HELD, Happening.UNMOVED)
+    assert (trip.phase, cause(trip)) == (Phase.HELD, Happening.DRIFTED)
     trip.bench.cluster.client.put(_with(trip.bench, 0, 100))
     assert run(trip.bench.ask("resume api").id, trip.bench.stage).state is State.REFUSED
     trip.bench.cluster.client.put(_with(trip.bench, 60, 40))
     trip.say("resume api")
+    assert trip.bench.weights() == [50, 50]
+
+
+def test_drift_that_a_step_found_is_told_once_so_its_button_works() -> None:
+    """The looks that follow find what is on the card already: its stop stays, and Resume goes on over those weights."""
+    trip, speak = waiting()
+    emergency(trip.bench)
+    speak()
+    trip.bench.time.at += 20
+    trip.work()
+    assert (trip.phase, cause(trip)) == (Phase.HELD, Happening.DRIFTED)
+    assert "v1 75 % / v2 25 % became v1 100 % / v2 0 %" in why(trip)
+    shown = on_card(trip.operation)
+    trip.look(3)
+    assert (on_card(trip.operation), trip.steps().count("held")) == (shown, 1)
+    pressed = press(trip.bench, about("/mesh resume api", shown))
+    trip.work()
+    assert trip.bench.operations.get(pressed.id).state is State.SUCCEEDED
     assert trip.bench.weights() == [50, 50]
 
 

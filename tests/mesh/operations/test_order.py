@@ -9,13 +9,14 @@ import pytest
 from mesh.domain.catalog import Service
 from mesh.domain.choices import parted
 from mesh.domain.commands import Target
-from mesh.domain.errors import Unavailable
+from mesh.domain.errors import Refused, Unavailable
 from mesh.domain.grammar import parse
 from mesh.domain.operations import Operation, Origin, State
 from mesh.domain.rollouts import Happening, Phase
 from mesh.operations.looking import look
 from mesh.operations.receiving import receive
 from mesh.operations.running import run
+from mesh.operations.words import offered
 from tests.builders import LEE
 from tests.mesh.operations.bench import Bench
 from tests.mesh.operations.test_approvals import a_bench as asking_bench
@@ -63,6 +64,18 @@ def test_a_promotion_by_a_fast_clock_undoes_no_rollback_that_was_said_after_it()
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_slip_of_the_pen_offers_is_done_when_it_is_pressed() -> None:
+    """`resum` is answered with a button: it is about the stop that there is, so it does what a typed resume does."""
+    voyage = a_voyage()
+    voyage.start()
+    assert voyage.say("pause api").state is State.SUCCEEDED
+    with pytest.raises(Refused) as slip:
+        parse("resum api")
+    (choice,) = offered(slip.value.choices, operations=voyage.bench.operations, catalog=voyage.bench.catalog)
+    assert heard(voyage, press(voyage.bench, choice)).state is State.SUCCEEDED
+    assert voyage.phase is Phase.BAKING
 
 
 @pytest.mark.parametrize("ahead_s", [-4.0, 0.0, 4.0])

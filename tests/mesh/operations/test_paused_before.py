@@ -170,6 +170,42 @@ def test_a_pause_whose_worker_died_between_its_two_records_is_heard_once() -> No
     assert [event.step for event in now(bench, waiting).story].count(Step.PAUSED) == 1
 
 
+def test_a_pause_is_for_every_canary_that_waits() -> None:
+    """Two wait for approval and nobody has begun: none of them starts with its last vote, until a resume, for all."""
+    bench, first = asked()
+    second = bench.do("canary api 30,70 every 1m")
+    assert second.state is State.WAITING
+    paused = bench.do("pause api")
+    assert (paused.state, first.id in paused.outcome, second.id in paused.outcome) == (State.SUCCEEDED, True, True)
+    approve(bench, first)
+    assert (now(bench, first).active_rollout, bench.weights()) == (True, [90, 10])
+    assert bench.do("resume api").state is State.SUCCEEDED
+    clock(bench, 3)
+    assert bench.weights() == [75, 25]
+
+
+def test_a_resume_is_for_every_canary_that_waits() -> None:
+    """One was paused before the other one was asked for: the pause that follows is for the other one too."""
+    bench, first = asked()
+    assert bench.do("pause api").state is State.SUCCEEDED
+    second = bench.do("canary api 30,70 every 1m")
+    paused = bench.do("pause api")
+    assert (paused.state, first.id in paused.outcome, second.id in paused.outcome) == (State.SUCCEEDED, False, True)
+    assert bench.do("pause api").state is State.REFUSED
+    assert bench.do("resume api").state is State.SUCCEEDED
+    assert (now(bench, first).paused, now(bench, second).paused) == (None, None)
+
+
+def test_a_cards_pause_is_for_its_own_canary_alone() -> None:
+    """A button's word is for the rollout on its card, though another one waits as well."""
+    bench, first = asked()
+    second = bench.do("canary api 30,70 every 1m")
+    said = bench.ask("pause api")
+    bench.operations._stored[said.id] = replace(said, command=replace(said.command, promised=f"{first.id}/0"))
+    assert run(said.id, bench.stage).state is State.SUCCEEDED
+    assert (now(bench, first).paused is None, now(bench, second).paused is None) == (False, True)
+
+
 def test_an_old_cards_pause_is_not_for_another_canary_that_waits() -> None:
     """A button's word is for the rollout on its card."""
     bench, waiting = asked()
