@@ -56,12 +56,14 @@ class BearerClient(WebClient):
 
     def _noted(self, api_method: str, options: dict[str, Any]) -> SlackResponse:
         """Call once, and note what that says of the token."""
+        # The address of a websocket is asked for with another token.
+        ours = api_method != "apps.connections.open"
         try:
             answer = super().api_call(api_method, **options)
         except SlackApiError as error:
-            # The address of a websocket is asked for with another token.
-            if word(error) in BAD_TOKEN and api_method != "apps.connections.open":
+            if ours and word(error) in BAD_TOKEN:
                 self._bearer.trouble = word(error)
             raise
-        self._bearer.trouble = ""
+        if ours:
+            self._bearer.trouble = ""
         return answer

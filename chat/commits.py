@@ -6,7 +6,7 @@ from chat.escape import Markup, code, date, join, link, tell
 from chat.locales import mark, tr
 from chat.phases import Sign
 from chat.tables import Moved
-from mesh.domain.operations import Operation, State, Step
+from mesh.domain.operations import UNTAKEN, Operation, State, Step
 
 COMMIT_STEPS = {
     Step.PATCHING: mark("committing"),
@@ -49,7 +49,8 @@ def tried_again(operation: Operation) -> Markup:
 
 
 def _waits_for_git(operation: Operation) -> bool:
-    return not operation.done and bool(operation.story) and operation.story[-1].step is Step.UNANSWERED
+    unanswered = bool(operation.story) and operation.story[-1].step is Step.UNANSWERED
+    return not operation.done and (unanswered or operation.outcome == UNTAKEN)
 
 
 def commit_moved(operation: Operation) -> Moved | None:

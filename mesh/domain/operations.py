@@ -149,6 +149,8 @@ _OF_A_PATCH = frozenset(
 _OPEN = frozenset({Step.PATCHING, Step.PATCHED, Step.AWAITING})
 UNSENT = "no replica of Redis has the plan yet, so the patch was not sent"
 """What UNWRITTEN says of a patch that was announced and not sent."""
+UNTAKEN = "It waits for the process that asks Git"
+"""The outcome so far of what was handed on to that process, until one takes it: there may be none."""
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mesh.domain.catalog import Catalog
+from mesh.domain.catalog import Catalog, Service
 from mesh.domain.commands import Target, Verb
 from mesh.domain.digests import listed
-from mesh.domain.errors import MeshbotError
+from mesh.domain.errors import MeshbotError, Unreadable
 from mesh.domain.gates import Verdict, overall
 from mesh.domain.operations import ArmStatus, Operation, RouteStatus
+from mesh.domain.plans import Roles
 from mesh.domain.resting import unrest
 from mesh.domain.routes import STAMP_OPERATION, Arm, Route
 from mesh.operations import following
@@ -79,7 +80,7 @@ def _overview(operation: Operation, catalog: Catalog, operations: Operations, cl
     target = operation.target
     surveyed = cluster.survey(target.cluster, namespaces=[target.namespace])
     weighted = [
-        (one.target, route, known(route, catalog.service(one.target), one.target, operations, lately=LATELY_EACH))
+        (one.target, route, _known(route, one.target, catalog.service(one.target), operations))
         for one in surveyed
         for route in one.routes
         if len(route.arms) > 1
@@ -94,6 +95,14 @@ def _overview(operation: Operation, catalog: Catalog, operations: Operations, cl
         outcome=_weights_in_words(found),
         hint=_faulty([one for one in surveyed if one.problem]),
     )
+
+
+def _known(route: Route, target: Target, service: Service, operations: Operations) -> Known:
+    """Say what is known of one route among many: what only a newer meshbot can read leaves this route alone unclear."""
+    try:
+        return known(route, service, target, operations, lately=LATELY_EACH)
+    except Unreadable as error:
+        return Known(route, service, Roles(), error.message.removesuffix("."))
 
 
 def _faulty(surveyed: Sequence[Surveyed]) -> str:

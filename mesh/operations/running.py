@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 from mesh.domain.commands import Verb
-from mesh.domain.errors import Unreadable
+from mesh.domain.errors import NeedsGit, Unreadable
 from mesh.domain.operations import Operation, State, Step
 from mesh.operations import approving, measuring
 from mesh.operations.beforehand import Beforehand, Unasked, ask_beforehand
@@ -16,7 +16,7 @@ from mesh.operations.recording import LeftToTheNext, Record
 from mesh.operations.rollouts import advance_alone
 from mesh.operations.showing import Owed, picture, show_owed, show_rollout
 from mesh.operations.stage import Stage
-from mesh.operations.unanswered import tell_of_newer
+from mesh.operations.unanswered import taken, tell_of_handing_on, tell_of_newer
 from mesh.operations.working import Work, expired
 from mesh.ports import Lease
 
@@ -43,6 +43,9 @@ def run(operation_id: str, stage: Stage) -> Operation:
     except Unreadable as error:
         tell_of_newer(stage, operation_id, error)
         stage.operations.later(operation_id, seconds=NEWER_AGAIN_S)
+        raise
+    except NeedsGit:
+        tell_of_handing_on(stage, operation_id)
         raise
 
 
@@ -79,6 +82,7 @@ def _carried_on(stage: Stage, operation: Operation) -> Operation:
     if not operation.command.freezes:
         # Before the service's lock: who may ask Git can hold that for as long as Git says nothing.
         stage.check_may_ask(operation.target, ahead=operation.ahead)
+        operation = taken(stage, operation)
     awaited, begun = operation.patch_step is Step.AWAITING, operation.rollout is not None
     found = worked(stage, operation)
     if found is None:

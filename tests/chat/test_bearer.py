@@ -74,6 +74,16 @@ def test_the_app_level_token_is_another_matter(slack: Slack, secret: Path) -> No
     assert found.trouble == ""
 
 
+def test_a_good_app_level_token_does_not_speak_for_the_bot_token(slack: Slack, secret: Path) -> None:
+    """A websocket that comes back is no reason to think that the bot token is good again."""
+    found = bearer(secret)
+    client = web_client(found, f"{slack.url}/api/")
+    with pytest.raises(SlackApiError, match="invalid_auth"):
+        client.auth_test()
+    assert client.apps_connections_open(app_token=default_world().bot.app_token)["ok"]
+    assert found.trouble == "invalid_auth"
+
+
 def test_a_person_hears_whose_fault_a_bad_token_is(slack: Slack, secret: Path) -> None:
     """Repeating it in a minute helps nobody."""
     directory = SlackDirectory(web_client(bearer(secret), f"{slack.url}/api/"))

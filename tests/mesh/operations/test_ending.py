@@ -16,7 +16,7 @@ from mesh.domain.strategies import DEFAULT
 from mesh.operations.ending import GIVEN_UP, give_up
 from mesh.operations.running import NEWER_AGAIN_S, run
 from store.memory import MemoryOperations
-from tests.mesh.operations.bench import Bench
+from tests.mesh.operations.bench import Bench, surroundings, virtual_service
 
 COMMIT = Commit("0123456789abcdef", "apps", "")
 
@@ -194,3 +194,24 @@ def test_undo_does_not_guess_past_what_a_newer_meshbot_wrote() -> None:
     with pytest.raises(Unavailable, match="A newer meshbot wrote it, so nothing was started"):
         bench.ask("undo api")
     assert bench.weights() == [50, 50]
+
+
+class NewerOfWeb(MemoryOperations):
+    """A newer meshbot has written of the rollout of one service."""
+
+    def rollout(self, target: Target) -> Operation | None:
+        """Return that of another, or say so."""
+        if target.service == "web":
+            raise Unreadable("A newer meshbot wrote it.")
+        return super().rollout(target)
+
+
+def test_an_overview_is_unclear_only_of_what_a_newer_meshbot_wrote() -> None:
+    """That route is shown with its weights and without roles, and says why; the others are as ever."""
+    web = virtual_service(80, 20, name="web-vs", host="web.mesh-demo.svc.cluster.local")
+    bench = Bench(objects=[virtual_service(90, 10), web, *surroundings()])
+    bench.operations = NewerOfWeb(bench.time, log=bench.log, locks=bench.locks)
+    done = bench.do("status")
+    said = {status.label: ([arm.weight for arm in status.arms], status.unclear) for status in done.statuses}
+    assert done.state is State.SUCCEEDED
+    assert sorted(said.values()) == [([80, 20], "A newer meshbot wrote it"), ([90, 10], "")]

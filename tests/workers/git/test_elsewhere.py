@@ -14,6 +14,7 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from chat.cards import card
 from mesh.domain.catalog import Catalog, Channels
 from mesh.domain.commands import Target
 from mesh.domain.errors import NeedsGit
@@ -120,6 +121,56 @@ def test_an_end_is_told_without_git(bench: GitBench, server: GitServer) -> None:
         run(done.id, ordinary(bench))
     assert bench.operations.get(done.id).reported
     assert server.requests == []
+
+
+def handed_on(bench: GitBench, asked: Operation, *, times: int) -> Operation:
+    """The clock hands it out so often to a process that must not ask Git; nobody takes what is handed on."""
+    for time in range(times):
+        bench.time.at += 63 if time else 0
+        with pytest.raises(NeedsGit):
+            run(asked.id, ordinary(bench))
+    return bench.operations.get(asked.id)
+
+
+@pytest.mark.parametrize("text", ["rollback api", "promote api 50"])
+def test_where_nobody_asks_git_its_card_and_its_end_say_so(text: str, bench: GitBench) -> None:
+    """People hear of it after a minute, and that kubectl takes traffic back; at the end they hear it again."""
+    asked = bench.ask(text)
+    handed_on(bench, asked, times=1)
+    assert len(bench.cards.cards[asked.id]) == 1
+    going = handed_on(bench, asked, times=2)
+    shown = str(bench.cards.cards[asked.id][-1].blocks)
+    assert "It waits for the process that asks Git" in shown
+    assert "goes back with kubectl" in shown
+    bench.time.at = going.deadline + 1
+    ended = run(asked.id, ordinary(bench))
+    assert (ended.state, bench.weights()) == (State.EXPIRED, [90, 10])
+    assert ended.outcome == "For 121 s no process that asks Git took it"
+    assert "kubectl" in ended.hint
+
+
+def test_who_asks_git_takes_it_off_the_record(bench: GitBench) -> None:
+    """Nothing of the wait is left, also where that process then waits for another change of the service."""
+    asked = bench.ask("rollback api")
+    handed_on(bench, asked, times=2)
+    with bench.locks.hold(str(asked.target), wait_s=0):
+        assert run(asked.id, bench.stage).outcome == ""
+    assert run(asked.id, bench.stage).commit
+    bench.sync()
+    assert "process that asks Git" not in str(card(bench.later(asked)).blocks)
+
+
+def test_what_is_worked_on_is_not_written_to_by_who_hands_it_on(bench: GitBench) -> None:
+    """It is handed out again while Git is slow: who asks holds the service, and must not lose its record."""
+    asked = bench.ask("rollback api")
+    with bench.locks.hold(str(asked.target), wait_s=0):
+        assert handed_on(bench, asked, times=1).outcome == ""
+
+
+def test_what_waits_for_its_sync_is_not_said_to_wait_for_git(bench: GitBench) -> None:
+    """Each look at it is handed on as well, and writes nothing."""
+    going = bench.do("promote api 50")
+    assert handed_on(bench, going, times=2) == going
 
 
 class Alarmed(GitBench):
