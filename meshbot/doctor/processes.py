@@ -8,6 +8,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 
+from meshbot.doctor.redis import reached
 from meshbot.findings import Finding
 from settings.environment import Environment
 from store import keys
@@ -22,7 +23,7 @@ def processes(environment: Environment, *, before_start: bool) -> Iterator[Findi
     """Yield which processes of meshbot are not there; that is a failure, or a warning `before_start`."""
     level = "warn" if before_start else "fail"
     try:
-        client = quick(environment.redis)
+        client = reached(quick(environment.redis))
         heard = {name: _heard(client, queue) for name, queue in QUEUES.items()}
         yield from messages(client, heard["post"], level)
         yield from workers(client, heard, level)

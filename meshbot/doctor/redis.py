@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from redis import Redis, RedisError, ResponseError
+from redis.backoff import ConstantBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.retry import Retry
 from redis.sentinel import SentinelConnectionPool
 
 from mesh.domain.errors import Refused
@@ -21,6 +23,8 @@ OLDEST = (6, 2)
 APART_S = 1.0
 """How far Redis's clock may be from ours: operations are due by our clocks, and leases end by its own."""
 FULL, OVERFULL = 0.75, 0.95
+TRIES, PAUSE_S = 10, 0.5
+"""How often Redis is knocked at before it counts as away, and how long after each."""
 CANNOT_TELL = "cannot tell its {}: this Redis does not let us ask"
 SENTINELS = 3
 
@@ -30,7 +34,7 @@ Info = Mapping[str, Any]
 def redis(environment: Environment) -> Iterator[Finding]:
     """Yield everything about Redis."""
     try:
-        client = quick(environment.redis)
+        client = reached(quick(environment.redis))
         info: Info = client.info()
     except Refused as error:
         yield Finding("fail", "redis", error.message, error.hint)
@@ -58,6 +62,19 @@ def redis(environment: Environment) -> Iterator[Finding]:
         yield from sentinels(client)
     except RedisError as error:
         yield Finding("fail", "redis", f"it stopped answering ({type(error).__name__})", "Run the doctor again.")
+
+
+def reached(client: Redis) -> Redis:
+    """Return the client once Redis answers it; raise RedisError where it does not within some 5 s.
+
+    A pod that has just started may be turned away at first: what enforces network policies hears of new pods late
+    ("Network Policies", pod lifecycle, in Kubernetes' documentation). Wrong passwords do not become right.
+    """
+    knocking = Retry(ConstantBackoff(PAUSE_S), TRIES)
+    knocking.call_with_retry(
+        client.ping, lambda _: None, is_retryable=lambda error: not isinstance(error, AuthenticationError)
+    )
+    return client
 
 
 def version(info: Info) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,20 @@ def test_a_server_as_the_docs_want_it_is_well(well: RedisServer) -> None:
     assert {level for level, _ in limited} == {"ok"}
     assert ("ok", "cannot tell its appendfsync: this Redis does not let us ask") in limited
     assert [text for _, text in limited].count("it takes every command of meshbot's on every key of meshbot's") == 1
+
+
+def test_a_redis_that_lets_a_new_pod_in_a_little_late_is_well(tmp_path: Path) -> None:
+    """Network policies learn of a pod after it has started: being turned away at first says nothing of Redis."""
+    server = RedisServer(tmp_path)
+    opening = threading.Timer(1, server.start)
+    opening.start()
+    try:
+        assert ("ok", "answers") in [
+            (level, text[:7]) for level, text in told(redis(Environment(redis_url=server.url)))
+        ]
+    finally:
+        opening.join()
+        server.stop()
 
 
 def test_a_login_that_is_refused_is_told_as_that(well: RedisServer) -> None:
