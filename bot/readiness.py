@@ -5,29 +5,13 @@ from __future__ import annotations
 import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from redis import Redis
 
 from bot.hooks import Hooks
-from mesh.domain.catalog import Catalog
+from mesh.ports import InForce
 from store.standing import standing
-
-
-class InForce(Protocol):
-    """What configuration is in force, and what is wrong with the file; see `settings.reloading.Standing`."""
-
-    @property
-    def catalog(self) -> Catalog:
-        """The one in force."""
-
-    @property
-    def trouble(self) -> str:
-        """What is wrong with the file; empty for nothing."""
-
-    @property
-    def good(self) -> bool:
-        """False while no file was ever read."""
 
 
 class Once:

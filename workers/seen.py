@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import redis
 
-from mesh.domain.catalog import Catalog
 from mesh.domain.figures import Figures
+from mesh.ports import InForce
 from store.figures import RedisFigures
 from store.jobs import TIMEOUT_S
 from store.standing import standing
@@ -24,22 +24,6 @@ HUNG_S = TIMEOUT_S + DEAF_S + 30.0
 """After so long without a sign of life a worker process hangs where not even its time limit ended it."""
 STUCK_S = 30.0
 """After so long a clock is stuck: one round waits for Redis a few times, each time for less than a second."""
-
-
-class InForce(Protocol):
-    """What configuration is in force, and what is wrong with the file; see `settings.reloading.Standing`."""
-
-    @property
-    def catalog(self) -> Catalog:
-        """The one in force."""
-
-    @property
-    def trouble(self) -> str:
-        """What is wrong with the file; empty for nothing."""
-
-    @property
-    def good(self) -> bool:
-        """False while no file was ever read."""
 
 
 @dataclass(frozen=True)

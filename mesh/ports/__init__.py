@@ -4,6 +4,7 @@ One module for each part of the world that is asked; who needs a port takes it f
 """
 
 from mesh.ports.cluster import Cluster, Ready, Surveyed
+from mesh.ports.configuration import InForce
 from mesh.ports.digests import Almanac, Deeds, Newsroom, Noticeboard, Slots
 from mesh.ports.incidents import IncidentCards, Incidents, Open
 from mesh.ports.metrics import Metrics
@@ -24,6 +25,7 @@ __all__ = [
     "Deeds",
     "Directory",
     "Freezes",
+    "InForce",
     "IncidentCards",
     "Incidents",
     "Lane",
