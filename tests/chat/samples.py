@@ -121,6 +121,13 @@ def operation(text: str = "promote api 50", *steps: Step, state: State = State.Q
     return replace(made, **fields)  # type: ignore[arg-type]  # replace() checks the names
 
 
+def looked(*statuses: RouteStatus, outcome: str = "v1 90 %, v2 10 %") -> Operation:
+    """Return a `status api` that found these routes."""
+    return operation(
+        "status api", Step.CHECKING, Step.UNCHANGED, state=State.SUCCEEDED, statuses=statuses, outcome=outcome
+    )
+
+
 def gates(*readings: tuple[str, Reading]) -> tuple[GateResult, ...]:
     """Return rows as the domain makes them, of these figures."""
     return tuple(row for arm, reading in readings for row in judged(arm, reading))
@@ -649,72 +656,36 @@ SAMPLES: dict[str, Operation] = {
         hint="Did you mean api?",
         choices=("api",),
     ),
-    "status": operation(
-        "status api", Step.CHECKING, Step.UNCHANGED, state=_SUCCEEDED, statuses=(STATUS,), outcome="v1 90 %, v2 10 %"
+    "status": looked(STATUS),
+    "status_in_git": looked(
+        replace(
+            STATUS,
+            kept="Kept in Git: apps/api/routing.yaml on main of apps. Not synced: v1 50 % / v2 50 % in Git, "
+            "v1 90 % / v2 10 % in the cluster",
+        )
     ),
-    "status_in_git": operation(
-        "status api",
-        Step.CHECKING,
-        Step.UNCHANGED,
-        state=_SUCCEEDED,
-        statuses=(
-            replace(
-                STATUS,
-                kept="Kept in Git: apps/api/routing.yaml on main of apps. Not synced: v1 50 % / v2 50 % in Git, "
-                "v1 90 % / v2 10 % in the cluster",
-            ),
-        ),
-        outcome="v1 90 %, v2 10 %",
-    ),
-    "status_drift": operation(
-        "status api",
-        Step.CHECKING,
-        Step.UNCHANGED,
-        state=_SUCCEEDED,
-        statuses=(replace(STATUS, warnings=(), drift=DRIFT),),
-        outcome="v1 90 %, v2 10 %",
-    ),
-    "status_unclear": operation(
-        "status api",
-        Step.CHECKING,
-        Step.UNCHANGED,
-        state=_SUCCEEDED,
-        statuses=(
-            replace(
-                STATUS,
-                arms=(ArmStatus("v1", "", 10, 10.0, 3), ArmStatus("v2", "", 90, 90.0, 1)),
-                warnings=(),
-                unclear="the record says v1, and the shares, which somebody else wrote, say v2",
-            ),
+    "status_drift": looked(replace(STATUS, warnings=(), drift=DRIFT)),
+    "status_unclear": looked(
+        replace(
+            STATUS,
+            arms=(ArmStatus("v1", "", 10, 10.0, 3), ArmStatus("v2", "", 90, 90.0, 1)),
+            warnings=(),
+            unclear="the record says v1, and the shares, which somebody else wrote, say v2",
         ),
         outcome="v1 10 %, v2 90 %",
     ),
-    "status_parents": operation(
-        "status api",
-        Step.CHECKING,
-        Step.UNCHANGED,
-        state=_SUCCEEDED,
-        statuses=(
-            replace(
-                STATUS,
-                label="HTTPRoute mesh-demo/api-route",
-                warnings=(),
-                generation=3,
-                parents=(Parent("Service mesh-demo/api", 3, accepted=True), Parent("Gateway infra/public", 2)),
-            ),
-        ),
-        outcome="v1 90 %, v2 10 %",
+    "status_parents": looked(
+        replace(
+            STATUS,
+            label="HTTPRoute mesh-demo/api-route",
+            warnings=(),
+            generation=3,
+            parents=(Parent("Service mesh-demo/api", 3, accepted=True), Parent("Gateway infra/public", 2)),
+        )
     ),
-    "status_owned": operation(
-        "status api", Step.CHECKING, Step.UNCHANGED, state=_SUCCEEDED, statuses=(OWNED,), outcome="v1 90 %, v2 10 %"
-    ),
-    "status_several": operation(
-        "status api",
-        Step.CHECKING,
-        Step.UNCHANGED,
-        state=_SUCCEEDED,
-        statuses=(CANARY, replace(DEFAULT, drift=replace(DRIFT, by="", at=""))),
-        outcome="v1 90 %, v2 10 %; v1 100 %, v2 0 %",
+    "status_owned": looked(OWNED),
+    "status_several": looked(
+        CANARY, replace(DEFAULT, drift=replace(DRIFT, by="", at="")), outcome="v1 90 %, v2 10 %; v1 100 %, v2 0 %"
     ),
     "status_everything": operation(
         "status",
